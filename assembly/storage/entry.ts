@@ -1,0 +1,137 @@
+/**
+ * An entry: key and value in one block of the heap.
+ *
+ *     short    key < 64, value < 256            +-+-+------------- - -
+ *                                               |f|v| deadline? key value            f = flags | key length (6 bits)
+ *     medium   key < 256, value < 65536         +-+-+---+------------- - -
+ *                                               |f|k| v | deadline? key value        f = flags
+ *     long                                      +-+-+---+-------+-------+--- - -
+ *                                               |f| zero|   k   |   v   | deadline? key value
+ *
+ *     flags    bit 7 not short · bit 6 eight bytes of deadline (Unix ms) follow the lengths · bit 5, where bit 7 is set: long
+ */
+import { copy } from "./bytes";
+import { alloc, allocMovable, free, usableSize } from "./heap";
+
+@inline const WIDE: u32 = 0x80;
+@inline const DEADLINE: u32 = 0x40;
+@inline const LONG: u32 = 0x20;
+@inline const SHORT_KEY: u32 = 64;
+@inline const SHORT_VALUE: u32 = 256;
+@inline const MEDIUM_KEY: u32 = 256;
+@inline const MEDIUM_VALUE: u32 = 65536;
+/** Keys and values are each at most 512 MiB, so that sums of sizes fit 32 bits. */
+@inline export const LENGTH_MAX: u32 = 512 << 20;
+
+// prettier-ignore
+@inline
+function headerFor(keyLength: u32, valueLength: u32): u32 {
+  if (keyLength < SHORT_KEY && valueLength < SHORT_VALUE) return 2;
+  return keyLength < MEDIUM_KEY && valueLength < MEDIUM_VALUE ? 4 : 12;
+}
+
+/** Bytes that an entry of these lengths asks of the heap. */
+export function sizeFor(keyLength: u32, valueLength: u32): u32 {
+  return headerFor(keyLength, valueLength) + keyLength + valueLength;
+}
+
+/**
+ * A new entry with copies of key and value; the caller owns it. A `value` of 0 leaves its bytes to be written by the caller.
+ * It may be moved by compaction once a table holds it. O(lengths).
+ * @returns 0 when there is no memory, or a length is over LENGTH_MAX
+ */
+export function create(key: usize, keyLength: u32, value: usize, valueLength: u32): usize {
+  if (keyLength > LENGTH_MAX || valueLength > LENGTH_MAX) return 0;
+  const block = allocMovable(sizeFor(keyLength, valueLength));
+  return block ? fill(block, key, keyLength, value, valueLength) : 0;
+}
+
+/** As create, an entry that is never moved: for tables that compaction does not know. */
+export function createFixed(key: usize, keyLength: u32, value: usize, valueLength: u32): usize {
+  if (keyLength > LENGTH_MAX || valueLength > LENGTH_MAX) return 0;
+  const block = alloc(sizeFor(keyLength, valueLength));
+  return block ? fill(block, key, keyLength, value, valueLength) : 0;
+}
+
+function fill(block: usize, key: usize, keyLength: u32, value: usize, valueLength: u32): usize {
+  const header = headerFor(keyLength, valueLength);
+  writeHeader(block, header, keyLength, valueLength);
+  const target = block + <usize>header;
+  copy(target, key, keyLength);
+  if (value) copy(target + <usize>keyLength, value, valueLength);
+  return block;
+}
+
+// prettier-ignore
+@inline
+function writeHeader(block: usize, header: u32, keyLength: u32, valueLength: u32): void {
+  if (header == 2) {
+    store<u16>(block, <u16>(keyLength | (valueLength << 8)));
+  } else if (header == 4) {
+    store<u32>(block, WIDE | (keyLength << 8) | (valueLength << 16));
+  } else {
+    store<u32>(block, WIDE | LONG);
+    store<u32>(block, keyLength, 4);
+    store<u32>(block, valueLength, 8);
+  }
+}
+
+/** Frees an entry made by create or createFixed. O(1). */
+export function destroy(entry: usize): void {
+  free(entry, sizeOf(entry));
+}
+
+/** Bytes before the key. */
+// prettier-ignore
+@inline
+function headerOf(entry: usize): u32 {
+  const flags = <u32>load<u8>(entry);
+  const lengths = flags & WIDE ? (flags & LONG ? 12 : 4) : 2;
+  return lengths + (flags & DEADLINE ? 8 : 0);
+}
+
+/** Address of the key's first byte. */
+export function keyOf(entry: usize): usize {
+  return entry + <usize>headerOf(entry);
+}
+
+/** Bytes of the key. */
+export function keyLength(entry: usize): u32 {
+  const flags = <u32>load<u8>(entry);
+  if (!(flags & WIDE)) return flags & (SHORT_KEY - 1);
+  return flags & LONG ? load<u32>(entry, 4) : <u32>load<u8>(entry, 1);
+}
+
+/** Address of the value's first byte. */
+export function valueOf(entry: usize): usize {
+  return entry + <usize>headerOf(entry) + <usize>keyLength(entry);
+}
+
+/** Bytes of the value. */
+export function valueLength(entry: usize): u32 {
+  const flags = <u32>load<u8>(entry);
+  if (!(flags & WIDE)) return <u32>load<u8>(entry, 1);
+  return flags & LONG ? load<u32>(entry, 8) : <u32>load<u16>(entry, 2);
+}
+
+/** Bytes that the entry asked of the heap. */
+export function sizeOf(entry: usize): u32 {
+  return headerOf(entry) + keyLength(entry) + valueLength(entry);
+}
+
+/**
+ * Replaces the value in place where the entry's block has room for it and a new entry's would be no smaller; `value` 0 leaves
+ * the bytes to be written by the caller. O(length).
+ * @returns false, nothing changed, where a new entry is needed
+ */
+export function overwrite(entry: usize, value: usize, length: u32): bool {
+  if (length > LENGTH_MAX) return false;
+  const size = keyLength(entry);
+  const header = headerFor(size, length);
+  const deadline = load<u8>(entry) & DEADLINE;
+  if (deadline || header != headerOf(entry)) return false;
+  if (usableSize(header + size + length) != usableSize(sizeOf(entry))) return false;
+  writeHeader(entry, header, size, length);
+  if (value) copy(entry + <usize>header + <usize>size, value, length);
+  return true;
+}

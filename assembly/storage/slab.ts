@@ -1,0 +1,241 @@
+/**
+ * Slabs: pages cut into blocks of one size, for blocks up to 2 KiB (and the 4 KiB of a table's segment). No block has a header: the page's
+ * notes know the size. Free blocks are a list through their first four bytes; the part of a page that was never used is not touched.
+ *
+ *     classes   4, 8, 12 … 256 (64 classes), then 32 steps for each doubling … 2048 (96 classes), then 4096
+ *     pools     FIXED blocks stay where they are; MOVABLE ones may be moved by their owner (compact.ts)
+ *
+ * Of each class and pool one slab is active: blocks come from it alone. The others are full, or wait in one of 8 lists by how full they
+ * are (eighths); when the active one is full, the fullest of these becomes active, so that sparse ones have time to become empty.
+ *
+ *     notes     free: first free block, 0 = none · fresh: offset of the never used rest · used: blocks in use
+ *               limit: a free that leaves `used` at or below this takes the slow path · extent: blocks that fit · class: pool × 256 + class
+ */
+import {
+  givePages,
+  kindOf,
+  KIND_SLAB,
+  NOTE_BUCKET,
+  NOTE_CLASS,
+  NOTE_EXTENT,
+  NOTE_FREE,
+  NOTE_FRESH,
+  NOTE_KIND,
+  NOTE_LIMIT,
+  NOTE_NEXT,
+  NOTE_NUMBER,
+  NOTE_PREVIOUS,
+  NOTE_USED,
+  notesOf,
+  PAGE_BITS,
+  PAGE_SIZE,
+  takePages,
+} from "./pages";
+
+@inline export const FIXED: u32 = 0;
+@inline export const MOVABLE: u32 = 1;
+
+@inline export const SMALL_MAX: u32 = 2048;
+@inline export const SEGMENT_SIZE: u32 = 4096;
+@inline const SEGMENT_CLASS: u32 = 160;
+@inline const CLASSES: u32 = 161;
+@inline const BUCKETS: u32 = 8;
+/** A slab in no list: the active one, or full. */
+@inline const UNLISTED: u8 = 255;
+/** Words of a class's row: the active slab's notes, then the heads of its lists. */
+@inline const ROW_BYTES: usize = 36;
+
+/** Rows of both pools: CLASSES × 2 × 36 bytes. */
+const rows: usize = memory.data(11592, 16);
+
+/** One slab of all that is empty may keep its page, so that a block freed and asked for in turn costs no page. */
+let spare: usize = 0;
+
+/** Whether blocks of `size` bytes live in slabs. */
+// prettier-ignore
+@inline
+export function isSmall(size: u32): bool {
+  return size <= SMALL_MAX || size == SEGMENT_SIZE;
+}
+
+/** Class of a small size. */
+// prettier-ignore
+@inline
+export function classOf(size: u32): u32 {
+  if (size <= 256) return ((size + 3) >> 2) - u32(size != 0);
+  if (size == SEGMENT_SIZE) return SEGMENT_CLASS;
+  const exponent = 31 - clz(size - 1);
+  return 64 + ((exponent - 8) << 5) + (((size - 1) >> (exponent - 5)) & 31);
+}
+
+/** Bytes of a block of this class. */
+// prettier-ignore
+@inline
+export function classSize(index: u32): u32 {
+  if (index < 64) return (index + 1) << 2;
+  if (index == SEGMENT_CLASS) return SEGMENT_SIZE;
+  return (33 + ((index - 64) & 31)) << (3 + ((index - 64) >> 5));
+}
+
+// prettier-ignore
+@inline
+function rowOf(pool: u32, index: u32): usize {
+  return rows + <usize>(pool * CLASSES + index) * ROW_BYTES;
+}
+
+/** A block of the class, 0 when the memory cannot grow. O(1) but for a search for a page. */
+// prettier-ignore
+@inline
+export function slabAlloc(pool: u32, index: u32): usize {
+  const notes = <usize>load<u32>(rowOf(pool, index));
+  if (notes) {
+    const block = <usize>load<u32>(notes, NOTE_FREE);
+    if (block) {
+      store<u32>(notes, load<u32>(block), NOTE_FREE);
+      store<u16>(notes, load<u16>(notes, NOTE_USED) + 1, NOTE_USED);
+      return block;
+    }
+  }
+  return allocSlow(pool, index);
+}
+
+/** Takes a block from the active slab's never used part, or makes another slab active. */
+function allocSlow(pool: u32, index: u32): usize {
+  const row = rowOf(pool, index);
+  let notes = <usize>load<u32>(row);
+  if (notes) {
+    const block = takeFresh(notes, index);
+    if (block) return block;
+  }
+  const next = nextSlab(pool, index, row);
+  if (!next) return 0;
+  if (notes) retire(notes);
+  store<u32>(row, <u32>next);
+  const block = <usize>load<u32>(next, NOTE_FREE);
+  if (!block) return takeFresh(next, index);
+  store<u32>(next, load<u32>(block), NOTE_FREE);
+  store<u16>(next, load<u16>(next, NOTE_USED) + 1, NOTE_USED);
+  return block;
+}
+
+function takeFresh(notes: usize, index: u32): usize {
+  const size = classSize(index);
+  const fresh = load<u32>(notes, NOTE_FRESH);
+  if (fresh + size > PAGE_SIZE) return 0;
+  store<u32>(notes, fresh + size, NOTE_FRESH);
+  store<u16>(notes, load<u16>(notes, NOTE_USED) + 1, NOTE_USED);
+  return (<usize>load<u32>(notes, NOTE_NUMBER) << PAGE_BITS) + <usize>fresh;
+}
+
+/** The fullest slab that waits, else a new one; its limit set as an active slab's. 0: no memory. */
+function nextSlab(pool: u32, index: u32, row: usize): usize {
+  for (let bucket: i32 = BUCKETS - 1; bucket >= 0; bucket--) {
+    const notes = <usize>load<u32>(row + 4 + (<usize>bucket << 2));
+    if (!notes) continue;
+    unlist(notes, row);
+    store<u16>(notes, 0, NOTE_LIMIT);
+    return notes;
+  }
+  const page = takePagesOrSpare(1);
+  if (!page) return 0;
+  const notes = notesOf(page);
+  store<u32>(notes, 0, NOTE_FREE);
+  store<u32>(notes, 0, NOTE_FRESH);
+  store<u32>(notes, 0, NOTE_USED);
+  store<u16>(notes, <u16>((pool << 8) | index), NOTE_CLASS);
+  store<u8>(notes, KIND_SLAB, NOTE_KIND);
+  store<u8>(notes, UNLISTED, NOTE_BUCKET);
+  store<u32>(notes, PAGE_SIZE / classSize(index), NOTE_EXTENT);
+  return notes;
+}
+
+/** The active slab is full: it is in no list until a block of it is freed. */
+function retire(notes: usize): void {
+  store<u16>(notes, <u16>(load<u32>(notes, NOTE_EXTENT) - 1), NOTE_LIMIT);
+}
+
+/** Frees a block of a slab. O(1). */
+// prettier-ignore
+@inline
+export function slabFree(notes: usize, block: usize): void {
+  store<u32>(block, load<u32>(notes, NOTE_FREE));
+  store<u32>(notes, <u32>block, NOTE_FREE);
+  const used = load<u16>(notes, NOTE_USED) - 1;
+  store<u16>(notes, used, NOTE_USED);
+  if (used <= load<u16>(notes, NOTE_LIMIT)) freeSlow(notes, used);
+}
+
+/** Moves the slab to the list of its fullness, or gives its page back. */
+function freeSlow(notes: usize, used: u32): void {
+  const tag = <u32>load<u16>(notes, NOTE_CLASS);
+  const row = rowOf(tag >> 8, tag & 255);
+  if (!used) {
+    release(notes, row);
+    return;
+  }
+  if (<usize>load<u32>(row) == notes) return;
+  if (load<u8>(notes, NOTE_BUCKET) != UNLISTED) unlist(notes, row);
+  enlist(notes, row, used);
+}
+
+/** An empty slab: it stays as the one spare, and the spare before it goes. */
+function release(notes: usize, row: usize): void {
+  if (spare == notes) return;
+  const old = spare;
+  spare = notes;
+  if (<usize>load<u32>(row) != notes) {
+    if (load<u8>(notes, NOTE_BUCKET) != UNLISTED) unlist(notes, row);
+    enlist(notes, row, 0);
+  }
+  if (old) dropEmpty(old);
+}
+
+/** Gives the page of the former spare back if it is still an empty slab. */
+function dropEmpty(notes: usize): void {
+  if (load<u8>(notes, NOTE_KIND) != KIND_SLAB || load<u16>(notes, NOTE_USED)) return;
+  const tag = <u32>load<u16>(notes, NOTE_CLASS);
+  const row = rowOf(tag >> 8, tag & 255);
+  if (<usize>load<u32>(row) == notes) store<u32>(row, 0);
+  else if (load<u8>(notes, NOTE_BUCKET) != UNLISTED) unlist(notes, row);
+  givePages(load<u32>(notes, NOTE_NUMBER), 1);
+}
+
+/** As takePages; when no page can be had, the spare is given up first. */
+export function takePagesOrSpare(count: u32): u32 {
+  const page = takePages(count);
+  if (page || !spare) return page;
+  const old = spare;
+  spare = 0;
+  dropEmpty(old);
+  return takePages(count);
+}
+
+function enlist(notes: usize, row: usize, used: u32): void {
+  const extent = load<u32>(notes, NOTE_EXTENT);
+  const bucket = (used * BUCKETS) / extent;
+  const head = row + 4 + (<usize>bucket << 2);
+  const first = <usize>load<u32>(head);
+  store<u32>(notes, <u32>first, NOTE_NEXT);
+  store<u32>(notes, 0, NOTE_PREVIOUS);
+  if (first) store<u32>(first, <u32>notes, NOTE_PREVIOUS);
+  store<u32>(head, <u32>notes);
+  store<u8>(notes, <u8>bucket, NOTE_BUCKET);
+  // The next list below begins where used × 8 / extent falls under `bucket`.
+  const floor = (bucket * extent + BUCKETS - 1) / BUCKETS;
+  store<u16>(notes, <u16>(floor ? floor - 1 : 0), NOTE_LIMIT);
+}
+
+function unlist(notes: usize, row: usize): void {
+  const next = <usize>load<u32>(notes, NOTE_NEXT);
+  const previous = <usize>load<u32>(notes, NOTE_PREVIOUS);
+  if (next) store<u32>(next, <u32>previous, NOTE_PREVIOUS);
+  if (previous) store<u32>(previous, <u32>next, NOTE_NEXT);
+  else store<u32>(row + 4 + (<usize>load<u8>(notes, NOTE_BUCKET) << 2), <u32>next);
+  store<u8>(notes, UNLISTED, NOTE_BUCKET);
+}
+
+/** Forgets every slab; the pages are the caller's to give back. */
+export function slabReset(): void {
+  memory.fill(rows, 0, <usize>(CLASSES * 2) * ROW_BYTES);
+  spare = 0;
+}
