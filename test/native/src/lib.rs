@@ -1,1 +1,118 @@
+//! A native Redis module for the tests.
+//!
+//! It serves `CUSTOM.SET/GET/DEL/EXISTS/KEYS` from a map of its own, so that the tests can show the session module working on a
+//! provider of `CUSTOM.*` that is no wasm at all, and `NATIVE.NOOP`, the cheapest command a native module can have, against
+//! which the benchmarks measure the cost of an empty wasm command. Nothing is persisted and nothing is replicated.
 
+#[allow(dead_code, reason = "the host's whole list of the server's functions")]
+#[path = "../../../host/src/api.rs"]
+mod api;
+
+use std::collections::HashMap;
+use std::ffi::{CStr, c_int, c_long};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use api::{Ctx, Str};
+
+type Entries = HashMap<Vec<u8>, Vec<u8>>;
+
+static ENTRIES: LazyLock<Mutex<Entries>> = LazyLock::new(Mutex::default);
+
+/// The map; commands run on the server's one thread, so the lock is never contended.
+fn entries() -> MutexGuard<'static, Entries> {
+    ENTRIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Registers a command whose body is given `[argument; count]` as bytes and its context, and is run with exactly that many.
+macro_rules! commands {
+    ($( fn $name:ident($ctx:ident, $($argument:ident),*) $body:block )*) => { $(
+        unsafe extern "C" fn $name($ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
+            let wanted: &[&str] = &[$(stringify!($argument)),*];
+            // SAFETY: the server calls with the context of a running command and argc strings.
+            unsafe {
+                if argc as usize != wanted.len() + 1 {
+                    return rm!(WrongArity($ctx));
+                }
+                #[allow(unused_mut, unused_variables)]
+                let mut next = (1..).map(|index| bytes(*argv.add(index)));
+                $( let $argument: Vec<u8> = next.next().unwrap_or_default(); )*
+                $body
+            }
+        }
+    )* };
+}
+
+commands! {
+    fn set(ctx, key, value) {
+        entries().insert(key, value);
+        rm!(ReplyWithSimpleString(ctx, c"OK".as_ptr()))
+    }
+
+    fn get(ctx, key) {
+        match entries().get(&key) {
+            Some(value) => rm!(ReplyWithStringBuffer(ctx, value.as_ptr().cast(), value.len())),
+            None => rm!(ReplyWithNull(ctx)),
+        }
+    }
+
+    fn del(ctx, key) {
+        rm!(ReplyWithLongLong(ctx, i64::from(entries().remove(&key).is_some())))
+    }
+
+    fn exists(ctx, key) {
+        rm!(ReplyWithLongLong(ctx, i64::from(entries().contains_key(&key))))
+    }
+
+    fn keys(ctx, ) {
+        let entries = entries();
+        rm!(ReplyWithArray(ctx, entries.len() as c_long));
+        for key in entries.keys() {
+            rm!(ReplyWithStringBuffer(ctx, key.as_ptr().cast(), key.len()));
+        }
+        api::OK
+    }
+
+    fn noop(ctx, ) {
+        rm!(ReplyWithNull(ctx))
+    }
+}
+
+/// The bytes of a string of the server.
+///
+/// # Safety
+/// `string` is alive.
+unsafe fn bytes(string: *const Str) -> Vec<u8> {
+    let mut length = 0;
+    // SAFETY: by this function's contract.
+    unsafe { std::slice::from_raw_parts(rm!(StringPtrLen(string, &raw mut length)).cast::<u8>(), length) }.to_vec()
+}
+
+/// What the server calls to load this library.
+///
+/// # Safety
+/// Called by the server, on its main thread.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case)]
+pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, _argv: *mut *mut Str, _argc: c_int) -> c_int {
+    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 6] = [
+        (c"custom.set", set, c"write deny-oom fast", 1),
+        (c"custom.get", get, c"readonly fast", 1),
+        (c"custom.del", del, c"write fast", 1),
+        (c"custom.exists", exists, c"readonly fast", 1),
+        (c"custom.keys", keys, c"readonly", 0),
+        (c"native.noop", noop, c"readonly fast", 0),
+    ];
+    // SAFETY: by this function's contract.
+    unsafe {
+        if api::init(ctx).is_err() {
+            return api::ERR;
+        }
+        rm!(SetModuleAttribs(ctx, c"native".as_ptr(), 1, api::API_VERSION));
+        for (name, function, flags, key) in COMMANDS {
+            if rm!(CreateCommand(ctx, name.as_ptr(), function, flags.as_ptr(), key, key, key)) != api::OK {
+                return api::ERR;
+            }
+        }
+    }
+    api::OK
+}

@@ -1,0 +1,363 @@
+//! The namespace `redis`: what modules may import from the host. Its documentation, for the people who call it, is `assembly/redis.ts`;
+//! the order of the functions is the same.
+
+use std::ffi::{CStr, CString, c_char, c_int};
+
+use wasmtime::{Caller, Linker, Ref, Result};
+
+use crate::api::{self, Str};
+use crate::command::{self, Declaration};
+use crate::file::HOST_NAMESPACE as NS;
+use crate::group::{Phase, State};
+use crate::reply::Container;
+use crate::trap::Failed;
+use crate::{host, memory, persistence, rm, text};
+
+type Guest<'a> = Caller<'a, State>;
+
+/// Defines every function of the namespace for the member `member` of the group being built.
+///
+/// # Errors
+/// A name defined twice, which would be a fault of this file.
+pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    commands(linker, member)?;
+    replies(linker)?;
+    containers(linker)?;
+    server(linker, member)?;
+    effects(linker)?;
+    saving(linker, member)?;
+    loading(linker)?;
+    info(linker)
+}
+
+/// Which module an import belongs to: its place among all modules, in the order of the arguments.
+pub type MemberId = usize;
+
+/// The whole linear memory beside the state.
+#[inline]
+fn parts<'a>(guest: &'a mut Guest<'_>) -> Result<(&'a mut [u8], &'a mut State)> {
+    let memory = guest.data().memory.ok_or_else(|| wasmtime::Error::msg("an import call before its memory is known"))?;
+    Ok(memory.data_and_store_mut(guest))
+}
+
+/// The bytes at (`pointer`, `length`) beside the state, in one of the phases where `name` makes sense.
+#[inline]
+fn bytes<'a>(guest: &'a mut Guest<'_>, name: &str, phases: &[Phase], pointer: u32, length: u32) -> Result<(&'a [u8], &'a mut State)> {
+    allow(guest, name, phases)?;
+    let (all, state) = parts(guest)?;
+    Ok((memory::slice(all, pointer, length)?, state))
+}
+
+#[inline]
+fn allow(guest: &Guest<'_>, name: &str, phases: &[Phase]) -> Result<()> {
+    if phases.contains(&guest.data().call.phase) { Ok(()) } else { Err(not_now(name)) }
+}
+
+#[cold]
+fn not_now(name: &str) -> wasmtime::Error {
+    wasmtime::Error::msg(format!("{NS}.{name} is not allowed here"))
+}
+
+fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    linker.func_wrap(
+        NS,
+        "CreateCommand",
+        move |mut guest: Guest<'_>,
+              name: u32,
+              name_length: u32,
+              handler: i32,
+              flags: u32,
+              flags_length: u32,
+              first: i32,
+              last: i32,
+              step: i32,
+              arity: i32|
+              -> Result<i32> {
+            let (name, _) = bytes(&mut guest, "CreateCommand", &[Phase::Load], name, name_length)?;
+            let name = text::line(name);
+            let (flags, _) = bytes(&mut guest, "CreateCommand", &[Phase::Load], flags, flags_length)?;
+            let flags = String::from_utf8_lossy(flags).into_owned();
+            let table = guest.get_export("table").and_then(wasmtime::Extern::into_table);
+            let function = table.and_then(|table| table.get(&mut guest, handler.cast_unsigned().into()));
+            let Some(Ref::Func(Some(function))) = function else {
+                return Err(wasmtime::Error::msg(format!("its table has no function {handler}")));
+            };
+            let handler = function.typed::<(i32, i32), ()>(&guest)?;
+            let ctx = guest.data().call.ctx;
+            let declaration = Declaration { name, flags, first, last, step, arity };
+            // SAFETY: phase Load: `ctx` is the context of RedisModule_OnLoad.
+            Ok(unsafe { command::register(ctx, member, handler, &declaration) })
+        },
+    )?;
+    // Settings are declared in the scratch store alone; here, where onLoad() runs for good, they are known.
+    linker.func_wrap(NS, "RegisterNumericConfig", |_: u32, _: u32, _: i64, _: u32, _: i64, _: i64, _: i32| -> Result<i32> {
+        Err(not_now("RegisterNumericConfig"))
+    })?;
+    linker.func_wrap(NS, "GetNumericConfig", move |handle: i32| -> Result<i64> {
+        host::setting(member, handle).ok_or_else(|| wasmtime::Error::msg(format!("it declared no setting {handle}")))
+    })?;
+    linker.func_wrap(NS, "ServedBy", |guest: Guest<'_>, _: u32, _: u32, _: u32, _: u32| allow(&guest, "ServedBy", &[Phase::Load]))?;
+    Ok(())
+}
+
+/// Sends one reply if there is room for it.
+#[inline]
+fn reply(guest: &mut Guest<'_>, name: &str, send: impl FnOnce(*mut api::Ctx)) -> Result<()> {
+    allow(guest, name, &[Phase::Command])?;
+    let call = &mut guest.data_mut().call;
+    if call.replies.take() {
+        send(call.ctx);
+        // SAFETY: phase Command: `ctx` is the running command's.
+        unsafe { call.replies.settle(call.ctx) };
+    }
+    Ok(())
+}
+
+fn replies(linker: &mut Linker<State>) -> Result<()> {
+    // SAFETY of every rm! here: `reply` passes the context of the running command, and each text is a C string that outlives the call.
+    linker.func_wrap(NS, "ReplyWithSimpleString", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let text = text::line(memory::slice(parts(&mut guest)?.0, pointer, length)?);
+        reply(&mut guest, "ReplyWithSimpleString", |ctx| unsafe { _ = rm!(ReplyWithSimpleString(ctx, text.as_ptr())) })
+    })?;
+    linker.func_wrap(NS, "ReplyWithError", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let text = text::line(memory::slice(parts(&mut guest)?.0, pointer, length)?);
+        reply(&mut guest, "ReplyWithError", |ctx| unsafe { _ = rm!(ReplyWithError(ctx, text.as_ptr())) })
+    })?;
+    linker.func_wrap(NS, "ReplyWithStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let (bytes, state) = bytes(&mut guest, "ReplyWithStringBuffer", &[Phase::Command], pointer, length)?;
+        let call = &mut state.call;
+        if call.replies.take() {
+            // SAFETY: as above; the server copies the bytes.
+            unsafe {
+                rm!(ReplyWithStringBuffer(call.ctx, bytes.as_ptr().cast(), bytes.len()));
+                call.replies.settle(call.ctx);
+            }
+        }
+        Ok(())
+    })?;
+    linker.func_wrap(NS, "ReplyWithNull", |mut guest: Guest<'_>| -> Result<()> {
+        reply(&mut guest, "ReplyWithNull", |ctx| unsafe { _ = rm!(ReplyWithNull(ctx)) })
+    })?;
+    linker.func_wrap(NS, "ReplyWithLongLong", |mut guest: Guest<'_>, value: i64| -> Result<()> {
+        reply(&mut guest, "ReplyWithLongLong", |ctx| unsafe { _ = rm!(ReplyWithLongLong(ctx, value)) })
+    })?;
+    linker.func_wrap(NS, "WrongArity", |mut guest: Guest<'_>| -> Result<()> {
+        reply(&mut guest, "WrongArity", |ctx| unsafe { _ = rm!(WrongArity(ctx)) })
+    })?;
+    linker.func_wrap(NS, "Fail", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let (text, _) = bytes(&mut guest, "Fail", &[Phase::Command], pointer, length)?;
+        Err(wasmtime::Error::new(Failed(text.to_vec())))
+    })?;
+    Ok(())
+}
+
+fn containers(linker: &mut Linker<State>) -> Result<()> {
+    const KINDS: [(Container, &str, &str); 2] =
+        [(Container::Array, "ReplyWithArray", "ReplySetArrayLength"), (Container::Map, "ReplyWithMap", "ReplySetMapLength")];
+    for (container, open, set_length) in KINDS {
+        linker.func_wrap(NS, open, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
+            allow(&guest, open, &[Phase::Command])?;
+            let call = &mut guest.data_mut().call;
+            if call.replies.take() {
+                // SAFETY: phase Command: `ctx` is the running command's, here and below.
+                unsafe { call.replies.open(call.ctx, container, length) };
+            }
+            Ok(())
+        })?;
+        linker.func_wrap(NS, set_length, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
+            allow(&guest, set_length, &[Phase::Command])?;
+            let call = &mut guest.data_mut().call;
+            unsafe { call.replies.set_length(call.ctx, container, length) };
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn server(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    linker.func_wrap(NS, "Milliseconds", || -> i64 {
+        // SAFETY: takes no argument.
+        unsafe { rm!(Milliseconds()) }
+    })?;
+    linker.func_wrap(NS, "GetRandomBytes", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let target = memory::slice_mut(parts(&mut guest)?.0, pointer, length)?;
+        // SAFETY: the target is as long as told.
+        unsafe { rm!(GetRandomBytes(target.as_mut_ptr(), target.len())) };
+        Ok(())
+    })?;
+    linker.func_wrap(NS, "Log", move |mut guest: Guest<'_>, level: u32, level_length: u32, pointer: u32, length: u32| -> Result<()> {
+        let all = parts(&mut guest)?.0;
+        let level = text::line(memory::slice(all, level, level_length)?);
+        let text = String::from_utf8_lossy(memory::slice(all, pointer, length)?).into_owned();
+        host::log(guest.data().call.ctx, &level, &format!("module {}: {text}", host::module_name(member)));
+        Ok(())
+    })?;
+    linker.func_wrap(NS, "GetContextFlags", |guest: Guest<'_>| -> i32 {
+        let outer = host::outer_flags();
+        // SAFETY: the context is that of the running call, or null, which the server allows here.
+        outer.unwrap_or_else(|| unsafe { rm!(GetContextFlags(guest.data().call.ctx)) })
+    })?;
+    Ok(())
+}
+
+/// A server's string for `bytes`: the argument itself where the module passes one of them on, else a new one that is freed afterwards.
+fn with_key<T>(state: &State, all: &[u8], pointer: u32, length: u32, action: impl FnOnce(*mut Str) -> T) -> Result<T> {
+    let key = memory::slice(all, pointer, length)?;
+    if let Some(argument) = command::argument_at(&state.call, all, pointer, length) {
+        return Ok(action(argument));
+    }
+    Ok(with_string(key, action))
+}
+
+fn with_string<T>(bytes: &[u8], action: impl FnOnce(*mut Str) -> T) -> T {
+    // SAFETY: the server copies the bytes; the string is freed once, after its last use.
+    unsafe {
+        let string = rm!(CreateString(std::ptr::null_mut(), bytes.as_ptr().cast(), bytes.len()));
+        let result = action(string);
+        rm!(FreeString(std::ptr::null_mut(), string));
+        result
+    }
+}
+
+fn effects(linker: &mut Linker<State>) -> Result<()> {
+    const COMMAND: &[Phase] = &[Phase::Command];
+    linker.func_wrap(NS, "ReplicateVerbatim", |guest: Guest<'_>| -> Result<()> {
+        allow(&guest, "ReplicateVerbatim", COMMAND)?;
+        // SAFETY: phase Command: `ctx` is the running command's, here and below.
+        unsafe { rm!(ReplicateVerbatim(guest.data().call.ctx)) };
+        Ok(())
+    })?;
+    linker.func_wrap(NS, "Replicate", |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
+        let (name, _) = bytes(&mut guest, "Replicate", COMMAND, name, name_length)?;
+        let name = text::line(name);
+        let (all, state) = parts(&mut guest)?;
+        let arguments = memory::pairs(all, argv, argc.cast_unsigned())?;
+        let strings = Strings::new(&arguments);
+        // SAFETY: as above; format "v" takes an array and its length, and the server keeps what it needs by itself.
+        unsafe { rm!(Replicate(state.call.ctx, name.as_ptr(), c"v".as_ptr(), strings.as_ptr(), strings.len())) };
+        Ok(())
+    })?;
+    linker.func_wrap(NS, "SignalModifiedKey", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        allow(&guest, "SignalModifiedKey", COMMAND)?;
+        let (all, state) = parts(&mut guest)?;
+        let ctx = state.call.ctx;
+        with_key(state, all, pointer, length, |key| unsafe { _ = rm!(SignalModifiedKey(ctx, key)) })
+    })?;
+    linker.func_wrap(
+        NS,
+        "NotifyKeyspaceEvent",
+        |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32| -> Result<()> {
+            allow(&guest, "NotifyKeyspaceEvent", COMMAND)?;
+            let (all, state) = parts(&mut guest)?;
+            let event = text::line(memory::slice(all, event, event_length)?);
+            let ctx = state.call.ctx;
+            with_key(state, all, pointer, length, |key| unsafe { _ = rm!(NotifyKeyspaceEvent(ctx, kind, event.as_ptr(), key)) })
+        },
+    )?;
+    Ok(())
+}
+
+/// Server strings of byte strings, freed together.
+pub struct Strings(Vec<*mut Str>);
+
+impl Strings {
+    pub fn new(arguments: &[&[u8]]) -> Strings {
+        // SAFETY: the server copies the bytes.
+        let create = |bytes: &&[u8]| unsafe { rm!(CreateString(std::ptr::null_mut(), bytes.as_ptr().cast(), bytes.len())) };
+        Strings(arguments.iter().map(create).collect())
+    }
+
+    pub fn as_ptr(&self) -> *const *mut Str {
+        self.0.as_ptr()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Drop for Strings {
+    fn drop(&mut self) {
+        for &string in &self.0 {
+            // SAFETY: made by `new`, freed once.
+            unsafe { rm!(FreeString(std::ptr::null_mut(), string)) };
+        }
+    }
+}
+
+fn saving(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    linker.func_wrap(NS, "CreateDataType", move |mut guest: Guest<'_>, name: u32, length: u32, version: i32| -> Result<i32> {
+        let (name, state) = bytes(&mut guest, "CreateDataType", &[Phase::Load], name, length)?;
+        let name = text::line(name);
+        // SAFETY: phase Load: the context is that of RedisModule_OnLoad.
+        Ok(unsafe { persistence::register(state.call.ctx, member, &name, version) })
+    })?;
+    linker.func_wrap(NS, "SaveUnsigned", |guest: Guest<'_>, value: u64| -> Result<()> {
+        allow(&guest, "SaveUnsigned", &[Phase::AuxSave])?;
+        // SAFETY: phase AuxSave: `io` is the stream of the running save, here and below.
+        unsafe { rm!(SaveUnsigned(guest.data().call.io, value)) };
+        Ok(())
+    })?;
+    linker.func_wrap(NS, "SaveStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let (bytes, state) = bytes(&mut guest, "SaveStringBuffer", &[Phase::AuxSave], pointer, length)?;
+        unsafe { rm!(SaveStringBuffer(state.call.io, bytes.as_ptr().cast(), bytes.len())) };
+        persistence::renew_deadline(&mut guest);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn loading(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(NS, "LoadUnsigned", |guest: Guest<'_>| -> Result<u64> {
+        allow(&guest, "LoadUnsigned", &[Phase::AuxLoad])?;
+        // SAFETY: phase AuxLoad: `io` is the stream of the running load, here and below.
+        Ok(unsafe { rm!(LoadUnsigned(guest.data().call.io)) })
+    })?;
+    linker.func_wrap(NS, "LoadStringBuffer", |mut guest: Guest<'_>| -> Result<u64> {
+        allow(&guest, "LoadStringBuffer", &[Phase::AuxLoad])?;
+        let mut length = 0;
+        let source: *mut c_char = unsafe { rm!(LoadStringBuffer(guest.data().call.io, &raw mut length)) };
+        if source.is_null() {
+            return Ok(0);
+        }
+        // SAFETY: the server answers `length` bytes that are ours until they are freed, below.
+        let result = answer(&mut guest, unsafe { std::slice::from_raw_parts(source.cast(), length) });
+        unsafe { rm!(Free(source.cast())) };
+        persistence::renew_deadline(&mut guest);
+        result
+    })?;
+    linker.func_wrap(NS, "IsIOError", |guest: Guest<'_>| -> Result<i32> {
+        allow(&guest, "IsIOError", &[Phase::AuxLoad, Phase::AuxSave])?;
+        Ok(unsafe { rm!(IsIOError(guest.data().call.io)) })
+    })?;
+    Ok(())
+}
+
+/// Copies what an import call answers into the group's memory: `length << 32 | pointer`, valid until its next import call.
+///
+/// # Errors
+/// The memory cannot grow to hold it.
+pub fn answer(guest: &mut Guest<'_>, bytes: &[u8]) -> Result<u64> {
+    let memory = guest.data().memory.ok_or_else(|| not_now("an import call"))?;
+    let mut results = guest.data().results;
+    let pointer = results.reserve(&mut wasmtime::AsContextMut::as_context_mut(guest), memory, bytes.len() as u64);
+    guest.data_mut().results = results;
+    let pointer = pointer.ok_or_else(|| wasmtime::Error::new(Failed(OUT_OF_MEMORY.to_bytes().to_vec())))?;
+    let length = u32::try_from(bytes.len())?;
+    memory::slice_mut(memory.data_mut(guest), pointer, length)?.copy_from_slice(bytes);
+    Ok(memory::packed(pointer, length))
+}
+
+/// The error of a call whose bytes do not fit into the group's memory.
+pub const OUT_OF_MEMORY: &CStr = c"OOM the memory of this module is full: wasm.max-memory";
+
+fn info(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(NS, "InfoAddFieldULongLong", |mut guest: Guest<'_>, name: u32, length: u32, value: u64| -> Result<()> {
+        let (name, state) = bytes(&mut guest, "InfoAddFieldULongLong", &[Phase::Info], name, length)?;
+        let name: CString = text::line(name);
+        // SAFETY: phase Info: `info` is that of the running INFO.
+        let _: c_int = unsafe { rm!(InfoAddFieldULongLong(state.call.info, name.as_ptr(), value)) };
+        Ok(())
+    })?;
+    Ok(())
+}

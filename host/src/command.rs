@@ -1,0 +1,327 @@
+//! Commands: how the server's call reaches a module's handler, and what comes back.
+//!
+//! A command is one slot of a table. The server calls the trampoline `run::<N>`, which knows its slot by its number: the command's name
+//! is never looked at again.
+
+use std::ffi::{CStr, CString, c_int};
+
+use wasmtime::{AsContextMut, Error, Store, TypedFunc};
+
+use crate::abi::{MemberId, OUT_OF_MEMORY};
+use crate::api::{self, Ctx, Str};
+use crate::file::COMMANDS_MAX;
+use crate::group::{Call, Entered, Phase, State};
+use crate::host::{self, Outer};
+use crate::trap::{self, Failed, TimedOut};
+use crate::{config, memory, rm, text};
+
+/// What a module says of a command when it registers it.
+pub struct Declaration {
+    pub name: CString,
+    pub flags: String,
+    pub first: c_int,
+    pub last: c_int,
+    pub step: c_int,
+    /// As in COMMAND INFO: the name counts, a negative number is a minimum.
+    pub arity: c_int,
+}
+
+/// One registered command.
+pub struct Slot {
+    pub name: CString,
+    pub member: MemberId,
+    handler: TypedFunc<(i32, i32), ()>,
+    write: bool,
+    deny_oom: bool,
+    effect: bool,
+}
+
+/// The host's own flag: a command that the replication stream and the append-only file alone may run.
+const FLAG_EFFECT: &str = "effect";
+
+/// Registers a command with the server: [`api::OK`], or [`api::ERR`] when the server refuses or the table is full.
+///
+/// # Safety
+/// `ctx` is the context of `RedisModule_OnLoad`, which is running.
+pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: TypedFunc<(i32, i32), ()>, declaration: &Declaration) -> c_int {
+    let slots = host::slots_mut();
+    let Some(&trampoline) = TRAMPOLINES.get(slots.len()) else { return api::ERR };
+    let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
+    let server_flags: Vec<&str> = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect();
+    let Ok(server_flags) = CString::new(server_flags.join(" ")) else { return api::ERR };
+    let Declaration { name, first, last, step, arity, .. } = declaration;
+    // SAFETY: by this function's contract; the server copies the texts.
+    unsafe {
+        if rm!(CreateCommand(ctx, name.as_ptr(), trampoline, server_flags.as_ptr(), *first, *last, *step)) != api::OK {
+            return api::ERR;
+        }
+        let write = flags.contains(&"write");
+        let key_flags = if write { api::CMD_KEY_RW | api::CMD_KEY_UPDATE } else { api::CMD_KEY_RO | api::CMD_KEY_ACCESS };
+        // The specification counts the last key from the first one, or from the end when negative.
+        let last_relative = if *last < 0 { *last } else { *last - *first };
+        let specs = [api::KeySpec::range(key_flags, *first, last_relative, *step), api::KeySpec::END];
+        let info = api::CommandInfo {
+            version: &raw const api::COMMAND_INFO_VERSION,
+            summary: std::ptr::null(),
+            complexity: std::ptr::null(),
+            since: std::ptr::null(),
+            history: std::ptr::null(),
+            tips: std::ptr::null(),
+            arity: *arity,
+            key_specs: if *first > 0 { specs.as_ptr() } else { std::ptr::null() },
+            arguments: std::ptr::null(),
+        };
+        if rm!(SetCommandInfo(rm!(GetCommand(ctx, name.as_ptr())), &raw const info)) != api::OK {
+            return api::ERR;
+        }
+        slots.push(Slot {
+            name: name.clone(),
+            member,
+            handler,
+            write,
+            deny_oom: flags.contains(&"deny-oom"),
+            effect: flags.contains(&FLAG_EFFECT),
+        });
+    }
+    api::OK
+}
+
+/// What the server calls for command number `N`.
+unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
+    let outcome = host::guarded(|| {
+        if let Some(slot) = host::slot(N) {
+            // SAFETY: the server calls with the context and the arguments of a running command.
+            unsafe { dispatch(slot, ctx, argv, argc) };
+        }
+    });
+    if outcome.is_none() {
+        // SAFETY: as above. A reply may have been begun; a second one is the lesser evil beside none.
+        unsafe { rm!(ReplyWithError(ctx, c"ERR the host failed: see the server's log".as_ptr())) };
+    }
+    api::OK
+}
+
+/// # Safety
+/// The context and the arguments of a running command.
+unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
+    let group = host::group_of(slot.member);
+    let Some(mut entered) = group.enter() else {
+        let name = host::module_name(slot.member);
+        // SAFETY: by this function's contract.
+        return unsafe { refuse(ctx, &format!("ERR module {name}: it called itself through a command")) };
+    };
+    let outer = Outer::begin(ctx, slot.write);
+    // SAFETY: by this function's contract.
+    unsafe {
+        if (slot.effect || slot.deny_oom || slot.write) && !admit(slot, &mut entered, ctx, argv, argc) {
+            return;
+        }
+        host::count_command(slot.member);
+        match call(slot, &mut entered, ctx, argv, argc) {
+            Ok(()) => {
+                let replies = &mut entered.store.data_mut().call.replies;
+                if !replies.complete() {
+                    replies.finish(ctx, None);
+                }
+            }
+            Err(error) => end(slot, &mut entered, ctx, &error),
+        }
+    }
+    drop(outer);
+}
+
+/// Copies the arguments into linear memory, runs the handler, and gives back what need not stay resident.
+///
+/// # Safety
+/// As [`dispatch`].
+unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> wasmtime::Result<()> {
+    // SAFETY: by this function's contract.
+    let (frame, length) = unsafe { place(entered.store, argv, argc)? };
+    let state = &mut entered.store.data_mut().call;
+    state.phase = Phase::Command;
+    state.ctx = ctx;
+    state.argv = argv;
+    state.argc = argc;
+    state.frame = frame;
+    state.replies.reset();
+    let result = slot.handler.call(entered.store.as_context_mut(), (argc - 1, frame.cast_signed()));
+    let state = entered.store.data_mut();
+    state.call.phase = Phase::Idle;
+    if let Some(memory) = state.memory {
+        let region = state.arguments;
+        region.release(&mut entered.store.as_context_mut(), memory, length);
+    }
+    result
+}
+
+/// Writes the frame: `argc - 1` pairs { pointer, length }, then the bytes. Answers its address and its length in bytes.
+///
+/// # Safety
+/// As [`dispatch`].
+unsafe fn place(store: &mut Store<State>, argv: *mut *mut Str, argc: c_int) -> wasmtime::Result<(u32, u64)> {
+    let count = argc as usize - 1;
+    // SAFETY: by this function's contract there are argc arguments; each is a string of the server for the whole call.
+    let argument = |index: usize| unsafe {
+        let mut length = 0;
+        let bytes = rm!(StringPtrLen(*argv.add(index + 1), &raw mut length));
+        std::slice::from_raw_parts(bytes.cast::<u8>(), length)
+    };
+    let limit = config::max_value_size();
+    let mut total = count as u64 * PAIR_BYTES;
+    for index in 0..count {
+        let length = argument(index).len();
+        if length > limit {
+            return Err(Error::new(Failed(b"ERR an argument is longer than wasm.max-value-size".to_vec())));
+        }
+        total += length as u64;
+    }
+    let state = store.data_mut();
+    let memory = state.memory.ok_or_else(|| Error::msg("it has no memory"))?;
+    let mut region = state.arguments;
+    let frame = region.reserve(&mut store.as_context_mut(), memory, total);
+    store.data_mut().arguments = region;
+    let frame = frame.ok_or_else(|| Error::new(Failed(OUT_OF_MEMORY.to_bytes().to_vec())))?;
+    let target = memory::slice_mut(memory.data_mut(store), frame, total as u32)?;
+    let (pairs, mut rest) = target.split_at_mut(count * PAIR_BYTES as usize);
+    let mut pointer = frame + pairs.len() as u32;
+    for (index, pair) in pairs.chunks_exact_mut(PAIR_BYTES as usize).enumerate() {
+        let bytes = argument(index);
+        pair[..4].copy_from_slice(&pointer.to_le_bytes());
+        pair[4..].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
+        let (head, tail) = rest.split_at_mut(bytes.len());
+        head.copy_from_slice(bytes);
+        rest = tail;
+        pointer += bytes.len() as u32;
+    }
+    Ok((frame, total))
+}
+
+/// Bytes of one { pointer: u32, length: u32 }.
+const PAIR_BYTES: u64 = 8;
+
+/// The running command's argument whose copy in the frame is exactly (`pointer`, `length`).
+pub fn argument_at(call: &Call, all: &[u8], pointer: u32, length: u32) -> Option<*mut Str> {
+    let count = u32::try_from(call.argc - 1).ok()?;
+    let pairs = memory::slice(all, call.frame, count * PAIR_BYTES as u32).ok()?;
+    let wanted = memory::packed(pointer, length).to_le_bytes();
+    let index = pairs.chunks_exact(PAIR_BYTES as usize).position(|pair| pair == wanted)?;
+    // SAFETY: index < argc - 1, and the server's array has argc entries for the whole call.
+    Some(unsafe { *call.argv.add(index + 1) })
+}
+
+/// Whether the server's state lets this command run; if not, it has been answered.
+///
+/// # Safety
+/// As [`dispatch`].
+unsafe fn admit(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> bool {
+    // SAFETY: by this function's contract, for the whole of it.
+    unsafe {
+        if slot.effect && !host::from_stream() {
+            refuse_unknown(ctx, argv, argc);
+            return false;
+        }
+        if slot.write && entered.group.damaged.get() {
+            refuse(
+                ctx,
+                "MISCONF a call ended in the middle of a write and left this module's data in doubt: restart the server, or DEBUG RELOAD NOSAVE",
+            );
+            return false;
+        }
+        if slot.deny_oom && host::over_maxmemory(entered, ctx) {
+            refuse(ctx, "OOM command not allowed when used memory > 'maxmemory'.");
+            return false;
+        }
+    }
+    true
+}
+
+/// # Safety
+/// As [`dispatch`].
+unsafe fn refuse(ctx: *mut Ctx, message: &str) {
+    let message = text::line(message.as_bytes());
+    // SAFETY: by this function's contract.
+    unsafe { rm!(ReplyWithError(ctx, message.as_ptr())) };
+}
+
+/// Answers as the server does to a command that it does not know.
+///
+/// # Safety
+/// As [`dispatch`].
+unsafe fn refuse_unknown(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
+    // Source: rejectCommandUnknown in the server, whose texts are cut at 128 bytes.
+    let argument = |index: usize| {
+        let mut length = 0;
+        // SAFETY: by this function's contract; index < argc.
+        let bytes = unsafe { std::slice::from_raw_parts(rm!(StringPtrLen(*argv.add(index), &raw mut length)).cast::<u8>(), length) };
+        bytes.to_vec()
+    };
+    let cut = |bytes: Vec<u8>, limit: usize| bytes.into_iter().take(limit).collect::<Vec<u8>>();
+    let mut message = b"ERR unknown command '".to_vec();
+    message.extend(cut(argument(0), 128));
+    message.extend(b"', with args beginning with: ");
+    let mut arguments = Vec::new();
+    for index in 1..argc as usize {
+        if arguments.len() >= 128 {
+            break;
+        }
+        let room = 128 - arguments.len();
+        arguments.push(b'\'');
+        arguments.extend(cut(argument(index), room));
+        arguments.extend(b"' ");
+    }
+    message.extend(arguments);
+    let message = text::line(&message);
+    // SAFETY: by this function's contract.
+    unsafe { rm!(ReplyWithError(ctx, message.as_ptr())) };
+}
+
+/// Ends a command that did not return: with the error that it chose, or with what went wrong.
+///
+/// # Safety
+/// As [`dispatch`].
+#[cold]
+unsafe fn end(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, error: &Error) {
+    let message = match error.downcast_ref::<Failed>() {
+        Some(Failed(text)) => text::line(text),
+        None => fault(slot.member, &slot.name, entered, ctx, error),
+    };
+    // SAFETY: by this function's contract.
+    unsafe { entered.store.data_mut().call.replies.finish(ctx, Some(&message)) };
+}
+
+/// Counts and logs a fault of a module; answers the error reply that tells of it.
+#[cold]
+pub fn fault(member: MemberId, running: &CStr, entered: &mut Entered<'_>, ctx: *mut Ctx, error: &Error) -> CString {
+    let name = host::module_name(member);
+    let what = trap::describe(error);
+    host::count_fault(member, error.downcast_ref::<TimedOut>().is_some());
+    let damaged = entered.group.note_failure(entered.store);
+    host::log(
+        ctx,
+        c"warning",
+        &format!("module {name}: {what}; running: {}; functions: {}", running.to_string_lossy(), trap::functions(error)),
+    );
+    if damaged {
+        host::log(
+            ctx,
+            c"warning",
+            &format!("module {name}: this was in the middle of a write: its linked group refuses writes and saves from now on"),
+        );
+    }
+    text::line(format!("ERR module {name}: {what}").as_bytes())
+}
+
+/// The trampolines, one per slot.
+static TRAMPOLINES: [api::CommandFunc; COMMANDS_MAX] = trampolines();
+
+const fn trampolines() -> [api::CommandFunc; COMMANDS_MAX] {
+    macro_rules! row {
+        ($table:ident, $row:literal: $($column:literal)*) => { $( $table[$row * 16 + $column] = run::<{ $row * 16 + $column }>; )* };
+    }
+    macro_rules! rows {
+        ($table:ident: $($row:literal)*) => { $( row!($table, $row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15); )* };
+    }
+    let mut table: [api::CommandFunc; COMMANDS_MAX] = [run::<0>; COMMANDS_MAX];
+    rows!(table: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    table
+}

@@ -1,0 +1,78 @@
+//! Wasmtime, set up for life inside redis-server, and the clock of the time limit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use wasmtime::{Config, Engine};
+
+/// How often the clock of `wasm.time-limit` ticks, in milliseconds.
+pub const TICK_MS: u64 = 10;
+
+/// The engine that compiles and runs every module.
+///
+/// # Errors
+/// What Wasmtime finds wrong with these settings on this processor.
+pub fn new() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    // The server owns SIGSEGV and its crash report: bounds are checked in code. This turns Wasmtime's spectre mitigations off too.
+    config.signals_based_traps(false);
+    // One reservation of the whole address space of a memory: it never moves, so its base is a constant of the compiled code.
+    config.memory_reservation(1 << 32);
+    config.memory_may_move(false);
+    config.memory_guard_size(0);
+    config.memory_init_cow(false);
+    config.epoch_interruption(true);
+    config.max_wasm_stack(512 << 10);
+    Engine::new(&config)
+}
+
+/// A thread that advances the engine's epoch every [`TICK_MS`]. Dropping it ends and joins the thread: a load that fails leaves
+/// no thread behind in a library that the server is about to close.
+pub struct Ticker {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    /// # Errors
+    /// The system's reason for refusing a thread.
+    pub fn start(engine: &Engine) -> std::io::Result<Ticker> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (engine, stopped) = (engine.clone(), stop.clone());
+        let thread = with_signals_blocked(|| {
+            std::thread::Builder::new().name("wasm-ticker".into()).spawn(move || {
+                while !stopped.load(Relaxed) {
+                    std::thread::sleep(Duration::from_millis(TICK_MS));
+                    engine.increment_epoch();
+                }
+            })
+        })?;
+        Ok(Ticker { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A ticker that panicked has ended too.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs `action` with every signal blocked, so that a thread it starts inherits that: signals are the server's, on its own thread.
+fn with_signals_blocked<T>(action: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are initialised by the calls that fill them; the mask of this thread alone changes, and is put back.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        let result = action();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+        result
+    }
+}

@@ -1,0 +1,307 @@
+//! A .wasm file before it runs: read, checked, compiled, and asked what it declares.
+//!
+//! What the links are decided on is all here: the commands that the module registers, the functions that it exports, the version
+//! of its linking convention and the range of its static data.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicI64;
+
+use sha2::{Digest, Sha256};
+use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
+use wasmtime::{Caller, Engine, Extern, ExternType, FuncType, Linker, Memory, MemoryType, Module, Store};
+
+use crate::api::{self, Ctx};
+use crate::config;
+
+/// The longest file that is compiled: compilation has no time limit.
+const FILE_BYTES_MAX: u64 = 8 << 20;
+/// Commands that one module may register.
+pub const COMMANDS_MAX: usize = 256;
+/// Bytes of a page of linear memory.
+pub const PAGE: u64 = 1 << 16;
+/// The namespace of the host's own functions.
+pub const HOST_NAMESPACE: &str = "redis";
+/// The namespace that holds the memory alone.
+pub const ENV_NAMESPACE: &str = "env";
+
+/// A module that has been compiled and asked what it declares, but does not run yet.
+pub struct WasmFile {
+    /// The file's name without directory and `.wasm`: the module's name in logs and INFO.
+    pub name: String,
+    pub path: PathBuf,
+    /// SHA-256 of the file, in hexadecimal.
+    pub hash: String,
+    pub module: Module,
+    /// The version of the linking convention: the exported global `abi`. A module without one links by command alone.
+    pub abi: Option<u32>,
+    /// The imported memory `env.memory`, if it has one.
+    pub memory: Option<MemoryType>,
+    /// The bytes of linear memory that the module's static data may take, when they can be told from the file.
+    pub static_range: Option<(u64, u64)>,
+    /// The commands that it registers, in lower case.
+    pub commands: Vec<String>,
+    /// Namespace → function name → type, of every import that is neither the host's nor the memory.
+    pub imports: BTreeMap<String, BTreeMap<String, FuncType>>,
+    /// Namespace → the file that ordinarily serves it, for the error message when nothing does.
+    pub served_by: BTreeMap<String, String>,
+    /// The module's numeric settings, by its own handle.
+    pub settings: BTreeMap<i32, &'static AtomicI64>,
+}
+
+impl WasmFile {
+    /// Reads, compiles and asks the file at `path`.
+    ///
+    /// # Errors
+    /// The reason why the file cannot be loaded; the caller names the file.
+    ///
+    /// # Safety
+    /// Called within `RedisModule_OnLoad`, with its context: the module's settings are registered on the way.
+    pub unsafe fn open(ctx: *mut Ctx, engine: &Engine, path: &Path) -> Result<WasmFile, String> {
+        let bytes = read(path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+            return Err("a module's file name may hold letters, digits, - and _ alone".into());
+        }
+        let module = Module::new(engine, &bytes).map_err(|error| format!("{error:#}"))?;
+        let mut file = WasmFile {
+            name,
+            path: path.to_path_buf(),
+            hash: Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+            abi: None,
+            memory: None,
+            static_range: None,
+            commands: Vec::new(),
+            imports: BTreeMap::new(),
+            served_by: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            module,
+        };
+        file.check_imports()?;
+        file.check_exports()?;
+        file.static_range = file.memory.as_ref().and_then(|memory| static_range(&bytes, memory.minimum()));
+        // SAFETY: by this function's contract.
+        unsafe { file.ask(ctx)? };
+        Ok(file)
+    }
+
+    fn check_imports(&mut self) -> Result<(), String> {
+        for import in self.module.imports() {
+            let (namespace, name) = (import.module(), import.name());
+            match (namespace, import.ty()) {
+                (ENV_NAMESPACE, ExternType::Memory(memory)) if name == "memory" => {
+                    if memory.is_64() || memory.is_shared() {
+                        return Err("it imports a 64-bit or shared memory".into());
+                    }
+                    self.memory = Some(memory);
+                }
+                (HOST_NAMESPACE, ExternType::Func(_)) => {}
+                (ENV_NAMESPACE, _) => return Err(format!("it imports {namespace}.{name}: env holds the memory alone")),
+                (_, ExternType::Func(function)) => {
+                    self.imports.entry(namespace.into()).or_default().insert(name.into(), function);
+                }
+                _ => return Err(format!("it imports {namespace}.{name}, which is no function")),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_exports(&self) -> Result<(), String> {
+        match self.module.get_export("onLoad") {
+            Some(ExternType::Func(function)) if function.params().len() == 0 && is_i32(function.results()) => {}
+            _ => return Err("it does not export onLoad(): i32".into()),
+        }
+        if self.memory.is_none() && !matches!(self.module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_64()) {
+            return Err("it neither imports env.memory nor exports memory".into());
+        }
+        if !matches!(self.module.get_export("table"), Some(ExternType::Table(_))) {
+            return Err("it does not export table".into());
+        }
+        Ok(())
+    }
+
+    /// Runs `settings()` and `onLoad()` in a scratch store, where declarations are noted down and every other import traps.
+    ///
+    /// # Safety
+    /// As [`WasmFile::open`].
+    unsafe fn ask(&mut self, ctx: *mut Ctx) -> Result<(), String> {
+        let mut store = Store::new(self.module.engine(), Declared { memory: None, ctx, ..Declared::default() });
+        store.set_epoch_deadline(DECLARE_MS / crate::engine::TICK_MS);
+        let mut linker = Linker::new(self.module.engine());
+        let result = (|| -> wasmtime::Result<i32> {
+            if let Some(memory) = &self.memory {
+                let memory = Memory::new(&mut store, memory.clone())?;
+                store.data_mut().memory = Some(memory);
+                linker.define(&store, ENV_NAMESPACE, "memory", memory)?;
+            }
+            declarations(&mut linker)?;
+            linker.define_unknown_imports_as_traps(&self.module)?;
+            let instance = linker.instantiate(&mut store, &self.module)?;
+            if let Some(Extern::Memory(memory)) = instance.get_export(&mut store, "memory") {
+                store.data_mut().memory.get_or_insert(memory);
+            }
+            if let Some(Extern::Global(abi)) = instance.get_export(&mut store, "abi") {
+                self.abi = abi.get(&mut store).i32().map(|abi| abi as u32);
+            }
+            if let Ok(settings) = instance.get_typed_func::<(), ()>(&mut store, "settings") {
+                store.data_mut().settings_allowed = true;
+                settings.call(&mut store, ())?;
+                store.data_mut().settings_allowed = false;
+            }
+            instance.get_typed_func::<(), i32>(&mut store, "onLoad")?.call(&mut store, ())
+        })();
+        match result {
+            Ok(0) => {}
+            Ok(code) => return Err(format!("its onLoad() answered {code}")),
+            Err(error) => return Err(format!("its declarations failed: {}", crate::trap::describe(&error))),
+        }
+        let declared = store.into_data();
+        self.commands = declared.commands;
+        self.served_by = declared.served_by;
+        self.settings = declared.settings;
+        Ok(())
+    }
+}
+
+/// Milliseconds that a module may take to declare itself.
+const DECLARE_MS: u64 = 2000;
+
+/// What a module said in the scratch store.
+struct Declared {
+    ctx: *mut Ctx,
+    memory: Option<Memory>,
+    commands: Vec<String>,
+    served_by: BTreeMap<String, String>,
+    settings: BTreeMap<i32, &'static AtomicI64>,
+    settings_allowed: bool,
+}
+
+impl Default for Declared {
+    fn default() -> Declared {
+        Declared {
+            ctx: std::ptr::null_mut(),
+            memory: None,
+            commands: Vec::new(),
+            served_by: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            settings_allowed: false,
+        }
+    }
+}
+
+/// The text at (`pointer`, `length`) of the scratch memory.
+fn text(caller: &Caller<'_, Declared>, pointer: u32, length: u32) -> wasmtime::Result<String> {
+    let memory = caller.data().memory.ok_or_else(|| wasmtime::Error::msg("no memory yet"))?;
+    let bytes = crate::memory::slice(memory.data(caller), pointer, length)?;
+    Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// The functions that a module may call while it declares itself.
+fn declarations(linker: &mut Linker<Declared>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        HOST_NAMESPACE,
+        "CreateCommand",
+        |mut caller: Caller<'_, Declared>,
+         name: u32,
+         length: u32,
+         _: i32,
+         _: u32,
+         _: u32,
+         _: i32,
+         _: i32,
+         _: i32,
+         _: i32|
+         -> wasmtime::Result<i32> {
+            let name = text(&caller, name, length)?.to_ascii_lowercase();
+            let commands = &mut caller.data_mut().commands;
+            if commands.len() == COMMANDS_MAX {
+                return Err(wasmtime::Error::msg(format!("more than {COMMANDS_MAX} commands")));
+            }
+            if commands.contains(&name) {
+                return Err(wasmtime::Error::msg(format!("the command {name} twice")));
+            }
+            commands.push(name);
+            Ok(0)
+        },
+    )?;
+    linker.func_wrap(HOST_NAMESPACE, "CreateDataType", |_: u32, _: u32, _: i32| 0)?;
+    linker.func_wrap(
+        HOST_NAMESPACE,
+        "ServedBy",
+        |mut caller: Caller<'_, Declared>, namespace: u32, namespace_length: u32, file: u32, file_length: u32| -> wasmtime::Result<()> {
+            let namespace = text(&caller, namespace, namespace_length)?;
+            let file = text(&caller, file, file_length)?;
+            caller.data_mut().served_by.insert(namespace, file);
+            Ok(())
+        },
+    )?;
+    linker.func_wrap(
+        HOST_NAMESPACE,
+        "RegisterNumericConfig",
+        |mut caller: Caller<'_, Declared>,
+         name: u32,
+         length: u32,
+         default: i64,
+         flags: u32,
+         min: i64,
+         max: i64,
+         handle: i32|
+         -> wasmtime::Result<i32> {
+            let name = text(&caller, name, length)?;
+            let declared = caller.data_mut();
+            if !declared.settings_allowed {
+                return Err(wasmtime::Error::msg("a setting outside settings()"));
+            }
+            // SAFETY: the scratch store runs within RedisModule_OnLoad, whose context this is.
+            match unsafe { config::register_guest(declared.ctx, &name, default, flags, min, max) } {
+                Ok(cell) => {
+                    declared.settings.insert(handle, cell);
+                    Ok(api::OK)
+                }
+                Err(_) => Ok(api::ERR),
+            }
+        },
+    )?;
+    Ok(())
+}
+
+fn is_i32(mut results: impl ExactSizeIterator<Item = wasmtime::ValType>) -> bool {
+    results.len() == 1 && results.next().is_some_and(|result| result.is_i32())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(format!("it has {size} bytes, more than {FILE_BYTES_MAX}"));
+    }
+    std::fs::read(path).map_err(|error| error.to_string())
+}
+
+/// Where a module's static data may lie: from its lowest active segment to the end of the pages that it imports. `None` when an offset is
+/// not a constant, and so cannot be told before the module runs.
+fn static_range(bytes: &[u8], pages: u64) -> Option<(u64, u64)> {
+    let mut lowest = u64::MAX;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.ok()? {
+            Payload::DataSection(section) => {
+                for data in section {
+                    let DataKind::Active { offset_expr, .. } = data.ok()?.kind else { continue };
+                    match offset_expr.get_operators_reader().read().ok()? {
+                        Operator::I32Const { value } => lowest = lowest.min(u64::from(value as u32)),
+                        _ => return None,
+                    }
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    if let TypeRef::Global(_) = import.ok()?.ty {
+                        return None;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let end = pages * PAGE;
+    Some((lowest.min(end), end))
+}

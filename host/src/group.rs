@@ -1,0 +1,213 @@
+//! A linked group: one store and one linear memory, in which one module runs, or several that are linked directly.
+
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_int;
+
+use wasmtime::{AsContextMut, Engine, Global, Memory, ResourceLimiter, Store, TypedFunc, UpdateDeadline};
+
+use crate::api::{Ctx, InfoCtx, Io, Str};
+use crate::engine::TICK_MS;
+use crate::memory::Region;
+use crate::reply::Replies;
+use crate::trap::TimedOut;
+use crate::{config, host};
+
+/// What a group is doing; a host function that makes no sense in it is refused.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Phase {
+    Idle,
+    Load,
+    Command,
+    AuxSave,
+    AuxLoad,
+    Info,
+    Flush,
+}
+
+/// The running call, as the host's functions see it.
+pub struct Call {
+    pub phase: Phase,
+    pub ctx: *mut Ctx,
+    pub io: *mut Io,
+    pub info: *mut InfoCtx,
+    /// The arguments as the server holds them, the command's name first.
+    pub argv: *mut *mut Str,
+    pub argc: c_int,
+    /// The address of the arguments' frame in linear memory.
+    pub frame: u32,
+    pub replies: Replies,
+    /// How often the time limit has struck while it could not end the call.
+    pub overtime: u32,
+}
+
+/// What the store of a group carries.
+pub struct State {
+    pub memory: Option<Memory>,
+    /// Bytes on their way in: a command's arguments …
+    pub arguments: Region,
+    /// … and what import calls and reads from a file answer.
+    pub results: Region,
+    pub call: Call,
+    /// The exported global `committing` of each member that has one.
+    pub committing: Vec<Global>,
+    limits: Limits,
+}
+
+impl State {
+    fn new() -> State {
+        State {
+            memory: None,
+            arguments: Region::default(),
+            results: Region::default(),
+            call: Call {
+                phase: Phase::Idle,
+                ctx: std::ptr::null_mut(),
+                io: std::ptr::null_mut(),
+                info: std::ptr::null_mut(),
+                argv: std::ptr::null_mut(),
+                argc: 0,
+                frame: 0,
+                replies: Replies::default(),
+                overtime: 0,
+            },
+            committing: Vec::new(),
+            limits: Limits,
+        }
+    }
+}
+
+/// A module that runs in a group, and the exports that the host calls.
+pub struct Member {
+    pub flush: Option<TypedFunc<(), ()>>,
+    pub aux_save: Option<TypedFunc<(), ()>>,
+    pub aux_load: Option<TypedFunc<i32, i32>>,
+    pub is_empty: Option<TypedFunc<(), i32>>,
+    pub info: Option<TypedFunc<(), ()>>,
+    pub free_bytes: Option<TypedFunc<(), u64>>,
+}
+
+/// One store and what runs in it. The server is one thread; a call that comes back into its own group is refused, so the store is
+/// never borrowed twice.
+pub struct Group {
+    busy: Cell<bool>,
+    /// A call ended in the middle of a commit: what is in memory may be inconsistent.
+    pub damaged: Cell<bool>,
+    store: UnsafeCell<Store<State>>,
+    pub members: Vec<Member>,
+}
+
+impl Group {
+    pub fn new(engine: &Engine) -> Group {
+        let mut store = Store::new(engine, State::new());
+        store.limiter(|state| &mut state.limits);
+        store.epoch_deadline_callback(|mut context| {
+            let committing = context.data().committing.clone();
+            let committing = committing.iter().any(|global| global.get(&mut context).i32() == Some(1));
+            let call = &mut context.data_mut().call;
+            call.overtime += 1;
+            if host::obeys() || (committing && call.overtime < COMMIT_LIMITS_MAX) {
+                return Ok(UpdateDeadline::Continue(ticks()));
+            }
+            Err(wasmtime::Error::new(TimedOut))
+        });
+        Group { busy: Cell::new(false), damaged: Cell::new(false), store: UnsafeCell::new(store), members: Vec::new() }
+    }
+
+    /// The store, for one call; `None` while another call into this group runs.
+    #[inline]
+    pub fn enter(&self) -> Option<Entered<'_>> {
+        if self.busy.replace(true) {
+            return None;
+        }
+        // SAFETY: `busy` was false, so no other Entered of this group exists, and the server is one thread.
+        let store = unsafe { &mut *self.store.get() };
+        store.set_epoch_deadline(ticks());
+        store.data_mut().call.overtime = 0;
+        Some(Entered { group: self, store })
+    }
+
+    /// After a call that failed: whether it did so in the middle of a commit, which leaves the group damaged.
+    pub fn note_failure(&self, store: &mut Store<State>) -> bool {
+        let committing = store.data().committing.clone();
+        let mut damaged = false;
+        for global in committing {
+            damaged |= global.get(&mut *store).i32() == Some(1);
+            // The global is an i32 that the module declared mutable: link.rs has checked it.
+            let _ = global.set(&mut *store, wasmtime::Val::I32(0));
+        }
+        self.damaged.set(self.damaged.get() || damaged);
+        damaged
+    }
+
+    /// Bytes of linear memory: (reserved, free), free being whole pages that the members' heaps have at hand. (0, 0) while a call runs.
+    pub fn memory_bytes(&self) -> (u64, u64) {
+        let Some(mut entered) = self.enter() else { return (0, 0) };
+        entered.memory_bytes()
+    }
+}
+
+/// How many time limits a commit may run on for before it is given up.
+const COMMIT_LIMITS_MAX: u32 = 10;
+
+/// The time limit in ticks of the engine's clock.
+#[inline]
+pub fn ticks() -> u64 {
+    match config::time_limit() {
+        0 => u64::MAX >> 1,
+        limit_ms => limit_ms / TICK_MS + 1,
+    }
+}
+
+/// A group while a call into it runs.
+pub struct Entered<'a> {
+    pub group: &'a Group,
+    pub store: &'a mut Store<State>,
+}
+
+impl Entered<'_> {
+    /// As [`Group::memory_bytes`], from within a call.
+    pub fn memory_bytes(&mut self) -> (u64, u64) {
+        let Some(memory) = self.store.data().memory else { return (0, 0) };
+        let mut free = 0;
+        for member in &self.group.members {
+            if let Some(free_bytes) = &member.free_bytes {
+                free += free_bytes.call(self.store.as_context_mut(), ()).unwrap_or(0);
+            }
+        }
+        (memory.data_size(&*self.store) as u64, free)
+    }
+
+    /// Runs `action` in `phase`, and puts the group back to rest.
+    pub fn during<T>(&mut self, phase: Phase, action: impl FnOnce(&Group, &mut Store<State>) -> T) -> T {
+        self.store.data_mut().call.phase = phase;
+        let result = action(self.group, self.store);
+        self.store.data_mut().call.phase = Phase::Idle;
+        result
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.group.busy.set(false);
+    }
+}
+
+/// The limits of what a group may allocate.
+struct Limits;
+
+/// Elements of one table: the handlers of a module, with room to spare.
+const TABLE_ELEMENTS_MAX: usize = 1 << 16;
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = desired as u64 <= config::max_memory();
+        if !allowed && host::obeys() {
+            host::give_up("a write that must be obeyed does not fit into wasm.max-memory");
+        }
+        Ok(allowed)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

@@ -1,0 +1,293 @@
+//! The host's state: what is loaded, and the outermost call that is running.
+//!
+//! The server calls modules from one thread. What is here is written while a load runs, when no command does, and read afterwards;
+//! what changes later stands in cells.
+
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::{CStr, c_int};
+use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
+
+use crate::abi::MemberId;
+use crate::api::{self, Ctx};
+use crate::command::Slot;
+use crate::engine::Ticker;
+use crate::file::WasmFile;
+use crate::group::{Entered, Group};
+use crate::link::Link;
+use crate::persistence::DataType;
+use crate::rm;
+
+/// Everything that one load made.
+pub struct Host {
+    pub modules: Vec<LoadedModule>,
+    pub groups: Vec<Group>,
+    slots: UnsafeCell<Vec<Slot>>,
+    types: UnsafeCell<Vec<DataType>>,
+    /// The server's `maxmemory` in bytes where its policy is `noeviction`, else 0.
+    maxmemory: Cell<u64>,
+    /// The process that the server runs in: a save's child has another.
+    pub pid: u32,
+    /// Ends with the host.
+    _ticker: Ticker,
+}
+
+/// A module that runs, and what it is known for.
+pub struct LoadedModule {
+    pub file: WasmFile,
+    pub links: Vec<(String, Link)>,
+    /// The group that it runs in, and its place there.
+    pub group: usize,
+    pub index: usize,
+    pub commands: Cell<u64>,
+    pub traps: Cell<u64>,
+    pub timeouts: Cell<u64>,
+}
+
+/// The one host of this process, null while nothing is loaded.
+static HOST: AtomicPtr<Host> = AtomicPtr::new(std::ptr::null_mut());
+
+impl Host {
+    pub fn new(ticker: Ticker) -> Host {
+        Host {
+            modules: Vec::new(),
+            groups: Vec::new(),
+            slots: UnsafeCell::default(),
+            types: UnsafeCell::default(),
+            maxmemory: Cell::new(0),
+            pid: std::process::id(),
+            _ticker: ticker,
+        }
+    }
+}
+
+/// Makes `host` the one of this process; it lives until [`remove`].
+pub fn install(host: Host) {
+    HOST.store(Box::into_raw(Box::new(host)), Relaxed);
+}
+
+/// Drops the host after a load that failed: nothing of it is registered any longer.
+pub fn remove() {
+    let host = HOST.swap(std::ptr::null_mut(), Relaxed);
+    if !host.is_null() {
+        // SAFETY: it came from Box::into_raw in `install`, and nothing refers to it after a failed load.
+        drop(unsafe { Box::from_raw(host) });
+    }
+}
+
+/// The host, once a load has begun.
+pub fn get() -> Option<&'static Host> {
+    // SAFETY: null, or made by `install` and dropped by `remove` alone, which runs when nothing else does.
+    unsafe { HOST.load(Relaxed).as_ref() }
+}
+
+/// The host, to be filled by the running load.
+///
+/// # Safety
+/// Called within `RedisModule_OnLoad` alone, with no other reference to the host alive.
+pub unsafe fn get_mut() -> Option<&'static mut Host> {
+    // SAFETY: by this function's contract.
+    unsafe { HOST.load(Relaxed).as_mut() }
+}
+
+fn expect() -> &'static Host {
+    get().expect("the host is installed before anything runs in it")
+}
+
+/// The command number `index`.
+#[inline]
+pub fn slot(index: usize) -> Option<&'static Slot> {
+    let host = get()?;
+    // SAFETY: slots are pushed while a load runs alone, when no command of this host does.
+    unsafe { &*host.slots.get() }.get(index)
+}
+
+/// The commands, to be added to; while a load runs alone.
+#[expect(clippy::mut_from_ref, reason = "one thread, and pushed to while a load runs alone")]
+pub fn slots_mut() -> &'static mut Vec<Slot> {
+    // SAFETY: see `slot`.
+    unsafe { &mut *expect().slots.get() }
+}
+
+/// The data types that modules registered, to be added to while a load runs alone.
+#[expect(clippy::mut_from_ref, reason = "as slots_mut")]
+pub fn types_mut() -> &'static mut Vec<DataType> {
+    // SAFETY: see `slot`.
+    unsafe { &mut *expect().types.get() }
+}
+
+/// The group that a module runs in.
+#[inline]
+pub fn group_of(member: MemberId) -> &'static Group {
+    let host = expect();
+    &host.groups[host.modules[member].group]
+}
+
+/// A module's place in its group.
+pub fn index_of(member: MemberId) -> usize {
+    expect().modules[member].index
+}
+
+pub fn module_name(member: MemberId) -> &'static str {
+    get().and_then(|host| host.modules.get(member)).map_or("?", |module| &module.file.name)
+}
+
+/// The present value of a module's setting.
+pub fn setting(member: MemberId, handle: i32) -> Option<i64> {
+    get()?.modules.get(member)?.file.settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
+}
+
+#[inline]
+pub fn count_command(member: MemberId) {
+    let counter = &expect().modules[member].commands;
+    counter.set(counter.get() + 1);
+}
+
+pub fn count_fault(member: MemberId, timeout: bool) {
+    let module = &expect().modules[member];
+    let counter = if timeout { &module.timeouts } else { &module.traps };
+    counter.set(counter.get() + 1);
+}
+
+/// Runs `action`, which the server has called: a panic in it must not cross into the server, and becomes `None`.
+#[inline]
+pub fn guarded<T>(action: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(action)).ok()
+}
+
+/// A line in the server's log.
+pub fn log(ctx: *mut Ctx, level: &CStr, message: &str) {
+    let message = crate::text::line(message.as_bytes());
+    // SAFETY: the server allows a null context; both texts are C strings.
+    unsafe { rm!(Log(ctx, level.as_ptr(), c"%s".as_ptr(), message.as_ptr())) };
+}
+
+/// Ends the server: going on would leave this replica, or this load, silently different from its source.
+pub fn give_up(message: &str) -> ! {
+    log(std::ptr::null_mut(), c"warning", &format!("{message}: this server ends, since its data would diverge"));
+    std::process::exit(1);
+}
+
+// ── The outermost call ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// The command by which the server entered this host; calls nested in it inherit what was decided for it.
+#[derive(Clone, Copy)]
+struct Outermost {
+    ctx: *mut Ctx,
+    write: bool,
+    flags: Option<c_int>,
+}
+
+/// A cell for the one thread that the server calls modules from.
+struct OneThread<T>(Cell<T>);
+
+// SAFETY: the server calls modules from its main thread alone; a fork child has one thread too.
+unsafe impl<T> Sync for OneThread<T> {}
+
+static OUTERMOST: OneThread<Option<Outermost>> = OneThread(Cell::new(None));
+
+/// Marks a call as the outermost one, if it is, until it is dropped.
+pub struct Outer {
+    outermost: bool,
+}
+
+impl Outer {
+    #[inline]
+    pub fn begin(ctx: *mut Ctx, write: bool) -> Outer {
+        let outermost = OUTERMOST.0.get().is_none();
+        if outermost {
+            OUTERMOST.0.set(Some(Outermost { ctx, write, flags: None }));
+        }
+        Outer { outermost }
+    }
+}
+
+impl Drop for Outer {
+    #[inline]
+    fn drop(&mut self) {
+        if self.outermost {
+            OUTERMOST.0.set(None);
+        }
+    }
+}
+
+/// The context flags of the outermost call; `None` when none runs. Asked of the server at most once per call.
+pub fn outer_flags() -> Option<c_int> {
+    let mut outermost = OUTERMOST.0.get()?;
+    if outermost.flags.is_none() {
+        // SAFETY: the outermost call is running, and this is its context.
+        outermost.flags = Some(unsafe { rm!(GetContextFlags(outermost.ctx)) });
+        OUTERMOST.0.set(Some(outermost));
+    }
+    outermost.flags
+}
+
+/// Whether the running call must be obeyed: it repeats what was decided elsewhere (replication stream, append-only file), or writes on a
+/// replica. Then nothing is refused for memory or time.
+pub fn obeys() -> bool {
+    let Some(flags) = outer_flags() else { return false };
+    let write = OUTERMOST.0.get().is_some_and(|outermost| outermost.write);
+    flags & (api::CTX_FLAGS_REPLICATED | api::CTX_FLAGS_LOADING) != 0 || (write && flags & api::CTX_FLAGS_SLAVE != 0)
+}
+
+/// Whether the running command comes from the replication stream or the append-only file.
+pub fn from_stream() -> bool {
+    outer_flags().is_some_and(|flags| flags & (api::CTX_FLAGS_REPLICATED | api::CTX_FLAGS_LOADING) != 0)
+}
+
+// ── maxmemory ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Whether the server, with what lives in linear memory counted in, is over `maxmemory`, and this call may be refused for it: only the
+/// outermost one, only under `noeviction`, and never one that must be obeyed.
+pub fn over_maxmemory(entered: &mut Entered<'_>, ctx: *mut Ctx) -> bool {
+    let host = expect();
+    let maxmemory = host.maxmemory.get();
+    let nested = OUTERMOST.0.get().is_some_and(|outermost| outermost.ctx != ctx);
+    if maxmemory == 0 || nested || obeys() {
+        return false;
+    }
+    let mut live = 0;
+    for group in &host.groups {
+        let (reserved, free) = if std::ptr::eq(group, entered.group) { entered.memory_bytes() } else { group.memory_bytes() };
+        live += reserved.saturating_sub(free);
+    }
+    // SAFETY: takes no argument.
+    let used = f64::from(unsafe { rm!(GetUsedMemoryRatio()) });
+    used + live as f64 / maxmemory as f64 > 1.0
+}
+
+/// Asks the server for `maxmemory` and its policy: at load, and when a setting changes.
+///
+/// # Safety
+/// `ctx` is the context of a running call from the server.
+pub unsafe fn refresh_maxmemory(ctx: *mut Ctx) {
+    // SAFETY: by this function's contract.
+    let (limit, policy) = unsafe { (server_setting(ctx, c"maxmemory"), server_setting(ctx, c"maxmemory-policy")) };
+    let refuses = policy.as_deref() == Some("noeviction");
+    let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(0);
+    expect().maxmemory.set(if refuses { limit } else { 0 });
+}
+
+/// The value of one of the server's settings.
+///
+/// # Safety
+/// As [`refresh_maxmemory`].
+pub unsafe fn server_setting(ctx: *mut Ctx, name: &CStr) -> Option<String> {
+    // SAFETY: by this function's contract; the reply is freed once, after its last use.
+    unsafe {
+        let reply = rm!(Call(ctx, c"CONFIG".as_ptr(), c"cc".as_ptr(), c"GET".as_ptr(), name.as_ptr()));
+        if reply.is_null() {
+            return None;
+        }
+        let element = rm!(CallReplyArrayElement(reply, 1));
+        let mut value = None;
+        if !element.is_null() {
+            let mut length = 0;
+            let bytes = rm!(CallReplyStringPtr(element, &raw mut length));
+            if !bytes.is_null() {
+                value = Some(String::from_utf8_lossy(std::slice::from_raw_parts(bytes.cast(), length)).into_owned());
+            }
+        }
+        rm!(FreeCallReply(reply));
+        value
+    }
+}

@@ -1,0 +1,189 @@
+//! What the host shows of itself: a section of INFO per module, and the command `WASM.MODULES`.
+
+use std::ffi::{CStr, c_int};
+
+use wasmtime::{AsContextMut, ExternType};
+
+use crate::api::{self, Ctx, InfoCtx, Str};
+use crate::group::Phase;
+use crate::host::{self, Host, LoadedModule};
+use crate::link::Link;
+use crate::{rm, text};
+
+/// Registers both.
+///
+/// # Errors
+/// What the server refused.
+///
+/// # Safety
+/// `ctx` is the context of `RedisModule_OnLoad`, which is running.
+pub unsafe fn register(ctx: *mut Ctx) -> Result<(), String> {
+    // SAFETY: by this function's contract.
+    unsafe {
+        if rm!(RegisterInfoFunc(ctx, info)) != api::OK {
+            return Err("the sections of INFO".into());
+        }
+        if rm!(CreateCommand(ctx, c"wasm.modules".as_ptr(), modules, c"readonly fast allow-loading allow-stale".as_ptr(), 0, 0, 0))
+            != api::OK
+        {
+            return Err("the command WASM.MODULES".into());
+        }
+    }
+    Ok(())
+}
+
+unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
+    let Some(host) = host::get() else { return };
+    // In a crash report no module runs.
+    host::guarded(|| {
+        for module in &host.modules {
+            // SAFETY: `ctx` is that of the running INFO.
+            unsafe { section(host, module, ctx, for_crash_report != 0) };
+        }
+    });
+}
+
+/// # Safety
+/// `ctx` is that of the running INFO, here and below.
+unsafe fn section(host: &Host, module: &LoadedModule, ctx: *mut InfoCtx, crashed: bool) {
+    let group = &host.groups[module.group];
+    let name = text::line(module.file.name.as_bytes());
+    // SAFETY: by this function's contract.
+    unsafe {
+        // An error says that this section was not asked for.
+        if rm!(InfoAddSection(ctx, name.as_ptr())) != api::OK {
+            return;
+        }
+        for (namespace, link) in &module.links {
+            let (word, reason) = describe(link);
+            field_text(ctx, &format!("link_{namespace}"), word);
+            field_text(ctx, &format!("link_{namespace}_reason"), &reason);
+        }
+        if crashed {
+            return;
+        }
+        let (reserved, free) = group.memory_bytes();
+        field(ctx, c"memory_reserved", reserved);
+        field(ctx, c"memory_used", reserved.saturating_sub(free));
+        field(ctx, c"memory_free", free);
+        field(ctx, c"commands", module.commands.get());
+        field(ctx, c"traps", module.traps.get());
+        field(ctx, c"timeouts", module.timeouts.get());
+        field(ctx, c"damaged", group.damaged.get().into());
+    }
+    let Some(mut entered) = group.enter() else { return };
+    if let Some(info) = &group.members[module.index].info {
+        entered.store.data_mut().call.info = ctx;
+        // A fault in it costs its own fields alone.
+        let _ = entered.during(Phase::Info, |_, store| info.call(store.as_context_mut(), ()));
+        entered.store.data_mut().call.info = std::ptr::null_mut();
+    }
+}
+
+/// A link in words: how it is resolved, and why.
+pub fn describe(link: &Link) -> (&'static str, String) {
+    match link {
+        Link::Direct(provider) => ("direct", format!("linked to {}", host::module_name(*provider))),
+        Link::Command(reason) => ("command", reason.clone()),
+    }
+}
+
+/// # Safety
+/// As [`section`].
+unsafe fn field(ctx: *mut InfoCtx, name: &CStr, value: u64) {
+    // SAFETY: by this function's contract.
+    unsafe { rm!(InfoAddFieldULongLong(ctx, name.as_ptr(), value)) };
+}
+
+/// # Safety
+/// As [`section`].
+unsafe fn field_text(ctx: *mut InfoCtx, name: &str, value: &str) {
+    let (name, value) = (text::line(name.as_bytes()), text::line(value.as_bytes()));
+    // SAFETY: by this function's contract.
+    unsafe { rm!(InfoAddFieldCString(ctx, name.as_ptr(), value.as_ptr())) };
+}
+
+/// `WASM.MODULES` → an array, a map per module: name, path, sha256, abi, exports, imports (each with how it is resolved).
+unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -> c_int {
+    let Some(host) = host::get() else { return api::OK };
+    // SAFETY: the server calls with the context of a running command; the texts are C strings, and what is announced is sent.
+    unsafe {
+        if argc != 1 {
+            return rm!(WrongArity(ctx));
+        }
+        rm!(ReplyWithArray(ctx, host.modules.len() as std::ffi::c_long));
+        for module in &host.modules {
+            let file = &module.file;
+            rm!(ReplyWithMap(ctx, 6));
+            bulk(ctx, "name");
+            bulk(ctx, &file.name);
+            bulk(ctx, "path");
+            bulk(ctx, &file.path.to_string_lossy());
+            bulk(ctx, "sha256");
+            bulk(ctx, &file.hash);
+            bulk(ctx, "version");
+            rm!(ReplyWithLongLong(ctx, file.abi.unwrap_or(0).into()));
+            bulk(ctx, "exports");
+            let exports: Vec<String> = file
+                .module
+                .exports()
+                .filter(|export| matches!(export.ty(), ExternType::Func(_)))
+                .map(|export| export.name().into())
+                .collect();
+            list(ctx, &exports);
+            bulk(ctx, "imports");
+            list(ctx, &imports(module));
+        }
+    }
+    api::OK
+}
+
+/// Every import with how it is resolved: `CUSTOM.get: direct, linked to hashmap`.
+fn imports(module: &LoadedModule) -> Vec<String> {
+    let resolved = |namespace: &str| {
+        let link = module.links.iter().find(|(linked, _)| linked == namespace);
+        link.map_or_else(
+            || "host".to_string(),
+            |(_, link)| {
+                let (word, reason) = describe(link);
+                format!("{word}, {reason}")
+            },
+        )
+    };
+    module.file.module.imports().map(|import| format!("{}.{}: {}", import.module(), import.name(), resolved(import.module()))).collect()
+}
+
+/// # Safety
+/// `ctx` is the context of a running command.
+unsafe fn bulk(ctx: *mut Ctx, value: &str) {
+    // SAFETY: by this function's contract; the server copies the bytes.
+    unsafe { rm!(ReplyWithStringBuffer(ctx, value.as_ptr().cast(), value.len())) };
+}
+
+/// # Safety
+/// As [`bulk`].
+unsafe fn list(ctx: *mut Ctx, values: &[String]) {
+    // SAFETY: by this function's contract.
+    unsafe {
+        rm!(ReplyWithArray(ctx, values.len() as std::ffi::c_long));
+        for value in values {
+            bulk(ctx, value);
+        }
+    }
+}
+
+/// The line that tells, at load, how a module is linked.
+pub fn log_links(ctx: *mut Ctx, module: &LoadedModule) {
+    for (namespace, link) in &module.links {
+        let (word, reason) = describe(link);
+        host::log(
+            ctx,
+            c"notice",
+            &format!(
+                "module {}: imports of {namespace} are resolved {}: {reason}",
+                module.file.name,
+                if word == "direct" { "directly" } else { "by command" }
+            ),
+        );
+    }
+}

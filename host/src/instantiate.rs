@@ -1,0 +1,144 @@
+//! From a plan to modules that run: a group's memory, each module's imports, its instance, its `onLoad()`.
+
+use std::cell::Cell;
+
+use wasmtime::{AsContextMut, Engine, Extern, Instance, Linker, Memory, MemoryType, Mutability, Store, TypedFunc, WasmParams, WasmResults};
+
+use crate::abi::{self, MemberId};
+use crate::api::Ctx;
+use crate::file::{ENV_NAMESPACE, WasmFile};
+use crate::group::{Group, Member, Phase, State};
+use crate::host::LoadedModule;
+use crate::link::{Link, Plan};
+use crate::{call, host, trap};
+
+/// Instantiates every file in the order of the arguments and runs its `onLoad()`, which registers its commands. What was made stands in
+/// the installed host.
+///
+/// # Errors
+/// The place of the module that failed, and the reason.
+///
+/// # Safety
+/// Called within `RedisModule_OnLoad`, with its context, and with no other reference to the installed host alive.
+pub unsafe fn all(ctx: *mut Ctx, engine: &Engine, files: Vec<WasmFile>, plan: &Plan) -> Result<(), (MemberId, String)> {
+    let mut instances: Vec<Instance> = Vec::new();
+    let mut numbers: Vec<usize> = plan.group.clone();
+    numbers.dedup_by(|a, b| a == b);
+    numbers.sort_unstable();
+    numbers.dedup();
+    let pages: Vec<u64> = numbers.iter().map(|&number| initial_pages(&files, plan, number)).collect();
+    for _ in &numbers {
+        // SAFETY: by this function's contract, here and below.
+        unsafe { host::get_mut() }.expect("installed").groups.push(Group::new(engine));
+    }
+    for (member, file) in files.into_iter().enumerate() {
+        let group = numbers.binary_search(&plan.group[member]).expect("every group has a number");
+        let host = unsafe { host::get_mut() }.expect("installed");
+        let index = host.groups[group].members.len();
+        let links: Vec<(String, Link)> = plan.links[member].iter().map(|(namespace, link)| (namespace.clone(), link.clone())).collect();
+        host.modules.push(LoadedModule { file, links, group, index, commands: Cell::new(0), traps: Cell::new(0), timeouts: Cell::new(0) });
+        let built = build(engine, member, pages[group], &instances).map_err(|error| (member, trap::describe(&error)))?;
+        unsafe { host::get_mut() }.expect("installed").groups[group].members.push(built.1);
+        instances.push(built.0);
+        on_load(ctx, member, &built.0).map_err(|reason| (member, reason))?;
+    }
+    Ok(())
+}
+
+/// The pages that a group's memory has at first: enough for every member.
+fn initial_pages(files: &[WasmFile], plan: &Plan, number: usize) -> u64 {
+    let members = files.iter().zip(&plan.group).filter(|&(_, &group)| group == number);
+    members.filter_map(|(file, _)| file.memory.as_ref()).map(MemoryType::minimum).max().unwrap_or(0)
+}
+
+fn build(engine: &Engine, member: MemberId, pages: u64, instances: &[Instance]) -> wasmtime::Result<(Instance, Member)> {
+    let host = host::get().expect("installed");
+    let module = &host.modules[member];
+    let file = &module.file;
+    let entered = host.groups[module.group].enter().ok_or_else(|| wasmtime::Error::msg("its group is busy"))?;
+    let store: &mut Store<State> = entered.store;
+    let mut linker = Linker::new(engine);
+    if let Some(imported) = &file.memory {
+        let memory = match store.data().memory {
+            Some(memory) => memory,
+            None => Memory::new(&mut *store, MemoryType::new(pages as u32, imported.maximum().map(|maximum| maximum as u32)))?,
+        };
+        store.data_mut().memory = Some(memory);
+        linker.define(&*store, ENV_NAMESPACE, "memory", memory)?;
+    }
+    abi::define(&mut linker, member)?;
+    for (namespace, link) in &module.links {
+        for (name, function) in &file.imports[namespace] {
+            match link {
+                Link::Direct(provider) => {
+                    let export =
+                        instances[*provider].get_func(&mut *store, name).ok_or_else(|| wasmtime::Error::msg("an export is gone"))?;
+                    linker.define(&*store, namespace, name, export)?;
+                }
+                Link::Command(_) => {
+                    call::define(&mut linker, namespace, name, function, file.served_by.get(namespace).map(String::as_str))?
+                }
+            }
+        }
+    }
+    let instance = linker.instantiate(&mut *store, &file.module)?;
+    if file.memory.is_none()
+        && let Some(Extern::Memory(memory)) = instance.get_export(&mut *store, "memory")
+    {
+        store.data_mut().memory = Some(memory);
+    }
+    if let Some(Extern::Global(global)) = instance.get_export(&mut *store, "committing") {
+        let kind = global.ty(&*store);
+        if kind.mutability() != Mutability::Var || !kind.content().is_i32() {
+            return Err(wasmtime::Error::msg("its export committing is no mutable i32"));
+        }
+        store.data_mut().committing.push(global);
+    }
+    reserve_arguments(store)?;
+    let functions = Member {
+        flush: optional(store, &instance, "flush")?,
+        aux_save: optional(store, &instance, "auxSave")?,
+        aux_load: optional(store, &instance, "auxLoad")?,
+        is_empty: optional(store, &instance, "isEmpty")?,
+        info: optional(store, &instance, "info")?,
+        free_bytes: optional(store, &instance, "freeBytes")?,
+    };
+    Ok((instance, functions))
+}
+
+/// The part of the memory that ordinary commands' arguments go to, before the first one comes.
+fn reserve_arguments(store: &mut Store<State>) -> wasmtime::Result<()> {
+    let Some(memory) = store.data().memory else { return Err(wasmtime::Error::msg("it has no memory")) };
+    let mut region = store.data().arguments;
+    let reserved = region.reserve(&mut store.as_context_mut(), memory, 1);
+    store.data_mut().arguments = region;
+    reserved.map(|_| ()).ok_or_else(|| wasmtime::Error::msg("wasm.max-memory is too small for it"))
+}
+
+/// An export that the host calls, if it is there; of another type it is refused.
+fn optional<P: WasmParams, R: WasmResults>(
+    store: &mut Store<State>,
+    instance: &Instance,
+    name: &str,
+) -> wasmtime::Result<Option<TypedFunc<P, R>>> {
+    match instance.get_func(&mut *store, name) {
+        None => Ok(None),
+        Some(function) => match function.typed(&*store) {
+            Ok(function) => Ok(Some(function)),
+            Err(_) => Err(wasmtime::Error::msg(format!("its export {name} has another type than the host calls"))),
+        },
+    }
+}
+
+fn on_load(ctx: *mut Ctx, member: MemberId, instance: &Instance) -> Result<(), String> {
+    let mut entered = host::group_of(member).enter().ok_or("its group is busy")?;
+    entered.store.data_mut().call.ctx = ctx;
+    let code =
+        entered.during(Phase::Load, |_, store| instance.get_typed_func::<(), i32>(&mut *store, "onLoad")?.call(store.as_context_mut(), ()));
+    entered.store.data_mut().call.ctx = std::ptr::null_mut();
+    match code {
+        Ok(0) => Ok(()),
+        Ok(_) => Err("the server refused what its onLoad() registers: a name is taken, or a flag is unknown here".into()),
+        Err(error) => Err(trap::describe(&error)),
+    }
+}

@@ -1,0 +1,125 @@
+//! The import rule: an import (`CUSTOM`, `get`) is linked to the export `get` of the loaded module that registers the command `CUSTOM.GET`.
+//!
+//! Where that cannot be, all imports of the namespace become calls of the commands of those names, and the reason is told.
+
+use std::collections::BTreeMap;
+
+use wasmtime::ExternType;
+
+use crate::abi::MemberId;
+use crate::call;
+use crate::file::{PAGE, WasmFile};
+
+/// How the imports of one namespace are resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Link {
+    /// To the exports of this module, which runs in the same group.
+    Direct(MemberId),
+    /// By `RedisModule_Call`, for this reason.
+    Command(String),
+}
+
+/// What is decided for all modules before the first one runs.
+pub struct Plan {
+    /// The group of each module: the number of the group's first module.
+    pub group: Vec<usize>,
+    /// The link of each namespace that each module imports.
+    pub links: Vec<BTreeMap<String, Link>>,
+}
+
+/// Decides every link. `by_command`: the user wants all by command.
+///
+/// # Errors
+/// An import that neither way can serve: the place of the module, and the reason.
+pub fn plan(files: &[WasmFile], by_command: bool) -> Result<Plan, (MemberId, String)> {
+    let mut plan = Plan { group: (0..files.len()).collect(), links: vec![BTreeMap::new(); files.len()] };
+    for (consumer, file) in files.iter().enumerate() {
+        for (namespace, functions) in &file.imports {
+            let link = if by_command { Err("wasm.link is command".into()) } else { provider(files, &plan, consumer, namespace) };
+            let link = match link {
+                Ok(provider) => {
+                    join(&mut plan.group, provider, consumer);
+                    Link::Direct(provider)
+                }
+                Err(reason) => {
+                    if let Some((name, _)) = functions.iter().find(|(_, function)| !call::callable(function)) {
+                        return Err((consumer, format!("it imports {namespace}.{name} with a type that no command has ({reason})")));
+                    }
+                    Link::Command(reason)
+                }
+            };
+            plan.links[consumer].insert(namespace.clone(), link);
+        }
+    }
+    Ok(plan)
+}
+
+/// Puts both modules' groups into one.
+fn join(group: &mut [usize], one: MemberId, other: MemberId) {
+    let (from, to) = (group[one].max(group[other]), group[one].min(group[other]));
+    for entry in group.iter_mut().filter(|entry| **entry == from) {
+        *entry = to;
+    }
+}
+
+/// The module that `consumer` can be linked to directly for `namespace`, or the reason why there is none.
+fn provider(files: &[WasmFile], plan: &Plan, consumer: MemberId, namespace: &str) -> Result<MemberId, String> {
+    let functions = &files[consumer].imports[namespace];
+    let command = |name: &str| format!("{namespace}.{name}").to_ascii_lowercase();
+    let serves = |file: &WasmFile| functions.keys().any(|name| file.commands.contains(&command(name)));
+    let Some(provider) = files.iter().position(serves) else {
+        return Err(format!("no module loaded here registers {namespace} commands"));
+    };
+    let (name, provided) = (&files[provider].name, &files[provider]);
+    if provider == consumer {
+        return Err("it serves this namespace itself".into());
+    }
+    if provider > consumer {
+        return Err(format!("{name} comes after it"));
+    }
+    match (provided.abi, files[consumer].abi) {
+        (Some(one), Some(other)) if one == other => {}
+        (one, other) => return Err(format!("{name} has ABI version {}, this module {}", version(one), version(other))),
+    }
+    for (function, wanted) in functions {
+        if !provided.commands.contains(&command(function)) {
+            return Err(format!("{name} does not register {}", command(function).to_ascii_uppercase()));
+        }
+        match provided.module.get_export(function) {
+            Some(ExternType::Func(found)) if found.matches(wanted) => {}
+            Some(_) => return Err(format!("the export {function} of {name} has another type")),
+            None => return Err(format!("{name} does not export {function}")),
+        }
+    }
+    let members =
+        (0..files.len()).filter(|&member| plan.group[member] == plan.group[provider] || plan.group[member] == plan.group[consumer]);
+    shareable(&members.map(|member| &files[member]).collect::<Vec<_>>())?;
+    Ok(provider)
+}
+
+fn version(abi: Option<u32>) -> String {
+    abi.map_or_else(|| "none".to_string(), |abi| abi.to_string())
+}
+
+/// Whether these modules can run in one linear memory.
+fn shareable(files: &[&WasmFile]) -> Result<(), String> {
+    for file in files {
+        let Some(memory) = &file.memory else {
+            return Err(format!("{} does not import env.memory", file.name));
+        };
+        if memory.maximum().is_some_and(|maximum| maximum * PAGE < 1 << 32) {
+            return Err(format!("{} limits its memory by itself", file.name));
+        }
+    }
+    for (index, one) in files.iter().enumerate() {
+        for other in &files[index + 1..] {
+            let (Some(first), Some(second)) = (one.static_range, other.static_range) else {
+                return Err(format!("where the static data of {} or {} lies cannot be told", one.name, other.name));
+            };
+            if first.0 < second.1 && second.0 < first.1 {
+                return Err(format!("the static data of {} and {} overlap", one.name, other.name));
+            }
+        }
+    }
+    Ok(())
+}

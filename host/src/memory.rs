@@ -1,0 +1,161 @@
+//! The one place that touches a module's linear memory: every (pointer, length) is checked here before a byte is read or written.
+
+use wasmtime::{AsContext, AsContextMut, Memory, StoreContextMut};
+
+use crate::file::PAGE;
+
+/// Bytes of a region's first part, which is there from the start.
+const SMALL: u32 = PAGE as u32;
+/// A larger part that stays resident between calls, in bytes; what exceeds it goes back to the system after the call.
+const RESIDENT_MAX: u32 = 4 << 20;
+
+/// The bytes at (`pointer`, `length`).
+///
+/// # Errors
+/// The pair reaches outside the memory; the address space does not wrap.
+#[inline]
+pub fn slice(memory: &[u8], pointer: u32, length: u32) -> wasmtime::Result<&[u8]> {
+    let start = pointer as usize;
+    memory.get(start..start + length as usize).ok_or_else(|| outside(pointer, length))
+}
+
+/// As [`slice`], to be written.
+///
+/// # Errors
+/// As [`slice`].
+#[inline]
+pub fn slice_mut(memory: &mut [u8], pointer: u32, length: u32) -> wasmtime::Result<&mut [u8]> {
+    let start = pointer as usize;
+    memory.get_mut(start..start + length as usize).ok_or_else(|| outside(pointer, length))
+}
+
+#[cold]
+fn outside(pointer: u32, length: u32) -> wasmtime::Error {
+    wasmtime::Error::msg(format!("{length} bytes at {pointer} are outside its memory"))
+}
+
+/// The `count` pairs { pointer: u32, length: u32 } at `pointer`, each checked.
+///
+/// # Errors
+/// As [`slice`].
+pub fn pairs(memory: &[u8], pointer: u32, count: u32) -> wasmtime::Result<Vec<&[u8]>> {
+    let length = count.checked_mul(8).ok_or_else(|| outside(pointer, u32::MAX))?;
+    let words = slice(memory, pointer, length)?;
+    words.chunks_exact(8).map(|pair| slice(memory, word(pair, 0), word(pair, 4))).collect()
+}
+
+/// The little-endian u32 at `offset` of `bytes`, which holds it.
+fn word(bytes: &[u8], offset: usize) -> u32 {
+    u32::from_le_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])
+}
+
+/// A result that stands for a byte string, as modules return and expect it: `length << 32 | pointer`.
+pub fn packed(pointer: u32, length: u32) -> u64 {
+    u64::from(length) << 32 | u64::from(pointer)
+}
+
+/// Linear memory that the host grew for itself, for bytes on their way in. Modules do not know it: their heaps use what they grew.
+///
+/// ```text
+///   small: 64 KiB, for nearly every call        large: as big as the longest call so far, found at need
+/// ```
+#[derive(Clone, Copy, Default)]
+pub struct Region {
+    small: Option<u32>,
+    large: Option<(u32, u32)>,
+}
+
+impl Region {
+    /// The address of `length` bytes for this call; `None` when the memory cannot grow to hold them.
+    #[inline]
+    pub fn reserve(&mut self, store: &mut StoreContextMut<'_, impl Sized>, memory: Memory, length: u64) -> Option<u32> {
+        match self.small {
+            Some(small) if length <= u64::from(SMALL) => Some(small),
+            _ => self.reserve_slow(store, memory, length),
+        }
+    }
+
+    #[cold]
+    fn reserve_slow<T>(&mut self, store: &mut StoreContextMut<'_, T>, memory: Memory, length: u64) -> Option<u32> {
+        if length <= u64::from(SMALL) {
+            self.small = Some(grow(store, memory, u64::from(SMALL))?);
+            return self.small;
+        }
+        let length = u32::try_from(length).ok()?;
+        let Some((pointer, size)) = self.large else {
+            let size = whole_pages(length)?;
+            let pointer = grow(store, memory, size.into())?;
+            self.large = Some((pointer, size));
+            return Some(pointer);
+        };
+        if length <= size {
+            return Some(pointer);
+        }
+        let size_new = whole_pages(length.max(size.saturating_mul(2))).or_else(|| whole_pages(length))?;
+        let at_end = u64::from(pointer) + u64::from(size) == memory.data_size(store.as_context()) as u64;
+        let pointer = if at_end {
+            grow(store, memory, u64::from(size_new - size))?;
+            pointer
+        } else {
+            // The old part is given up: its pages went back to the system, and doubling bounds the address space so lost.
+            grow(store, memory, size_new.into())?
+        };
+        self.large = Some((pointer, size_new));
+        Some(pointer)
+    }
+
+    /// Ends a call that had reserved `length` bytes: what should not stay resident goes back to the system.
+    #[inline]
+    pub fn release(&self, store: &mut StoreContextMut<'_, impl Sized>, memory: Memory, length: u64) {
+        if length > u64::from(RESIDENT_MAX) {
+            self.decommit(store, memory);
+        }
+    }
+
+    #[cold]
+    fn decommit<T>(&self, store: &mut StoreContextMut<'_, T>, memory: Memory) {
+        let Some((pointer, size)) = self.large else { return };
+        if let Ok(bytes) = slice_mut(memory.data_mut(store.as_context_mut()), pointer, size) {
+            // SAFETY: the range is whole pages of an anonymous mapping that this region owns; after the call they read as zeros,
+            // and nothing relies on their bytes.
+            unsafe { libc::madvise(bytes.as_mut_ptr().cast(), bytes.len(), libc::MADV_DONTNEED) };
+        }
+    }
+}
+
+/// `length` rounded up to whole pages; `None` past the address space.
+fn whole_pages(length: u32) -> Option<u32> {
+    length.checked_next_multiple_of(SMALL)
+}
+
+/// Grows `memory` by `bytes`, whole pages, and answers the address of the new part.
+fn grow<T>(store: &mut StoreContextMut<'_, T>, memory: Memory, bytes: u64) -> Option<u32> {
+    let page = memory.grow(store.as_context_mut(), bytes / PAGE).ok()?;
+    u32::try_from(page * PAGE).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_may_reach_the_end_and_not_past_it() {
+        let memory = [7u8; 16];
+        assert_eq!(slice(&memory, 16, 0).unwrap().len(), 0);
+        assert_eq!(slice(&memory, 8, 8).unwrap(), &[7; 8]);
+        assert!(slice(&memory, 8, 9).is_err());
+        assert!(slice(&memory, 17, 0).is_err());
+        assert!(slice(&memory, u32::MAX, u32::MAX).is_err());
+    }
+
+    #[test]
+    fn pairs_are_checked_one_by_one() {
+        let mut memory = vec![0u8; 32];
+        memory[0..4].copy_from_slice(&16u32.to_le_bytes());
+        memory[4..8].copy_from_slice(&4u32.to_le_bytes());
+        assert_eq!(pairs(&memory, 0, 1).unwrap(), [&[0u8; 4][..]]);
+        memory[4..8].copy_from_slice(&17u32.to_le_bytes());
+        assert!(pairs(&memory, 0, 1).is_err());
+        assert!(pairs(&memory, 0, u32::MAX).is_err());
+    }
+}

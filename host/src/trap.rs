@@ -1,0 +1,50 @@
+//! How a call into a module ends other than by returning: the errors that it chose, and the faults that it did not.
+
+use std::fmt;
+
+use wasmtime::{Error, Trap, WasmBacktrace};
+
+/// The command ends with this error, by choice: `redis.Fail`, or an error reply to an import call. Not a fault.
+#[derive(Debug)]
+pub struct Failed(pub Vec<u8>);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// The call ran longer than `wasm.time-limit`.
+#[derive(Debug)]
+pub struct TimedOut;
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "it ran longer than wasm.time-limit")
+    }
+}
+
+impl std::error::Error for TimedOut {}
+
+/// What went wrong, in a few words, on one line.
+pub fn describe(error: &Error) -> String {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return trap.to_string();
+    }
+    let text = error.chain().last().map_or_else(|| error.to_string(), ToString::to_string);
+    text.lines().next().unwrap_or_default().to_string()
+}
+
+/// The functions of the module that were running, innermost first, on one line.
+pub fn functions(error: &Error) -> String {
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return "none".into() };
+    let names: Vec<String> = backtrace
+        .frames()
+        .iter()
+        .take(16)
+        .map(|frame| frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), str::to_string))
+        .collect();
+    names.join(" < ")
+}
