@@ -1,0 +1,72 @@
+/**
+ * hashmap.wasm: the storage CUSTOM.*, for clients as commands and for other modules as exported functions. docs/ABI.md tells the
+ * conventions. This file is the list of exports, nothing else.
+ */
+import { infoField, dataType, servedBy } from "./register";
+import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
+import { registerCommands } from "./hashmap/commands";
+import { loadEntries, saveEntries, VERSION } from "./hashmap/persistence";
+import { deleteValue, dropAll, getValue, setValue, table } from "./hashmap/store";
+
+export { committing } from "./commit";
+
+/** Version of the conventions between directly linked modules. */
+export const abi: u32 = 1;
+
+/** Declares the data type and the commands; 0, or how many of them the server refused. */
+export function onLoad(): i32 {
+  servedBy(changetype<usize>("CUSTOM"), changetype<usize>("hashmap.wasm"));
+  return dataType(changetype<usize>("wasm-hmap"), VERSION) + registerCommands();
+}
+
+/** Drops all data at once. O(pages of the memory). */
+export function flush(): void {
+  dropAll();
+}
+
+/** Writes the RDB file's auxiliary data. */
+export function auxSave(): void {
+  saveEntries();
+}
+
+/** Reads the RDB file's auxiliary data; 0, or 1 when it is refused (the cause is logged). The host calls flush before, and after 1. */
+export function auxLoad(version: i32): i32 {
+  return loadEntries(version) ? 0 : 1;
+}
+
+/** Adds this module's fields to INFO. */
+export function info(): void {
+  infoField(changetype<usize>("entries"), table.count);
+  infoField(changetype<usize>("memory_used"), usedBytes());
+}
+
+/** Bytes of the wholly free pages of this module's heap. O(1). */
+export function freeBytes(): u64 {
+  return heapFreeBytes();
+}
+
+/** 1 when there is nothing to save. */
+export function isEmpty(): i32 {
+  return table.count ? 0 : 1;
+}
+
+/** Link function of CUSTOM.GET: the value (`length << 32 | pointer`, valid until the caller's next import call), 0 when absent. */
+export function get(key: usize, keyLength: u32): u64 {
+  return getValue(key, keyLength);
+}
+
+/** Link function of CUSTOM.SET: 1. Errors: `OOM …`, nothing stored. Does not replicate: the caller's effect does. */
+export function set(key: usize, keyLength: u32, value: usize, valueLength: u32): u64 {
+  setValue(key, keyLength, value, valueLength, false);
+  return 1;
+}
+
+/** Link function of CUSTOM.DEL: 1, or 0 when the key was absent. Does not replicate: the caller's effect does. */
+export function del(key: usize, keyLength: u32): u64 {
+  return <u64>deleteValue(key, keyLength, false);
+}
+
+/** Link function of CUSTOM.EXISTS: 1 or 0. */
+export function exists(key: usize, keyLength: u32): u64 {
+  return table.find(key, keyLength) ? 1 : 0;
+}

@@ -1,0 +1,43 @@
+/** What `onLoad` tells the server, from literals; and the notifications of changes. */
+import { redis } from "./redis";
+import { narrow } from "./text";
+
+const name: usize = memory.data(64);
+const flags: usize = memory.data(64);
+
+/** REDISMODULE_NOTIFY_MODULE: keyspace events of class `d`. */
+// prettier-ignore
+@inline const NOTIFY_MODULE: i32 = 1 << 13;
+
+/**
+ * Registers a command whose handler has this index in the table.
+ * @param key position of its one key, the command's name being 0; 0 when it has none
+ * @returns 0, or 1 when the server refused
+ */
+export function command(commandName: usize, handler: i32, commandFlags: usize, key: i32, arity: i32): i32 {
+  const nameLength = narrow(commandName, name);
+  const flagsLength = narrow(commandFlags, flags);
+  return redis.CreateCommand(name, nameLength, handler, flags, flagsLength, key, key, key ? 1 : 0, arity);
+}
+
+/** Declares the auxiliary data type of this name, 9 bytes; 0, or 1 when the server refused. */
+export function dataType(typeName: usize, version: i32): i32 {
+  return redis.CreateDataType(name, narrow(typeName, name), version);
+}
+
+/** Tells which file ordinarily serves a namespace. */
+export function servedBy(namespace: usize, file: usize): void {
+  const namespaceLength = narrow(namespace, name);
+  redis.ServedBy(name, namespaceLength, flags, narrow(file, flags));
+}
+
+/** Tells WATCH, client-side caching and subscribers that the key has changed; `event` is an ASCII literal. */
+export function changed(event: usize, key: usize, length: u32): void {
+  redis.SignalModifiedKey(key, length);
+  redis.NotifyKeyspaceEvent(NOTIFY_MODULE, name, narrow(event, name), key, length);
+}
+
+/** Adds a field to this module's section of INFO. */
+export function infoField(fieldName: usize, value: u64): void {
+  redis.InfoAddFieldULongLong(name, narrow(fieldName, name), value);
+}

@@ -1,0 +1,97 @@
+/**
+ * session.wasm: the sessions SESSION.*, for clients as commands and for other modules as exported functions. docs/ABI.md tells the
+ * conventions. This file is the list of exports, nothing else.
+ */
+import { infoField, dataType, servedBy } from "./register";
+import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
+import { failLine } from "./text";
+import { registerCommands } from "./session/commands";
+import { loadSessions, saveSessions, VERSION } from "./session/persistence";
+import { dropAll, table } from "./session/records";
+import { createdText, notFoundLine, sessionJson } from "./session/replies";
+import { addData, createSession, deleteSession, getData, sessionOf } from "./session/sessions";
+
+export { committing } from "./commit";
+export { del as delete };
+
+/** Version of the conventions between directly linked modules. */
+export const abi: u32 = 1;
+
+/** Declares the data type and the commands; 0, or how many of them the server refused. */
+export function onLoad(): i32 {
+  servedBy(changetype<usize>("SESSION"), changetype<usize>("session.wasm"));
+  return dataType(changetype<usize>("wasm-sess"), VERSION) + registerCommands();
+}
+
+/** Drops all data at once. O(pages of the memory). */
+export function flush(): void {
+  dropAll();
+}
+
+/** Writes the RDB file's auxiliary data. */
+export function auxSave(): void {
+  saveSessions();
+}
+
+/** Reads the RDB file's auxiliary data; 0, or 1 when it is refused (the cause is logged). The host calls flush before, and after 1. */
+export function auxLoad(version: i32): i32 {
+  return loadSessions(version) ? 0 : 1;
+}
+
+/** Adds this module's fields to INFO. */
+export function info(): void {
+  infoField(changetype<usize>("sessions"), table.count);
+  infoField(changetype<usize>("memory_used"), usedBytes());
+}
+
+/** Bytes of the wholly free pages of this module's heap. O(1). */
+export function freeBytes(): u64 {
+  return heapFreeBytes();
+}
+
+/** 1 when there is nothing to save. */
+export function isEmpty(): i32 {
+  return table.count ? 0 : 1;
+}
+
+// The link functions do not replicate: their caller's effect does. Byte strings are `length << 32 | pointer`, valid until the
+// caller's next import call; 0 is null.
+
+/** Link function of SESSION.CREATE: the text of the reply. Errors: `OOM …`, those of the storage. */
+export function create(user: usize, userLength: u32): u64 {
+  return createdText(createSession(user, userLength, false));
+}
+
+/** Link function of SESSION.GET: the JSON, 0 when unknown. */
+export function get(id: usize, idLength: u32): u64 {
+  const record = sessionOf(id, idLength);
+  return record ? sessionJson(record) : 0;
+}
+
+/** Link function of SESSION.ADD_DATA: 1. Errors: `Session not found: <id>`, `OOM …`. */
+export function add_data(id: usize, idLength: u32, field: usize, fieldLength: u32, value: usize, valueLength: u32): u64 {
+  addData(found(id, idLength), field, fieldLength, value, valueLength, false);
+  return 1;
+}
+
+/** Link function of SESSION.GET_DATA: the value, 0 when absent. Errors: `Session not found: <id>`. */
+export function get_data(id: usize, idLength: u32, field: usize, fieldLength: u32): u64 {
+  return getData(found(id, idLength), field, fieldLength, false);
+}
+
+/** Link function of SESSION.DELETE: 1, or 0 when unknown. */
+function del(id: usize, idLength: u32): u64 {
+  const record = sessionOf(id, idLength);
+  if (record) deleteSession(record, false);
+  return record ? 1 : 0;
+}
+
+/** The session of this id; ends the command when it is unknown. */
+function found(id: usize, idLength: u32): usize {
+  const record = sessionOf(id, idLength);
+  if (!record) {
+    notFoundLine(id, idLength);
+    failLine();
+  }
+  return record;
+}

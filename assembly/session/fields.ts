@@ -1,0 +1,302 @@
+/**
+ * A session's data: fields with values, in the order of their first writing. Three forms, told apart by the u32 that stands for them:
+ *
+ *     0                 no field
+ *     address           packed: all in one block of at most 2 KiB, found by walking it
+ *     address | 1       tabled: an entry for each in a hash table, chained in order
+ *
+ *     packed   | size u16 | used u16 | count u16 | item | item | … | (size - used bytes vacant)
+ *     item     | name length u16 | value length u16 | name | value |
+ *
+ *     tabled   | Table | first u32 | last u32 |
+ *     entry    key = name; value = | previous u32 | next u32 | value |        0: none
+ *
+ * Packed data is small, so walking it costs about a cache miss per 64 bytes; a session with thousands of fields answers in O(1).
+ *
+ * Writing is in two phases: `preparePut` allocates and may fail, `commitPut` cannot. Between them lies nothing but replication.
+ */
+import { copy, equal } from "../storage/bytes";
+import { createFixed, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
+import { alloc, free, usableSize } from "../storage/heap";
+import { Table } from "../storage/table";
+import { pack } from "../frame";
+
+// prettier-ignore
+@inline const HEADER: u32 = 6;
+@inline const ITEM_HEADER: u32 = 4;
+/** Most bytes of a packed block, and most fields in it: past either, the data is tabled. */
+@inline const PACKED_MAX: u32 = 2048;
+@inline const PACKED_FIELDS: u32 = 64;
+@inline const TABLED: u32 = 1;
+@inline const FIRST: usize = offsetof<Table>();
+@inline const LAST: usize = FIRST + 4;
+@inline const TABLED_SIZE: u32 = <u32>(FIRST + 8);
+@inline const LINKS: u32 = 8;
+
+/** The hash key of all tables. */
+let k0: u64 = 0;
+let k1: u64 = 0;
+
+/** The put that was prepared: what to change, and the item or entry that it changes or adds. */
+let putFields: u32 = 0;
+let putTarget: u32 = 0;
+let putItem: usize = 0;
+let putEntry: usize = 0;
+let putSlot: usize = 0;
+let putHash: u64 = 0;
+let putName: usize = 0;
+let putNameLength: u32 = 0;
+let putValue: usize = 0;
+let putValueLength: u32 = 0;
+
+/** The walk in progress, and the field that `nextField` gave. */
+let walkAt: usize = 0;
+let walkEnd: usize = 0;
+export let fieldName: usize = 0;
+export let fieldNameLength: u32 = 0;
+export let fieldValue: usize = 0;
+export let fieldValueLength: u32 = 0;
+
+/** Sets the hash key, before the first field comes. */
+export function setFieldsKey(first: u64, second: u64): void {
+  k0 = first;
+  k1 = second;
+}
+
+/** How many fields there are. O(1). */
+export function countFields(fields: u32): u32 {
+  if (!fields) return 0;
+  return fields & TABLED ? tableOf(fields).count : <u32>load<u16>(fields, 4);
+}
+
+/** The field's value (`length << 32 | pointer`, valid until the next write), 0 when absent. O(1), as packed data is bounded. */
+export function getField(fields: u32, name: usize, length: u32): u64 {
+  if (!fields) return 0;
+  if (fields & TABLED) {
+    const entry = tableOf(fields).find(name, length);
+    return entry ? pack(valueOf(entry) + LINKS, valueLength(entry) - LINKS) : 0;
+  }
+  const item = findItem(<usize>fields, name, length);
+  return item ? pack(item + ITEM_HEADER + load<u16>(item), load<u16>(item, 2)) : 0;
+}
+
+/** Begins a walk over the fields in order. Nothing may change until its end. */
+export function beginFields(fields: u32): void {
+  walkEnd = 0;
+  walkAt = 0;
+  if (!fields) return;
+  if (fields & TABLED) {
+    walkAt = <usize>load<u32>(fields & ~TABLED, FIRST);
+  } else {
+    walkAt = <usize>fields + HEADER;
+    walkEnd = <usize>fields + load<u16>(fields, 2);
+  }
+}
+
+/** Gives the next field in fieldName and fieldValue; false after the last. O(1). */
+export function nextField(): bool {
+  if (walkAt == walkEnd) return false;
+  if (walkEnd) {
+    fieldNameLength = load<u16>(walkAt);
+    fieldValueLength = load<u16>(walkAt, 2);
+    fieldName = walkAt + ITEM_HEADER;
+    fieldValue = fieldName + fieldNameLength;
+    walkAt = fieldValue + fieldValueLength;
+    return true;
+  }
+  fieldName = keyOf(walkAt);
+  fieldNameLength = keyLength(walkAt);
+  const value = valueOf(walkAt);
+  fieldValue = value + LINKS;
+  fieldValueLength = valueLength(walkAt) - LINKS;
+  walkAt = <usize>load<u32>(value, 4);
+  return true;
+}
+
+/** Frees all fields. O(fields). */
+export function releaseFields(fields: u32): void {
+  if (!fields) return;
+  if (fields & TABLED) {
+    const tabled = <usize>(fields & ~TABLED);
+    changetype<Table>(tabled).clear();
+    free(tabled, TABLED_SIZE);
+  } else {
+    free(<usize>fields, load<u16>(fields));
+  }
+}
+
+/**
+ * Allocates all that setting a field to a value needs; `fields` itself is unchanged. Name and value must stay until commitPut.
+ * @returns false when there is no memory
+ */
+export function preparePut(fields: u32, name: usize, nameLength: u32, value: usize, length: u32): bool {
+  putFields = fields;
+  putName = name;
+  putNameLength = nameLength;
+  putValue = value;
+  putValueLength = length;
+  if (fields & TABLED) return prepareTabled(fields);
+  const used = fields ? <u32>load<u16>(fields, 2) : HEADER;
+  const item = fields ? findItem(<usize>fields, name, nameLength) : 0;
+  // In 64 bits: two lengths of up to 512 MiB and a block.
+  const size = <u64>used + nameLength + length + ITEM_HEADER - (item ? itemSize(item) : 0);
+  if (size > PACKED_MAX || (!item && countFields(fields) >= PACKED_FIELDS)) return prepareConversion(fields);
+  return preparePacked(fields, <u32>size, item);
+}
+
+/** Does what was prepared and returns the u32 that stands for the data from now on. Cannot fail. */
+export function commitPut(): u32 {
+  if (putTarget & TABLED) putTabled();
+  else putPacked();
+  if (putFields != putTarget) releaseFields(putFields);
+  return putTarget;
+}
+
+// ── Packed ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The item of this name, 0 when there is none. */
+function findItem(block: usize, name: usize, length: u32): usize {
+  let item = block + HEADER;
+  for (const end = block + load<u16>(block, 2); item < end; item += itemSize(item)) {
+    if (load<u16>(item) == length && equal(item + ITEM_HEADER, name, length)) return item;
+  }
+  return 0;
+}
+
+// prettier-ignore
+@inline
+function itemSize(item: usize): u32 {
+  return ITEM_HEADER + load<u16>(item) + load<u16>(item, 2);
+}
+
+/** The block itself where `size` bytes fit, else a larger copy. A block only half used in the end becomes smaller at that chance. */
+function preparePacked(fields: u32, size: u32, item: usize): bool {
+  putTarget = fields;
+  putItem = item;
+  if (fields && size <= load<u16>(fields)) return true;
+  // Exactly what the heap gives for the first field; later a quarter more, so that adding fields one by one copies little.
+  const asked = usableSize(fields ? min(size + (size >> 2), PACKED_MAX) : size);
+  const block = alloc(asked);
+  if (!block) return false;
+  putTarget = <u32>block;
+  if (fields) {
+    memory.copy(block, fields, load<u16>(fields, 2));
+    if (item) putItem = item - fields + block;
+  } else {
+    store<u16>(block, HEADER, 2);
+    store<u16>(block, 0, 4);
+  }
+  store<u16>(block, asked);
+  return true;
+}
+
+function putPacked(): void {
+  const block = <usize>putTarget;
+  const used = <u32>load<u16>(block, 2);
+  let item = putItem;
+  let before: u32 = 0;
+  if (item) {
+    before = itemSize(item);
+  } else {
+    item = block + used;
+    store<u16>(block, load<u16>(block, 4) + 1, 4);
+  }
+  const after = ITEM_HEADER + putNameLength + putValueLength;
+  const rest = item + before;
+  memory.copy(item + after, rest, block + used - rest);
+  store<u16>(item, putNameLength);
+  store<u16>(item, putValueLength, 2);
+  copy(item + ITEM_HEADER, putName, putNameLength);
+  copy(item + ITEM_HEADER + putNameLength, putValue, putValueLength);
+  store<u16>(block, used + after - before, 2);
+}
+
+// ── Tabled ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+// prettier-ignore
+@inline
+function tableOf(fields: u32): Table {
+  return changetype<Table>(<usize>(fields & ~TABLED));
+}
+
+function prepareTabled(fields: u32): bool {
+  const table = tableOf(fields);
+  putTarget = fields;
+  putHash = table.hashOf(putName, putNameLength);
+  putEntry = createField(putName, putNameLength, putValue, putValueLength);
+  if (!putEntry) return false;
+  putSlot = table.lookup(putName, putNameLength, putHash);
+  if (putSlot || table.reserve(putHash)) return true;
+  destroy(putEntry);
+  return false;
+}
+
+/** Tables all that is packed, then prepares the put in the table; the packed block is freed by commitPut. */
+function prepareConversion(fields: u32): bool {
+  const tabled = alloc(TABLED_SIZE);
+  if (!tabled) return false;
+  store<u32>(tabled, 0, FIRST);
+  store<u32>(tabled, 0, LAST);
+  changetype<Table>(tabled).init(k0, k1);
+  const target = <u32>tabled | TABLED;
+  beginFields(fields);
+  while (nextField()) {
+    if (addField(target)) continue;
+    releaseFields(target);
+    return false;
+  }
+  if (prepareTabled(target)) return true;
+  releaseFields(target);
+  return false;
+}
+
+/** Adds the field of the walk, of a name that the table does not hold. */
+function addField(target: u32): bool {
+  const table = tableOf(target);
+  const entry = createField(fieldName, fieldNameLength, fieldValue, fieldValueLength);
+  if (!entry) return false;
+  const hash = table.hashOf(fieldName, fieldNameLength);
+  if (!table.reserve(hash)) {
+    destroy(entry);
+    return false;
+  }
+  append(<usize>(target & ~TABLED), entry);
+  table.insert(hash, entry);
+  return true;
+}
+
+/** A field's entry: not to be moved, because its neighbours know its address. */
+function createField(name: usize, nameLength: u32, value: usize, length: u32): usize {
+  const entry = createFixed(name, nameLength, 0, LINKS + length);
+  if (entry) copy(valueOf(entry) + LINKS, value, length);
+  return entry;
+}
+
+function putTabled(): void {
+  const tabled = <usize>(putTarget & ~TABLED);
+  const table = changetype<Table>(tabled);
+  if (!putSlot) {
+    append(tabled, putEntry);
+    table.insert(putHash, putEntry);
+    return;
+  }
+  const old = table.replace(putSlot, putEntry);
+  const previous = load<u32>(valueOf(old));
+  const next = load<u32>(valueOf(old), 4);
+  const links = valueOf(putEntry);
+  store<u32>(links, previous);
+  store<u32>(links, next, 4);
+  store<u32>(previous ? valueOf(<usize>previous) + 4 : tabled + FIRST, <u32>putEntry);
+  store<u32>(next ? valueOf(<usize>next) : tabled + LAST, <u32>putEntry);
+  destroy(old);
+}
+
+/** Chains an entry behind the last. */
+function append(tabled: usize, entry: usize): void {
+  const last = load<u32>(tabled, LAST);
+  const links = valueOf(entry);
+  store<u32>(links, last);
+  store<u32>(links, 0, 4);
+  store<u32>(last ? valueOf(<usize>last) + 4 : tabled + FIRST, <u32>entry);
+  store<u32>(tabled, <u32>entry, LAST);
+}
