@@ -1,0 +1,24 @@
+/** `npm run check`: formatters, linters and types of all three languages. Runs every check, then names those that failed. */
+import path from 'node:path';
+import { main, ROOT, run, say } from './lib/process.ts';
+
+const BIN = path.join(ROOT, 'node_modules/.bin');
+
+const CHECKS: [title: string, command: string, ...programArguments: string[]][] = [
+  ['format', path.join(BIN, 'prettier'), '--check', '--log-level', 'warn', '.'],
+  ['format of Rust', 'cargo', 'fmt', '--all', '--check'],
+  ['lint', path.join(BIN, 'eslint'), '--max-warnings', '0', '.'],
+  ['types', path.join(BIN, 'tsc'), '--noEmit'],
+  ['hashmap', path.join(BIN, 'asc'), 'assembly/hashmap.ts', '--target', 'hashmap', '--noEmit'],
+  ['session', path.join(BIN, 'asc'), 'assembly/session.ts', '--target', 'session', '--noEmit'],
+  ['clippy', 'cargo', 'clippy', '--release', '--locked', '--workspace', '--all-targets', '--', '-D', 'warnings'],
+];
+
+await main(() => {
+  const failed = CHECKS.filter(([title, command, ...programArguments]) => {
+    say(title);
+    return run(command, programArguments).status !== 0;
+  }).map(([title]) => title);
+  console.log(failed.length === 0 ? 'all checks passed' : `failed: ${failed.join(', ')}`);
+  return failed.length === 0 ? 0 : 1;
+});

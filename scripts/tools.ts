@@ -1,0 +1,35 @@
+/**
+ * `npm run tools`: fetches what the tests and benchmarks need beside the project's own packages, into .tools/: Redis 8.2, Valkey 9.1
+ * and the wasmtime CLI; on Debian as root also Redis 7.0 by apt. What cannot be had is named as skipped; with CI=true it is an error.
+ */
+import { pathToFileURL } from 'node:url';
+import * as debian from './lib/debian.ts';
+import { findOnPath, main, Problem, say } from './lib/process.ts';
+import { testMatrix } from './lib/servers.ts';
+import * as wheels from './lib/wheels.ts';
+
+/** @returns a line for each thing that is missing: what, and why */
+export function fetchTools(): string[] {
+  if (findOnPath('redis-server') === undefined) debian.install(['redis-server']);
+  const missing: string[] = [];
+  for (const entry of testMatrix(wheels.fetch)) {
+    if ('server' in entry) say(`${entry.server.name} ${entry.server.version}: ${entry.server.file}`);
+    else missing.push(`${entry.title}: ${entry.reason}`);
+  }
+  const wasmtime = wheels.fetch(wheels.WASMTIME);
+  if ('file' in wasmtime) say(`${wheels.WASMTIME.title}: ${wasmtime.file}`);
+  else missing.push(`${wheels.WASMTIME.title}: ${wasmtime.reason}`);
+
+  for (const line of missing) say(`skipped: ${line}`);
+  if (missing.length > 0 && process.env.CI === 'true') {
+    throw new Problem(`With CI=true nothing may be skipped:\n  ${missing.join('\n  ')}`);
+  }
+  return missing;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await main(() => {
+    fetchTools();
+    return 0;
+  });
+}

@@ -1,0 +1,56 @@
+/**
+ * The test projects:
+ * - `unit`: the shipped .wasm files in Node, and the storage engine compiled on its own; no server.
+ * - `stock-runtime`: the wasmtime CLI links the shipped .wasm files with nothing of ours.
+ * - `Redis 7.0 auto`, … one for each server and link mode: every file of test/integration/ on that server, linked in that way.
+ *
+ * A server that is not to be had (see `npm run tools`) has no projects, which is said once, here.
+ */
+import { defineConfig } from 'vitest/config';
+import { testMatrix } from './scripts/lib/servers.ts';
+import * as wheels from './scripts/lib/wheels.ts';
+
+const LINK_MODES = ['auto', 'command'];
+const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
+
+function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
+  const file = wheels.find(wheel);
+  return file === undefined ? { reason: 'not fetched: npm run tools' } : { file };
+}
+
+const matrix = testMatrix(onlyIfFetched).flatMap((entry) => {
+  if ('reason' in entry) {
+    console.log(`skipped: ${entry.title}: ${entry.reason}`);
+    return [];
+  }
+  const { file, name, version } = entry.server;
+  return LINK_MODES.map((link) => ({
+    extends: true as const,
+    test: {
+      name: `${entry.title} ${link}`,
+      include: ['test/integration/**/*.test.ts'],
+      exclude: STOCK_RUNTIME_TESTS,
+      env: { TEST_SERVER: file, TEST_SERVER_NAME: name, TEST_SERVER_VERSION: version, TEST_LINK: link },
+    },
+  }));
+});
+
+export default defineConfig({
+  test: {
+    // Servers and a compiler run beside the tests; the machine's cores, not more.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/storage/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'stock-runtime',
+          include: STOCK_RUNTIME_TESTS,
+          env: { WASMTIME: wheels.find(wheels.WASMTIME) ?? '' },
+        },
+      },
+      ...matrix,
+    ],
+  },
+});
