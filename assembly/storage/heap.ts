@@ -6,10 +6,26 @@
  *     allocMovable(size)  a block that its owner can find and move: compaction may ask for that (compact.ts)
  *     free(block, size)   for both
  *
- * Blocks up to 2 KiB, and of 4 KiB, live in slabs (slab.ts), aligned to the largest power of two that divides their size up to 4 KiB.
+ * Blocks up to 2 KiB, and of 4 KiB, live in slabs (slab.ts): one whose size is a power of two is aligned to it. Larger ones live in arenas
+ * (large.ts). Both take pages from pages.ts.
  */
-import { freePageCount, givePages, giveAllPages, KIND_LARGE, KIND_SLAB, NOTE_EXTENT, NOTE_KIND, notesOf, ownedPageCount, PAGE_BITS, PAGE_SIZE } from "./pages";
-import { classOf, classSize, FIXED, isSmall, MOVABLE, slabAlloc, slabFree, slabReset, takePagesOrSpare } from "./slab";
+import { checkLarge, closeSparsestArena, firstOfClosedArena, largeAlloc, largeFree, largeReset, largeSize, reopenArena } from "./large";
+import { freePageCount, giveAllPages, KIND_FREE, KIND_LARGE, KIND_SLAB, kindOf, NOTE_FREE, NOTE_KIND, notesOf, ownedPageCount, PAGE_BITS } from "./pages";
+import {
+  checkSlab,
+  classOf,
+  classSize,
+  closeSparsestSlab,
+  firstOfClosedSlab,
+  FIXED,
+  isSmall,
+  MOVABLE,
+  reopenSlab,
+  slabAlloc,
+  slabFree,
+  slabReset,
+  slabUsed,
+} from "./slab";
 
 /** Bytes of all blocks in use, each at its usable size. */
 let used: u64 = 0;
@@ -43,13 +59,13 @@ export function free(block: usize, size: u32): void {
   const notes = notesOf(<u32>(block >> PAGE_BITS));
   used -= usableSize(size);
   if (load<u8>(notes, NOTE_KIND) == KIND_SLAB) slabFree(notes, block);
-  else freeLarge(notes, block);
+  else largeFree(block);
 }
 
 /** Bytes that a block asked with `size` really has. */
 export function usableSize(size: u32): u32 {
   if (size <= 256) return size ? (size + 3) & ~3 : 4;
-  return isSmall(size) ? classSize(classOf(size)) : (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+  return isSmall(size) ? classSize(classOf(size)) : largeSize(size);
 }
 
 /** Bytes of wholly free pages. O(1). */
@@ -70,22 +86,88 @@ export function ownedBytes(): u64 {
 /** Gives all blocks back at once; every pointer to one is void. O(pages): under 1 ms for 4 GiB. */
 export function heapReset(): void {
   slabReset();
+  largeReset();
   giveAllPages();
   used = 0;
+  fruitless = 0;
 }
 
 function takeLarge(pool: u32, size: u32): usize {
-  if (size > 0xfff00000) return 0;
-  const count = (size + PAGE_SIZE - 1) >> PAGE_BITS;
-  const page = takePagesOrSpare(count);
-  if (!page) return 0;
-  const notes = notesOf(page);
-  store<u8>(notes, KIND_LARGE, NOTE_KIND);
-  store<u32>(notes, count, NOTE_EXTENT);
-  used += <u64>count << PAGE_BITS;
-  return <usize>page << PAGE_BITS;
+  const block = largeAlloc(pool, size);
+  if (block) used += largeSize(size);
+  return block;
 }
 
-function freeLarge(notes: usize, block: usize): void {
-  givePages(<u32>(block >> PAGE_BITS), load<u32>(notes, NOTE_EXTENT));
+// ── Compaction (compact.ts) ─────────────────────────────────────────────────────────────────────────────────────────
+
+/** Free pages under which compaction begins: as many as one growth brings. */
+@inline const SHORT_OF_PAGES: u32 = 16;
+/** Unused bytes in used pages that are never worth a search. */
+@inline const SLACK_FLOOR: u64 = 1 << 20;
+
+/** The slack at the last search that found nothing, or the least since then; searching again is for when it has grown. */
+let fruitless: u64 = 0;
+
+/** Bytes of pages in use that no block uses. O(1). */
+export function slackBytes(): u64 {
+  return (<u64>(ownedPageCount() - freePageCount()) << PAGE_BITS) - used;
+}
+
+/**
+ * Whether a step of compaction is worth its time: pages are short, so that memory would grow soon, while over 1/16 of what is
+ * used lies idle in used pages; or more lies idle than is used. O(1).
+ */
+export function compactionDue(): bool {
+  const slack = slackBytes();
+  if (slack < SLACK_FLOOR + (used >> 4)) return false;
+  if (freePageCount() >= SHORT_OF_PAGES && slack < SLACK_FLOOR + used) return false;
+  if (!fruitless) return true;
+  if (slack < fruitless) fruitless = slack;
+  return slack >= fruitless + SLACK_FLOOR + (used >> 6);
+}
+
+/**
+ * The block to be moved next: its owner allocates another by allocMovable, copies it, frees this one, and asks again; or calls keepBlock.
+ * Blocks of one page or arena come until it is empty, so that it can be given back. O(1), now and then O(classes + blocks of a page).
+ * @returns 0 when nothing is worth moving
+ */
+export function blockToMove(): usize {
+  let block = firstOfClosedSlab();
+  if (!block) block = firstOfClosedArena();
+  if (block) return block;
+  if (closeSparsestSlab()) return firstOfClosedSlab();
+  if (closeSparsestArena()) return firstOfClosedArena();
+  fruitless = slackBytes();
+  return 0;
+}
+
+/** The block that blockToMove gave cannot be moved: its page or arena is left as it is. */
+export function keepBlock(): void {
+  if (firstOfClosedSlab()) reopenSlab();
+  else reopenArena();
+}
+
+// ── Checking ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Walks the whole heap. O(pages + free blocks).
+ * @returns 0, or the first rule that does not hold: 1 the number of free pages, 10 … of a slab (checkSlab), 20 … of an arena
+ *   (checkLarge), 30 the bytes in use
+ */
+export function heapCheck(): u32 {
+  let free: u32 = 0;
+  let bytes: u64 = 0;
+  for (let page: u32 = 0, end = <u32>memory.size(); page < end; page++) {
+    const kind = kindOf(page);
+    if (kind == KIND_FREE) free++;
+    else if (kind == KIND_SLAB) {
+      const broken = checkSlab(notesOf(page));
+      if (broken) return 10 + broken;
+      bytes += slabUsed(notesOf(page));
+    } else if (kind == KIND_LARGE) bytes += load<u32>(notesOf(page), NOTE_FREE);
+  }
+  if (free != freePageCount()) return 1;
+  const broken = checkLarge();
+  if (broken) return 20 + broken;
+  return bytes == used ? 0 : 30;
 }

@@ -42,6 +42,11 @@
 @inline export const KIND_LARGE: u8 = 4;
 @inline export const KIND_LARGE_REST: u8 = 5;
 
+/** NOTE_BUCKET of a slab or arena that is being emptied: nothing is taken from it. */
+@inline export const VICTIM: u8 = 254;
+/** Bit of NOTE_CLASS: compaction met a block in it that it could not move. */
+@inline export const STUCK: u16 = 0x8000;
+
 @inline const GROUP_BITS: u32 = 11;
 @inline const GROUPS: u32 = 32;
 @inline const NOTE_BITS: u32 = 5;
@@ -88,12 +93,15 @@ export function kindOf(number: u32): u8 {
  * @returns number of the first page, 0 when the memory cannot grow (page 0 is static data, never ours)
  */
 export function takePages(count: u32): u32 {
-  let first = findRun(count);
-  if (!first) {
-    if (!grow(count)) return 0;
-    first = findRun(count);
-    if (!first) return 0;
-  }
+  const first = takeFreePages(count);
+  if (first) return first;
+  return grow(count) ? takeFreePages(count) : 0;
+}
+
+/** As takePages, without growing the memory. */
+export function takeFreePages(count: u32): u32 {
+  const first = findRun(count);
+  if (!first) return 0;
   for (let page = first, end = first + count; page < end; page++) {
     const word = bitmap + (<usize>(page >> 6) << 3);
     store<u64>(word, load<u64>(word) & ~(<u64>1 << (page & 63)));

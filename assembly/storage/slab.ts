@@ -8,8 +8,10 @@
  * Of each class and pool one slab is active: blocks come from it alone. The others are full, or wait in one of 8 lists by how full they
  * are (eighths); when the active one is full, the fullest of these becomes active, so that sparse ones have time to become empty.
  *
+ * A slab that compaction empties (the closed one) is in no list; `live` has a bit for each of its blocks.
+ *
  *     notes     free: first free block, 0 = none · fresh: offset of the never used rest · used: blocks in use
- *               limit: a free that leaves `used` at or below this takes the slow path · extent: blocks that fit · class: pool × 256 + class
+ *               limit: a free that leaves `used` at or below this takes the slow path · extent: blocks that fit · class: pool × 256 + class, STUCK
  */
 import {
   givePages,
@@ -29,7 +31,9 @@ import {
   notesOf,
   PAGE_BITS,
   PAGE_SIZE,
+  STUCK,
   takePages,
+  VICTIM,
 } from "./pages";
 
 @inline export const FIXED: u32 = 0;
@@ -42,11 +46,17 @@ import {
 @inline const BUCKETS: u32 = 8;
 /** A slab in no list: the active one, or full. */
 @inline const UNLISTED: u8 = 255;
-/** Words of a class's row: the active slab's notes, then the heads of its lists. */
-@inline const ROW_BYTES: usize = 36;
+/** A class's row: the active slab's notes (u32), the heads of its lists (8 × u32), how many slabs are in each (8 × u16). */
+@inline const ROW_BYTES: usize = 52;
+@inline const ROW_HEADS: usize = 4;
+@inline const ROW_COUNTS: usize = 36;
 
-/** Rows of both pools: CLASSES × 2 × 36 bytes. */
-const rows: usize = memory.data(11592, 16);
+/** Rows of both pools: CLASSES × 2 × 52 bytes. */
+const rows: usize = memory.data(16744, 16);
+/** Of the closed slab: bit i is set while block i is in use. 65536 / 4 bits, and a byte to spare. */
+const live: usize = memory.data(2056, 16);
+/** Notes of the closed slab, 0: none. */
+let closed: usize = 0;
 
 /** One slab of all that is empty may keep its page, so that a block freed and asked for in turn costs no page. */
 let spare: usize = 0;
@@ -81,6 +91,13 @@ export function classSize(index: u32): u32 {
 @inline
 function rowOf(pool: u32, index: u32): usize {
   return rows + <usize>(pool * CLASSES + index) * ROW_BYTES;
+}
+
+// prettier-ignore
+@inline
+function rowOfNotes(notes: usize): usize {
+  const tag = <u32>load<u16>(notes, NOTE_CLASS);
+  return rowOf((tag >> 8) & 1, tag & 255);
 }
 
 /** A block of the class, 0 when the memory cannot grow. O(1) but for a search for a page. */
@@ -130,7 +147,7 @@ function takeFresh(notes: usize, index: u32): usize {
 /** The fullest slab that waits, else a new one; its limit set as an active slab's. 0: no memory. */
 function nextSlab(pool: u32, index: u32, row: usize): usize {
   for (let bucket: i32 = BUCKETS - 1; bucket >= 0; bucket--) {
-    const notes = <usize>load<u32>(row + 4 + (<usize>bucket << 2));
+    const notes = <usize>load<u32>(row + ROW_HEADS + (<usize>bucket << 2));
     if (!notes) continue;
     unlist(notes, row);
     store<u16>(notes, 0, NOTE_LIMIT);
@@ -162,13 +179,16 @@ export function slabFree(notes: usize, block: usize): void {
   store<u32>(notes, <u32>block, NOTE_FREE);
   const used = load<u16>(notes, NOTE_USED) - 1;
   store<u16>(notes, used, NOTE_USED);
-  if (used <= load<u16>(notes, NOTE_LIMIT)) freeSlow(notes, used);
+  if (used <= load<u16>(notes, NOTE_LIMIT)) freeSlow(notes, used, block);
 }
 
 /** Moves the slab to the list of its fullness, or gives its page back. */
-function freeSlow(notes: usize, used: u32): void {
-  const tag = <u32>load<u16>(notes, NOTE_CLASS);
-  const row = rowOf(tag >> 8, tag & 255);
+function freeSlow(notes: usize, used: u32, block: usize): void {
+  if (notes == closed) {
+    freeClosed(notes, used, block);
+    return;
+  }
+  const row = rowOfNotes(notes);
   if (!used) {
     release(notes, row);
     return;
@@ -193,8 +213,7 @@ function release(notes: usize, row: usize): void {
 /** Gives the page of the former spare back if it is still an empty slab. */
 function dropEmpty(notes: usize): void {
   if (load<u8>(notes, NOTE_KIND) != KIND_SLAB || load<u16>(notes, NOTE_USED)) return;
-  const tag = <u32>load<u16>(notes, NOTE_CLASS);
-  const row = rowOf(tag >> 8, tag & 255);
+  const row = rowOfNotes(notes);
   if (<usize>load<u32>(row) == notes) store<u32>(row, 0);
   else if (load<u8>(notes, NOTE_BUCKET) != UNLISTED) unlist(notes, row);
   givePages(load<u32>(notes, NOTE_NUMBER), 1);
@@ -203,22 +222,28 @@ function dropEmpty(notes: usize): void {
 /** As takePages; when no page can be had, the spare is given up first. */
 export function takePagesOrSpare(count: u32): u32 {
   const page = takePages(count);
-  if (page || !spare) return page;
+  return page || !dropSpare() ? page : takePages(count);
+}
+
+/** Gives the spare's page back; false where there was none. After it, no slab in a list is empty. */
+function dropSpare(): bool {
   const old = spare;
   spare = 0;
-  dropEmpty(old);
-  return takePages(count);
+  if (old) dropEmpty(old);
+  return old != 0;
 }
 
 function enlist(notes: usize, row: usize, used: u32): void {
   const extent = load<u32>(notes, NOTE_EXTENT);
   const bucket = (used * BUCKETS) / extent;
-  const head = row + 4 + (<usize>bucket << 2);
+  const head = row + ROW_HEADS + (<usize>bucket << 2);
   const first = <usize>load<u32>(head);
   store<u32>(notes, <u32>first, NOTE_NEXT);
   store<u32>(notes, 0, NOTE_PREVIOUS);
   if (first) store<u32>(first, <u32>notes, NOTE_PREVIOUS);
   store<u32>(head, <u32>notes);
+  const count = row + ROW_COUNTS + (<usize>bucket << 1);
+  store<u16>(count, load<u16>(count) + 1);
   store<u8>(notes, <u8>bucket, NOTE_BUCKET);
   // The next list below begins where used × 8 / extent falls under `bucket`.
   const floor = (bucket * extent + BUCKETS - 1) / BUCKETS;
@@ -228,9 +253,12 @@ function enlist(notes: usize, row: usize, used: u32): void {
 function unlist(notes: usize, row: usize): void {
   const next = <usize>load<u32>(notes, NOTE_NEXT);
   const previous = <usize>load<u32>(notes, NOTE_PREVIOUS);
+  const bucket = <usize>load<u8>(notes, NOTE_BUCKET);
   if (next) store<u32>(next, <u32>previous, NOTE_PREVIOUS);
   if (previous) store<u32>(previous, <u32>next, NOTE_NEXT);
-  else store<u32>(row + 4 + (<usize>load<u8>(notes, NOTE_BUCKET) << 2), <u32>next);
+  else store<u32>(row + ROW_HEADS + (bucket << 2), <u32>next);
+  const count = row + ROW_COUNTS + (bucket << 1);
+  store<u16>(count, load<u16>(count) - 1);
   store<u8>(notes, UNLISTED, NOTE_BUCKET);
 }
 
@@ -238,4 +266,135 @@ function unlist(notes: usize, row: usize): void {
 export function slabReset(): void {
   memory.fill(rows, 0, <usize>(CLASSES * 2) * ROW_BYTES);
   spare = 0;
+  closed = 0;
+}
+
+// ── Compaction (compact.ts) ─────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Closes the sparsest slab of movable blocks among those whose blocks have room in other slabs of their class: nothing is taken from it
+ * any more. Room is counted in eighths of a slab, for the worst that its list allows. O(classes) + O(blocks of one page).
+ * @returns false when there is none
+ */
+export function closeSparsestSlab(): bool {
+  dropSpare();
+  let best: usize = 0;
+  let bestBucket: u32 = BUCKETS - 1;
+  for (let index: u32 = 0; index < CLASSES; index++) {
+    const row = rowOf(MOVABLE, index);
+    if (v128.any_true(v128.load(row + ROW_COUNTS))) {
+      const bucket = sparsestBucket(row);
+      if (bucket < bestBucket) {
+        const slab = firstUnstuck(row, bucket);
+        if (slab) {
+          best = slab;
+          bestBucket = bucket;
+        }
+      }
+    }
+  }
+  if (!best) return false;
+  unlist(best, rowOfNotes(best));
+  store<u8>(best, VICTIM, NOTE_BUCKET);
+  store<u16>(best, 65535, NOTE_LIMIT);
+  closed = best;
+  markLive(best);
+  return true;
+}
+
+/** The lowest of a row's lists that is not empty, if the other listed slabs have room for one of its slabs; BUCKETS if not. */
+function sparsestBucket(row: usize): u32 {
+  let lowest: u32 = BUCKETS;
+  let room: u32 = 0;
+  for (let bucket: u32 = 0; bucket < BUCKETS; bucket++) {
+    const slabs = <u32>load<u16>(row + ROW_COUNTS + (<usize>bucket << 1));
+    if (slabs && lowest == BUCKETS) lowest = bucket;
+    room += slabs * (BUCKETS - 1 - bucket);
+  }
+  if (lowest == BUCKETS) return BUCKETS;
+  return room - (BUCKETS - 1 - lowest) > lowest ? lowest : BUCKETS;
+}
+
+/** A slab of the list that is not marked as stuck, among its first 16. */
+function firstUnstuck(row: usize, bucket: u32): usize {
+  let notes = <usize>load<u32>(row + ROW_HEADS + (<usize>bucket << 2));
+  for (let tries = 0; notes && tries < 16; tries++) {
+    if (!(load<u16>(notes, NOTE_CLASS) & STUCK)) return notes;
+    notes = <usize>load<u32>(notes, NOTE_NEXT);
+  }
+  return 0;
+}
+
+/** Sets `live` for the blocks in use: all that were ever used but the free ones. */
+function markLive(notes: usize): void {
+  const size = classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255);
+  const touched = load<u32>(notes, NOTE_FRESH) / size;
+  memory.fill(live, 255, <usize>(touched >> 3));
+  memory.fill(live + <usize>(touched >> 3), 0, 2048 - <usize>(touched >> 3));
+  store<u8>(live + <usize>(touched >> 3), <u8>(((<u32>1 << (touched & 7)) - 1) & 255));
+  for (let block = <usize>load<u32>(notes, NOTE_FREE); block; block = <usize>load<u32>(block)) unmark(block, size);
+}
+
+function unmark(block: usize, size: u32): void {
+  const index = (<u32>block & (PAGE_SIZE - 1)) / size;
+  const byte = live + <usize>(index >> 3);
+  store<u8>(byte, <u8>(<u32>load<u8>(byte) & ~(1 << (index & 7))));
+}
+
+/** A block of the closed slab is free: when it was the last, so is the page. */
+function freeClosed(notes: usize, used: u32, block: usize): void {
+  unmark(block, classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255));
+  if (used) return;
+  closed = 0;
+  givePages(load<u32>(notes, NOTE_NUMBER), 1);
+}
+
+/** The lowest block in use of the closed slab; 0: no slab is closed. */
+export function firstOfClosedSlab(): usize {
+  if (!closed) return 0;
+  let word = live;
+  while (!load<u64>(word)) word += 8;
+  const index = (<u32>(word - live) << 3) + <u32>ctz(load<u64>(word));
+  const size = classSize(<u32>load<u16>(closed, NOTE_CLASS) & 255);
+  return (<usize>load<u32>(closed, NOTE_NUMBER) << PAGE_BITS) + <usize>(index * size);
+}
+
+/** Opens the closed slab again, marked as one that cannot be emptied. */
+export function reopenSlab(): void {
+  if (!closed) return;
+  const notes = closed;
+  closed = 0;
+  store<u8>(notes, UNLISTED, NOTE_BUCKET);
+  store<u16>(notes, load<u16>(notes, NOTE_CLASS) | STUCK, NOTE_CLASS);
+  enlist(notes, rowOfNotes(notes), load<u16>(notes, NOTE_USED));
+}
+
+// ── Checking ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Whether a slab's notes agree with its free list and its row. O(its free blocks).
+ * @returns 0, or 1 the number of blocks, 2 a free block out of place, 3 a list that should (not) hold the slab
+ */
+export function checkSlab(notes: usize): u32 {
+  const size = classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255);
+  const fresh = load<u32>(notes, NOTE_FRESH);
+  const start = <usize>load<u32>(notes, NOTE_NUMBER) << PAGE_BITS;
+  let free: u32 = 0;
+  for (let block = <usize>load<u32>(notes, NOTE_FREE); block; block = <usize>load<u32>(block)) {
+    if (block < start || block - start >= <usize>fresh || <u32>(block - start) % size) return 2;
+    if (++free > fresh / size) return 1;
+  }
+  const used = <u32>load<u16>(notes, NOTE_USED);
+  const extent = load<u32>(notes, NOTE_EXTENT);
+  if (used + free != fresh / size || extent != PAGE_SIZE / size) return 1;
+  const bucket = <u32>load<u8>(notes, NOTE_BUCKET);
+  if (notes == closed) return bucket == VICTIM ? 0 : 3;
+  if (<usize>load<u32>(rowOfNotes(notes)) == notes) return bucket == UNLISTED ? 0 : 3;
+  if (bucket == UNLISTED) return used == extent ? 0 : 3;
+  return bucket == (used * BUCKETS) / extent ? 0 : 3;
+}
+
+/** Bytes in use of a slab's blocks. O(1). */
+export function slabUsed(notes: usize): u32 {
+  return classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255) * load<u16>(notes, NOTE_USED);
 }

@@ -2,11 +2,12 @@
 import { copy as bytesCopy, equal as bytesEqual } from "../../assembly/storage/bytes";
 import { hash as sipHash } from "../../assembly/storage/hash";
 import { kindOf as pageKind, freePageCount as pagesFree, ownedPageCount as pagesOwned } from "../../assembly/storage/pages";
+import { compact, compactStep } from "../../assembly/storage/compact";
 import { Table } from "../../assembly/storage/table";
 
 export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesOwned };
 
-export { alloc, allocMovable, free, usableSize, freeBytes, usedBytes, ownedBytes, heapReset } from "../../assembly/storage/heap";
+export { alloc, allocMovable, free, usableSize, freeBytes, usedBytes, ownedBytes, slackBytes, heapReset, heapCheck, compactionDue } from "../../assembly/storage/heap";
 export { create, createFixed, destroy, keyOf, keyLength, valueOf, valueLength, sizeOf, sizeFor, overwrite } from "../../assembly/storage/entry";
 
 export function tableSize(): u32 {
@@ -77,4 +78,10 @@ export function tableStash(table: Table): u32 {
 }
 export function tableMemory(table: Table): u64 {
   return table.memoryUsed();
+}
+export function tableCompactStep(table: Table, written: u32): void {
+  compactStep(table, written);
+}
+export function tableCompact(table: Table, bytes: u32): bool {
+  return compact(table, bytes);
 }
