@@ -1,0 +1,27 @@
+/** Every original command, as clients see it, with the shipped modules. */
+import { expect, test } from 'vitest';
+import { tested, useServer } from '../support/server.ts';
+import { customSuite } from './suites/custom.ts';
+import { sessionSuite } from './suites/session.ts';
+
+const server = useServer();
+
+customSuite(server);
+sessionSuite(server);
+
+test('INFO tells how the session module is linked to CUSTOM.*', async () => {
+  const info = await server.info('wasm');
+  expect(info.wasm_link_CUSTOM).toBe(tested.link === 'auto' ? 'direct' : 'command');
+  expect(info.wasm_link_CUSTOM_reason).toMatch(tested.link === 'auto' ? /./ : /wasm\.link/);
+});
+
+// A later version may give these commands options; surplus arguments are refused all the same, by one error or the other.
+test.each([
+  ['custom.set', ['key', 'value', 'surplus']],
+  ['session.create', ['user', 'surplus']],
+  ['session.add_data', ['01234567-89ab-4def-8123-456789abcdef', 'field', 'value', 'surplus']],
+])('%s refuses surplus arguments and stores nothing', async (command, given) => {
+  expect(await server.send(command, ...given)).toMatch(/^-ERR (wrong number of arguments for '.*' command|syntax error)\r\n$/);
+  expect(await server.send('CUSTOM.KEYS')).toBe('*0\r\n');
+  expect(await server.send('SESSION.LIST')).toBe('*0\r\n');
+});

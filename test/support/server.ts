@@ -1,0 +1,241 @@
+/**
+ * Servers for tests: each in a folder of its own, on a unix socket, waited for by PONG, always ended.
+ *
+ * A test file that needs one server says `const server = useServer()`: started before its first test, emptied before each, ended after
+ * the last. A test that needs a server of its own says `const server = await startServer({ … })`: ended when the test is over. Which
+ * program runs, and how its modules are linked, is the test project's choice (vitest.config.ts).
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createClient } from 'redis';
+import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest';
+import { RawConnection } from './raw.ts';
+
+export const ROOT = path.dirname(path.dirname(import.meta.dirname));
+export const HOST_FILE = path.join(ROOT, 'build/host.so');
+export const HASHMAP_FILE = path.join(ROOT, 'build/hashmap.wasm');
+export const SESSION_FILE = path.join(ROOT, 'build/session.wasm');
+export const NATIVE_FILE = path.join(ROOT, 'build/test/native.so');
+
+const START_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 10_000;
+const RETRY_MS = 10;
+
+export type LinkMode = 'auto' | 'command';
+
+/** The server under test, told by the test project. */
+export const tested = {
+  file: process.env.TEST_SERVER ?? 'redis-server',
+  name: process.env.TEST_SERVER_NAME ?? 'Redis',
+  version: process.env.TEST_SERVER_VERSION ?? '7.0.0',
+  link: (process.env.TEST_LINK ?? 'auto') as LinkMode,
+};
+
+export interface ServerOptions {
+  /** The module file and its arguments; false: no module. By default build/host.so without arguments. */
+  module?: string[] | false;
+  /** `wasm.link`; by default the test project's. */
+  link?: LinkMode;
+  /** Further arguments of redis-server; they win over the guard's own. */
+  arguments?: string[];
+  /** Text of a redis.conf to start with. */
+  configuration?: string;
+  /** Listen on a free TCP port too: `port`. */
+  tcp?: boolean;
+  /** Milliseconds to wait for PONG. */
+  timeout_ms?: number;
+}
+
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export class TestServer {
+  /** Its working folder: socket, dump, append-only file, configuration. */
+  readonly folder = mkdtempSync(path.join(tmpdir(), 'wasm-'));
+  readonly socket = path.join(this.folder, 'socket');
+  /** TCP port; 0 without `tcp`. */
+  port = 0;
+  /** Everything that it has logged since its first start. */
+  log = '';
+  #options: ServerOptions;
+  #child: ChildProcess | undefined;
+  #ended: Promise<void> = Promise.resolve();
+  #connection: Promise<RawConnection> | undefined;
+  #connections: RawConnection[] = [];
+
+  constructor(options: ServerOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Starts it and waits for PONG. Rejects with the log when it ends before, or does not answer in time. */
+  async start(): Promise<void> {
+    if (this.#options.tcp === true && this.port === 0) this.port = await freePort();
+    const child = spawn(tested.file, this.#commandLine(), { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(child);
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (this.log += chunk));
+    this.#ended = new Promise((resolve) => {
+      child
+        .once('error', (error) => (this.log += error.message))
+        .once('close', () => {
+          running.delete(child);
+          resolve();
+        });
+    });
+    await this.#waitForPong();
+  }
+
+  #commandLine(): string[] {
+    const { module = [HOST_FILE], link = tested.link, configuration } = this.#options;
+    const file = path.join(this.folder, 'redis.conf');
+    if (configuration !== undefined) writeFileSync(file, configuration);
+    return [
+      ...(configuration === undefined ? [] : [file]),
+      ...['--port', String(this.port), '--unixsocket', this.socket, '--dir', this.folder, '--save', ''],
+      ...['--enable-module-command', 'yes', '--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0'],
+      ...(module === false ? [] : ['--loadmodule', ...module]),
+      ...(module === false || !module[0]?.endsWith('host.so') ? [] : ['--wasm.link', link]),
+      ...(this.#options.arguments ?? []),
+    ];
+  }
+
+  async #waitForPong(): Promise<void> {
+    const deadline = Date.now() + (this.#options.timeout_ms ?? START_TIMEOUT_MS);
+    while (Date.now() < deadline) {
+      if (!this.isRunning) {
+        await this.#ended;
+        throw new Error(`the server ended at its start:\n${this.log}`);
+      }
+      try {
+        const connection = await RawConnection.connect(this.socket);
+        const reply = await connection.send('PING');
+        connection.close();
+        if (reply === '+PONG\r\n') return;
+      } catch {
+        // Not listening yet.
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+    await this.kill();
+    throw new Error(`the server did not answer in time:\n${this.log}`);
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Sends one command on a connection that all calls share and answers the reply's bytes (see raw.ts). */
+  async send(...argv: string[]): Promise<string> {
+    this.#connection ??= this.connect();
+    return (await this.#connection).send(...argv);
+  }
+
+  /** A connection of its own, closed with the server; `protocol` 3 switches it to RESP3. */
+  async connect(protocol: 2 | 3 = 2): Promise<RawConnection> {
+    const connection = await RawConnection.connect(this.socket);
+    this.#connections.push(connection);
+    if (protocol === 3) await connection.send('HELLO', '3');
+    return connection;
+  }
+
+  /** A connected node-redis client, to be closed by the caller. */
+  async client(protocol: 2 | 3 = 2) {
+    const client = createClient({ RESP: protocol, socket: { path: this.socket, tls: false, reconnectStrategy: false } });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  /** The fields of a section of INFO. */
+  async info(section: string): Promise<Record<string, string>> {
+    const lines = (await this.send('INFO', section)).split('\r\n').slice(1);
+    const fields = lines.filter((line) => line.includes(':') && !line.startsWith('#'));
+    return Object.fromEntries(fields.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+  }
+
+  /** Ends it as an operator does (SIGTERM; SIGKILL when that does not help) and keeps its folder. */
+  async end(): Promise<void> {
+    this.#disconnect();
+    if (!this.isRunning) return;
+    this.#child?.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  /** Ends it as a crash does. */
+  async kill(): Promise<void> {
+    this.#disconnect();
+    this.#child?.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  /** Ends it and starts it again in the same folder with the same arguments. */
+  async restart(): Promise<void> {
+    await this.end();
+    await this.start();
+  }
+
+  /** Ends it and removes its folder. */
+  async stop(): Promise<void> {
+    await this.end();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #disconnect(): void {
+    for (const connection of this.#connections.splice(0)) connection.close();
+    this.#connection = undefined;
+  }
+}
+
+/** One server for the tests of a file or describe block, emptied before each test. */
+export function useServer(options: ServerOptions = {}): TestServer {
+  const server = new TestServer(options);
+  beforeAll(() => server.start());
+  beforeEach(async () => {
+    await server.send('FLUSHALL');
+  });
+  afterAll(() => server.stop());
+  return server;
+}
+
+/** A server for the running test alone. */
+export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
+  const server = new TestServer(options);
+  onTestFinished(() => server.stop());
+  await server.start();
+  return server;
+}
+
+/** Calls `attempt` until what it answers is `accepted`, at most for `timeout_ms`; answers the last one. */
+export async function eventually<T>(attempt: () => Promise<T> | T, accepted: (value: T) => boolean, timeout_ms = 10_000): Promise<T> {
+  const deadline = Date.now() + timeout_ms;
+  let value = await attempt();
+  while (!accepted(value) && Date.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 2 * RETRY_MS));
+    value = await attempt();
+  }
+  return value;
+}
+
+/** A TCP port that nothing listens on. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const listener = createServer().once('error', reject);
+    listener.listen(0, '127.0.0.1', () => {
+      const { port } = listener.address() as AddressInfo;
+      listener.close(() => {
+        resolve(port);
+      });
+    });
+  });
+}
