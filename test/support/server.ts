@@ -179,6 +179,11 @@ export class TestServer {
     await this.#ended;
   }
 
+  /** Changes what it is started with next. */
+  change(options: ServerOptions): void {
+    this.#options = { ...this.#options, ...options };
+  }
+
   /** Ends it and starts it again in the same folder with the same arguments. */
   async restart(): Promise<void> {
     await this.end();
