@@ -1,0 +1,249 @@
+/** auxSave and auxLoad of both modules: round trips, and hostile files, which are refused whole. */
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { bulk, bytes, elements, FakeServer, type Saved } from '../support/fake-redis.ts';
+
+let server: FakeServer;
+beforeEach(() => {
+  server = new FakeServer();
+});
+
+const LARGE = 2;
+const PACKED = 1;
+const block = (...parts: (number | Uint8Array | string)[]): Buffer =>
+  Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.from([part]) : bytes(part))));
+const u64 = (value: bigint): Buffer => {
+  const buffer = Buffer.alloc(8);
+  buffer.writeBigUInt64LE(value);
+  return buffer;
+};
+const end = (items: number): Buffer => block(0, u64(BigInt(items)));
+/** An item, lengths below 128. */
+const item = (a: Uint8Array | string, b: Uint8Array | string): Buffer => block(bytes(a).length, bytes(b).length, a, b);
+
+/** Flips, cuts, inserts and repeats in a sound file. */
+const damage = fc.record({
+  kind: fc.constantFrom('flip', 'cut', 'insert', 'drop', 'repeat', 'swap', 'number'),
+  where: fc.nat(),
+  at: fc.nat(),
+  byte: fc.nat(255),
+});
+function damaged(saved: Saved, { kind, where, at, byte }: { kind: string; where: number; at: number; byte: number }): Saved {
+  const copy = saved.map((value) => (typeof value === 'bigint' ? value : Buffer.from(value)));
+  const index = where % copy.length;
+  const value = copy[index];
+  if (kind === 'drop') copy.splice(index, 1);
+  else if (kind === 'repeat' && value !== undefined) copy.splice(index, 0, value);
+  else if (kind === 'swap') copy.push(...copy.splice(index, 1));
+  else if (kind === 'number') copy[0] = BigInt(at);
+  else if (typeof value === 'bigint' || value === undefined || value.length === 0) copy[0] = BigInt(byte);
+  else if (kind === 'flip') value[at % value.length] = (value[at % value.length] ?? 0) ^ (byte || 1);
+  else if (kind === 'cut') copy[index] = value.subarray(0, at % value.length);
+  else copy[index] = Buffer.concat([value.subarray(0, at % value.length), Buffer.from([byte]), value.subarray(at % value.length)]);
+  return copy;
+}
+
+describe('hashmap', () => {
+  const keys = (): string[] =>
+    elements(server.call('CUSTOM.KEYS'))
+      .map((key) => key.toString('latin1'))
+      .sort();
+
+  test('an empty store is saved and loaded', () => {
+    const saved = server.save(server.hashmap);
+    expect(saved).toEqual([0n, end(0)]);
+    expect(server.load(server.hashmap, saved)).toBe(true);
+    expect(server.hashmap.exports.isEmpty()).toBe(1);
+  });
+
+  test('the format is as documented', () => {
+    server.call('CUSTOM.SET', 'key', 'value');
+    server.call('CUSTOM.SET', 'long', Buffer.alloc(70000, 1));
+    const saved = server.save(server.hashmap);
+    expect(saved).toHaveLength(6);
+    expect(saved[0]).toBe(2n);
+    expect(saved).toContainEqual(block(PACKED, item('key', 'value')));
+    expect(saved).toContainEqual(block(LARGE, 4, 0xf0, 0xa2, 0x04));
+    expect(saved).toContainEqual(Buffer.from('long'));
+    expect(saved[5]).toEqual(end(2));
+  });
+
+  test('any content makes the round trip, into another server', () => {
+    const entry = fc.tuple(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.oneof(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.nat(140000).map((size) => Buffer.alloc(size, size)),
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(entry, { maxLength: 40 }), (entries) => {
+        server.hashmap.exports.flush();
+        const model = new Map(entries.map(([key, value]) => [Buffer.from(key).toString('latin1'), Buffer.from(value)]));
+        for (const [key, value] of model) server.call('CUSTOM.SET', Buffer.from(key, 'latin1'), value);
+        const other = new FakeServer({ seed: 2 });
+        expect(other.load(other.hashmap, server.save(server.hashmap))).toBe(true);
+        expect(other.text('CUSTOM.KEYS').startsWith(`*${model.size}\r\n`)).toBe(true);
+        for (const [key, value] of model) expect(other.text('CUSTOM.GET', Buffer.from(key, 'latin1')) === bulk(value)).toBe(true);
+      }),
+      { seed: 23, numRuns: 40 },
+    );
+  });
+
+  test('many entries go into few strings, and a block is at most 64 KiB', () => {
+    for (let index = 0; index < 20000; index++) server.call('CUSTOM.SET', `key:${index}`, `value:${index}`);
+    const saved = server.save(server.hashmap);
+    expect(saved.length).toBeLessThan(12);
+    for (const value of saved) expect(typeof value === 'bigint' || value.length <= 65536).toBe(true);
+    const before = keys();
+    expect(server.load(server.hashmap, saved)).toBe(true);
+    expect(keys()).toEqual(before);
+  });
+
+  test('saving allocates nothing', () => {
+    server.call('CUSTOM.SET', 'k', 'v');
+    const used = server.infoOf(server.hashmap).get('hashmap_memory_used');
+    server.save(server.hashmap);
+    expect(server.infoOf(server.hashmap).get('hashmap_memory_used')).toBe(used);
+  });
+
+  test.each<[reason: string, saved: Saved]>([
+    ['the number of records is not readable', []],
+    ['the number of records is not readable', [1n << 40n, end(0)]],
+    ['a block is missing or not readable', [0n]],
+    ['a block is missing or not readable', [1n]],
+    ['a block is empty', [0n, Buffer.alloc(0)]],
+    ['a block is of no known kind', [0n, block(3)]],
+    ['a block is of no known kind', [1n, block(PACKED), end(1)]],
+    ['it ends before its last record', [1n, end(1)]],
+    ['it ends before its last record', [2n, block(PACKED, item('k', 'v')), end(2)]],
+    ['there are more blocks than records', [0n, block(PACKED, item('k', 'v')), end(1)]],
+    ['a block goes on after the last record', [1n, block(PACKED, item('k', 'v'), item('l', 'w')), end(2)]],
+    ["the number of items differs from the END block's", [1n, block(PACKED, item('k', 'v')), end(2)]],
+    ["the number of items differs from the END block's", [0n, block(0, u64(0n), 0)]],
+    ['a key is there twice', [2n, block(PACKED, item('k', 'v'), item('k', 'w')), end(2)]],
+    ['an item is longer than its block', [1n, block(PACKED, 1, 2, 'kv'), end(1)]],
+    ['an item is longer than its block', [1n, block(PACKED, 0xff, 0xff, 0xff, 0xff, 0x01, 1, 'k'), end(1)]],
+    ['a length is not sound', [1n, block(PACKED, 0x81), end(1)]],
+    ['a length is not sound', [1n, block(PACKED, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 'kv'), end(1)]],
+    ['a length is not sound', [1n, block(PACKED, 0x81, 0x80, 0x80, 0x80, 0x02, 1, 'kv'), end(1)]],
+    [
+      'a LARGE block is too long',
+      [1n, block(LARGE, 1, 1, 0), 'k', 'v', end(1)].map((value) => (typeof value === 'string' ? bytes(value) : value)),
+    ],
+    ['a large string is missing or of another length', [1n, block(LARGE, 1, 1), bytes('k2'), bytes('v'), end(1)]],
+    ['a large string is missing or of another length', [1n, block(LARGE, 1, 1), bytes('k'), bytes('v2'), end(1)]],
+    ['a large string is missing or of another length', [1n, block(LARGE, 1, 1), bytes('k')]],
+  ])('refuses: %s (%#)', (reason, saved) => {
+    // 0x81 0x80 0x80 0x80 0x02 is 512 MiB + 1; 0xff ×4 0x01 is 512 MiB - 1.
+    server.call('CUSTOM.SET', 'before', 'v');
+    expect(server.load(server.hashmap, saved)).toBe(false);
+    expect(server.logs.at(-1)).toContain(`warning hashmap: refused the data of the RDB file: ${reason} (at item `);
+    expect(keys()).toEqual([]);
+    expect(server.infoOf(server.hashmap).get('hashmap_memory_used')).toBe(0n);
+    expect(server.text('CUSTOM.SET', 'after', 'v')).toBe('+OK\r\n');
+  });
+
+  test('refuses another version', () => {
+    expect(server.load(server.hashmap, [0n, end(0)], 2)).toBe(false);
+    expect(server.logs.at(-1)).toContain('it was written by another version of this module');
+  });
+
+  test('a damaged file is refused, or is a sound one: never a fault, never part of it', () => {
+    for (let index = 0; index < 12; index++) server.call('CUSTOM.SET', `key:${index}`, Buffer.alloc(index % 5 === 4 ? 66000 : index, 0));
+    const saved = server.save(server.hashmap);
+    let refused = 0;
+    fc.assert(
+      fc.property(damage, (how) => {
+        const file = damaged(saved, how);
+        if (server.load(server.hashmap, file)) expect(BigInt(keys().length)).toBe(file[0]);
+        else {
+          refused++;
+          expect(keys()).toEqual([]);
+        }
+      }),
+      { seed: 29, numRuns: 1500 },
+    );
+    expect(refused).toBeGreaterThan(500);
+  });
+
+  test('a file too large for the memory is refused', () => {
+    for (let index = 0; index < 3000; index++) server.call('CUSTOM.SET', `key:${index}`, Buffer.alloc(1000));
+    const small = new FakeServer({ maxPages: 40 });
+    expect(small.load(small.hashmap, server.save(server.hashmap))).toBe(false);
+    expect(small.logs.at(-1)).toContain("the module's memory is full (wasm.max-memory)");
+    expect(small.text('CUSTOM.SET', 'k', 'v')).toBe('+OK\r\n');
+  });
+});
+
+describe('session', () => {
+  const state = (from: FakeServer): string[] =>
+    elements(from.call('SESSION.LIST'))
+      .map((line) => from.text('SESSION.GET', line.toString('latin1', 4, 40)))
+      .sort();
+  const raw = Buffer.from('0123456789ab4cde8f0123456789abcd', 'hex');
+  const head = (id: Buffer, created: bigint, accessed: bigint, fields: number): Buffer =>
+    block(id, u64(created), u64(accessed), fields, 0, 0, 0);
+
+  test('sessions of all sizes make the round trip', () => {
+    for (const count of [0, 1, 5, 64, 65, 1000]) {
+      const id = server.text('SESSION.CREATE', Buffer.concat([Buffer.from([0, 255]), Buffer.from(`u${count}`)])).slice(18, 54);
+      for (let index = 0; index < count; index++) server.call('SESSION.ADD_DATA', id, `f${index}`, 'v'.repeat(index % 50));
+      server.clock += 1000;
+      if (count) server.call('SESSION.ADD_DATA', id, 'large', Buffer.alloc(count === 5 ? 200_000 : 10, 'x'));
+    }
+    server.call('SESSION.CREATE', Buffer.alloc(70_000, 'u'));
+    const other = new FakeServer({ seed: 3 });
+    expect(other.load(other.session, server.save(server.session))).toBe(true);
+    expect(state(other)).toEqual(state(server));
+    expect(other.load(other.session, other.save(other.session))).toBe(true);
+    expect(state(other)).toEqual(state(server));
+  });
+
+  test('the format is as documented', () => {
+    server.random = (length) => Buffer.concat([raw, Buffer.alloc(length)]).subarray(0, length);
+    const id = server.text('SESSION.CREATE', 'user').slice(18, 54);
+    expect(id).toBe('01234567-89ab-4cde-8f01-23456789abcd');
+    server.call('SESSION.ADD_DATA', id, 'f', 'v');
+    const now = BigInt(server.clock);
+    expect(server.save(server.session)).toEqual([1n, block(PACKED, item(head(raw, now, now, 1), 'user'), item('f', 'v')), end(2)]);
+  });
+
+  test.each<[reason: string, saved: Saved]>([
+    ["a session's item is of a wrong length", [1n, block(PACKED, item('short', 'u')), end(1)]],
+    ['an id is no UUID of version 4', [1n, block(PACKED, item(head(Buffer.alloc(16), 1n, 1n, 0), 'u')), end(1)]],
+    ['a session is there twice', [2n, block(PACKED, item(head(raw, 1n, 1n, 0), 'u'), item(head(raw, 1n, 1n, 0), 'v')), end(2)]],
+    ['a time is out of range', [1n, block(PACKED, item(head(raw, 253402300800000n, 1n, 0), 'u')), end(1)]],
+    ['a time is out of range', [1n, block(PACKED, item(head(raw, 1n, (1n << 64n) - 1n, 0), 'u')), end(1)]],
+    ['a field is there twice', [1n, block(PACKED, item(head(raw, 1n, 1n, 2), 'u'), item('f', 'v'), item('f', 'w')), end(3)]],
+    ['it ends before its last record', [1n, block(PACKED, item(head(raw, 1n, 1n, 2), 'u'), item('f', 'v')), end(2)]],
+    ['a block goes on after the last record', [1n, block(PACKED, item(head(raw, 1n, 1n, 0), 'u'), item('f', 'v')), end(2)]],
+  ])('refuses: %s (%#)', (reason, saved) => {
+    server.call('SESSION.CREATE', 'before');
+    expect(server.load(server.session, saved)).toBe(false);
+    expect(server.logs.at(-1)).toContain(`warning session: refused the data of the RDB file: ${reason} (at item `);
+    expect(server.text('SESSION.LIST')).toBe('*0\r\n');
+    expect(server.text('SESSION.CREATE', 'after')).toMatch(/^\+Session created: /);
+  });
+
+  test('a damaged file is refused, or is a sound one: never a fault, never part of it', () => {
+    for (let index = 0; index < 8; index++) {
+      const id = server.text('SESSION.CREATE', `user:${index}`).slice(18, 54);
+      for (let field = 0; field < index; field++) server.call('SESSION.ADD_DATA', id, `f${field}`, Buffer.alloc(field === 6 ? 66000 : 3));
+    }
+    const saved = server.save(server.session);
+    let refused = 0;
+    fc.assert(
+      fc.property(damage, (how) => {
+        const file = damaged(saved, how);
+        if (server.load(server.session, file)) expect(BigInt(state(server).length)).toBe(file[0]);
+        else {
+          refused++;
+          expect(server.text('SESSION.LIST')).toBe('*0\r\n');
+        }
+      }),
+      { seed: 31, numRuns: 1500 },
+    );
+    expect(refused).toBeGreaterThan(500);
+  });
+});
