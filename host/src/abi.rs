@@ -8,7 +8,7 @@ use wasmtime::{Caller, Linker, Ref, Result};
 use crate::api::{self, Str};
 use crate::command::{self, Declaration};
 use crate::file::HOST_NAMESPACE as NS;
-use crate::group::{Phase, State};
+use crate::group::{Call, Phase, State};
 use crate::reply::Container;
 use crate::trap::Failed;
 use crate::{host, memory, persistence, rm, text};
@@ -102,37 +102,40 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
 
 /// Sends one reply if there is room for it.
 #[inline]
-fn reply(guest: &mut Guest<'_>, name: &str, send: impl FnOnce(*mut api::Ctx)) -> Result<()> {
-    allow(guest, name, &[Phase::Command])?;
-    let call = &mut guest.data_mut().call;
+fn send(call: &mut Call, action: impl FnOnce(*mut api::Ctx)) {
     if call.replies.take() {
-        send(call.ctx);
-        // SAFETY: phase Command: `ctx` is the running command's.
+        action(call.ctx);
+        // SAFETY: called in phase Command alone: `ctx` is the running command's.
         unsafe { call.replies.settle(call.ctx) };
     }
+}
+
+#[inline]
+fn reply(guest: &mut Guest<'_>, name: &str, action: impl FnOnce(*mut api::Ctx)) -> Result<()> {
+    allow(guest, name, &[Phase::Command])?;
+    send(&mut guest.data_mut().call, action);
+    Ok(())
+}
+
+#[inline]
+fn reply_text(guest: &mut Guest<'_>, name: &str, pointer: u32, length: u32, action: impl FnOnce(*mut api::Ctx, *const c_char)) -> Result<()> {
+    let (bytes, state) = bytes(guest, name, &[Phase::Command], pointer, length)?;
+    text::with_line(bytes, |text| send(&mut state.call, |ctx| action(ctx, text)));
     Ok(())
 }
 
 fn replies(linker: &mut Linker<State>) -> Result<()> {
     // SAFETY of every rm! here: `reply` passes the context of the running command, and each text is a C string that outlives the call.
     linker.func_wrap(NS, "ReplyWithSimpleString", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        let text = text::line(memory::slice(parts(&mut guest)?.0, pointer, length)?);
-        reply(&mut guest, "ReplyWithSimpleString", |ctx| unsafe { _ = rm!(ReplyWithSimpleString(ctx, text.as_ptr())) })
+        reply_text(&mut guest, "ReplyWithSimpleString", pointer, length, |ctx, text| unsafe { _ = rm!(ReplyWithSimpleString(ctx, text)) })
     })?;
     linker.func_wrap(NS, "ReplyWithError", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        let text = text::line(memory::slice(parts(&mut guest)?.0, pointer, length)?);
-        reply(&mut guest, "ReplyWithError", |ctx| unsafe { _ = rm!(ReplyWithError(ctx, text.as_ptr())) })
+        reply_text(&mut guest, "ReplyWithError", pointer, length, |ctx, text| unsafe { _ = rm!(ReplyWithError(ctx, text)) })
     })?;
     linker.func_wrap(NS, "ReplyWithStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (bytes, state) = bytes(&mut guest, "ReplyWithStringBuffer", &[Phase::Command], pointer, length)?;
-        let call = &mut state.call;
-        if call.replies.take() {
-            // SAFETY: as above; the server copies the bytes.
-            unsafe {
-                rm!(ReplyWithStringBuffer(call.ctx, bytes.as_ptr().cast(), bytes.len()));
-                call.replies.settle(call.ctx);
-            }
-        }
+        let (bytes, length) = (bytes.as_ptr().cast(), bytes.len());
+        send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithStringBuffer(ctx, bytes, length)) });
         Ok(())
     })?;
     linker.func_wrap(NS, "ReplyWithNull", |mut guest: Guest<'_>| -> Result<()> {
@@ -249,9 +252,9 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32| -> Result<()> {
             allow(&guest, "NotifyKeyspaceEvent", COMMAND)?;
             let (all, state) = parts(&mut guest)?;
-            let event = text::line(memory::slice(all, event, event_length)?);
+            let event = memory::slice(all, event, event_length)?;
             let ctx = state.call.ctx;
-            with_key(state, all, pointer, length, |key| unsafe { _ = rm!(NotifyKeyspaceEvent(ctx, kind, event.as_ptr(), key)) })
+            with_key(state, all, pointer, length, |key| text::with_line(event, |event| unsafe { _ = rm!(NotifyKeyspaceEvent(ctx, kind, event, key)) }))
         },
     )?;
     Ok(())

@@ -5,7 +5,8 @@
 
 use std::ffi::{CStr, CString, c_int};
 
-use wasmtime::{AsContextMut, Error, Store, TypedFunc};
+use smallvec::SmallVec;
+use wasmtime::{AsContextMut, Error, Memory, Store, TypedFunc};
 
 use crate::abi::{MemberId, OUT_OF_MEMORY};
 use crate::api::{self, Ctx, Str};
@@ -158,42 +159,58 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
 ///
 /// # Safety
 /// As [`dispatch`].
+#[inline]
 unsafe fn place(store: &mut Store<State>, argv: *mut *mut Str, argc: c_int) -> wasmtime::Result<(u32, u64)> {
     let count = argc as usize - 1;
-    // SAFETY: by this function's contract there are argc arguments; each is a string of the server for the whole call.
-    let argument = |index: usize| unsafe {
-        let mut length = 0;
-        let bytes = rm!(StringPtrLen(*argv.add(index + 1), &raw mut length));
-        std::slice::from_raw_parts(bytes.cast::<u8>(), length)
-    };
+    let mut sources: SmallVec<[&[u8]; 8]> = SmallVec::with_capacity(count);
     let limit = config::max_value_size();
     let mut total = count as u64 * PAIR_BYTES;
     for index in 0..count {
-        let length = argument(index).len();
-        if length > limit {
+        // SAFETY: by this function's contract there are argc arguments; each is a string of the server for the whole call.
+        let source = unsafe { bytes(*argv.add(index + 1)) };
+        if source.len() > limit {
             return Err(Error::new(Failed(b"ERR an argument is longer than wasm.max-value-size".to_vec())));
         }
-        total += length as u64;
+        total += source.len() as u64;
+        sources.push(source);
     }
-    let state = store.data_mut();
+    let state = store.data();
     let memory = state.memory.ok_or_else(|| Error::msg("it has no memory"))?;
-    let mut region = state.arguments;
-    let frame = region.reserve(&mut store.as_context_mut(), memory, total);
-    store.data_mut().arguments = region;
-    let frame = frame.ok_or_else(|| Error::new(Failed(OUT_OF_MEMORY.to_bytes().to_vec())))?;
+    let frame = match state.arguments.small(total) {
+        Some(frame) => frame,
+        None => reserve(store, memory, total)?,
+    };
     let target = memory::slice_mut(memory.data_mut(store), frame, total as u32)?;
     let (pairs, mut rest) = target.split_at_mut(count * PAIR_BYTES as usize);
     let mut pointer = frame + pairs.len() as u32;
-    for (index, pair) in pairs.chunks_exact_mut(PAIR_BYTES as usize).enumerate() {
-        let bytes = argument(index);
-        pair[..4].copy_from_slice(&pointer.to_le_bytes());
-        pair[4..].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
-        let (head, tail) = rest.split_at_mut(bytes.len());
-        head.copy_from_slice(bytes);
+    for (source, pair) in sources.iter().zip(pairs.chunks_exact_mut(PAIR_BYTES as usize)) {
+        pair.copy_from_slice(&memory::packed(pointer, source.len() as u32).to_le_bytes());
+        let (head, tail) = rest.split_at_mut(source.len());
+        head.copy_from_slice(source);
         rest = tail;
-        pointer += bytes.len() as u32;
+        pointer += source.len() as u32;
     }
     Ok((frame, total))
+}
+
+/// A larger place for the arguments than the one that is always there.
+#[cold]
+fn reserve(store: &mut Store<State>, memory: Memory, length: u64) -> wasmtime::Result<u32> {
+    let mut region = store.data().arguments;
+    let frame = region.reserve(&mut store.as_context_mut(), memory, length);
+    store.data_mut().arguments = region;
+    frame.ok_or_else(|| Error::new(Failed(OUT_OF_MEMORY.to_bytes().to_vec())))
+}
+
+/// The bytes of a string of the server.
+///
+/// # Safety
+/// `string` is alive for `'a`.
+#[inline]
+unsafe fn bytes<'a>(string: *const Str) -> &'a [u8] {
+    let mut length = 0;
+    // SAFETY: by this function's contract.
+    unsafe { std::slice::from_raw_parts(rm!(StringPtrLen(string, &raw mut length)).cast::<u8>(), length) }
 }
 
 /// Bytes of one { pointer: u32, length: u32 }.
@@ -249,13 +266,9 @@ unsafe fn refuse(ctx: *mut Ctx, message: &str) {
 /// As [`dispatch`].
 unsafe fn refuse_unknown(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
     // Source: rejectCommandUnknown in the server, whose texts are cut at 128 bytes.
-    let argument = |index: usize| {
-        let mut length = 0;
-        // SAFETY: by this function's contract; index < argc.
-        let bytes = unsafe { std::slice::from_raw_parts(rm!(StringPtrLen(*argv.add(index), &raw mut length)).cast::<u8>(), length) };
-        bytes.to_vec()
-    };
-    let cut = |bytes: Vec<u8>, limit: usize| bytes.into_iter().take(limit).collect::<Vec<u8>>();
+    // SAFETY: by this function's contract; index < argc.
+    let argument = |index: usize| unsafe { bytes(*argv.add(index)) };
+    let cut = |bytes: &[u8], limit: usize| bytes[..bytes.len().min(limit)].to_vec();
     let mut message = b"ERR unknown command '".to_vec();
     message.extend(cut(argument(0), 128));
     message.extend(b"', with args beginning with: ");

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine};
+use wasmtime::{Config, Engine, ProfilingStrategy};
 
 /// How often the clock of `wasm.time-limit` ticks, in milliseconds.
 pub const TICK_MS: u64 = 10;
+
+/// An environment variable for developers: where it is set, `perf` can name the functions of the modules.
+const PERF_MAP: &str = "WASM_PERF_MAP";
 
 /// The engine that compiles and runs every module.
 ///
@@ -25,6 +28,9 @@ pub fn new() -> wasmtime::Result<Engine> {
     config.memory_init_cow(false);
     config.epoch_interruption(true);
     config.max_wasm_stack(512 << 10);
+    if std::env::var_os(PERF_MAP).is_some() {
+        config.profiler(ProfilingStrategy::PerfMap);
+    }
     Engine::new(&config)
 }
 
@@ -64,7 +70,7 @@ impl Drop for Ticker {
 }
 
 /// Runs `action` with every signal blocked, so that a thread it starts inherits that: signals are the server's, on its own thread.
-fn with_signals_blocked<T>(action: impl FnOnce() -> T) -> T {
+pub fn with_signals_blocked<T>(action: impl FnOnce() -> T) -> T {
     // SAFETY: both sets are initialised by the calls that fill them; the mask of this thread alone changes, and is put back.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();

@@ -12,7 +12,7 @@ use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
 use wasmtime::{Caller, Engine, Extern, ExternType, FuncType, Linker, Memory, MemoryType, Module, Store};
 
 use crate::api::{self, Ctx};
-use crate::config;
+use crate::{config, trap};
 
 /// The longest file that is compiled: compilation has no time limit.
 const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -50,20 +50,17 @@ pub struct WasmFile {
 }
 
 impl WasmFile {
-    /// Reads, compiles and asks the file at `path`.
+    /// Reads, checks and compiles the file at `path`; may run on any thread.
     ///
     /// # Errors
     /// The reason why the file cannot be loaded; the caller names the file.
-    ///
-    /// # Safety
-    /// Called within `RedisModule_OnLoad`, with its context: the module's settings are registered on the way.
-    pub unsafe fn open(ctx: *mut Ctx, engine: &Engine, path: &Path) -> Result<WasmFile, String> {
+    pub fn compile(engine: &Engine, path: &Path) -> Result<WasmFile, String> {
         let bytes = read(path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
             return Err("a module's file name may hold letters, digits, - and _ alone".into());
         }
-        let module = Module::new(engine, &bytes).map_err(|error| format!("{error:#}"))?;
+        let module = Module::new(engine, &bytes).map_err(|error| trap::describe(&error))?;
         let mut file = WasmFile {
             name,
             path: path.to_path_buf(),
@@ -80,8 +77,6 @@ impl WasmFile {
         file.check_imports()?;
         file.check_exports()?;
         file.static_range = file.memory.as_ref().and_then(|memory| static_range(&bytes, memory.minimum()));
-        // SAFETY: by this function's contract.
-        unsafe { file.ask(ctx)? };
         Ok(file)
     }
 
@@ -122,9 +117,12 @@ impl WasmFile {
 
     /// Runs `settings()` and `onLoad()` in a scratch store, where declarations are noted down and every other import traps.
     ///
+    /// # Errors
+    /// As [`WasmFile::compile`].
+    ///
     /// # Safety
-    /// As [`WasmFile::open`].
-    unsafe fn ask(&mut self, ctx: *mut Ctx) -> Result<(), String> {
+    /// Called within `RedisModule_OnLoad`, with its context: the module's settings are registered on the way.
+    pub unsafe fn ask(&mut self, ctx: *mut Ctx) -> Result<(), String> {
         let mut store = Store::new(self.module.engine(), Declared { memory: None, ctx, ..Declared::default() });
         store.set_epoch_deadline(DECLARE_MS / crate::engine::TICK_MS);
         let mut linker = Linker::new(self.module.engine());
@@ -153,7 +151,7 @@ impl WasmFile {
         match result {
             Ok(0) => {}
             Ok(code) => return Err(format!("its onLoad() answered {code}")),
-            Err(error) => return Err(format!("its declarations failed: {}", crate::trap::describe(&error))),
+            Err(error) => return Err(format!("its declarations failed: {}", trap::describe(&error))),
         }
         let declared = store.into_data();
         self.commands = declared.commands;

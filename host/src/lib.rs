@@ -25,6 +25,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use wasmtime::Engine;
+
 use api::{Ctx, Event, Str};
 use engine::Ticker;
 use file::WasmFile;
@@ -97,22 +99,29 @@ unsafe fn load(ctx: *mut Ctx, paths: Vec<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
-/// Compiles and asks every file.
+/// Compiles every file, each on a thread of its own that ends here, and asks each what it declares.
 ///
 /// # Safety
 /// As [`RedisModule_OnLoad`].
-unsafe fn open(ctx: *mut Ctx, engine: &wasmtime::Engine, paths: &[PathBuf]) -> Result<Vec<WasmFile>, String> {
+unsafe fn open(ctx: *mut Ctx, engine: &Engine, paths: &[PathBuf]) -> Result<Vec<WasmFile>, String> {
+    let compiled: Vec<Result<WasmFile, String>> = engine::with_signals_blocked(|| {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = paths.iter().map(|path| scope.spawn(|| WasmFile::compile(engine, path))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("its compilation failed".into()))).collect()
+        })
+    });
     let mut files: Vec<WasmFile> = Vec::new();
-    for path in paths {
+    for (path, file) in paths.iter().zip(compiled) {
+        let mut file = file.map_err(|reason| refusal(path, &reason))?;
         // SAFETY: by this function's contract.
-        let file = unsafe { WasmFile::open(ctx, engine, path) }.map_err(|reason| refusal(path, &reason))?;
+        unsafe { file.ask(ctx) }.map_err(|reason| refusal(path, &reason))?;
         if files.iter().any(|other| other.name == file.name) {
             return Err(refusal(path, "another module of this name is given too"));
         }
-        if let Some((command, other)) =
-            files.iter().find_map(|other| Some((other.commands.iter().find(|&command| file.commands.contains(command))?, other)))
-        {
-            return Err(refusal(path, &format!("it registers {command}, as {} does", other.name)));
+        for other in &files {
+            if let Some(command) = file.commands.iter().find(|command| other.commands.contains(command)) {
+                return Err(refusal(path, &format!("it registers {command}, as {} does", other.name)));
+            }
         }
         files.push(file);
     }

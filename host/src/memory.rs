@@ -66,19 +66,18 @@ pub struct Region {
 }
 
 impl Region {
-    /// The address of `length` bytes for this call; `None` when the memory cannot grow to hold them.
+    /// The address of `length` bytes for this call, where the part that is always there holds them.
     #[inline]
-    pub fn reserve(&mut self, store: &mut StoreContextMut<'_, impl Sized>, memory: Memory, length: u64) -> Option<u32> {
-        match self.small {
-            Some(small) if length <= u64::from(SMALL) => Some(small),
-            _ => self.reserve_slow(store, memory, length),
-        }
+    pub fn small(&self, length: u64) -> Option<u32> {
+        self.small.filter(|_| length <= u64::from(SMALL))
     }
 
-    #[cold]
-    fn reserve_slow<T>(&mut self, store: &mut StoreContextMut<'_, T>, memory: Memory, length: u64) -> Option<u32> {
+    /// The address of `length` bytes for this call; `None` when the memory cannot grow to hold them.
+    pub fn reserve<T>(&mut self, store: &mut StoreContextMut<'_, T>, memory: Memory, length: u64) -> Option<u32> {
         if length <= u64::from(SMALL) {
-            self.small = Some(grow(store, memory, u64::from(SMALL))?);
+            if self.small.is_none() {
+                self.small = Some(grow(store, memory, u64::from(SMALL))?);
+            }
             return self.small;
         }
         let length = u32::try_from(length).ok()?;

@@ -1,17 +1,52 @@
 //! Text on its way to the server: C strings, and lines that cannot be broken.
 
-use std::ffi::CString;
+use std::ffi::{CString, c_char};
+
+/// Bytes of a line that needs no allocation: nearly every status, event and error.
+const SHORT: usize = 128;
 
 /// `bytes` as a C string in which CR, LF and NUL are spaces: an error or a status must stay one line, and ends at its first NUL.
 pub fn line(bytes: &[u8]) -> CString {
-    let clean: Vec<u8> = bytes.iter().map(|&byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { byte }).collect();
+    let clean: Vec<u8> = bytes.iter().map(|&byte| clean(byte)).collect();
     CString::new(clean).unwrap_or_default()
 }
 
+/// As [`line`], lent to `action`, and without an allocation where the text is short.
+#[inline]
+pub fn with_line<T>(bytes: &[u8], action: impl FnOnce(*const c_char) -> T) -> T {
+    if bytes.len() >= SHORT {
+        return action(line(bytes).as_ptr());
+    }
+    let mut buffer = [0u8; SHORT];
+    for (target, &byte) in buffer.iter_mut().zip(bytes) {
+        *target = clean(byte);
+    }
+    action(buffer.as_ptr().cast())
+}
+
+#[inline]
+fn clean(byte: u8) -> u8 {
+    if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { byte }
+}
+
+
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
     #[test]
     fn a_line_holds_no_line_break_and_no_nul() {
-        assert_eq!(super::line(b"a\r\nb\0c\xff").as_bytes(), b"a  b c\xff");
+        assert_eq!(line(b"a\r\nb\0c\xff").as_bytes(), b"a  b c\xff");
+    }
+
+    #[test]
+    fn short_and_long_lines_are_the_same_text() {
+        for length in [0, 1, SHORT - 1, SHORT, SHORT + 1, 1000] {
+            let bytes: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+            // SAFETY: with_line lends a C string.
+            let lent = with_line(&bytes, |text| unsafe { CStr::from_ptr(text) }.to_bytes().to_vec());
+            assert_eq!(lent, line(&bytes).as_bytes(), "{length} bytes");
+        }
     }
 }

@@ -1,0 +1,104 @@
+/** A server for measuring: pinned to one core, without persistence, and read from outside by its own accounts. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Problem, ROOT } from '../../scripts/lib/process.ts';
+import type { Server } from '../../scripts/lib/servers.ts';
+import { Connection } from './connection.ts';
+
+/** The server's core, and the core of the process that measures. */
+export const SERVER_CORE = 0;
+export const CLIENT_CORE = 1;
+
+const START_ATTEMPTS_MAX = 400;
+const START_RETRY_MS = 25;
+
+export interface StartOptions {
+  /** further words of the server's command line */
+  settings?: string[];
+  /** whether the host and both modules are loaded */
+  modules?: boolean;
+  /** words before the server's own, for example valgrind's */
+  under?: string[];
+}
+
+export class MeasuredServer {
+  readonly socket: string;
+  private readonly folder: string;
+  private readonly process: ChildProcess;
+  private log = '';
+
+  private constructor(server: Server, options: StartOptions) {
+    this.folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
+    this.socket = path.join(this.folder, 'socket');
+    const host = path.join(ROOT, 'build/host.so');
+    const words = [
+      ...['-c', String(SERVER_CORE), ...(options.under ?? []), server.file],
+      ...['--port', '0', '--unixsocket', this.socket, '--dir', this.folder, '--save', '', '--appendonly', 'no'],
+      ...(options.modules === false ? [] : ['--loadmodule', host]),
+      ...(options.settings ?? []),
+    ];
+    this.process = spawn('taskset', words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.process.stdout, this.process.stderr]) stream?.on('data', (chunk: Buffer) => (this.log += chunk.toString()));
+  }
+
+  /** Starts a server and waits until it answers. */
+  static async start(server: Server, options: StartOptions = {}): Promise<MeasuredServer> {
+    const started = new MeasuredServer(server, options);
+    for (let attempt = 0; attempt < START_ATTEMPTS_MAX; attempt++) {
+      if (started.process.exitCode !== null) break;
+      if (await answers(started.socket)) return started;
+      await sleep(START_RETRY_MS);
+    }
+    await started.stop();
+    throw new Problem(`The server for measuring did not start:\n${started.log}`);
+  }
+
+  /** CPU time of the server's main thread since it started, in ns. */
+  cpuNs(): number {
+    const pid = String(this.process.pid);
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]);
+  }
+
+  /** Resident memory of the server, in bytes. */
+  residentBytes(): number {
+    const status = readFileSync(`/proc/${String(this.process.pid)}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+  }
+
+  /** What the server has logged so far. */
+  logText(): string {
+    return this.log;
+  }
+
+  connection(): Promise<Connection> {
+    return Connection.open(this.socket);
+  }
+
+  /** Ends the server, with SIGTERM (`gently`, so that tools around it can write their report) or at once. */
+  async stop(gently = false): Promise<void> {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      const ended = new Promise((resolve) => this.process.once('exit', resolve));
+      this.process.kill(gently ? 'SIGTERM' : 'SIGKILL');
+      await ended;
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socket);
+    probe.once('error', () => {
+      resolve(false);
+    });
+    probe.once('data', (reply) => {
+      probe.destroy();
+      resolve(reply.toString().startsWith('+PONG'));
+    });
+    probe.once('connect', () => probe.write('PING\r\n'));
+  });
+}
