@@ -169,19 +169,64 @@ export class FakeModule {
       CreateCommand: ['load', (...args: number[]) => this.createCommand(args, text)],
       ServedBy: ['load', (n: number, nl: number, f: number, fl: number) => server.servedBy.set(text(n, nl), text(f, fl))],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
-      ReplyWithSimpleString: ['command', (p: number, l: number) => server.reply(`+${line(p, l)}\r\n`)],
-      ReplyWithError: ['command', (p: number, l: number) => server.reply(`-${line(p, l)}\r\n`)],
-      ReplyWithStringBuffer: ['command', (p: number, l: number) => server.replyBulk(read(p, l))],
-      ReplyWithNull: ['command', () => server.reply('$-1\r\n')],
-      ReplyWithLongLong: ['command', (value: bigint) => server.reply(`:${value}\r\n`)],
-      ReplyWithArray: ['command', (length: bigint) => server.reply(`*${length}\r\n`)],
+      ReplyWithSimpleString: [
+        'command',
+        (p: number, l: number) => {
+          server.reply(`+${line(p, l)}\r\n`);
+        },
+      ],
+      ReplyWithError: [
+        'command',
+        (p: number, l: number) => {
+          server.reply(`-${line(p, l)}\r\n`);
+        },
+      ],
+      ReplyWithStringBuffer: [
+        'command',
+        (p: number, l: number) => {
+          server.replyBulk(read(p, l));
+        },
+      ],
+      ReplyWithNull: [
+        'command',
+        () => {
+          server.reply('$-1\r\n');
+        },
+      ],
+      ReplyWithLongLong: [
+        'command',
+        (value: bigint) => {
+          server.reply(`:${value}\r\n`);
+        },
+      ],
+      ReplyWithArray: [
+        'command',
+        (length: bigint) => {
+          server.reply(`*${length}\r\n`);
+        },
+      ],
       Fail: ['command', (p: number, l: number) => this.fail(line(p, l))],
       Milliseconds: ['command', () => BigInt(server.clock)],
-      GetRandomBytes: ['command aux', (p: number, l: number) => this.region.view.set(server.random(l), p >>> 0)],
+      GetRandomBytes: [
+        'command aux',
+        (p: number, l: number) => {
+          this.region.view.set(server.random(l), p >>> 0);
+        },
+      ],
       Log: ['command aux', (v: number, vl: number, p: number, l: number) => server.logs.push(`${text(v, vl)} ${this.name}: ${text(p, l)}`)],
       GetContextFlags: ['command', () => server.flags],
-      ReplicateVerbatim: ['command', () => server.replicate([server.running?.name ?? '', ...(server.running?.args ?? [])])],
-      Replicate: ['command', (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)])],
+      ReplicateVerbatim: [
+        'command',
+        () => {
+          server.replicate([server.running?.name ?? '', ...(server.running?.args ?? [])]);
+        },
+      ],
+      Replicate: [
+        'command',
+        (n: number, nl: number, argv: number, argc: number) => {
+          server.replicate([text(n, nl), ...array(argv, argc)]);
+        },
+      ],
       SignalModifiedKey: ['command', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
         'command',
@@ -450,7 +495,9 @@ export class FakeServer {
 
   infoOf(module: FakeModule): Map<string, bigint> {
     this.info.clear();
-    this.inPhase('info', () => module.exports.info());
+    this.inPhase('info', () => {
+      module.exports.info();
+    });
     return this.info;
   }
 
