@@ -12,6 +12,8 @@ import * as wheels from './scripts/lib/wheels.ts';
 
 const LINK_MODES = ['auto', 'command'];
 const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
+/** Tests that choose the link of each of their servers by themselves: once on each kind of server. */
+const BOTH_LINKS_TESTS = ['test/integration/linking*.test.ts'];
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
   const file = wheels.find(wheel);
@@ -29,7 +31,7 @@ const matrix = testMatrix(onlyIfFetched).flatMap((entry) => {
     test: {
       name: `${entry.title} ${link}`,
       include: ['test/integration/**/*.test.ts'],
-      exclude: STOCK_RUNTIME_TESTS,
+      exclude: link === 'auto' ? STOCK_RUNTIME_TESTS : [...STOCK_RUNTIME_TESTS, ...BOTH_LINKS_TESTS],
       env: { TEST_SERVER: file, TEST_SERVER_NAME: name, TEST_SERVER_VERSION: version, TEST_LINK: link },
     },
   }));

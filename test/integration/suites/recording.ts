@@ -1,0 +1,148 @@
+/**
+ * A recording of every original command: what was sent and the bytes that came back. Two servers that behave alike make equal
+ * recordings: ids are numbered in the order of their appearance, times are one word, listings are sorted.
+ */
+import { createHash } from 'node:crypto';
+import { bulks, parseBulks, type RawConnection } from '../../support/raw.ts';
+import { DIFFICULT_BYTES } from './custom.ts';
+
+const UNKNOWN_ID = '01234567-89ab-4def-8123-456789abcdef';
+const ID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+/** What is longer is recorded by its digest, so that a difference can be read. */
+const LINE_LENGTH_MAX = 2000;
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
+
+class Recorder {
+  readonly lines: string[] = [];
+  readonly #raw: RawConnection;
+  readonly #ids: string[] = [];
+
+  constructor(raw: RawConnection) {
+    this.#raw = raw;
+  }
+
+  /** Sends one command, records it, and answers the reply. */
+  async say(...argv: string[]): Promise<string> {
+    const reply = await this.#raw.send(...argv);
+    this.#record(argv, reply);
+    return reply;
+  }
+
+  /** As `say`, for a reply whose elements come in any order. */
+  async list(...argv: string[]): Promise<void> {
+    const elements = parseBulks(await this.#raw.send(...argv)).map((element) => this.#normalised(element));
+    this.#record(argv, bulks(...elements.sort()));
+  }
+
+  /** SESSION.CREATE; answers the id that is in the reply. */
+  async create(user: string): Promise<string> {
+    return (await this.say('SESSION.CREATE', user)).match(ID)?.[0] ?? '';
+  }
+
+  #record(argv: string[], reply: string): void {
+    const line = this.#normalised(`${argv.join(' ')} → ${reply}`);
+    const digest = () => createHash('sha256').update(line, 'latin1').digest('hex');
+    this.lines.push(line.length <= LINE_LENGTH_MAX ? line : `${line.slice(0, 100)}… ${line.length} bytes, sha256 ${digest()}`);
+  }
+
+  #normalised(text: string): string {
+    const number = (id: string) => {
+      if (!this.#ids.includes(id)) this.#ids.push(id);
+      return `id ${this.#ids.indexOf(id)}`;
+    };
+    return text.replace(ID, number).replace(TIME, 'time');
+  }
+}
+
+/** Records all of it on an empty server. */
+export async function record(raw: RawConnection): Promise<string[]> {
+  const recorder = new Recorder(raw);
+  await storage(recorder);
+  await lives(recorder);
+  await mappings(recorder);
+  await bytes(recorder);
+  await refusals(recorder);
+  await recorder.list('CUSTOM.KEYS');
+  await recorder.list('SESSION.LIST');
+  return recorder.lines;
+}
+
+async function storage(recorder: Recorder): Promise<void> {
+  await recorder.say('CUSTOM.KEYS');
+  await recorder.say('CUSTOM.GET', 'key');
+  await recorder.say('CUSTOM.SET', 'key', 'value');
+  await recorder.say('CUSTOM.GET', 'key');
+  await recorder.say('custom.set', 'key', 'another value');
+  await recorder.say('CUSTOM.EXISTS', 'key');
+  await recorder.say('CUSTOM.KEYS');
+  await recorder.say('CUSTOM.DEL', 'key');
+  await recorder.say('CUSTOM.DEL', 'key');
+  await recorder.say('CUSTOM.EXISTS', 'key');
+}
+
+async function lives(recorder: Recorder): Promise<void> {
+  await recorder.say('SESSION.LIST');
+  const alice = await recorder.create('alice');
+  await recorder.create('alice');
+  await recorder.say('CUSTOM.GET', 'alice');
+  await recorder.say('SESSION.GET', alice);
+  await recorder.say('SESSION.ADD_DATA', alice, 'email', 'alice@example.org');
+  await recorder.say('SESSION.ADD_DATA', alice, 'theme', 'dark');
+  await recorder.say('SESSION.ADD_DATA', alice, 'email', '');
+  await recorder.say('SESSION.GET_DATA', alice, 'email');
+  await recorder.say('SESSION.GET_DATA', alice, 'absent');
+  await recorder.say('SESSION.GET', alice);
+  await recorder.create('bob');
+  await recorder.list('CUSTOM.KEYS');
+  await recorder.list('SESSION.LIST');
+  await recorder.say('SESSION.DELETE', alice);
+  await recorder.say('SESSION.DELETE', alice);
+  await recorder.say('SESSION.GET', alice);
+  await recorder.say('CUSTOM.GET', 'alice');
+  await recorder.create('alice');
+}
+
+async function mappings(recorder: Recorder): Promise<void> {
+  await recorder.say('CUSTOM.SET', 'carol', UNKNOWN_ID);
+  await recorder.create('carol');
+  await recorder.create('carol');
+  await recorder.say('CUSTOM.SET', 'dave', UNKNOWN_ID);
+  await recorder.create('dave');
+  await recorder.say('CUSTOM.GET', 'dave');
+  for (const mapped of ['', 'no id', '\r\n+INJECTED\0', UNKNOWN_ID.toUpperCase(), 'x'.repeat(36)]) {
+    await recorder.say('CUSTOM.SET', 'erin', mapped);
+    await recorder.create('erin');
+    await recorder.say('CUSTOM.GET', 'erin');
+  }
+  const older = await recorder.create('frank');
+  await recorder.say('CUSTOM.DEL', 'frank');
+  await recorder.create('frank');
+  await recorder.say('SESSION.DELETE', older);
+  await recorder.say('CUSTOM.GET', 'frank');
+}
+
+async function bytes(recorder: Recorder): Promise<void> {
+  for (const [, difficult] of DIFFICULT_BYTES) {
+    const id = await recorder.create(difficult);
+    await recorder.create(difficult);
+    await recorder.say('CUSTOM.GET', difficult);
+    await recorder.say('SESSION.ADD_DATA', id, difficult, difficult);
+    await recorder.say('SESSION.GET_DATA', id, difficult);
+    await recorder.say('SESSION.GET', id);
+    await recorder.say('CUSTOM.SET', 'value', difficult);
+    await recorder.say('CUSTOM.GET', 'value');
+    await recorder.say('SESSION.DELETE', id);
+    await recorder.say('CUSTOM.EXISTS', difficult);
+  }
+}
+
+async function refusals(recorder: Recorder): Promise<void> {
+  for (const id of [UNKNOWN_ID.replace('0', '1'), 'no id', '', 'x\r\n+INJECTED\0', 'i'.repeat(200)]) {
+    await recorder.say('SESSION.GET', id);
+    await recorder.say('SESSION.ADD_DATA', id, 'field', 'value');
+    await recorder.say('SESSION.GET_DATA', id, 'field');
+    await recorder.say('SESSION.DELETE', id);
+  }
+  const commands = ['CUSTOM.SET', 'CUSTOM.GET', 'CUSTOM.DEL', 'CUSTOM.EXISTS', 'SESSION.CREATE', 'SESSION.GET', 'SESSION.ADD_DATA'];
+  for (const command of [...commands, 'SESSION.GET_DATA', 'SESSION.DELETE']) await recorder.say(command);
+}
