@@ -23,7 +23,7 @@ let used: u32 = 0;
 export function narrow(literal: usize, target: usize): u32 {
   // A literal's header, just before it, ends with its length in bytes of UTF-16.
   const length = load<u32>(literal - 4) >> 1;
-  for (let index: u32 = 0; index < length; index++) store<u8>(target + index, load<u8>(literal + (<usize>index << 1)));
+  for (let index: u32 = 0; index < length; index++) store<u8>(target + index, load<u8>(literal + ((<usize>index) << 1)));
   return length;
 }
 
@@ -123,7 +123,7 @@ export function parseDecimal(pointer: usize, length: u32): i64 {
 export function isText(pointer: usize, length: u32, literal: usize): bool {
   if (length != load<u32>(literal - 4) >> 1) return false;
   for (let index: u32 = 0; index < length; index++) {
-    if (load<u8>(pointer + index) != load<u8>(literal + (<usize>index << 1))) return false;
+    if (load<u8>(pointer + index) != load<u8>(literal + ((<usize>index) << 1))) return false;
   }
   return true;
 }

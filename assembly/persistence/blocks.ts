@@ -24,8 +24,11 @@ import { line, appendText, appendNumber, logWarning } from "../text";
 @inline const LENGTHS_SIZE: u32 = 10;
 /** Longest byte string that the server itself can hold. */
 @inline const MAX_LENGTH: u64 = 1 << 29;
+
 @inline const END: u8 = 0;
+
 @inline const PACKED: u8 = 1;
+
 @inline const LARGE: u8 = 2;
 
 /** A LARGE or END block. */
@@ -105,7 +108,7 @@ function flushBlock(): void {
 }
 
 function writeLength(target: usize, length: u32): usize {
-  for (; length >= 0x80; length >>= 7) store<u8>(target++, <u8>length | 0x80);
+  for (; length >= 0x80; length >>= 7) store<u8>(target++, (<u8>length) | 0x80);
   store<u8>(target, <u8>length);
   return target + 1;
 }
@@ -218,7 +221,7 @@ function readLength(): i64 {
   let value: u64 = 0;
   for (let shift: u32 = 0; shift < 35 && cursor < end; shift += 7) {
     const byte = load<u8>(cursor++);
-    value |= <u64>(byte & 0x7f) << shift;
+    value |= (<u64>(byte & 0x7f)) << shift;
     if (!(byte & 0x80)) return value <= MAX_LENGTH ? <i64>value : -1;
   }
   return -1;

@@ -22,7 +22,9 @@ import { ID_SIZE } from "./uuid";
 
 // prettier-ignore
 @inline const ACCESSED: usize = 8;
+
 @inline const FIELDS: usize = 16;
+
 @inline const USER: u32 = 20;
 
 /** The one table; its struct is static. */

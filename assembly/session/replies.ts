@@ -13,6 +13,7 @@ import { format, ID_TEXT_SIZE } from "./uuid";
 /** Bytes of the JSON without user key and data, and more than enough for those of a line without the key. */
 // prettier-ignore
 @inline const JSON_FRAME: u32 = 160;
+
 @inline const LINE_FRAME: u32 = 128;
 
 const text: usize = memory.data(64);

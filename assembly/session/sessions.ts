@@ -32,7 +32,9 @@ import { format, ID_SIZE, ID_TEXT_SIZE, mint, parse } from "./uuid";
 /** How createSession ended. */
 // prettier-ignore
 @inline export const CREATED: u32 = 0;
+
 @inline export const EXISTS: u32 = 1;
+
 @inline export const RECREATED: u32 = 2;
 
 /** The id that the running command is about, raw and as text. */

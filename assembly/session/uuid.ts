@@ -7,7 +7,9 @@ import { redis } from "../redis";
 
 // prettier-ignore
 @inline export const ID_SIZE: u32 = 16;
+
 @inline export const ID_TEXT_SIZE: u32 = 36;
+
 @inline const POOL_SIZE: u32 = 4096;
 
 /** Random bytes drawn ahead: one host call for 256 ids. A byte is handed out once and wiped. */

@@ -169,42 +169,12 @@ export class FakeModule {
       CreateCommand: ['load', (...args: number[]) => this.createCommand(args, text)],
       ServedBy: ['load', (n: number, nl: number, f: number, fl: number) => server.servedBy.set(text(n, nl), text(f, fl))],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
-      ReplyWithSimpleString: [
-        'command',
-        (p: number, l: number) => {
-          server.reply(`+${line(p, l)}\r\n`);
-        },
-      ],
-      ReplyWithError: [
-        'command',
-        (p: number, l: number) => {
-          server.reply(`-${line(p, l)}\r\n`);
-        },
-      ],
-      ReplyWithStringBuffer: [
-        'command',
-        (p: number, l: number) => {
-          server.replyBulk(read(p, l));
-        },
-      ],
-      ReplyWithNull: [
-        'command',
-        () => {
-          server.reply('$-1\r\n');
-        },
-      ],
-      ReplyWithLongLong: [
-        'command',
-        (value: bigint) => {
-          server.reply(`:${value}\r\n`);
-        },
-      ],
-      ReplyWithArray: [
-        'command',
-        (length: bigint) => {
-          server.reply(`*${length}\r\n`);
-        },
-      ],
+      ReplyWithSimpleString: ['command', (p: number, l: number) => server.reply(`+${line(p, l)}\r\n`)],
+      ReplyWithError: ['command', (p: number, l: number) => server.reply(`-${line(p, l)}\r\n`)],
+      ReplyWithStringBuffer: ['command', (p: number, l: number) => server.replyBulk(read(p, l))],
+      ReplyWithNull: ['command', () => server.reply('$-1\r\n')],
+      ReplyWithLongLong: ['command', (value: bigint) => server.reply(`:${value}\r\n`)],
+      ReplyWithArray: ['command', (length: bigint) => server.reply(`*${length}\r\n`)],
       Fail: ['command', (p: number, l: number) => this.fail(line(p, l))],
       Milliseconds: ['command', () => BigInt(server.clock)],
       GetRandomBytes: [
@@ -215,18 +185,8 @@ export class FakeModule {
       ],
       Log: ['command aux', (v: number, vl: number, p: number, l: number) => server.logs.push(`${text(v, vl)} ${this.name}: ${text(p, l)}`)],
       GetContextFlags: ['command', () => server.flags],
-      ReplicateVerbatim: [
-        'command',
-        () => {
-          server.replicate([server.running?.name ?? '', ...(server.running?.args ?? [])]);
-        },
-      ],
-      Replicate: [
-        'command',
-        (n: number, nl: number, argv: number, argc: number) => {
-          server.replicate([text(n, nl), ...array(argv, argc)]);
-        },
-      ],
+      ReplicateVerbatim: ['command', () => server.replicate([server.running?.name ?? '', ...(server.running?.args ?? [])])],
+      Replicate: ['command', (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)])],
       SignalModifiedKey: ['command', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
         'command',
@@ -442,16 +402,16 @@ export class FakeServer {
     }
   }
 
-  reply(text: string): void {
-    this.replies.push(Buffer.from(text, 'latin1'));
+  reply(text: string): number {
+    return this.replies.push(Buffer.from(text, 'latin1'));
   }
 
-  replyBulk(value: Buffer): void {
-    this.replies.push(Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n'));
+  replyBulk(value: Buffer): number {
+    return this.replies.push(Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n'));
   }
 
-  replicate(command: (string | Buffer)[]): void {
-    if (this.depth === 1) this.propagated.push(command.map(bytes));
+  replicate(command: (string | Buffer)[]): number {
+    return this.depth === 1 ? this.propagated.push(command.map(bytes)) : 0;
   }
 
   dataType(module: FakeModule, name: string, version: number): number {
