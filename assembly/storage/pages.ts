@@ -171,7 +171,7 @@ function grow(count: u32): bool {
   if (wanted > MAX_PAGES - first) wanted = MAX_PAGES - first;
   while (wanted >= needed) {
     if (memory.grow(<i32>wanted) >= 0) {
-      own(first, wanted);
+      own(first, wanted, !tail);
       return true;
     }
     if (wanted == needed) break;
@@ -193,13 +193,18 @@ function missingGroups(first: u32, count: u32): u32 {
   return missing;
 }
 
-/** Makes the freshly grown pages ours: notes for groups that have none come from the run's end, the rest is free. */
-function own(first: u32, count: u32): void {
-  let end = first + count;
+/**
+ * Makes the freshly grown pages ours: notes for groups that have none come from the run's start, or from its end where its start
+ * continues free pages; the rest is free.
+ */
+function own(first: u32, count: u32, fromStart: bool): void {
+  let low = first;
+  let high = first + count;
   for (let group = first >> GROUP_BITS; group < GROUPS && group << GROUP_BITS < first + count; group++) {
     if (load<u32>(groups + (<usize>group << 2))) continue;
-    end--;
-    store<u32>(groups + (<usize>group << 2), end << PAGE_BITS);
+    if (!fromStart) high--;
+    store<u32>(groups + (<usize>group << 2), (fromStart ? low : high) << PAGE_BITS);
+    if (fromStart) low++;
   }
   for (let page = first; page < first + count; page++) {
     const notes = notesOf(page);
@@ -207,5 +212,5 @@ function own(first: u32, count: u32): void {
     store<u8>(notes, KIND_NOTES, NOTE_KIND);
   }
   ownedPages += count;
-  givePages(first, end - first);
+  givePages(low, high - low);
 }

@@ -1,0 +1,195 @@
+/**
+ * The storage engine compiled on its own (entry.ts) and run in Node, in a memory of its own.
+ *
+ * The compiled files stay in build/test/, named by a digest of the sources, so that only a change compiles anew.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import asc from 'assemblyscript/asc';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const SOURCES = ['assembly/storage', 'test/storage/entry.ts', 'assembly/runtime.ts'];
+const FLAGS = [
+  ...['--runtime', './assembly/runtime', '--stackSize', '8', '--use', 'abort=', '--importMemory', '--noExportMemory', '--enable', 'simd'],
+  ...['-O3', '--noAssert', '--memoryBase', '1024', '--initialMemory', '1'],
+];
+const PAGE = 65536;
+const TABLE_BYTES = 1024;
+
+type Numbers =
+  | 'alloc' | 'allocMovable' | 'usableSize' | 'heapCheck' | 'bytesEqual' | 'pagesFree' | 'pagesOwned' | 'pageKind'
+  | 'create' | 'createFixed' | 'keyOf' | 'keyLength' | 'valueOf' | 'valueLength' | 'sizeOf' | 'sizeFor' | 'overwrite' | 'compactionDue'
+  | 'isKept'
+  | 'manySet'
+  | 'manyGet'
+  | 'manyDelete'
+  | 'manyWalk'
+  | 'tableSize' | 'tableFind' | 'tableSlotOf' | 'tableReserveMany' | 'tableNext' | 'tableCheck' | 'tableCount' | 'tableDepth'
+  | 'tableSegments' | 'tableStash' | 'tableReplace' | 'tableCompact'; // prettier-ignore
+type Nothings = 'free' | 'heapReset' | 'bytesCopy' | 'destroy' | 'tableClear' | 'tableForget' | 'tableEndWalk' | 'tableCompactStep';
+type Bytes = 'freeBytes' | 'usedBytes' | 'ownedBytes' | 'slackBytes';
+
+/** The exports of entry.ts. Addresses may come back negative: `>>> 0`. */
+export type Exports = Record<Numbers, (...values: number[]) => number> &
+  Record<Nothings, (...values: number[]) => void> &
+  Record<Bytes, () => bigint> & {
+    sipHash(k0: bigint, k1: bigint, pointer: number, length: number): bigint;
+    tableInit(table: number, k0: bigint, k1: bigint): void;
+    tableHash(table: number, key: number, length: number): bigint;
+    tableLookup(table: number, key: number, length: number, hash: bigint): number;
+    tableReserve(table: number, hash: bigint): number;
+    tableInsert(table: number, hash: bigint, entry: number): void;
+    tableRemove(table: number, slot: number, hash: bigint): number;
+    tableSeek(table: number, cursor: bigint): void;
+    tableCursor(table: number): bigint;
+    tableMemory(table: number): bigint;
+  };
+
+async function sourceFiles(entry: string): Promise<string[]> {
+  const full = path.join(ROOT, entry);
+  if (!(await stat(full)).isDirectory()) return [full];
+  return (await readdir(full)).sort().map((name) => path.join(full, name));
+}
+
+/** Compiles entry.ts, or takes the file of the same sources. `testHash`: a key's hash is its first eight bytes. */
+async function compile(testHash: boolean): Promise<WebAssembly.Module> {
+  const flags = testHash ? [...FLAGS, '--use', 'STORAGE_TEST_HASH=1'] : FLAGS;
+  const digest = createHash('sha256').update(flags.join(' '));
+  for (const file of (await Promise.all(SOURCES.map(sourceFiles))).flat()) digest.update(await readFile(file));
+  const target = path.join(ROOT, 'build/test', `storage-${digest.digest('hex').slice(0, 16)}.wasm`);
+  const cached = await readFile(target).catch(() => undefined);
+  if (cached) return new WebAssembly.Module(cached);
+  let binary: Uint8Array | undefined;
+  const { error, stderr } = await asc.main(['test/storage/entry.ts', '--baseDir', ROOT, '--outFile', 'out.wasm', ...flags], {
+    writeFile: (_name, contents) => {
+      if (typeof contents !== 'string') binary = contents;
+    },
+    readFile: (name, baseDir) => readFile(path.resolve(baseDir, name), 'utf8').catch(() => null),
+    listFiles: () => [],
+  });
+  if (error ?? !binary) throw new Error(`the storage engine does not compile: ${stderr.toString()}`, { cause: error });
+  await mkdir(path.dirname(target), { recursive: true });
+  const temporary = `${target}.${process.pid}`;
+  await writeFile(temporary, binary);
+  await rename(temporary, target);
+  return new WebAssembly.Module(binary as Uint8Array<ArrayBuffer>);
+}
+
+const modules = new Map<boolean, Promise<WebAssembly.Module>>();
+
+export interface Options {
+  /** A key's hash is its first eight bytes, big-endian; 0 for shorter ones. */
+  testHash?: boolean;
+  /** Pages that the memory may reach. */
+  maximum?: number;
+}
+
+/** A fresh engine: its own memory, heap and table. */
+export async function loadEngine({ testHash = false, maximum = 65536 }: Options = {}): Promise<Engine> {
+  let module = modules.get(testHash);
+  if (!module) modules.set(testHash, (module = compile(testHash)));
+  return new Engine(await module, maximum);
+}
+
+/** Creates any number of engines without waiting: for properties. */
+export async function engineFactory(testHash = false): Promise<(maximum?: number) => Engine> {
+  const module = await (modules.get(testHash) ?? compile(testHash));
+  return (maximum = 65536) => new Engine(module, maximum);
+}
+
+export class Engine {
+  readonly memory: WebAssembly.Memory;
+  readonly x: Exports;
+  /** Address of a table, in page 1, which the heap does not own. */
+  readonly table = PAGE;
+  /** Address of two areas of the test's own for arguments. */
+  readonly left = PAGE + TABLE_BYTES;
+  readonly right = PAGE + PAGE / 2;
+
+  constructor(module: WebAssembly.Module, maximum: number) {
+    this.memory = new WebAssembly.Memory({ initial: 2, maximum: Math.max(2, maximum) });
+    this.x = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Exports;
+    this.x.tableInit(this.table, 0x0706050403020100n, 0x0f0e0d0c0b0a0908n);
+  }
+
+  bytes(pointer: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, pointer >>> 0, length);
+  }
+
+  /** Copies `data` to the left or right area; returns its address. */
+  put(data: Uint8Array | string, area = this.left): number {
+    this.bytes(area, data.length).set(typeof data === 'string' ? Buffer.from(data, 'latin1') : data);
+    return area;
+  }
+
+  keyText(entry: number): string {
+    return Buffer.from(this.bytes(this.x.keyOf(entry), this.x.keyLength(entry))).toString('latin1');
+  }
+
+  valueText(entry: number): string {
+    return Buffer.from(this.bytes(this.x.valueOf(entry), this.x.valueLength(entry))).toString('latin1');
+  }
+
+  /** Sets a key as a command does; false where there is no memory. */
+  set(key: string, value: string): boolean {
+    const { x, table } = this;
+    const pointer = this.put(key);
+    const hash = x.tableHash(table, pointer, key.length);
+    const slot = x.tableLookup(table, pointer, key.length, hash);
+    const entry = x.create(pointer, key.length, this.put(value, this.right), value.length);
+    if (!entry) return false;
+    if (slot) {
+      x.destroy(x.tableReplace(table, slot, entry));
+    } else if (x.tableReserve(table, hash)) {
+      x.tableInsert(table, hash, entry);
+    } else {
+      x.destroy(entry);
+      return false;
+    }
+    return true;
+  }
+
+  get(key: string): string | undefined {
+    const entry = this.x.tableFind(this.table, this.put(key), key.length);
+    return entry ? this.valueText(entry) : undefined;
+  }
+
+  delete(key: string): boolean {
+    const { x, table } = this;
+    const pointer = this.put(key);
+    const hash = x.tableHash(table, pointer, key.length);
+    const slot = x.tableLookup(table, pointer, key.length, hash);
+    if (slot) x.destroy(x.tableRemove(table, slot, hash));
+    return slot !== 0;
+  }
+
+  /** The keys of one home chunk, and the cursor after it. */
+  step(cursor: bigint): { keys: string[]; cursor: bigint } {
+    const { x, table } = this;
+    const keys: string[] = [];
+    x.tableSeek(table, cursor);
+    for (let entry = x.tableNext(table); entry; entry = x.tableNext(table)) keys.push(this.keyText(entry));
+    return { keys, cursor: BigInt.asUintN(64, x.tableCursor(table)) };
+  }
+
+  /** All keys, by one whole walk. */
+  walk(): string[] {
+    const all: string[] = [];
+    let cursor = 0n;
+    do {
+      const step = this.step(cursor);
+      all.push(...step.keys);
+      cursor = step.cursor;
+    } while (cursor);
+    return all;
+  }
+
+  /** Throws unless table and heap keep all of their rules. */
+  check(): void {
+    const table = this.x.tableCheck(this.table);
+    if (table) throw new Error(`the table breaks rule ${table}`);
+    const heap = this.x.heapCheck();
+    if (heap) throw new Error(`the heap breaks rule ${heap}`);
+  }
+}

@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { loadEngine } from './engine.ts';
+
+const SIZES = [0, 1, 63, 64, 127, 128, 255, 256, 300, 65535, 65536, 70000];
+
+describe('entries', async () => {
+  const engine = await loadEngine();
+  const { x } = engine;
+  const big = x.alloc(1 << 20) >>> 0;
+  engine.bytes(big, 1 << 20).forEach((_, at, all) => (all[at] = (at * 31 + (at >> 8)) & 255));
+
+  test('round-trip at each border of the header forms', () => {
+    for (const keyLength of SIZES) {
+      for (const valueLength of SIZES) {
+        const entry = x.create(big, keyLength, big + 1, valueLength) >>> 0;
+        expect([x.keyLength(entry), x.valueLength(entry)]).toEqual([keyLength, valueLength]);
+        expect(Buffer.compare(engine.bytes(x.keyOf(entry), keyLength), engine.bytes(big, keyLength))).toBe(0);
+        expect(Buffer.compare(engine.bytes(x.valueOf(entry), valueLength), engine.bytes(big + 1, valueLength))).toBe(0);
+        expect(x.sizeOf(entry)).toBe(x.sizeFor(keyLength, valueLength));
+        x.destroy(entry);
+      }
+    }
+    expect(x.heapCheck()).toBe(0);
+  });
+
+  test('a short entry costs two bytes over its key and value', () => {
+    expect(x.sizeFor(63, 255)).toBe(63 + 255 + 2);
+    expect(x.sizeFor(16, 32)).toBe(50);
+    expect(x.sizeFor(16, 4096)).toBe(16 + 4096 + 4);
+  });
+
+  test('a value of 512 MiB fits; a longer one is refused', async () => {
+    const own = await loadEngine();
+    const before = own.x.usedBytes();
+    const length = 512 << 20;
+    const entry = own.x.create(own.put('key'), 3, 0, length) >>> 0;
+    expect(entry).toBeGreaterThan(0);
+    expect(own.x.valueLength(entry)).toBe(length);
+    const last = own.bytes(own.x.valueOf(entry) + length - 1, 1);
+    last[0] = 7;
+    expect(own.keyText(entry)).toBe('key');
+    own.x.destroy(entry);
+    expect(own.x.usedBytes()).toBe(before);
+    expect(own.x.heapCheck()).toBe(0);
+    expect(own.x.create(own.put('key'), 3, 0, length + 1)).toBe(0);
+    expect(own.x.create(own.put('key'), length + 1, 0, 0)).toBe(0);
+  });
+
+  test('overwrite succeeds only where a new entry would take the same bytes, and then changes the value alone', () => {
+    const size = fc.integer({ min: 0, max: 700 });
+    fc.assert(
+      fc.property(size, size, size, (keyLength, from, to) => {
+        const entry = x.create(big, keyLength, big, from) >>> 0;
+        const header = (length: number): number => x.sizeFor(keyLength, length) - keyLength - length;
+        const fits = header(from) === header(to) && x.usableSize(x.sizeFor(keyLength, from)) === x.usableSize(x.sizeFor(keyLength, to));
+        expect(x.overwrite(entry, big + 5, to)).toBe(Number(fits));
+        expect(x.valueLength(entry)).toBe(fits ? to : from);
+        const source = fits ? big + 5 : big;
+        expect(Buffer.compare(engine.bytes(x.valueOf(entry), fits ? to : from), engine.bytes(source, fits ? to : from))).toBe(0);
+        expect(Buffer.compare(engine.bytes(x.keyOf(entry), keyLength), engine.bytes(big, keyLength))).toBe(0);
+        x.destroy(entry);
+        expect(x.heapCheck()).toBe(0);
+      }),
+      { seed: 2, numRuns: 500 },
+    );
+  });
+});
