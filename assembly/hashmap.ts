@@ -8,7 +8,7 @@ import { registerCommands } from "./hashmap/commands";
 import { loadEntries, saveEntries, VERSION } from "./hashmap/persistence";
 import { deleteValue, dropAll, getValue, setValue, table } from "./hashmap/store";
 
-export { committing } from "./commit";
+export { committing } from "./change";
 
 /** Version of the conventions between directly linked modules. */
 export const abi: u32 = 1;

@@ -11,7 +11,7 @@ import { dropAll, table } from "./session/records";
 import { createdText, notFoundLine, sessionJson } from "./session/replies";
 import { addData, createSession, deleteSession, getData, sessionOf } from "./session/sessions";
 
-export { committing } from "./commit";
+export { committing } from "./change";
 export { del as delete };
 
 /** Version of the conventions between directly linked modules. */
@@ -19,7 +19,7 @@ export const abi: u32 = 1;
 
 /** Declares the data type and the commands; 0, or how many of them the server refused. */
 export function onLoad(): i32 {
-  servedBy(changetype<usize>("SESSION"), changetype<usize>("session.wasm"));
+  servedBy(changetype<usize>("CUSTOM"), changetype<usize>("hashmap.wasm"));
   return dataType(changetype<usize>("wasm-sess"), VERSION) + registerCommands();
 }
 

@@ -2,11 +2,12 @@
  * The storage: byte strings to byte strings. What the commands and the link functions share, each in the order
  * allocate → replicate → commit → signal.
  */
+import { compactStep } from "../storage/compact";
 import { create, destroy, overwrite, valueLength, valueOf } from "../storage/entry";
 import { heapReset } from "../storage/heap";
 import { Table } from "../storage/table";
 import { forgetBlocks, reserveBlock } from "../persistence/blocks";
-import { beginCommit, endCommit } from "../commit";
+import { beginChange, endChange } from "../change";
 import { pack } from "../frame";
 import { redis } from "../redis";
 import { changed } from "../register";
@@ -25,7 +26,10 @@ export function prepareTable(): bool {
     table.init(load<u64>(key), load<u64>(key, 8));
     keyed = true;
   }
-  return reserveBlock();
+  beginChange();
+  const ready = reserveBlock();
+  endChange();
+  return ready;
 }
 
 /** The value (`length << 32 | pointer`, valid until the next write), 0 when the key is absent. O(key). */
@@ -42,39 +46,48 @@ export function getValue(keyPointer: usize, keyLength: u32): u64 {
 export function setValue(keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): void {
   if (!prepareTable()) failOutOfMemory();
   const hash = table.hashOf(keyPointer, keyLength);
+  beginChange();
   const slot = table.lookup(keyPointer, keyLength, hash);
-  if (!slot) insertValue(hash, keyPointer, keyLength, value, length, verbatim);
-  else replaceValue(slot, keyPointer, keyLength, value, length, verbatim);
+  const stored = slot
+    ? replaceValue(slot, keyPointer, keyLength, value, length, verbatim)
+    : insertValue(hash, keyPointer, keyLength, value, length, verbatim);
+  endChange();
+  if (!stored) failOutOfMemory();
   changed(changetype<usize>("custom.set"), keyPointer, keyLength);
+  compactEntries(keyLength + length);
 }
 
-function insertValue(hash: u64, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): void {
+/** False, nothing changed: there is no memory. */
+function insertValue(hash: u64, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): bool {
   const entry = create(keyPointer, keyLength, value, length);
-  if (!entry) failOutOfMemory();
+  if (!entry) return false;
   if (!table.reserve(hash)) {
     destroy(entry);
-    failOutOfMemory();
+    return false;
   }
   if (verbatim) redis.ReplicateVerbatim();
-  beginCommit();
   table.insert(hash, entry);
-  endCommit();
+  return true;
 }
 
-function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): void {
+/** False, nothing changed: there is no memory. */
+function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): bool {
   const old = <usize>load<u32>(slot);
-  // Where the value fits in place, overwriting it is itself the commit; only then is it known that nothing can fail any more.
-  beginCommit();
-  const done = overwrite(old, value, length);
-  if (done && verbatim) redis.ReplicateVerbatim();
-  endCommit();
-  if (done) return;
-  const entry = create(keyPointer, keyLength, value, length);
-  if (!entry) failOutOfMemory();
+  // Where the value fits in place, writing it is itself the commit; only then is it known that nothing can fail any more.
+  if (!overwrite(old, value, length)) {
+    const entry = create(keyPointer, keyLength, value, length);
+    if (!entry) return false;
+    destroy(table.replace(slot, entry));
+  }
   if (verbatim) redis.ReplicateVerbatim();
-  beginCommit();
-  destroy(table.replace(slot, entry));
-  endCommit();
+  return true;
+}
+
+/** Moves a few entries together where deletes have left idle memory. `written`: bytes that the command stored. O(1). */
+function compactEntries(written: u32): void {
+  beginChange();
+  compactStep(table, written);
+  endChange();
 }
 
 /** Deletes the key; false when it was absent. Needs no memory. O(key). */
@@ -84,18 +97,19 @@ export function deleteValue(keyPointer: usize, keyLength: u32, verbatim: bool): 
   const slot = table.lookup(keyPointer, keyLength, hash);
   if (!slot) return false;
   if (verbatim) redis.ReplicateVerbatim();
-  beginCommit();
+  beginChange();
   destroy(table.remove(slot, hash));
-  endCommit();
+  endChange();
   changed(changetype<usize>("custom.del"), keyPointer, keyLength);
+  compactEntries(0);
   return true;
 }
 
 /** Drops all entries at once. O(pages of the memory). */
 export function dropAll(): void {
-  beginCommit();
+  beginChange();
   if (keyed) table.forget();
   heapReset();
   forgetBlocks();
-  endCommit();
+  endChange();
 }

@@ -2,7 +2,7 @@
  * `session.apply`: applies what effects.ts queued, exactly and without conditions, making the calls to the storage itself. What another
  * version of this module wrote, or nothing sound, ends with an error and changes nothing.
  */
-import { beginCommit, endCommit } from "../commit";
+import { beginChange, endChange } from "../change";
 import { argument, argumentLength } from "../frame";
 import { redis } from "../redis";
 import { changed } from "../register";
@@ -10,6 +10,7 @@ import { appendEcho, failLine, failOutOfMemory, isText, line, parseDecimal } fro
 import { customDel, customSet } from "./custom";
 import { commitPut, preparePut, releaseFields } from "./fields";
 import {
+  compactRecords,
   fieldsOf,
   findRecord,
   insertRecord,
@@ -43,6 +44,7 @@ export function commandApply(argc: i32, argv: usize): void {
   else if (argc == 4 && isText(operation, length, changetype<usize>("touch"))) applyTouch(argv);
   else if (argc == 5 && isText(operation, length, changetype<usize>("delete"))) applyDelete(argv);
   else failUnsound();
+  compactRecords(0);
   redis.ReplyWithSimpleString(memory.data<u8>([79, 75]), 2); // OK
 }
 
@@ -57,7 +59,7 @@ function applyCreate(argv: usize): void {
   const same = present && isOf(present, user, userLength);
   if (!same && !prepareRecord(id, user, userLength, created, accessed)) failOutOfMemory();
   if (mapped) customSet(user, userLength, argument(argv, 2), ID_TEXT_SIZE);
-  beginCommit();
+  beginChange();
   if (same) {
     releaseFields(fieldsOf(present));
     setFields(present, 0);
@@ -67,7 +69,7 @@ function applyCreate(argv: usize): void {
   } else {
     insertRecord();
   }
-  endCommit();
+  endChange();
   changed(changetype<usize>("session.create"), argument(argv, 2), ID_TEXT_SIZE);
 }
 
@@ -76,12 +78,15 @@ function applySet(argv: usize): void {
   const ms = timeAt(argv, 3);
   const record = findRecord(id);
   if (!record) return;
+  beginChange();
   const fields = fieldsOf(record);
-  if (!preparePut(fields, argument(argv, 4), argumentLength(argv, 4), argument(argv, 5), argumentLength(argv, 5))) failOutOfMemory();
-  beginCommit();
+  if (!preparePut(fields, argument(argv, 4), argumentLength(argv, 4), argument(argv, 5), argumentLength(argv, 5))) {
+    endChange();
+    failOutOfMemory();
+  }
   setFields(record, commitPut());
   setAccessed(record, ms);
-  endCommit();
+  endChange();
   changed(changetype<usize>("session.set"), argument(argv, 2), ID_TEXT_SIZE);
 }
 
@@ -98,9 +103,9 @@ function applyDelete(argv: usize): void {
   if (unmapped) customDel(argument(argv, 3), argumentLength(argv, 3));
   const record = findRecord(id);
   if (!record) return;
-  beginCommit();
+  beginChange();
   removeRecord(record);
-  endCommit();
+  endChange();
   changed(changetype<usize>("session.delete"), argument(argv, 2), ID_TEXT_SIZE);
 }
 

@@ -24,19 +24,26 @@ import { pack } from "../frame";
 // prettier-ignore
 @inline const HEADER: u32 = 6;
 
+
 @inline const ITEM_HEADER: u32 = 4;
 /** Most bytes of a packed block, and most fields in it: past either, the data is tabled. */
 @inline const PACKED_MAX: u32 = 2048;
 
+
 @inline const PACKED_FIELDS: u32 = 64;
+
 
 @inline const TABLED: u32 = 1;
 
+
 @inline const FIRST: usize = offsetof<Table>();
+
 
 @inline const LAST: usize = FIRST + 4;
 
+
 @inline const TABLED_SIZE: u32 = <u32>(FIRST + 8);
+
 
 @inline const LINKS: u32 = 8;
 

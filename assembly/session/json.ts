@@ -6,6 +6,7 @@
 // prettier-ignore
 @inline const QUOTE: u8 = 0x22;
 
+
 @inline const BACKSLASH: u8 = 0x5c;
 
 /** Bytes that `writeString` will write, its two quotes included. O(length). */

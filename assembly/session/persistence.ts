@@ -49,11 +49,15 @@ import { ID_SIZE, isId } from "./uuid";
 // prettier-ignore
 @inline export const VERSION: i32 = 1;
 
+
 @inline const CREATED: usize = 16;
+
 
 @inline const ACCESSED: usize = 24;
 
+
 @inline const FIELDS: usize = 32;
+
 
 @inline const HEAD_SIZE: u32 = 36;
 

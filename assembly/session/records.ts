@@ -10,11 +10,12 @@
  * A record is named by its entry's address, which is valid until the next write.
  */
 import { equal, copy } from "../storage/bytes";
-import { createFixed, destroy, keyOf, valueLength, valueOf } from "../storage/entry";
+import { compactStep } from "../storage/compact";
+import { create, destroy, keyOf, valueLength, valueOf } from "../storage/entry";
 import { heapReset } from "../storage/heap";
 import { Table } from "../storage/table";
 import { forgetBlocks, reserveBlock } from "../persistence/blocks";
-import { beginCommit, endCommit } from "../commit";
+import { beginChange, endChange } from "../change";
 import { redis } from "../redis";
 import { releaseFields, setFieldsKey } from "./fields";
 import { forgetScratch } from "./scratch";
@@ -23,7 +24,9 @@ import { ID_SIZE } from "./uuid";
 // prettier-ignore
 @inline const ACCESSED: usize = 8;
 
+
 @inline const FIELDS: usize = 16;
+
 
 @inline const USER: u32 = 20;
 
@@ -44,7 +47,10 @@ export function prepareTable(): bool {
     setFieldsKey(load<u64>(key), load<u64>(key, 8));
     keyed = true;
   }
-  return reserveBlock();
+  beginChange();
+  const ready = reserveBlock();
+  endChange();
+  return ready;
 }
 
 /** The record of this raw id, 0 when there is none. O(1). */
@@ -62,19 +68,26 @@ export function findRecord(id: usize): usize {
 export function prepareRecord(id: usize, user: usize, userLength: u32, created: i64, accessed: i64): usize {
   releasePending();
   if (!prepareTable()) return 0;
-  const record = createFixed(id, ID_SIZE, 0, USER + userLength);
+  beginChange();
+  pending = allocateRecord(id, user, userLength);
+  endChange();
+  if (pending) {
+    setTimes(pending, created, accessed);
+    setFields(pending, 0);
+  }
+  return pending;
+}
+
+/** A record whose times and fields are not set yet, with a place in the table; 0 when there is no memory. */
+function allocateRecord(id: usize, user: usize, userLength: u32): usize {
+  const record = create(id, ID_SIZE, 0, USER + userLength);
   if (!record) return 0;
   pendingHash = table.hashOf(id, ID_SIZE);
   if (!table.reserve(pendingHash)) {
     destroy(record);
     return 0;
   }
-  const value = valueOf(record);
-  store<i64>(value, created);
-  store<i64>(value, accessed, ACCESSED);
-  store<u32>(value, 0, FIELDS);
-  copy(value + USER, user, userLength);
-  pending = record;
+  copy(valueOf(record) + USER, user, userLength);
   return record;
 }
 
@@ -94,8 +107,18 @@ export function replaceRecord(): void {
 
 /** Frees a record that a command allocated and could not insert. Every write begins with it. */
 export function releasePending(): void {
-  if (pending) destroy(pending);
+  if (!pending) return;
+  beginChange();
+  destroy(pending);
   pending = 0;
+  endChange();
+}
+
+/** Ends every write: moves a few records together where deletes have left idle memory. `written`: bytes that it stored. O(1). */
+export function compactRecords(written: u32): void {
+  beginChange();
+  compactStep(table, written);
+  endChange();
 }
 
 /** Removes a record and all its data. Cannot fail. O(fields). */
@@ -109,13 +132,13 @@ export function removeRecord(record: usize): void {
 
 /** Drops all sessions at once. O(pages of the memory). */
 export function dropAll(): void {
-  beginCommit();
+  beginChange();
   if (keyed) table.forget();
   heapReset();
   forgetBlocks();
   forgetScratch();
   pending = 0;
-  endCommit();
+  endChange();
 }
 
 /** The raw id, 16 bytes. */

@@ -14,6 +14,7 @@ import { format, ID_TEXT_SIZE } from "./uuid";
 // prettier-ignore
 @inline const JSON_FRAME: u32 = 160;
 
+
 @inline const LINE_FRAME: u32 = 128;
 
 const text: usize = memory.data(64);

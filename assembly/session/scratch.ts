@@ -3,6 +3,7 @@
  * full; a longer one has a heap block, which lives until the next.
  */
 import { alloc, free } from "../storage/heap";
+import { beginChange, endChange } from "../change";
 import { failOutOfMemory } from "../text";
 
 // prettier-ignore
@@ -15,7 +16,10 @@ let blockSize: u32 = 0;
 export function takeScratch(size: u64): usize {
   releaseScratch();
   if (size <= FIXED_SIZE) return fixed;
-  if (size <= <u64>i32.MAX_VALUE) block = alloc(<u32>size);
+  if (size > <u64>i32.MAX_VALUE) failOutOfMemory();
+  beginChange();
+  block = alloc(<u32>size);
+  endChange();
   if (!block) failOutOfMemory();
   blockSize = <u32>size;
   return block;
@@ -23,8 +27,11 @@ export function takeScratch(size: u64): usize {
 
 /** Gives a long buffer back to the heap. */
 export function releaseScratch(): void {
-  if (block) free(block, blockSize);
+  if (!block) return;
+  beginChange();
+  free(block, blockSize);
   block = 0;
+  endChange();
 }
 
 /** Forgets the buffer, after the heap took back every block. */

@@ -4,7 +4,7 @@
  * replicates; a link function leaves that to its caller's effect.
  */
 import { equal } from "../storage/bytes";
-import { beginCommit, endCommit } from "../commit";
+import { beginChange, endChange } from "../change";
 import { lengthOf, pointerOf } from "../frame";
 import { ContextFlags, redis } from "../redis";
 import { changed } from "../register";
@@ -14,6 +14,7 @@ import { replicateCreate, replicateDelete, replicateSet, replicateTouch } from "
 import { commitPut, getField, preparePut } from "./fields";
 import {
   accessedOf,
+  compactRecords,
   fieldsOf,
   findRecord,
   idOf,
@@ -33,7 +34,9 @@ import { format, ID_SIZE, ID_TEXT_SIZE, mint, parse } from "./uuid";
 // prettier-ignore
 @inline export const CREATED: u32 = 0;
 
+
 @inline export const EXISTS: u32 = 1;
+
 
 @inline export const RECREATED: u32 = 2;
 
@@ -72,10 +75,11 @@ export function createSession(user: usize, userLength: u32, own: bool): u32 {
   if (!prepareRecord(id, user, userLength, now, now)) failOutOfMemory();
   if (outcome == CREATED) customSet(user, userLength, idText, ID_TEXT_SIZE);
   if (own) replicateCreate(idText, user, userLength, now, now, outcome == CREATED);
-  beginCommit();
+  beginChange();
   insertRecord();
-  endCommit();
+  endChange();
   changed(changetype<usize>("session.create"), idText, ID_TEXT_SIZE);
+  compactRecords(userLength);
   return outcome;
 }
 
@@ -95,14 +99,18 @@ export function sessionOf(text: usize, length: u32): usize {
 export function addData(record: usize, field: usize, fieldLength: u32, value: usize, valueLength: u32, own: bool): void {
   const now = redis.Milliseconds();
   releasePending();
-  if (!preparePut(fieldsOf(record), field, fieldLength, value, valueLength)) failOutOfMemory();
   format(idOf(record), idText);
+  beginChange();
+  if (!preparePut(fieldsOf(record), field, fieldLength, value, valueLength)) {
+    endChange();
+    failOutOfMemory();
+  }
   if (own) replicateSet(idText, now, field, fieldLength, value, valueLength);
-  beginCommit();
   setFields(record, commitPut());
   setAccessed(record, now);
-  endCommit();
+  endChange();
   changed(changetype<usize>("session.set"), idText, ID_TEXT_SIZE);
+  compactRecords(valueLength);
 }
 
 /** The field's value (`length << 32 | pointer`, valid until the next write), 0 when absent; touches the session. O(field). */
@@ -122,10 +130,11 @@ export function deleteSession(record: usize, own: bool): void {
   const unmap = lengthOf(mapping) == ID_TEXT_SIZE && equal(pointerOf(mapping), idText, ID_TEXT_SIZE);
   if (unmap) customDel(user, userLength);
   if (own) replicateDelete(idText, user, userLength, unmap);
-  beginCommit();
+  beginChange();
   removeRecord(record);
-  endCommit();
+  endChange();
   changed(changetype<usize>("session.delete"), idText, ID_TEXT_SIZE);
+  compactRecords(0);
 }
 
 /**

@@ -5,6 +5,7 @@
 /** 9999-12-31T23:59:59.999Z, the last time that RFC 3339 can write. */
 @inline export const MAX_TIME: i64 = 253402300799999;
 
+
 @inline const DAY_MS: i64 = 86400000;
 
 /** Whether it is a time that can be written. */

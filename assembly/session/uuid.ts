@@ -8,7 +8,9 @@ import { redis } from "../redis";
 // prettier-ignore
 @inline export const ID_SIZE: u32 = 16;
 
+
 @inline export const ID_TEXT_SIZE: u32 = 36;
+
 
 @inline const POOL_SIZE: u32 = 4096;
 

@@ -205,7 +205,7 @@ export class FakeModule {
   private guarded(name: string, phases: string, body: (...args: never[]) => unknown): (...args: never[]) => unknown {
     return (...args) => {
       if (!phases.split(' ').includes(this.server.phase)) throw new Fault(`${name} in phase ${this.server.phase}`);
-      if (this.committing && name !== 'ReplicateVerbatim') throw new Fault(`${name} inside a commit`);
+      if (this.committing && !name.startsWith('Replicate')) throw new Fault(`${name} inside a commit`);
       this.expire();
       return body(...args);
     };

@@ -18,6 +18,8 @@ function state(server: FakeServer): string[] {
 /** Runs the command; when it is refused, nothing at all may have changed. True: it was refused. */
 function refused(server: FakeServer, name: string, ...args: Bytes[]): boolean {
   const before = state(server);
+  const used = (): bigint => server.infoOf(server.hashmap).get('hashmap_memory_used') ?? 0n;
+  const usedBefore = used();
   const [propagated, signalled] = [server.propagated.length, server.signalled.length];
   const reply = server.text(name, ...args);
   if (!reply.startsWith('-')) return false;
@@ -25,6 +27,8 @@ function refused(server: FakeServer, name: string, ...args: Bytes[]): boolean {
   expect(server.propagated.length).toBe(propagated);
   expect(server.signalled.length).toBe(signalled);
   expect(state(server)).toEqual(before);
+  // The storage has freed what it allocated; its buffer for saving, 64 KiB, stays.
+  expect([0n, 65536n]).toContain(used() - usedBefore);
   return true;
 }
 
@@ -38,6 +42,9 @@ describe('hashmap', () => {
         if (refused(server, 'CUSTOM.SET', `key:${index % 150}`, Buffer.alloc(size, 1))) refusals++;
       }
       expect(refusals).toBeGreaterThan(0);
+      const other = new FakeServer();
+      expect(other.load(other.hashmap, server.save(server.hashmap))).toBe(true);
+      expect(state(other)).toEqual(state(server));
     }
   });
 
@@ -76,6 +83,9 @@ describe.each(['direct', 'command'] as const)('session, linked %s', (link) => {
         if (id && refused(server, 'SESSION.ADD_DATA', id, `field:${index}`, Buffer.alloc((index * 71) % 2500, 'y'))) refusals++;
       }
       expect(refusals).toBeGreaterThan(0);
+      const other = new FakeServer();
+      expect(other.load(other.hashmap, server.save(server.hashmap)) && other.load(other.session, server.save(server.session))).toBe(true);
+      expect(state(other)).toEqual(state(server));
       for (const id of ids) expect(server.text('SESSION.DELETE', id)).toBe(':1\r\n');
       expect(state(server)).toEqual([]);
     }
