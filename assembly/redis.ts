@@ -33,7 +33,7 @@ export namespace redis {
   /**
    * Declares a numeric setting; allowed in `settings` alone. `handle` is the module's own number for it (0 … 31).
    * @param flags the server's REDISMODULE_CONFIG_* bits
-   * @returns 0, or 1 when the server refused
+   * @returns 0. A name that the server refuses (it is taken) ends the load.
    */
   // prettier-ignore
   @external("redis", "RegisterNumericConfig")

@@ -256,7 +256,8 @@ fn declarations(linker: &mut Linker<Declared>) -> wasmtime::Result<()> {
                     declared.settings.insert(handle, cell);
                     Ok(api::OK)
                 }
-                Err(_) => Ok(api::ERR),
+                // settings() answers nothing, so a refusal that it does not look at would be a setting that is not there.
+                Err(setting) => Err(wasmtime::Error::msg(format!("the server refused {setting}: is it taken?"))),
             }
         },
     )?;
