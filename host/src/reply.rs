@@ -80,7 +80,7 @@ impl Replies {
             && open.owed == Some(0)
         {
             // SAFETY: by this function's contract.
-            unsafe { self.close(ctx) };
+            unsafe { self.close(ctx, MISSING) };
         }
     }
 
@@ -117,23 +117,24 @@ impl Replies {
         open.owed = Some(promised.saturating_sub(open.sent));
         // SAFETY: by this function's contract.
         unsafe {
-            self.close(ctx);
+            self.close(ctx, MISSING);
             self.settle(ctx);
         }
     }
 
-    /// Sends what is still owed: after it, the command has exactly one whole reply.
+    /// Sends what is still owed, as `error` for each missing reply: after it, the command has exactly one whole reply.
     ///
     /// # Safety
     /// As [`Replies::settle`].
     pub unsafe fn finish(&mut self, ctx: *mut Ctx, error: Option<&CStr>) {
+        let error = error.unwrap_or(MISSING);
         // SAFETY: by this function's contract.
         unsafe {
             if !std::mem::replace(&mut self.begun, true) {
-                rm!(ReplyWithError(ctx, error.unwrap_or(MISSING).as_ptr()));
+                rm!(ReplyWithError(ctx, error.as_ptr()));
             }
             while !self.open.is_empty() {
-                self.close(ctx);
+                self.close(ctx, error);
             }
         }
     }
@@ -144,11 +145,11 @@ impl Replies {
         self.begun && self.open.is_empty()
     }
 
-    /// Closes the innermost container: promised elements that were not sent become errors, and a map gets whole pairs.
+    /// Closes the innermost container: promised elements that were not sent become `error`, and a map gets whole pairs.
     ///
     /// # Safety
     /// As [`Replies::settle`].
-    unsafe fn close(&mut self, ctx: *mut Ctx) {
+    unsafe fn close(&mut self, ctx: *mut Ctx, error: &CStr) {
         let Some(open) = self.open.pop() else { return };
         let per_entry = open.container.per_entry();
         let mut sent = open.sent;
@@ -159,7 +160,7 @@ impl Replies {
         // SAFETY: by this function's contract.
         unsafe {
             while owed > 0 || sent % per_entry != 0 {
-                rm!(ReplyWithError(ctx, MISSING.as_ptr()));
+                rm!(ReplyWithError(ctx, error.as_ptr()));
                 sent += 1;
                 owed = owed.saturating_sub(1);
             }
