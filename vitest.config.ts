@@ -1,6 +1,7 @@
 /**
  * The test projects:
  * - `unit`: the shipped .wasm files in Node, and the storage engine compiled on its own; no server.
+ * - `scripts`: what `npm start` and `.ci/run` do.
  * - `stock-runtime`: the wasmtime CLI links the shipped .wasm files with nothing of ours.
  * - `Redis 7.0 auto`, … one for each server and link mode: every file of test/integration/ on that server, linked in that way.
  *
@@ -39,11 +40,12 @@ const matrix = testMatrix(onlyIfFetched).flatMap((entry) => {
 
 export default defineConfig({
   test: {
-    // Servers and a compiler run beside the tests; the machine's cores, not more.
+    // Generous: a cold, busy machine of two cores compiles and starts servers while the tests run.
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/storage/**/*.test.ts'] } },
+      { extends: true, test: { name: 'scripts', include: ['test/scripts/**/*.test.ts'] } },
       {
         extends: true,
         test: {

@@ -70,12 +70,13 @@ function followOutput(child: ChildProcess, ready: (log: string) => void): () => 
 
 /** Runs the server until it ends. */
 async function serve(server: Server, given: string[], folder: string): Promise<number> {
-  const child = spawn(server.file, given, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+  // In a process group of its own: a terminal's Ctrl-C would reach the server beside our SIGTERM, and a SIGINT that comes second makes it
+  // end unsaved.
+  const child = spawn(server.file, given, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGTERM'));
   const logSoFar = followOutput(child, (log) => {
     announce(log, given);
   });
-  // A terminal's Ctrl-C reaches the server too. SIGTERM after it does no harm; a second SIGINT would end the server unsaved.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGTERM'));
   const status = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {

@@ -115,5 +115,5 @@ export function fetch(wheel: Wheel): { file: string } | { reason: string } {
 }
 
 function lastLine(output: string): string {
-  return output.trim().split('\n').at(-1) ?? '';
+  return output.trim().split('\n').at(-1);
 }

@@ -36,7 +36,7 @@ test.each([
 });
 
 test('ADD_DATA is refused over maxmemory, and the session stays as it was', async () => {
-  const id = (await server.send('SESSION.CREATE', 'user')).trim().split(' ').at(-1)!;
+  const id = (await server.send('SESSION.CREATE', 'user')).trim().split(' ').at(-1);
   const before = await server.send('SESSION.GET', id);
   await server.send('CONFIG', 'SET', 'maxmemory', '1');
   expect(await server.send('SESSION.ADD_DATA', id, 'field', 'value')).toBe(OOM);
@@ -64,8 +64,8 @@ test('sessions count against maxmemory, and deletes make room', async () => {
   const write = async (index: number): Promise<string> => {
     const reply = await server.send('SESSION.CREATE', `user:${index}`);
     if (!reply.startsWith('+')) return reply;
-    ids.push(reply.trim().split(' ').at(-1)!);
-    return server.send('SESSION.ADD_DATA', ids.at(-1)!, 'field', value);
+    ids.push(reply.trim().split(' ').at(-1));
+    return server.send('SESSION.ADD_DATA', ids.at(-1), 'field', value);
   };
   const accepted = await writeUntilRefused(write, 100);
   expect(accepted).toBeGreaterThan(20);
@@ -75,7 +75,7 @@ test('sessions count against maxmemory, and deletes make room', async () => {
 });
 
 test('reads and deletes work over maxmemory', async () => {
-  const id = (await server.send('SESSION.CREATE', 'user')).trim().split(' ').at(-1)!;
+  const id = (await server.send('SESSION.CREATE', 'user')).trim().split(' ').at(-1);
   await server.send('SESSION.ADD_DATA', id, 'field', 'value');
   await server.send('CUSTOM.SET', 'key', 'value');
   await server.send('CONFIG', 'SET', 'maxmemory', '1');

@@ -30,11 +30,12 @@ test.each([2, 3] as const)('the README transcript in RESP%i', async (protocol) =
 test('the commands work in MULTI and in scripts', async () => {
   const client = await server.client();
   try {
-    const [created, id] = await client.multi().addCommand(['SESSION.CREATE', 'user']).addCommand(['CUSTOM.GET', 'user']).exec();
-    expect(created as unknown).toBe(`Session created: ${String(id)}`);
+    const replies = await client.multi().addCommand(['SESSION.CREATE', 'user']).addCommand(['CUSTOM.GET', 'user']).exec();
+    const [created, id] = replies as unknown as [string, string];
+    expect(created).toBe(`Session created: ${id}`);
     const script = "redis.call('SESSION.ADD_DATA', ARGV[1], 'field', 'value') return redis.call('SESSION.GET_DATA', ARGV[1], 'field')";
-    expect(await client.eval(script, { arguments: [String(id)] })).toBe('value');
-    expect(await client.eval("return redis.call('CUSTOM.GET', KEYS[1])", { keys: ['user'] })).toBe(String(id));
+    expect(await client.eval(script, { arguments: [id] })).toBe('value');
+    expect(await client.eval("return redis.call('CUSTOM.GET', KEYS[1])", { keys: ['user'] })).toBe(id);
   } finally {
     client.destroy();
   }

@@ -12,7 +12,7 @@ export async function fill(server: TestServer, prefix = ''): Promise<void> {
   await Promise.all(requests);
   for (let index = 0; index < 200; index++) {
     const reply = await server.send('SESSION.CREATE', `${prefix}user:${index}:${BYTES[index % BYTES.length]!.slice(0, 100)}`);
-    const id = reply.trim().split(' ').at(-1)!;
+    const id = reply.trim().split(' ').at(-1);
     const writes = BYTES.slice(0, index % 5).map((bytes, field) => server.send('SESSION.ADD_DATA', id, `${field}${bytes}`, bytes));
     await Promise.all(writes);
     if (index % 7 === 0) await server.send('SESSION.DELETE', id);
