@@ -11,9 +11,13 @@ import { Table } from "./table";
 
 /** A step moves entries until their bytes, and a fixed part for each one's lookup, come to this. */
 @inline const STEP_BYTES: u32 = 4096;
+
+
 @inline const LOOKUP_BYTES: u32 = 192;
 /** Of what the command has written, this many times as much more may be moved. */
 @inline const PER_WRITTEN: u32 = 4;
+
+
 @inline const STEP_BYTES_MAX: u32 = 256 << 10;
 
 /**
@@ -22,7 +26,8 @@ import { Table } from "./table";
  * that is not destroyed; a page with any other is left as it is. O(1): at most about 16 small entries, or 256 KiB after long writes.
  */
 export function compactStep(table: Table, written: u32): void {
-  if (compactionDue()) compact(table, min(max(STEP_BYTES, written > STEP_BYTES_MAX ? STEP_BYTES_MAX : written * PER_WRITTEN), STEP_BYTES_MAX));
+  if (compactionDue())
+    compact(table, min(max(STEP_BYTES, written > STEP_BYTES_MAX ? STEP_BYTES_MAX : written * PER_WRITTEN), STEP_BYTES_MAX));
 }
 
 /** Moves entries of about `bytes`, or one if it is larger; false when nothing (more) is worth moving. */

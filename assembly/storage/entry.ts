@@ -10,15 +10,28 @@
  *
  *     flags    bit 7 not short · bit 6 eight bytes of deadline (Unix ms) follow the lengths · bit 5, where bit 7 is set: long
  */
-import { copy } from "./bytes";
+import { copy, equal } from "./bytes";
 import { alloc, allocMovable, free, usableSize } from "./heap";
 
+
 @inline const WIDE: u32 = 0x80;
+
+
 @inline const DEADLINE: u32 = 0x40;
+
+
 @inline const LONG: u32 = 0x20;
+
+
 @inline const SHORT_KEY: u32 = 64;
+
+
 @inline const SHORT_VALUE: u32 = 256;
+
+
 @inline const MEDIUM_KEY: u32 = 256;
+
+
 @inline const MEDIUM_VALUE: u32 = 65536;
 /** Keys and values are each at most 512 MiB, so that sums of sizes fit 32 bits. */
 @inline export const LENGTH_MAX: u32 = 512 << 20;
@@ -112,6 +125,16 @@ export function valueLength(entry: usize): u32 {
   const flags = <u32>load<u8>(entry);
   if (!(flags & WIDE)) return <u32>load<u8>(entry, 1);
   return flags & LONG ? load<u32>(entry, 8) : <u32>load<u16>(entry, 2);
+}
+
+/** Whether the entry's key is these bytes. O(length). */
+// prettier-ignore
+@inline
+export function hasKey(entry: usize, key: usize, length: u32): bool {
+  const flags = <u32>load<u8>(entry);
+  // Under SHORT_KEY it is a short entry without deadline, and the number is the key's length.
+  if (flags < SHORT_KEY) return flags == length && equal(entry + 2, key, length);
+  return keyLength(entry) == length && equal(keyOf(entry), key, length);
 }
 
 /** Bytes that the entry asked of the heap. */

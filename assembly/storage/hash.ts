@@ -6,6 +6,7 @@
 /**
  * The 64-bit hash of `length` bytes under the key (k0, k1). Reads nothing outside of them. O(length).
  */
+// prettier-ignore
 export function hash(k0: u64, k1: u64, pointer: usize, length: u32): u64 {
   let v0 = k0 ^ 0x736f6d6570736575;
   let v1 = k1 ^ 0x646f72616e646f6d;
@@ -29,12 +30,18 @@ export function hash(k0: u64, k1: u64, pointer: usize, length: u32): u64 {
   v2 += v1; v1 = rotl(v1, 17) ^ v2; v2 = rotl(v2, 32);
   v0 ^= last;
   v2 ^= 0xff;
-  for (let round = 0; round < 3; round++) {
-    v0 += v1; v1 = rotl(v1, 13) ^ v0; v0 = rotl(v0, 32);
-    v2 += v3; v3 = rotl(v3, 16) ^ v2;
-    v0 += v3; v3 = rotl(v3, 21) ^ v0;
-    v2 += v1; v1 = rotl(v1, 17) ^ v2; v2 = rotl(v2, 32);
-  }
+  v0 += v1; v1 = rotl(v1, 13) ^ v0; v0 = rotl(v0, 32);
+  v2 += v3; v3 = rotl(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl(v1, 17) ^ v2; v2 = rotl(v2, 32);
+  v0 += v1; v1 = rotl(v1, 13) ^ v0; v0 = rotl(v0, 32);
+  v2 += v3; v3 = rotl(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl(v1, 17) ^ v2; v2 = rotl(v2, 32);
+  v0 += v1; v1 = rotl(v1, 13) ^ v0; v0 = rotl(v0, 32);
+  v2 += v3; v3 = rotl(v3, 16) ^ v2;
+  v0 += v3; v3 = rotl(v3, 21) ^ v0;
+  v2 += v1; v1 = rotl(v1, 17) ^ v2; v2 = rotl(v2, 32);
   return v0 ^ v1 ^ v2 ^ v3;
 }
 
@@ -44,15 +51,15 @@ export function hash(k0: u64, k1: u64, pointer: usize, length: u32): u64 {
 function tail(pointer: usize, length: u32, end: usize): u64 {
   const rest = length & 7;
   if (!rest) return 0;
-  if (length >= 8) return load<u64>(end + <usize>rest - 8) >> (<u64>(8 - rest) << 3);
+  if (length >= 8) return load<u64>(end + <usize>rest - 8) >> ((8 - <u64>rest) << 3);
   if (rest >= 4) {
     // The upper four bytes overlap the lower ones by 8 - rest bytes.
-    return <u64>load<u32>(pointer) | (<u64>load<u32>(pointer + <usize>rest - 4) << (<u64>(rest - 4) << 3));
+    const upper = <u64>load<u32>(pointer + <usize>rest - 4);
+    return <u64>load<u32>(pointer) | (upper << ((<u64>rest - 4) << 3));
   }
   // 1: the same byte three times; 2: bytes 0, 1, 1; 3: bytes 0, 1, 2.
-  return (
-    <u64>load<u8>(pointer) |
-    (<u64>load<u8>(pointer + <usize>(rest >> 1)) << (<u64>(rest >> 1) << 3)) |
-    (<u64>load<u8>(pointer + <usize>rest - 1) << (<u64>(rest - 1) << 3))
-  );
+  const half = <u64>rest >> 1;
+  const middle = <u64>load<u8>(pointer + <usize>half);
+  const last = <u64>load<u8>(pointer + <usize>rest - 1);
+  return <u64>load<u8>(pointer) | (middle << (half << 3)) | (last << ((<u64>rest - 1) << 3));
 }

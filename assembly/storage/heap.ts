@@ -10,7 +10,19 @@
  * (large.ts). Both take pages from pages.ts.
  */
 import { checkLarge, closeSparsestArena, firstOfClosedArena, largeAlloc, largeFree, largeReset, largeSize, reopenArena } from "./large";
-import { freePageCount, giveAllPages, KIND_FREE, KIND_LARGE, KIND_SLAB, kindOf, NOTE_FREE, NOTE_KIND, notesOf, ownedPageCount, PAGE_BITS } from "./pages";
+import {
+  freePageCount,
+  giveAllPages,
+  KIND_FREE,
+  KIND_LARGE,
+  KIND_SLAB,
+  kindOf,
+  NOTE_FREE,
+  NOTE_KIND,
+  notesOf,
+  ownedPageCount,
+  PAGE_BITS,
+} from "./pages";
 import {
   checkSlab,
   classOf,
@@ -70,7 +82,7 @@ export function usableSize(size: u32): u32 {
 
 /** Bytes of wholly free pages. O(1). */
 export function freeBytes(): u64 {
-  return <u64>freePageCount() << PAGE_BITS;
+  return (<u64>freePageCount()) << PAGE_BITS;
 }
 
 /** Bytes of all blocks in use. O(1). */
@@ -80,7 +92,7 @@ export function usedBytes(): u64 {
 
 /** Bytes of all pages that the heap owns. O(1). */
 export function ownedBytes(): u64 {
-  return <u64>ownedPageCount() << PAGE_BITS;
+  return (<u64>ownedPageCount()) << PAGE_BITS;
 }
 
 /** Gives all blocks back at once; every pointer to one is void. O(pages): under 1 ms for 4 GiB. */
@@ -110,7 +122,7 @@ let fruitless: u64 = 0;
 
 /** Bytes of pages in use that no block uses. O(1). */
 export function slackBytes(): u64 {
-  return (<u64>(ownedPageCount() - freePageCount()) << PAGE_BITS) - used;
+  return ((<u64>(ownedPageCount() - freePageCount())) << PAGE_BITS) - used;
 }
 
 /**

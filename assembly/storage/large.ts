@@ -36,16 +36,29 @@ import {
 } from "./pages";
 import { FIXED, takePagesOrSpare } from "./slab";
 
+
 @inline const IN_USE: u32 = 1;
+
+
 @inline const BEFORE_FREE: u32 = 2;
+
+
 @inline const OF_FIXED: u32 = 4;
+
+
 @inline const SIZE_MASK: u32 = ~15;
+
+
 @inline const HEADER: usize = 4;
 /** An arena's end: the end mark, and what keeps sizes multiples of 16. */
 @inline const TRAILER: u32 = 16;
 /** Arenas have this many pages if they can, or room for eight of a larger block. */
 @inline const ARENA_PAGES: u32 = 16;
+
+
 @inline const SHARED_PAGES: u32 = 8;
+
+
 @inline const FIRST_LEVEL: u32 = 4;
 /** The longest block's request: address arithmetic stays within 32 bits. */
 @inline const SIZE_LIMIT: u32 = 0xf0000000;
@@ -137,17 +150,17 @@ function listOf(size: u32): u32 {
 /** A free block of at least this size: the first of the smallest list all of whose blocks are large enough. 0: none. */
 function findFree(size: u32): usize {
   const power = 31 - clz(size);
-  const list = listOf(size + (((<u32>1 << (power - 4)) - 1) & SIZE_MASK));
+  const list = listOf(size + ((((<u32>1) << (power - 4)) - 1) & SIZE_MASK));
   let level = list >> 4;
-  let bits = load<u32>(levels + (<usize>level << 2)) & (~(<u32>0) << (list & 15));
+  let bits = load<u32>(levels + ((<usize>level) << 2)) & (~(<u32>0) << (list & 15));
   if (!bits) {
     // 31 - FIRST_LEVEL is the highest level, so the shift is under 32.
     const higher = powers & (~(<u32>0) << (level + 1));
     if (!higher) return 0;
     level = ctz(higher);
-    bits = load<u32>(levels + (<usize>level << 2));
+    bits = load<u32>(levels + ((<usize>level) << 2));
   }
-  return <usize>load<u32>(heads + (<usize>((level << 4) | ctz(bits)) << 2));
+  return <usize>load<u32>(heads + ((<usize>((level << 4) | ctz(bits))) << 2));
 }
 
 /** Writes a free block's words, tells the block after it, and lists it. Neither neighbour is free. */
@@ -161,13 +174,13 @@ function setFree(block: usize, size: u32, listed: bool): void {
 
 function link(block: usize, size: u32): void {
   const list = listOf(size);
-  const head = heads + (<usize>list << 2);
+  const head = heads + ((<usize>list) << 2);
   const first = <usize>load<u32>(head);
   store<u32>(block, <u32>first, 4);
   store<u32>(block, 0, 8);
   if (first) store<u32>(first, <u32>block, 8);
   store<u32>(head, <u32>block);
-  const level = levels + (<usize>(list >> 4) << 2);
+  const level = levels + ((<usize>(list >> 4)) << 2);
   store<u32>(level, load<u32>(level) | (1 << (list & 15)));
   powers |= 1 << (list >> 4);
 }
@@ -181,9 +194,9 @@ function unlink(block: usize, size: u32): void {
     return;
   }
   const list = listOf(size);
-  store<u32>(heads + (<usize>list << 2), <u32>next);
+  store<u32>(heads + ((<usize>list) << 2), <u32>next);
   if (next) return;
-  const level = levels + (<usize>(list >> 4) << 2);
+  const level = levels + ((<usize>(list >> 4)) << 2);
   const bits = load<u32>(level) & ~(1 << (list & 15));
   store<u32>(level, bits);
   if (!bits) powers &= ~(1 << (list >> 4));
@@ -224,7 +237,7 @@ function newArena(size: u32): usize {
   store<u32>(arena, 0, NOTE_PREVIOUS);
   if (arenas) store<u32>(arenas, <u32>arena, NOTE_PREVIOUS);
   arenas = arena;
-  const block = <usize>first << PAGE_BITS;
+  const block = (<usize>first) << PAGE_BITS;
   const room = (pages << PAGE_BITS) - TRAILER;
   store<u32>(block, room);
   store<u32>(block + <usize>room, IN_USE);
@@ -263,14 +276,14 @@ export function closeSparsestArena(): bool {
   let room: u64 = 0;
   for (let arena = arenas; arena; arena = <usize>load<u32>(arena, NOTE_NEXT)) {
     if (load<u16>(arena, NOTE_USED) || load<u16>(arena, NOTE_CLASS) & STUCK) continue;
-    const bytes = <u64>load<u32>(arena, NOTE_EXTENT) << PAGE_BITS;
+    const bytes = (<u64>load<u32>(arena, NOTE_EXTENT)) << PAGE_BITS;
     const used = <u64>load<u32>(arena, NOTE_FREE);
     room += bytes - used;
     if (used << 3 >= bytes * share) continue;
     best = arena;
     share = (used << 3) / bytes + 1;
   }
-  if (!best || room < <u64>load<u32>(best, NOTE_EXTENT) << PAGE_BITS) return false;
+  if (!best || room < (<u64>load<u32>(best, NOTE_EXTENT)) << PAGE_BITS) return false;
   store<u8>(best, VICTIM, NOTE_BUCKET);
   closed = best;
   eachFree(best, false);
@@ -279,7 +292,7 @@ export function closeSparsestArena(): bool {
 
 /** Lists or unlists the free blocks of an arena. */
 function eachFree(arena: usize, listed: bool): void {
-  let block = <usize>load<u32>(arena, NOTE_NUMBER) << PAGE_BITS;
+  let block = (<usize>load<u32>(arena, NOTE_NUMBER)) << PAGE_BITS;
   for (let head = load<u32>(block); head & SIZE_MASK; head = load<u32>(block)) {
     if (!(head & IN_USE)) {
       if (listed) link(block, head & SIZE_MASK);
@@ -292,7 +305,7 @@ function eachFree(arena: usize, listed: bool): void {
 /** The first block in use of the closed arena, 0: none is closed. Free neighbours are one block, so this is the first or the second. */
 export function firstOfClosedArena(): usize {
   if (!closed) return 0;
-  const block = <usize>load<u32>(closed, NOTE_NUMBER) << PAGE_BITS;
+  const block = (<usize>load<u32>(closed, NOTE_NUMBER)) << PAGE_BITS;
   const head = load<u32>(block);
   return (head & IN_USE ? block : block + <usize>(head & SIZE_MASK)) + HEADER;
 }
@@ -315,21 +328,21 @@ export function reopenArena(): void {
 export function checkLarge(): u32 {
   for (let arena = arenas; arena; arena = <usize>load<u32>(arena, NOTE_NEXT)) {
     if (load<u8>(arena, NOTE_KIND) != KIND_LARGE) return 1;
-    const start = <usize>load<u32>(arena, NOTE_NUMBER) << PAGE_BITS;
+    const start = (<usize>load<u32>(arena, NOTE_NUMBER)) << PAGE_BITS;
     let block = start;
     let used: u32 = 0;
     let fixed: u32 = 0;
     let before: u32 = IN_USE;
     for (let head = load<u32>(block); head & SIZE_MASK; head = load<u32>(block)) {
       const size = head & SIZE_MASK;
-      if ((head & BEFORE_FREE) != 0 == ((before & IN_USE) != 0)) return 2;
+      if (((head & BEFORE_FREE) != 0) == ((before & IN_USE) != 0)) return 2;
       if (head & IN_USE) used += size;
       else if (!(before & IN_USE) || load<u32>(block + <usize>size - 4) != size) return 3;
       if (head & OF_FIXED) fixed++;
       before = head;
       block += <usize>size;
     }
-    if (block - start != (<usize>load<u32>(arena, NOTE_EXTENT) << PAGE_BITS) - <usize>TRAILER) return 4;
+    if (block - start != ((<usize>load<u32>(arena, NOTE_EXTENT)) << PAGE_BITS) - <usize>TRAILER) return 4;
     if (used != load<u32>(arena, NOTE_FREE) || fixed != <u32>load<u16>(arena, NOTE_USED)) return 5;
   }
   return 0;

@@ -19,27 +19,59 @@
 
 // prettier-ignore
 @inline export const PAGE_BITS: u32 = 16;
+
+
 @inline export const PAGE_SIZE: u32 = 1 << PAGE_BITS;
 
 /** Offsets of a page's notes. */
 @inline export const NOTE_FREE: usize = 0;
+
+
 @inline export const NOTE_FRESH: usize = 4;
+
+
 @inline export const NOTE_USED: usize = 8;
+
+
 @inline export const NOTE_LIMIT: usize = 10;
+
+
 @inline export const NOTE_NEXT: usize = 12;
+
+
 @inline export const NOTE_PREVIOUS: usize = 16;
+
+
 @inline export const NOTE_CLASS: usize = 20;
+
+
 @inline export const NOTE_KIND: usize = 22;
+
+
 @inline export const NOTE_BUCKET: usize = 23;
+
+
 @inline export const NOTE_EXTENT: usize = 24;
+
+
 @inline export const NOTE_NUMBER: usize = 28;
 
 /** What a page is used for. 0 must be "not ours": it is what the notes of a page that we never owned say. */
 @inline export const KIND_FOREIGN: u8 = 0;
+
+
 @inline export const KIND_FREE: u8 = 1;
+
+
 @inline export const KIND_NOTES: u8 = 2;
+
+
 @inline export const KIND_SLAB: u8 = 3;
+
+
 @inline export const KIND_LARGE: u8 = 4;
+
+
 @inline export const KIND_LARGE_REST: u8 = 5;
 
 /** NOTE_BUCKET of a slab or arena that is being emptied: nothing is taken from it. */
@@ -47,10 +79,19 @@
 /** Bit of NOTE_CLASS: compaction met a block in it that it could not move. */
 @inline export const STUCK: u16 = 0x8000;
 
+
 @inline const GROUP_BITS: u32 = 11;
+
+
 @inline const GROUPS: u32 = 32;
+
+
 @inline const NOTE_BITS: u32 = 5;
+
+
 @inline const MAX_PAGES: u32 = 65536;
+
+
 @inline const WORDS: u32 = MAX_PAGES / 64;
 /** Pages by which the memory grows at least, where the limit allows it: 1 MiB. */
 @inline const GROW_STEP: u32 = 16;
@@ -84,7 +125,7 @@ export function notesOf(number: u32): usize {
 
 /** The kind of page `number`, ours or not. O(1). */
 export function kindOf(number: u32): u8 {
-  return load<u32>(groups + (<usize>(number >> GROUP_BITS) << 2)) ? load<u8>(notesOf(number), NOTE_KIND) : KIND_FOREIGN;
+  return load<u32>(groups + ((<usize>(number >> GROUP_BITS)) << 2)) ? load<u8>(notesOf(number), NOTE_KIND) : KIND_FOREIGN;
 }
 
 /**
@@ -103,8 +144,8 @@ export function takeFreePages(count: u32): u32 {
   const first = findRun(count);
   if (!first) return 0;
   for (let page = first, end = first + count; page < end; page++) {
-    const word = bitmap + (<usize>(page >> 6) << 3);
-    store<u64>(word, load<u64>(word) & ~(<u64>1 << (page & 63)));
+    const word = bitmap + ((<usize>(page >> 6)) << 3);
+    store<u64>(word, load<u64>(word) & ~((<u64>1) << (page & 63)));
   }
   freePages -= count;
   return first;
@@ -113,8 +154,8 @@ export function takeFreePages(count: u32): u32 {
 /** Gives `count` pages back to the pool. O(count). */
 export function givePages(first: u32, count: u32): void {
   for (let page = first, end = first + count; page < end; page++) {
-    const word = bitmap + (<usize>(page >> 6) << 3);
-    store<u64>(word, load<u64>(word) | (<u64>1 << (page & 63)));
+    const word = bitmap + ((<usize>(page >> 6)) << 3);
+    store<u64>(word, load<u64>(word) | ((<u64>1) << (page & 63)));
     store<u8>(notesOf(page), KIND_FREE, NOTE_KIND);
   }
   lowestWord = min(lowestWord, first >> 6);
@@ -124,7 +165,7 @@ export function givePages(first: u32, count: u32): void {
 /** Gives back every page except the notes' own, whatever it holds. O(pages of the memory), under 1 ms for 4 GiB. */
 export function giveAllPages(): void {
   for (let page: u32 = 0, end = <u32>memory.size(); page < end; page++) {
-    if (!load<u32>(groups + (<usize>(page >> GROUP_BITS) << 2))) {
+    if (!load<u32>(groups + ((<usize>(page >> GROUP_BITS)) << 2))) {
       page |= (1 << GROUP_BITS) - 1;
       continue;
     }
@@ -137,12 +178,12 @@ export function giveAllPages(): void {
 function findRun(count: u32): u32 {
   if (freePages < count) return 0;
   let word = lowestWord;
-  while (word < WORDS && !load<u64>(bitmap + (<usize>word << 3))) word++;
+  while (word < WORDS && !load<u64>(bitmap + ((<usize>word) << 3))) word++;
   lowestWord = word;
-  if (count == 1) return (word << 6) + <u32>ctz(load<u64>(bitmap + (<usize>word << 3)));
+  if (count == 1) return (word << 6) + <u32>ctz(load<u64>(bitmap + ((<usize>word) << 3)));
   let run: u32 = 0;
   for (; word < WORDS; word++) {
-    const bits = load<u64>(bitmap + (<usize>word << 3));
+    const bits = load<u64>(bitmap + ((<usize>word) << 3));
     if (bits == ~(<u64>0)) {
       run += 64;
       if (run >= count) return (word << 6) + 64 - run;
@@ -150,7 +191,7 @@ function findRun(count: u32): u32 {
       run = 0;
     } else {
       for (let bit: u32 = 0; bit < 64; bit++) {
-        run = bits & (<u64>1 << bit) ? run + 1 : 0;
+        run = bits & ((<u64>1) << bit) ? run + 1 : 0;
         if (run >= count) return (word << 6) + bit + 1 - run;
       }
     }
@@ -181,14 +222,14 @@ function grow(count: u32): bool {
 }
 
 function isFree(page: u32): bool {
-  return <bool>((load<u64>(bitmap + (<usize>(page >> 6) << 3)) >> (page & 63)) & 1);
+  return <bool>((load<u64>(bitmap + ((<usize>(page >> 6)) << 3)) >> (page & 63)) & 1);
 }
 
 /** How many groups that `count` pages from `first` on touch (with the pages for these groups' own notes) have no notes yet. */
 function missingGroups(first: u32, count: u32): u32 {
   let missing: u32 = 0;
   for (let group = first >> GROUP_BITS; group < GROUPS && group << GROUP_BITS < first + count + missing; group++) {
-    if (!load<u32>(groups + (<usize>group << 2))) missing++;
+    if (!load<u32>(groups + ((<usize>group) << 2))) missing++;
   }
   return missing;
 }
@@ -201,9 +242,9 @@ function own(first: u32, count: u32, fromStart: bool): void {
   let low = first;
   let high = first + count;
   for (let group = first >> GROUP_BITS; group < GROUPS && group << GROUP_BITS < first + count; group++) {
-    if (load<u32>(groups + (<usize>group << 2))) continue;
+    if (load<u32>(groups + ((<usize>group) << 2))) continue;
     if (!fromStart) high--;
-    store<u32>(groups + (<usize>group << 2), (fromStart ? low : high) << PAGE_BITS);
+    store<u32>(groups + ((<usize>group) << 2), (fromStart ? low : high) << PAGE_BITS);
     if (fromStart) low++;
   }
   for (let page = first; page < first + count; page++) {

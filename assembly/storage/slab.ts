@@ -36,19 +36,35 @@ import {
   VICTIM,
 } from "./pages";
 
+
 @inline export const FIXED: u32 = 0;
+
+
 @inline export const MOVABLE: u32 = 1;
 
+
 @inline export const SMALL_MAX: u32 = 2048;
+
+
 @inline export const SEGMENT_SIZE: u32 = 4096;
+
+
 @inline const SEGMENT_CLASS: u32 = 160;
+
+
 @inline const CLASSES: u32 = 161;
+
+
 @inline const BUCKETS: u32 = 8;
 /** A slab in no list: the active one, or full. */
 @inline const UNLISTED: u8 = 255;
 /** A class's row: the active slab's notes (u32), the heads of its lists (8 × u32), how many slabs are in each (8 × u16). */
 @inline const ROW_BYTES: usize = 52;
+
+
 @inline const ROW_HEADS: usize = 4;
+
+
 @inline const ROW_COUNTS: usize = 36;
 
 /** Rows of both pools: CLASSES × 2 × 52 bytes. */
@@ -141,13 +157,13 @@ function takeFresh(notes: usize, index: u32): usize {
   if (fresh + size > PAGE_SIZE) return 0;
   store<u32>(notes, fresh + size, NOTE_FRESH);
   store<u16>(notes, load<u16>(notes, NOTE_USED) + 1, NOTE_USED);
-  return (<usize>load<u32>(notes, NOTE_NUMBER) << PAGE_BITS) + <usize>fresh;
+  return ((<usize>load<u32>(notes, NOTE_NUMBER)) << PAGE_BITS) + <usize>fresh;
 }
 
 /** The fullest slab that waits, else a new one; its limit set as an active slab's. 0: no memory. */
 function nextSlab(pool: u32, index: u32, row: usize): usize {
   for (let bucket: i32 = BUCKETS - 1; bucket >= 0; bucket--) {
-    const notes = <usize>load<u32>(row + ROW_HEADS + (<usize>bucket << 2));
+    const notes = <usize>load<u32>(row + ROW_HEADS + ((<usize>bucket) << 2));
     if (!notes) continue;
     unlist(notes, row);
     store<u16>(notes, 0, NOTE_LIMIT);
@@ -236,13 +252,13 @@ function dropSpare(): bool {
 function enlist(notes: usize, row: usize, used: u32): void {
   const extent = load<u32>(notes, NOTE_EXTENT);
   const bucket = (used * BUCKETS) / extent;
-  const head = row + ROW_HEADS + (<usize>bucket << 2);
+  const head = row + ROW_HEADS + ((<usize>bucket) << 2);
   const first = <usize>load<u32>(head);
   store<u32>(notes, <u32>first, NOTE_NEXT);
   store<u32>(notes, 0, NOTE_PREVIOUS);
   if (first) store<u32>(first, <u32>notes, NOTE_PREVIOUS);
   store<u32>(head, <u32>notes);
-  const count = row + ROW_COUNTS + (<usize>bucket << 1);
+  const count = row + ROW_COUNTS + ((<usize>bucket) << 1);
   store<u16>(count, load<u16>(count) + 1);
   store<u8>(notes, <u8>bucket, NOTE_BUCKET);
   // The next list below begins where used × 8 / extent falls under `bucket`.
@@ -307,7 +323,7 @@ function sparsestBucket(row: usize): u32 {
   let lowest: u32 = BUCKETS;
   let room: u32 = 0;
   for (let bucket: u32 = 0; bucket < BUCKETS; bucket++) {
-    const slabs = <u32>load<u16>(row + ROW_COUNTS + (<usize>bucket << 1));
+    const slabs = <u32>load<u16>(row + ROW_COUNTS + ((<usize>bucket) << 1));
     if (slabs && lowest == BUCKETS) lowest = bucket;
     room += slabs * (BUCKETS - 1 - bucket);
   }
@@ -317,7 +333,7 @@ function sparsestBucket(row: usize): u32 {
 
 /** A slab of the list that is not marked as stuck, among its first 16. */
 function firstUnstuck(row: usize, bucket: u32): usize {
-  let notes = <usize>load<u32>(row + ROW_HEADS + (<usize>bucket << 2));
+  let notes = <usize>load<u32>(row + ROW_HEADS + ((<usize>bucket) << 2));
   for (let tries = 0; notes && tries < 16; tries++) {
     if (!(load<u16>(notes, NOTE_CLASS) & STUCK)) return notes;
     notes = <usize>load<u32>(notes, NOTE_NEXT);
@@ -327,23 +343,23 @@ function firstUnstuck(row: usize, bucket: u32): usize {
 
 /** Sets `live` for the blocks in use: all that were ever used but the free ones. */
 function markLive(notes: usize): void {
-  const size = classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255);
+  const size = classSize((<u32>load<u16>(notes, NOTE_CLASS)) & 255);
   const touched = load<u32>(notes, NOTE_FRESH) / size;
   memory.fill(live, 255, <usize>(touched >> 3));
   memory.fill(live + <usize>(touched >> 3), 0, 2048 - <usize>(touched >> 3));
-  store<u8>(live + <usize>(touched >> 3), <u8>(((<u32>1 << (touched & 7)) - 1) & 255));
+  store<u8>(live + <usize>(touched >> 3), <u8>((((<u32>1) << (touched & 7)) - 1) & 255));
   for (let block = <usize>load<u32>(notes, NOTE_FREE); block; block = <usize>load<u32>(block)) unmark(block, size);
 }
 
 function unmark(block: usize, size: u32): void {
-  const index = (<u32>block & (PAGE_SIZE - 1)) / size;
+  const index = ((<u32>block) & (PAGE_SIZE - 1)) / size;
   const byte = live + <usize>(index >> 3);
-  store<u8>(byte, <u8>(<u32>load<u8>(byte) & ~(1 << (index & 7))));
+  store<u8>(byte, <u8>((<u32>load<u8>(byte)) & ~(1 << (index & 7))));
 }
 
 /** A block of the closed slab is free: when it was the last, so is the page. */
 function freeClosed(notes: usize, used: u32, block: usize): void {
-  unmark(block, classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255));
+  unmark(block, classSize((<u32>load<u16>(notes, NOTE_CLASS)) & 255));
   if (used) return;
   closed = 0;
   givePages(load<u32>(notes, NOTE_NUMBER), 1);
@@ -354,9 +370,9 @@ export function firstOfClosedSlab(): usize {
   if (!closed) return 0;
   let word = live;
   while (!load<u64>(word)) word += 8;
-  const index = (<u32>(word - live) << 3) + <u32>ctz(load<u64>(word));
-  const size = classSize(<u32>load<u16>(closed, NOTE_CLASS) & 255);
-  return (<usize>load<u32>(closed, NOTE_NUMBER) << PAGE_BITS) + <usize>(index * size);
+  const index = ((<u32>(word - live)) << 3) + <u32>ctz(load<u64>(word));
+  const size = classSize((<u32>load<u16>(closed, NOTE_CLASS)) & 255);
+  return ((<usize>load<u32>(closed, NOTE_NUMBER)) << PAGE_BITS) + <usize>(index * size);
 }
 
 /** Opens the closed slab again, marked as one that cannot be emptied. */
@@ -376,9 +392,9 @@ export function reopenSlab(): void {
  * @returns 0, or 1 the number of blocks, 2 a free block out of place, 3 a list that should (not) hold the slab
  */
 export function checkSlab(notes: usize): u32 {
-  const size = classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255);
+  const size = classSize((<u32>load<u16>(notes, NOTE_CLASS)) & 255);
   const fresh = load<u32>(notes, NOTE_FRESH);
-  const start = <usize>load<u32>(notes, NOTE_NUMBER) << PAGE_BITS;
+  const start = (<usize>load<u32>(notes, NOTE_NUMBER)) << PAGE_BITS;
   let free: u32 = 0;
   for (let block = <usize>load<u32>(notes, NOTE_FREE); block; block = <usize>load<u32>(block)) {
     if (block < start || block - start >= <usize>fresh || <u32>(block - start) % size) return 2;
@@ -396,5 +412,5 @@ export function checkSlab(notes: usize): u32 {
 
 /** Bytes in use of a slab's blocks. O(1). */
 export function slabUsed(notes: usize): u32 {
-  return classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255) * load<u16>(notes, NOTE_USED);
+  return classSize((<u32>load<u16>(notes, NOTE_CLASS)) & 255) * load<u16>(notes, NOTE_USED);
 }

@@ -33,28 +33,49 @@
  *
  * A slot's address is valid until the next reserve, insert, remove, clear, or step of compaction.
  */
-import { equal } from "./bytes";
-import { destroy, keyLength, keyOf } from "./entry";
+import { destroy, hasKey, keyLength, keyOf } from "./entry";
 import { hash as sipHash } from "./hash";
 import { alloc, free, usableSize } from "./heap";
 
+
 @inline const CHUNK: u32 = 64;
+
+
 @inline const SLOTS: u32 = 12;
+
+
 @inline const SLOT_MASK: u32 = (1 << SLOTS) - 1;
+
+
 @inline const OVERFLOW: usize = 12;
+
+
 @inline const DISPLACED: usize = 14;
+
+
 @inline const FIRST_SLOT: usize = 16;
+
+
 @inline const SEGMENT_BITS: u32 = 6;
+
+
 @inline const SEGMENT_BYTES: u32 = CHUNK << SEGMENT_BITS;
+
+
 @inline const LOCAL_MASK: u32 = 63;
 /** Chunks in which an entry may lie. */
 @inline const PROBES: u32 = 8;
+
+
 @inline const STICKY: u32 = 65535;
+
+
 @inline const DEPTH_MAX: u32 = 24;
 /** A cursor is the upper 48 bits of a hash: clients that read it as a floating-point number keep it exact. */
 @inline const CURSOR_SHIFT: u64 = 16;
 /** Buddies merge when together they fill at most this many of a segment's 768 slots. */
 @inline const MERGE_MAX: u32 = 288;
+
 
 @unmanaged
 export class Table {
@@ -134,17 +155,17 @@ export class Table {
     const segment = this.segmentOf(hash);
     const bits = this.chunkBits;
     const base = <usize>(segment & ~LOCAL_MASK);
-    const mask = (<u32>1 << bits) - 1;
+    const mask = ((<u32>1) << bits) - 1;
     let index = homeIn(hash, segment, bits);
     const tag = i8x16.splat(<i8>tagOf(hash));
     const probes = min(PROBES, mask + 1);
     for (let probe: u32 = 0; probe < probes; probe++) {
-      const chunk = base + (<usize>index << 6);
-      let matches = <u32>i8x16.bitmask(i8x16.eq(v128.load(chunk), tag)) & SLOT_MASK;
+      const chunk = base + ((<usize>index) << 6);
+      let matches = (<u32>i8x16.bitmask(i8x16.eq(v128.load(chunk), tag))) & SLOT_MASK;
       while (matches) {
-        const slot = chunk + FIRST_SLOT + (<usize>ctz(matches) << 2);
+        const slot = chunk + FIRST_SLOT + ((<usize>ctz(matches)) << 2);
         const entry = <usize>load<u32>(slot);
-        if (keyLength(entry) == length && equal(keyOf(entry), key, length)) return slot;
+        if (hasKey(entry, key, length)) return slot;
         matches &= matches - 1;
       }
       if (!load<u16>(chunk, OVERFLOW)) return 0;
@@ -154,9 +175,9 @@ export class Table {
   }
 
   private lookupStash(key: usize, length: u32): usize {
-    for (let slot = this.stash, end = slot + (<usize>this.stashCount << 2); slot < end; slot += 4) {
+    for (let slot = this.stash, end = slot + ((<usize>this.stashCount) << 2); slot < end; slot += 4) {
       const entry = <usize>load<u32>(slot);
-      if (keyLength(entry) == length && equal(keyOf(entry), key, length)) return slot;
+      if (hasKey(entry, key, length)) return slot;
     }
     return 0;
   }
@@ -194,7 +215,7 @@ export class Table {
     this.count++;
     const segment = this.segmentOf(hash);
     if (place(<usize>(segment & ~LOCAL_MASK), this.chunkBits, homeIn(hash, segment, this.chunkBits), hash, <u32>entry)) return;
-    store<u32>(this.stash + (<usize>this.stashCount << 2), <u32>entry);
+    store<u32>(this.stash + ((<usize>this.stashCount) << 2), <u32>entry);
     this.stashCount++;
   }
 
@@ -214,18 +235,18 @@ export class Table {
     this.count--;
     const segment = this.segmentOf(hash);
     const base = <usize>(segment & ~LOCAL_MASK);
-    const mask = (<u32>1 << this.chunkBits) - 1;
+    const mask = ((<u32>1) << this.chunkBits) - 1;
     const home = homeIn(hash, segment, this.chunkBits);
-    const chunk = slot & ~<usize>(CHUNK - 1);
-    if (chunk >= base && chunk < base + (<usize>(mask + 1) << 6)) {
-      const index = <u32>(slot - chunk - FIRST_SLOT) >> 2;
+    const chunk = slot & ~(<usize>(CHUNK - 1));
+    if (chunk >= base && chunk < base + ((<usize>(mask + 1)) << 6)) {
+      const index = (<u32>(slot - chunk - FIRST_SLOT)) >> 2;
       store<u8>(chunk + <usize>index, 0);
-      store<u16>(chunk, <u16>(<u32>load<u16>(chunk, DISPLACED) & ~(1 << index)), DISPLACED);
+      store<u16>(chunk, <u16>((<u32>load<u16>(chunk, DISPLACED)) & ~(1 << index)), DISPLACED);
       subtractOverflow(base, mask, home, (<u32>((chunk - base) >> 6) - home) & mask);
       if (!this.walkSegment && !(load<u64>(chunk) | load<u32>(chunk, 8))) this.shrink(hash);
     } else {
       this.stashCount--;
-      store<u32>(slot, load<u32>(this.stash + (<usize>this.stashCount << 2)));
+      store<u32>(slot, load<u32>(this.stash + ((<usize>this.stashCount) << 2)));
       subtractOverflow(base, mask, home, min(PROBES, mask + 1));
     }
     if (!this.count) this.release();
@@ -234,18 +255,18 @@ export class Table {
 
   /** Destroys every entry and gives all memory back; the key stays. O(entries). */
   clear(): void {
-    const places = this.root || this.depth ? <u32>1 << this.depth : 0;
-    for (let place: u32 = 0; place < places; ) {
-      const segment = load<u32>(this.directory + (<usize>place << 2));
+    const places = this.root || this.depth ? (<u32>1) << this.depth : 0;
+    for (let place: u32 = 0; place < places;) {
+      const segment = load<u32>(this.directory + ((<usize>place) << 2));
       const base = <usize>(segment & ~LOCAL_MASK);
-      for (let chunk = base, end = base + (<usize>CHUNK << this.chunkBits); chunk < end; chunk += CHUNK) {
+      for (let chunk = base, end = base + ((<usize>CHUNK) << this.chunkBits); chunk < end; chunk += CHUNK) {
         for (let slots = usedSlots(chunk); slots; slots &= slots - 1) {
-          destroy(<usize>load<u32>(chunk + FIRST_SLOT + (<usize>ctz(slots) << 2)));
+          destroy(<usize>load<u32>(chunk + FIRST_SLOT + ((<usize>ctz(slots)) << 2)));
         }
       }
       place += 1 << (this.depth - (segment & LOCAL_MASK));
     }
-    for (let at: u32 = 0; at < this.stashCount; at++) destroy(<usize>load<u32>(this.stash + (<usize>at << 2)));
+    for (let at: u32 = 0; at < this.stashCount; at++) destroy(<usize>load<u32>(this.stash + ((<usize>at) << 2)));
     this.release();
   }
 
@@ -279,40 +300,40 @@ export class Table {
     this.walkBits = (segment & LOCAL_MASK) + bits;
     this.walkHome = homeIn(hash, segment, bits);
     this.walkStep = 0;
-    this.walkMask = usedSlots(this.walkSegment + (<usize>this.walkHome << 6)) & ~this.displacedOf(this.walkHome);
+    this.walkMask = usedSlots(this.walkSegment + ((<usize>this.walkHome) << 6)) & ~this.displacedOf(this.walkHome);
     this.walkStash = this.stashCount;
     // The first hash of the next home chunk; past the last one it is 0. A shift by 64 would be one by 0.
-    const unit: u64 = this.walkBits ? <u64>1 << (64 - this.walkBits) : 0;
+    const unit: u64 = this.walkBits ? (<u64>1) << (64 - this.walkBits) : 0;
     this.cursor = ((hash & ~(unit - 1)) + unit) >> CURSOR_SHIFT;
     if (!this.walkBits) this.cursor = 0;
     this.walkPrefix = hash;
   }
 
   private displacedOf(index: u32): u32 {
-    return <u32>load<u16>(this.walkSegment + (<usize>index << 6), DISPLACED);
+    return <u32>load<u16>(this.walkSegment + ((<usize>index) << 6), DISPLACED);
   }
 
   /** The next entry of the chunk that seek began, 0 after the last. */
   next(): usize {
     if (!this.walkSegment) return 0;
-    const mask = (<u32>1 << this.chunkBits) - 1;
+    const mask = ((<u32>1) << this.chunkBits) - 1;
     while (true) {
-      const chunk = this.walkSegment + (<usize>((this.walkHome + this.walkStep) & mask) << 6);
+      const chunk = this.walkSegment + ((<usize>((this.walkHome + this.walkStep) & mask)) << 6);
       while (this.walkMask) {
         const index = ctz(this.walkMask);
         this.walkMask &= this.walkMask - 1;
-        const entry = <usize>load<u32>(chunk + FIRST_SLOT + (<usize>index << 2));
+        const entry = <usize>load<u32>(chunk + FIRST_SLOT + ((<usize>index) << 2));
         if (!this.walkStep || this.isOfWalk(entry)) return entry;
       }
       if (this.walkStep >= min(PROBES - 1, mask) || !load<u16>(chunk, OVERFLOW)) break;
       this.walkStep++;
       const index = (this.walkHome + this.walkStep) & mask;
-      this.walkMask = usedSlots(this.walkSegment + (<usize>index << 6)) & this.displacedOf(index);
+      this.walkMask = usedSlots(this.walkSegment + ((<usize>index) << 6)) & this.displacedOf(index);
     }
     // From the end, so that the removal of the one just given (the last takes its place) skips none.
     while (this.walkStash) {
       this.walkStash--;
-      const entry = <usize>load<u32>(this.stash + (<usize>this.walkStash << 2));
+      const entry = <usize>load<u32>(this.stash + ((<usize>this.walkStash) << 2));
       if (this.isOfWalk(entry)) return entry;
     }
     this.walkSegment = 0;
@@ -340,10 +361,11 @@ export class Table {
     return bytes;
   }
 
+
   @inline
   private segmentOf(hash: u64): u32 {
     // (hash >> 1) >> (63 - depth) is hash >> (64 - depth) that is right for depth 0 as well.
-    return load<u32>(this.directory + (<usize>((hash >> 1) >> (63 - <u64>this.depth)) << 2));
+    return load<u32>(this.directory + ((<usize>((hash >> 1) >> (63 - <u64>this.depth))) << 2));
   }
 
   /** The first segment, of one chunk. */
@@ -360,11 +382,11 @@ export class Table {
   /** Whether a chunk within reach of this hash has a free slot. */
   private freeSlot(hash: u64): bool {
     const segment = this.segmentOf(hash);
-    const mask = (<u32>1 << this.chunkBits) - 1;
+    const mask = ((<u32>1) << this.chunkBits) - 1;
     const base = <usize>(segment & ~LOCAL_MASK);
     const home = homeIn(hash, segment, this.chunkBits);
     for (let probe: u32 = 0, probes = min(PROBES, mask + 1); probe < probes; probe++) {
-      if (usedSlots(base + (<usize>((home + probe) & mask) << 6)) != SLOT_MASK) return true;
+      if (usedSlots(base + ((<usize>((home + probe) & mask)) << 6)) != SLOT_MASK) return true;
     }
     return false;
   }
@@ -378,7 +400,7 @@ export class Table {
         const local = this.segmentOf(hash) & LOCAL_MASK;
         if (local == this.depth) {
           // Doubling is for tables whose size asks for it: about 500 entries come to a segment, this allows 16 times as many.
-          if (this.depth >= DEPTH_MAX || <u32>2 << this.depth > (this.count >> 5)) break;
+          if (this.depth >= DEPTH_MAX || (<u32>2) << this.depth > this.count >> 5) break;
           if (!this.doubleDirectory()) return false;
         }
         const done = this.split(hash);
@@ -395,7 +417,7 @@ export class Table {
     const size = max(capacity, max(this.stashCapacity << 1, 16));
     const stash = alloc(size << 2);
     if (!stash) return false;
-    memory.copy(stash, this.stash, <usize>this.stashCount << 2);
+    memory.copy(stash, this.stash, (<usize>this.stashCount) << 2);
     free(this.stash, this.stashCapacity << 2);
     this.stash = stash;
     this.stashCapacity = size;
@@ -424,9 +446,12 @@ export class Table {
   private pour(from: usize, fromBits: u32, low: usize, high: usize, bits: u32, local: u32): bool {
     const same = low == high;
     const depth = same ? local : local + 1;
-    for (let chunk = from, end = from + (<usize>CHUNK << fromBits); chunk < end; chunk += CHUNK) {
+    const end = from + ((<usize>CHUNK) << fromBits);
+    touchEntries(from);
+    for (let chunk = from; chunk < end; chunk += CHUNK) {
+      if (chunk + CHUNK < end) touchEntries(chunk + CHUNK);
       for (let slots = usedSlots(chunk); slots; slots &= slots - 1) {
-        const entry = load<u32>(chunk + FIRST_SLOT + (<usize>ctz(slots) << 2));
+        const entry = load<u32>(chunk + FIRST_SLOT + ((<usize>ctz(slots)) << 2));
         const hash = this.hashOf(keyOf(entry), keyLength(entry));
         const target = same || !((hash << local) >> 63) ? low : high;
         if (!place(target, bits, homeIn(hash, depth, bits), hash, entry)) return false;
@@ -448,10 +473,10 @@ export class Table {
       free(high, SEGMENT_BYTES);
       return high ? 0 : -1;
     }
-    const half = <u32>1 << (this.depth - local - 1);
+    const half = (<u32>1) << (this.depth - local - 1);
     const first = this.firstOf(hash, local);
-    this.point(first, half, <u32>low | (local + 1));
-    this.point(first + half, half, <u32>high | (local + 1));
+    this.point(first, half, (<u32>low) | (local + 1));
+    this.point(first + half, half, (<u32>high) | (local + 1));
     this.segments++;
     if (local + 1 == this.depth) this.deepest += 2;
     free(old, SEGMENT_BYTES);
@@ -461,20 +486,21 @@ export class Table {
 
   /** Number of the first directory place of the segment of this hash and local depth. */
   private firstOf(hash: u64, local: u32): u32 {
-    return <u32>((hash >> 1) >> (63 - <u64>this.depth)) & ~((1 << (this.depth - local)) - 1);
+    return (<u32>((hash >> 1) >> (63 - <u64>this.depth))) & ~((1 << (this.depth - local)) - 1);
   }
 
   private point(first: u32, places: u32, segment: u32): void {
-    for (let place = this.directory + (<usize>first << 2), end = place + (<usize>places << 2); place < end; place += 4) store<u32>(place, segment);
+    for (let place = this.directory + ((<usize>first) << 2), end = place + ((<usize>places) << 2); place < end; place += 4)
+      store<u32>(place, segment);
   }
 
   private doubleDirectory(): bool {
-    const places = <u32>1 << this.depth;
+    const places = (<u32>1) << this.depth;
     const directory = alloc(places << 3);
     if (!directory) return false;
     for (let place: u32 = 0; place < places; place++) {
-      const segment = <u64>load<u32>(this.directory + (<usize>place << 2));
-      store<u64>(directory + (<usize>place << 3), segment | (segment << 32));
+      const segment = <u64>load<u32>(this.directory + ((<usize>place) << 2));
+      store<u64>(directory + ((<usize>place) << 3), segment | (segment << 32));
     }
     if (this.depth) free(this.directory, places << 2);
     this.directory = directory;
@@ -488,13 +514,13 @@ export class Table {
   private restash(hash: u64, local: u32): void {
     let kept: u32 = 0;
     for (let at: u32 = 0; at < this.stashCount; at++) {
-      const entry = load<u32>(this.stash + (<usize>at << 2));
+      const entry = load<u32>(this.stash + ((<usize>at) << 2));
       const own = this.hashOf(keyOf(entry), keyLength(entry));
       if (!local || (own ^ hash) >> (64 - <u64>local) == 0) {
         const segment = this.segmentOf(own);
         if (place(<usize>(segment & ~LOCAL_MASK), this.chunkBits, homeIn(own, segment, this.chunkBits), own, entry)) continue;
       }
-      store<u32>(this.stash + (<usize>kept << 2), entry);
+      store<u32>(this.stash + ((<usize>kept) << 2), entry);
       kept++;
     }
     this.stashCount = kept;
@@ -514,7 +540,7 @@ export class Table {
     const base = <usize>(segment & ~LOCAL_MASK);
     const own = countSlots(base);
     if (own > MERGE_MAX) return;
-    const bit = <u64>1 << (64 - <u64>local);
+    const bit = (<u64>1) << (64 - <u64>local);
     const buddy = this.segmentOf(hash ^ bit);
     const other = <usize>(buddy & ~LOCAL_MASK);
     if ((buddy & LOCAL_MASK) != local || own + countSlots(other) > MERGE_MAX) return;
@@ -522,11 +548,14 @@ export class Table {
     if (!fresh) return;
     const low = hash & bit ? other : base;
     const high = hash & bit ? base : other;
-    if (!this.pour(low, SEGMENT_BITS, fresh, fresh, SEGMENT_BITS, local - 1) || !this.pour(high, SEGMENT_BITS, fresh, fresh, SEGMENT_BITS, local - 1)) {
+    if (
+      !this.pour(low, SEGMENT_BITS, fresh, fresh, SEGMENT_BITS, local - 1) ||
+      !this.pour(high, SEGMENT_BITS, fresh, fresh, SEGMENT_BITS, local - 1)
+    ) {
       free(fresh, SEGMENT_BYTES);
       return;
     }
-    this.point(this.firstOf(hash, local - 1), 1 << (this.depth - local + 1), <u32>fresh | (local - 1));
+    this.point(this.firstOf(hash, local - 1), 1 << (this.depth - local + 1), (<u32>fresh) | (local - 1));
     this.segments--;
     if (local == this.depth) this.deepest -= 2;
     free(base, SEGMENT_BYTES);
@@ -538,7 +567,7 @@ export class Table {
   /** No segment needs the directory's last bit: halves it, if memory can be had, until one does. */
   private halveDirectory(): void {
     const depth = this.depth - 1;
-    const places = <u32>1 << depth;
+    const places = (<u32>1) << depth;
     let target: usize = changetype<usize>(this) + offsetof<Table>("root");
     if (depth) {
       target = alloc(places << 2);
@@ -546,8 +575,8 @@ export class Table {
     }
     let deepest: u32 = 0;
     for (let place: u32 = 0; place < places; place++) {
-      const segment = load<u32>(this.directory + (<usize>place << 3));
-      store<u32>(target + (<usize>place << 2), segment);
+      const segment = load<u32>(this.directory + ((<usize>place) << 3));
+      store<u32>(target + ((<usize>place) << 2), segment);
       if ((segment & LOCAL_MASK) == depth) deepest++;
     }
     free(this.directory, places << 3);
@@ -559,9 +588,9 @@ export class Table {
   /** The table holds no entries (any more): frees what it owns. O(segments). */
   private release(): void {
     if (this.root || this.depth) {
-      const places = <u32>1 << this.depth;
-      for (let place: u32 = 0; place < places; ) {
-        const segment = load<u32>(this.directory + (<usize>place << 2));
+      const places = (<u32>1) << this.depth;
+      for (let place: u32 = 0; place < places;) {
+        const segment = load<u32>(this.directory + ((<usize>place) << 2));
         free(<usize>(segment & ~LOCAL_MASK), CHUNK << this.chunkBits);
         place += 1 << (this.depth - (segment & LOCAL_MASK));
       }
@@ -584,19 +613,19 @@ export class Table {
     let entries = this.stashCount;
     let segments: u32 = 0;
     let deepest: u32 = 0;
-    const places = <u32>1 << this.depth;
-    for (let place: u32 = 0; place < places; ) {
-      const segment = load<u32>(this.directory + (<usize>place << 2));
+    const places = (<u32>1) << this.depth;
+    for (let place: u32 = 0; place < places;) {
+      const segment = load<u32>(this.directory + ((<usize>place) << 2));
       const local = segment & LOCAL_MASK;
       if (local > this.depth) return 1;
-      const width = <u32>1 << (this.depth - local);
+      const width = (<u32>1) << (this.depth - local);
       if (place & (width - 1)) return 1;
-      for (let at = place; at < place + width; at++) if (load<u32>(this.directory + (<usize>at << 2)) != segment) return 1;
-      const prefix = this.depth ? <u64>place << (64 - <u64>this.depth) : 0;
+      for (let at = place; at < place + width; at++) if (load<u32>(this.directory + ((<usize>at) << 2)) != segment) return 1;
+      const prefix = this.depth ? (<u64>place) << (64 - <u64>this.depth) : 0;
       const broken = this.checkSegment(segment, prefix);
       if (broken) return broken;
-      for (let index: u32 = 0; index < <u32>1 << this.chunkBits; index++) {
-        entries += popcnt(usedSlots(<usize>(segment & ~LOCAL_MASK) + (<usize>index << 6)));
+      for (let index: u32 = 0; index < (<u32>1) << this.chunkBits; index++) {
+        entries += popcnt(usedSlots(<usize>(segment & ~LOCAL_MASK) + ((<usize>index) << 6)));
       }
       segments++;
       if (local == this.depth) deepest++;
@@ -608,23 +637,23 @@ export class Table {
 
   private checkSegment(segment: u32, prefix: u64): u32 {
     const base = <usize>(segment & ~LOCAL_MASK);
-    const mask = (<u32>1 << this.chunkBits) - 1;
+    const mask = ((<u32>1) << this.chunkBits) - 1;
     const local = segment & LOCAL_MASK;
     for (let index: u32 = 0; index <= mask; index++) {
-      const chunk = base + (<usize>index << 6);
+      const chunk = base + ((<usize>index) << 6);
       const used = usedSlots(chunk);
       const displaced = <u32>load<u16>(chunk, DISPLACED);
       if (displaced & ~used) return 9;
       for (let slots = used; slots; slots &= slots - 1) {
         const slot = ctz(slots);
-        const entry = <usize>load<u32>(chunk + FIRST_SLOT + (<usize>slot << 2));
+        const entry = <usize>load<u32>(chunk + FIRST_SLOT + ((<usize>slot) << 2));
         const hash = this.hashOf(keyOf(entry), keyLength(entry));
         if (local && (hash ^ prefix) >> (64 - <u64>local) != 0) return 4;
         if (<u32>load<u8>(chunk + <usize>slot) != tagOf(hash)) return 3;
         const steps = (index - homeIn(hash, segment, this.chunkBits)) & mask;
         if (steps >= PROBES) return 4;
         if (<u32>(steps != 0) != ((displaced >> slot) & 1)) return 5;
-        if (this.slotOf(entry) != chunk + FIRST_SLOT + (<usize>slot << 2)) return 8;
+        if (this.slotOf(entry) != chunk + FIRST_SLOT + ((<usize>slot) << 2)) return 8;
       }
       const overflow = <u32>load<u16>(chunk, OVERFLOW);
       if (overflow != STICKY && overflow != this.countOverflow(segment, prefix, index)) return 6;
@@ -635,21 +664,21 @@ export class Table {
   /** Entries that were put beyond this chunk, counted anew. */
   private countOverflow(segment: u32, prefix: u64, index: u32): u32 {
     const base = <usize>(segment & ~LOCAL_MASK);
-    const mask = (<u32>1 << this.chunkBits) - 1;
+    const mask = ((<u32>1) << this.chunkBits) - 1;
     const local = <u64>(segment & LOCAL_MASK);
     const probes = min(PROBES, mask + 1);
     let overflow: u32 = 0;
     for (let step: u32 = 1; step < probes; step++) {
       const at = (index + step) & mask;
-      const chunk = base + (<usize>at << 6);
+      const chunk = base + ((<usize>at) << 6);
       for (let slots = usedSlots(chunk); slots; slots &= slots - 1) {
-        const entry = <usize>load<u32>(chunk + FIRST_SLOT + (<usize>ctz(slots) << 2));
+        const entry = <usize>load<u32>(chunk + FIRST_SLOT + ((<usize>ctz(slots)) << 2));
         const home = homeIn(this.hashOf(keyOf(entry), keyLength(entry)), segment, this.chunkBits);
         if (((index - home) & mask) < ((at - home) & mask)) overflow++;
       }
     }
     for (let at: u32 = 0; at < this.stashCount; at++) {
-      const entry = <usize>load<u32>(this.stash + (<usize>at << 2));
+      const entry = <usize>load<u32>(this.stash + ((<usize>at) << 2));
       const hash = this.hashOf(keyOf(entry), keyLength(entry));
       if (local && (hash ^ prefix) >> (64 - local) != 0) continue;
       if (((index - homeIn(hash, segment, this.chunkBits)) & mask) < probes) overflow++;
@@ -687,6 +716,19 @@ function newSegment(bytes: u32): usize {
   return segment;
 }
 
+/** Where touchEntries leaves what it has read, so that no compiler drops the reads. */
+const touched: usize = memory.data(4, 4);
+
+/**
+ * Reads a byte of each entry of a chunk, all 12 independently, so that the processor fetches them at the same time; what is hashed one
+ * by one afterwards is in its cache. Slots that are empty hold 0 or a former entry's address, which can be read as well.
+ */
+function touchEntries(chunk: usize): void {
+  let sum: u32 = 0;
+  for (let slot = chunk + FIRST_SLOT; slot < chunk + <usize>CHUNK; slot += 4) sum += load<u8>(<usize>load<u32>(slot));
+  store<u32>(touched, sum);
+}
+
 /** Entries in the 64 chunks of a segment. */
 function countSlots(base: usize): u32 {
   let count: u32 = 0;
@@ -696,16 +738,16 @@ function countSlots(base: usize): u32 {
 
 /** Puts an entry in the first chunk from its home on with a free slot; counts overflow in those before. False: none, all are counted. */
 function place(base: usize, bits: u32, home: u32, hash: u64, entry: u32): bool {
-  const mask = (<u32>1 << bits) - 1;
+  const mask = ((<u32>1) << bits) - 1;
   const probes = min(PROBES, mask + 1);
   for (let probe: u32 = 0; probe < probes; probe++) {
-    const chunk = base + (<usize>((home + probe) & mask) << 6);
+    const chunk = base + ((<usize>((home + probe) & mask)) << 6);
     const vacant = ~usedSlots(chunk) & SLOT_MASK;
     if (vacant) {
       const index = ctz(vacant);
       store<u8>(chunk + <usize>index, <u8>tagOf(hash));
-      store<u32>(chunk + FIRST_SLOT + (<usize>index << 2), entry);
-      if (probe) store<u16>(chunk, <u16>(<u32>load<u16>(chunk, DISPLACED) | (1 << index)), DISPLACED);
+      store<u32>(chunk + FIRST_SLOT + ((<usize>index) << 2), entry);
+      if (probe) store<u16>(chunk, <u16>((<u32>load<u16>(chunk, DISPLACED)) | (1 << index)), DISPLACED);
       return true;
     }
     const overflow = <u32>load<u16>(chunk, OVERFLOW);
@@ -717,7 +759,7 @@ function place(base: usize, bits: u32, home: u32, hash: u64, entry: u32): bool {
 /** Takes one entry off the overflow counts of `chunks` chunks from its home on. */
 function subtractOverflow(base: usize, mask: u32, home: u32, chunks: u32): void {
   for (let step: u32 = 0; step < chunks; step++) {
-    const chunk = base + (<usize>((home + step) & mask) << 6);
+    const chunk = base + ((<usize>((home + step) & mask)) << 6);
     const overflow = <u32>load<u16>(chunk, OVERFLOW);
     if (overflow != STICKY) store<u16>(chunk, <u16>(overflow - 1), OVERFLOW);
   }

@@ -61,14 +61,14 @@ async function compile(testHash: boolean): Promise<WebAssembly.Module> {
   const cached = await readFile(target).catch(() => undefined);
   if (cached) return new WebAssembly.Module(cached);
   let binary: Uint8Array | undefined;
-  const { error, stderr } = await asc.main(['test/storage/entry.ts', '--baseDir', ROOT, '--outFile', 'out.wasm', ...flags], {
+  const { error } = await asc.main(['test/storage/entry.ts', '--baseDir', ROOT, '--outFile', 'out.wasm', ...flags], {
     writeFile: (_name, contents) => {
       if (typeof contents !== 'string') binary = contents;
     },
     readFile: (name, baseDir) => readFile(path.resolve(baseDir, name), 'utf8').catch(() => null),
     listFiles: () => [],
   });
-  if (error ?? !binary) throw new Error(`the storage engine does not compile: ${stderr.toString()}`, { cause: error });
+  if (error ?? !binary) throw new Error(`the storage engine does not compile: ${String(error?.message)}`, { cause: error });
   await mkdir(path.dirname(target), { recursive: true });
   const temporary = `${target}.${process.pid}`;
   await writeFile(temporary, binary);

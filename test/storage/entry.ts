@@ -182,3 +182,31 @@ export function manyWalk(table: Table): u32 {
   } while (cursor);
   return met;
 }
+
+/** Hashes `count` 16-byte keys, one after another; returns the sum. */
+export function manyHash(table: Table, count: u32): u64 {
+  let sum: u64 = 0;
+  for (let number: u32 = 0; number < count; number++) {
+    keyOfNumber(number);
+    sum += table.hashOf(keyBytes, 16);
+  }
+  return sum;
+}
+
+/**
+ * For runs outside of JavaScript: a table in page 1 with `count` entries, then `rounds` times hits (operation 1), misses (2), hashes (3),
+ * replacements (4), or deletes and inserts (5); 0: none. The time of two numbers of rounds tells that of one.
+ */
+export function bench(operation: u32, count: u32, rounds: u32): u32 {
+  const table = changetype<Table>(<usize>65536);
+  table.init(1, 2);
+  let done = manySet(table, 0, count, 32);
+  for (let round: u32 = 0; round < rounds; round++) {
+    if (operation == 1) done += manyGet(table, 0, count);
+    else if (operation == 2) done += manyGet(table, 1 << 30, count);
+    else if (operation == 3) done += <u32>manyHash(table, count);
+    else if (operation == 4) done += manySet(table, 0, count, 32);
+    else if (operation == 5) done += manyDelete(table, 0, count, false) + manySet(table, 0, count, 32);
+  }
+  return done;
+}

@@ -44,8 +44,8 @@ class Model {
     const room = bytes > 2048 && bytes !== 4096 ? usable - 4 : usable;
     expect(room).toBeGreaterThanOrEqual(bytes);
     this.adopt({ pointer, size: room, mark: 0 });
-    this.blocks.at(-1)!.size = bytes;
-    this.engine.bytes(pointer, room).fill(this.blocks.at(-1)!.mark);
+    this.blocks.at(-1).size = bytes;
+    this.engine.bytes(pointer, room).fill(this.blocks.at(-1).mark);
     this.used += usable;
     return true;
   }

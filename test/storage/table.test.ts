@@ -37,7 +37,7 @@ const steps = fc.array(
     { weight: 60, arbitrary: fc.record({ kind: fc.constant('set' as const), key: fc.nat(400), length: fc.nat(300) }) },
     { weight: 40, arbitrary: fc.record({ kind: fc.constant('delete' as const), key: fc.nat(400) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('clear' as const) }) },
-  ) as fc.Arbitrary<Step>,
+  ),
   { maxLength: 400, size: 'max' },
 );
 
