@@ -26,8 +26,10 @@ export function serverArguments(userArguments: string[], folder: string): string
     userArguments.some((argument) => argument.includes('host.so')) || (file !== undefined && LOADS_HOST.test(readFileSync(file, 'utf8')));
   const module = loadsHost ? [] : ['--loadmodule', HOST_FILE];
   if (file !== undefined) return [file, ...module, ...userArguments.slice(1)];
-  // The last of several equal options counts, so the user's stand behind ours.
-  return ['--dir', DATA_FOLDER, '--bind', '127.0.0.1', '-::1', ...module, ...userArguments];
+  // The last of several equal options counts, so the user's stand behind ours; but the server enters each folder that it is told, so a
+  // relative one must be the only one.
+  const dir = userArguments.includes('--dir') ? [] : ['--dir', DATA_FOLDER];
+  return [...dir, '--bind', '127.0.0.1', '-::1', ...module, ...userArguments];
 }
 
 /** The value of the last `--name` among the arguments. */
@@ -96,6 +98,6 @@ await main(async () => {
   ensureBuilt(HOST);
   const server = choose();
   say(`${server.name} ${server.version}: ${server.file} ${given.join(' ')}`);
-  mkdirSync(DATA_FOLDER, { recursive: true });
+  if (given.includes(DATA_FOLDER)) mkdirSync(DATA_FOLDER, { recursive: true });
   return serve(server, given, folder);
 });
