@@ -57,15 +57,19 @@ export class MeasuredServer {
     throw new Problem(`The server for measuring did not start:\n${started.log}`);
   }
 
+  get pid(): number {
+    return this.process.pid ?? 0;
+  }
+
   /** CPU time of the server's main thread since it started, in ns. */
   cpuNs(): number {
-    const pid = String(this.process.pid);
+    const pid = String(this.pid);
     return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]);
   }
 
   /** Resident memory of the server, in bytes. */
   residentBytes(): number {
-    const status = readFileSync(`/proc/${String(this.process.pid)}/status`, 'utf8');
+    const status = readFileSync(`/proc/${String(this.pid)}/status`, 'utf8');
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
   }
 
@@ -78,11 +82,11 @@ export class MeasuredServer {
     return Connection.open(this.socket);
   }
 
-  /** Ends the server, with SIGTERM (`gently`, so that tools around it can write their report) or at once. */
-  async stop(gently = false): Promise<void> {
+  /** Ends the server at once. */
+  async stop(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
       const ended = new Promise((resolve) => this.process.once('exit', resolve));
-      this.process.kill(gently ? 'SIGTERM' : 'SIGKILL');
+      this.process.kill('SIGKILL');
       await ended;
     }
     rmSync(this.folder, { recursive: true, force: true });

@@ -1,23 +1,25 @@
 /**
  * Instructions that the server executes per command, counted by callgrind: the figure that repeats on a machine with other work.
  *
- * Each command is counted as the difference of two runs of different length, so that starting, compiling and filling cancel out. What
+ * Each command is counted as the difference of two runs of different length, so that what does not belong to it cancels out. What
  * Wasmtime compiled is counted too.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { findOnPath, Problem } from '../../scripts/lib/process.ts';
-import { batches, drive, type Words } from '../lib/connection.ts';
+import { findOnPath, mustRun, Problem } from '../../scripts/lib/process.ts';
+import { batches, drive, type Connection, type Words } from '../lib/connection.ts';
 import { keyName, valueOf } from '../lib/random.ts';
 import { MeasuredServer } from '../lib/server.ts';
-import type { Context, Measure } from '../main.ts';
+import type { Server } from '../../scripts/lib/servers.ts';
+import type { Measure } from '../main.ts';
 
 const KEYS = 2000;
 const PIPELINE = 50;
 const VALUE_BYTES = 32;
-const SHORT = 10_000;
-const LONG = 40_000;
+const WARM_UP = 1000;
+const SHORT = 2000;
+const LONG = 8000;
 const OK_BYTES = 5;
 const ID_BYTES = 36;
 
@@ -44,57 +46,91 @@ const COUNTED: Counted[] = [
   { name: 'CUSTOM.SET', command: set('CUSTOM.SET'), replyBytes: OK_BYTES, peer: 'SET', before: set('CUSTOM.SET'), beforeReplyBytes: OK_BYTES },
   { name: 'GET', command: get('GET'), replyBytes: BULK_BYTES, before: set('SET'), beforeReplyBytes: OK_BYTES },
   { name: 'CUSTOM.GET', command: get('CUSTOM.GET'), replyBytes: BULK_BYTES, peer: 'GET', before: set('CUSTOM.SET'), beforeReplyBytes: OK_BYTES },
-  { name: 'SESSION.CREATE (new)', command: (index) => ['SESSION.CREATE', keyName(index)], replyBytes: CREATED_BYTES, peer: 'SET' },
+  { name: 'SESSION.CREATE (new)', command: (index) => ['SESSION.CREATE', `new:${keyName(index)}`], replyBytes: CREATED_BYTES, peer: 'SET' },
   {
     name: 'SESSION.CREATE (exists)',
-    command: (index) => ['SESSION.CREATE', keyName(index % KEYS)],
+    command: (index) => ['SESSION.CREATE', `again:${keyName(index % KEYS)}`],
     replyBytes: EXISTS_BYTES,
     peer: 'SET',
-    before: (key) => ['SESSION.CREATE', keyName(key)],
+    before: (key) => ['SESSION.CREATE', `again:${keyName(key)}`],
     beforeReplyBytes: CREATED_BYTES,
   },
 ];
 
-/** Instructions of one whole life of a server that answers `count` commands. */
-async function count({ server }: Context, counted: Counted, commands: number): Promise<number> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'callgrind-'));
-  const file = path.join(folder, 'out');
-  try {
-    const measured = await MeasuredServer.start(server, { under: ['valgrind', '--tool=callgrind', `--callgrind-out-file=${file}`] });
-    const connection = await measured.connection();
-    const send = (words: Words[], replyBytes: number) => drive([connection], batches(words, PIPELINE, replyBytes));
-    const { before, beforeReplyBytes } = counted;
-    if (before && beforeReplyBytes !== undefined) {
-      await send(
-        Array.from({ length: KEYS }, (_, key) => before(key)),
-        beforeReplyBytes,
-      );
-    }
-    await send(
-      Array.from({ length: commands }, (_, index) => counted.command(index)),
-      counted.replyBytes,
-    );
-    await measured.stop(true);
+/** A server under callgrind, whose counters are read between commands. */
+class CountingServer {
+  private dumps = 0;
+
+  private constructor(
+    private readonly measured: MeasuredServer,
+    private readonly connection: Connection,
+    private readonly folder: string,
+  ) {}
+
+  static async start(server: Server): Promise<CountingServer> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'callgrind-'));
+    const under = ['valgrind', '--tool=callgrind', `--callgrind-out-file=${path.join(folder, 'out')}`];
+    const measured = await MeasuredServer.start(server, { under });
+    return new CountingServer(measured, await measured.connection(), folder);
+  }
+
+  async send(count: number, command: (index: number) => Words, replyBytes: number): Promise<void> {
+    const words = Array.from({ length: count }, (_, index) => command(index));
+    await drive([this.connection], batches(words, PIPELINE, replyBytes));
+  }
+
+  /** Instructions since the last call. */
+  take(): number {
+    mustRun('callgrind_control', ['--dump', String(this.measured.pid)], { quiet: true });
+    this.dumps++;
+    const file = path.join(this.folder, `out.${this.dumps}`);
     const total = /^(?:totals|summary): (\d+)/m.exec(readFileSync(file, 'utf8'))?.[1];
     if (total === undefined) throw new Problem('callgrind wrote no total');
     return Number(total);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
+
+  async stop(): Promise<void> {
+    await this.measured.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Instructions per command. */
+async function count(server: CountingServer, counted: Counted): Promise<number> {
+  const { before, beforeReplyBytes, command, replyBytes } = counted;
+  if (before && beforeReplyBytes !== undefined) await server.send(KEYS, before, beforeReplyBytes);
+  const lengths = [WARM_UP, SHORT, LONG];
+  let sent = 0;
+  const totals: number[] = [];
+  for (const length of lengths) {
+    server.take();
+    const from = sent;
+    await server.send(length, (index) => command(from + index), replyBytes);
+    sent += length;
+    totals.push(server.take());
+  }
+  return ((totals[2] ?? Number.NaN) - (totals[1] ?? Number.NaN)) / (LONG - SHORT);
 }
 
 export const instructions: Measure = {
   name: 'instructions',
-  summary: 'instructions per command by callgrind, 2,000 keys, over the native command (slow; only when named)',
+  summary: 'instructions per command by callgrind, 2,000 keys, over the native command (only when named)',
   onlyWhenNamed: true,
-  async run(context) {
-    if (findOnPath('valgrind') === undefined) throw new Problem('valgrind is needed (Debian: sudo apt-get install valgrind)');
-    const perCommand = new Map<string, number>();
-    for (const counted of COUNTED) {
-      const instructions = ((await count(context, counted, LONG)) - (await count(context, counted, SHORT))) / (LONG - SHORT);
-      perCommand.set(counted.name, instructions);
-      const peer = perCommand.get(counted.peer ?? '');
-      context.print(counted.name, `${Math.round(instructions)}`, peer === undefined ? '' : `${(instructions / peer).toFixed(2)} × ${counted.peer ?? ''}`);
+  async run({ server, print }) {
+    for (const tool of ['valgrind', 'callgrind_control']) {
+      if (findOnPath(tool) === undefined) throw new Problem(`${tool} is needed (Debian: sudo apt-get install valgrind)`);
+    }
+    const counting = await CountingServer.start(server);
+    try {
+      const perCommand = new Map<string, number>();
+      for (const counted of COUNTED) {
+        const each = await count(counting, counted);
+        perCommand.set(counted.name, each);
+        const peer = perCommand.get(counted.peer ?? '');
+        print(counted.name, `${Math.round(each)}`, peer === undefined ? '' : `${(each / peer).toFixed(2)} × ${counted.peer ?? ''}`);
+      }
+    } finally {
+      await counting.stop();
     }
   },
 };
