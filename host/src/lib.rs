@@ -52,6 +52,11 @@ pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, argv: *mut *mut Str, 
             eprintln!("wasm: this server is too old: it lacks RedisModule_{missing} (Redis 7.0 and later, and Valkey, have it)");
             return api::ERR;
         }
+        // A second load must fail before it touches anything of the first one, which runs in this same library.
+        if api::IsModuleNameBusy.is_some_and(|is_busy| is_busy(NAME.as_ptr()) != 0) {
+            host::log(ctx, c"warning", "a module named wasm is loaded already");
+            return api::ERR;
+        }
         rm!(SetModuleAttribs(ctx, NAME.as_ptr(), VERSION, api::API_VERSION));
         let loaded = host::guarded(|| load(ctx, paths(argv, argc)));
         let failure = match loaded {
@@ -77,6 +82,8 @@ unsafe fn load(ctx: *mut Ctx, paths: Vec<PathBuf>) -> Result<(), String> {
         config::register(ctx).map_err(refused)?;
         let engine = engine::new().map_err(|error| format!("{error:#}"))?;
         let ticker = Ticker::start(&engine).map_err(|error| format!("no thread for the time limit: {error}"))?;
+        // Left behind where the server unloaded the module by itself: it does so after LOADEX with an unknown setting.
+        host::remove();
         host::install(Host::new(ticker));
         let files = open(ctx, &engine, &paths)?;
         if rm!(LoadConfigs(ctx)) != api::OK {
