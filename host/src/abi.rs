@@ -82,7 +82,9 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             let Some(Ref::Func(Some(function))) = function else {
                 return Err(wasmtime::Error::msg(format!("its table has no function {handler}")));
             };
-            let handler = function.typed::<(i32, i32), ()>(&guest)?;
+            let Ok(handler) = function.typed::<(i32, i32), ()>(&guest) else {
+                return Err(wasmtime::Error::msg(format!("function {handler} of its table has another type than a handler")));
+            };
             let ctx = guest.data().call.ctx;
             let declaration = Declaration { name, flags, first, last, step, arity };
             // SAFETY: phase Load: `ctx` is the context of RedisModule_OnLoad.

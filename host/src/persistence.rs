@@ -1,7 +1,7 @@
 //! RDB files and flushes. What a module keeps goes into the file as auxiliary data of a type of its own; the module itself encodes and
 //! decodes, in the sandbox, and the host sees that a failure never replaces a good file and never leaves partial data.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 
 use wasmtime::{AsContextMut, Caller};
 
@@ -15,18 +15,23 @@ use crate::{host, rm};
 /// A data type that a module registered: it holds no keys, only auxiliary data.
 pub struct DataType {
     member: MemberId,
+    name: CString,
 }
 
 /// Data types in all.
 const TYPES_MAX: usize = 16;
 
-/// Registers a data type for a module: [`api::OK`], or [`api::ERR`] when the server refuses or there are too many.
+/// Registers a data type for a module: [`api::OK`], or [`api::ERR`] when the server refuses, the name is taken or there are too many.
 ///
 /// # Safety
 /// `ctx` is the context of `RedisModule_OnLoad`, which is running.
 pub unsafe fn register(ctx: *mut Ctx, member: MemberId, name: &CStr, version: c_int) -> c_int {
     let types = host::types_mut();
     let Some(&(load, save)) = TRAMPOLINES.get(types.len()) else { return api::ERR };
+    // The server compares with the types of modules that are loaded, not with those of the one that it is loading.
+    if types.iter().any(|other| *other.name == *name) {
+        return api::ERR;
+    }
     let methods = TypeMethods {
         version: api::TYPE_METHOD_VERSION,
         aux_load: Some(load),
@@ -40,7 +45,7 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, name: &CStr, version: c_
     if unsafe { rm!(CreateDataType(ctx, name.as_ptr(), version, &raw const methods)) }.is_null() {
         return api::ERR;
     }
-    types.push(DataType { member });
+    types.push(DataType { member, name: name.into() });
     api::OK
 }
 

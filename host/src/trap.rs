@@ -37,6 +37,15 @@ pub fn describe(error: &Error) -> String {
     text.lines().next().unwrap_or_default().to_string()
 }
 
+/// Why a module cannot be linked and instantiated, on one line: what was being done, and the cause.
+pub fn describe_link(error: &Error) -> String {
+    if error.downcast_ref::<Trap>().is_some() {
+        return describe(error);
+    }
+    let causes: Vec<String> = error.chain().map(|cause| cause.to_string().lines().next().unwrap_or_default().to_string()).collect();
+    causes.join(": ")
+}
+
 /// The functions of the module that were running, innermost first, on one line.
 pub fn functions(error: &Error) -> String {
     let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return "none".into() };
