@@ -138,7 +138,7 @@ unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -
     api::OK
 }
 
-/// Every import with how it is resolved: `CUSTOM.get: direct, linked to hashmap`.
+/// Every import with how it is resolved: `SPACE.name: direct, linked to <module>`.
 fn imports(module: &LoadedModule) -> Vec<String> {
     let resolved = |namespace: &str| {
         let link = module.links.iter().find(|(linked, _)| linked == namespace);

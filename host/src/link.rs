@@ -1,4 +1,4 @@
-//! The import rule: an import (`CUSTOM`, `get`) is linked to the export `get` of the loaded module that registers the command `CUSTOM.GET`.
+//! The import rule: an import (`SPACE`, `name`) is linked to the export `name` of the loaded module that registers the command `SPACE.NAME`.
 //!
 //! Where that cannot be, all imports of the namespace become calls of the commands of those names, and the reason is told.
 
