@@ -47,6 +47,15 @@ describe('entries', async () => {
     expect(own.x.create(own.put('key'), length + 1, 0, 0)).toBe(0);
   });
 
+  test('overwrite refuses a value that needs another form of header, though the block would hold it', () => {
+    for (let keyLength = 0; keyLength < 64; keyLength++) {
+      const entry = x.create(big, keyLength, big, 255) >>> 0;
+      expect(x.overwrite(entry, big, 256)).toBe(0);
+      expect([x.keyLength(entry), x.valueLength(entry)]).toEqual([keyLength, 255]);
+      x.destroy(entry);
+    }
+  });
+
   test('overwrite succeeds only where a new entry would take the same bytes, and then changes the value alone', () => {
     const size = fc.integer({ min: 0, max: 700 });
     fc.assert(

@@ -172,6 +172,16 @@ describe('heap', async () => {
     expect(x.heapCheck()).toBe(0);
   });
 
+  test('a run may cross into a group of pages that has no notes yet', () => {
+    const engine = create();
+    // The first growth ends the first 2048 pages; the next one continues its free pages and needs notes for the second 2048.
+    engine.memory.grow(2048 - 16 - 2);
+    engine.x.alloc(1);
+    expect(engine.x.alloc(20 * PAGE - 100)).not.toBe(0);
+    expect(engine.memory.buffer.byteLength / PAGE).toBe(2048 + 16);
+    expect(engine.x.heapCheck()).toBe(0);
+  });
+
   test('reset gives everything back at once, foreign pages stay untouched', () => {
     const model = new Model(create(300));
     for (let round = 0; round < 3; round++) {
