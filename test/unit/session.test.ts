@@ -444,6 +444,30 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       expect(effects(server).length).toBe(before);
     });
 
+    test('the mapping is set and deleted exactly when the effect says so', () => {
+      server.call('session.apply', '1', 'create', UNKNOWN, 'u', '5', '6', '0');
+      expect(server.text('CUSTOM.GET', 'u')).toBe(NULL);
+      server.call('session.apply', '1', 'create', UNKNOWN, 'u', '5', '6', '1');
+      expect(server.text('CUSTOM.GET', 'u')).toBe(bulk(UNKNOWN));
+      server.call('session.apply', '1', 'delete', UNKNOWN, 'u', '0');
+      expect(server.text('CUSTOM.GET', 'u')).toBe(bulk(UNKNOWN));
+      server.call('session.apply', '1', 'delete', UNKNOWN, 'u', '1');
+      expect(server.text('CUSTOM.GET', 'u')).toBe(NULL);
+    });
+
+    test('a session that an effect replaces leaves no memory behind', () => {
+      const used = (): bigint => server.infoOf(server.session).get('session_memory_used') ?? 0n;
+      const replace = (user: string): void => {
+        server.call('session.apply', '1', 'create', UNKNOWN, user, '5', '6', '0');
+        for (let index = 0; index < 80; index++) server.call('session.apply', '1', 'set', UNKNOWN, '7', `f${index}`, 'v'.repeat(40));
+      };
+      replace('a');
+      const before = used();
+      for (const user of ['a', 'b', 'a', 'a', 'b']) replace(user);
+      replace('a');
+      expect(used()).toBe(before);
+    });
+
     test('an id whose user differs is taken over exactly', () => {
       server.call('session.apply', '1', 'create', UNKNOWN, 'a', '5', '6', '0');
       server.call('SESSION.ADD_DATA', UNKNOWN, 'f', 'v');
