@@ -136,6 +136,11 @@ export namespace redis {
   @external("redis", "NotifyKeyspaceEvent")
   export declare function NotifyKeyspaceEvent(type: i32, event: usize, eventLength: u32, key: usize, length: u32): void;
 
+  /** `SignalModifiedKey` and `NotifyKeyspaceEvent` in one call: what nearly every write ends with. Host's own. */
+  // prettier-ignore
+  @external("redis", "KeyChanged")
+  export declare function KeyChanged(type: i32, event: usize, eventLength: u32, key: usize, length: u32): void;
+
   // ── Persistence: the RDB file's auxiliary data of this module ─────────────────────────────────────────────────────
 
   /**

@@ -33,8 +33,7 @@ export function servedBy(namespace: usize, file: usize): void {
 
 /** Tells WATCH, client-side caching and subscribers that the key has changed; `event` is an ASCII literal. */
 export function changed(event: usize, key: usize, length: u32): void {
-  redis.SignalModifiedKey(key, length);
-  redis.NotifyKeyspaceEvent(NOTIFY_MODULE, name, narrow(event, name), key, length);
+  redis.KeyChanged(NOTIFY_MODULE, name, narrow(event, name), key, length);
 }
 
 /** Adds a field to this module's section of INFO. */

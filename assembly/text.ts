@@ -23,7 +23,12 @@ let used: u32 = 0;
 export function narrow(literal: usize, target: usize): u32 {
   // A literal's header, just before it, ends with its length in bytes of UTF-16.
   const length = load<u32>(literal - 4) >> 1;
-  for (let index: u32 = 0; index < length; index++) store<u8>(target + index, load<u8>(literal + ((<usize>index) << 1)));
+  let index: u32 = 0;
+  for (; index + 8 <= length; index += 8) {
+    const wide = v128.load(literal + ((<usize>index) << 1));
+    store<u64>(target + index, i64x2.extract_lane(i8x16.narrow_i16x8_u(wide, wide), 0));
+  }
+  for (; index < length; index++) store<u8>(target + index, load<u8>(literal + ((<usize>index) << 1)));
   return length;
 }
 

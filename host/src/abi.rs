@@ -259,6 +259,23 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
             with_key(state, all, pointer, length, |key| text::with_line(event, |event| unsafe { _ = rm!(NotifyKeyspaceEvent(ctx, kind, event, key)) }))
         },
     )?;
+    linker.func_wrap(
+        NS,
+        "KeyChanged",
+        |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32| -> Result<()> {
+            allow(&guest, "KeyChanged", COMMAND)?;
+            let (all, state) = parts(&mut guest)?;
+            let event = memory::slice(all, event, event_length)?;
+            let ctx = state.call.ctx;
+            with_key(state, all, pointer, length, |key| {
+                // SAFETY: as above.
+                text::with_line(event, |event| unsafe {
+                    rm!(SignalModifiedKey(ctx, key));
+                    _ = rm!(NotifyKeyspaceEvent(ctx, kind, event, key));
+                });
+            })
+        },
+    )?;
     Ok(())
 }
 

@@ -192,6 +192,13 @@ export class FakeModule {
         'command',
         (type: number, e: number, el: number, p: number, l: number) => server.events.push(`${type} ${text(e, el)} ${text(p, l)}`),
       ],
+      KeyChanged: [
+        'command',
+        (type: number, e: number, el: number, p: number, l: number) => {
+          server.signalled.push(text(p, l));
+          server.events.push(`${type} ${text(e, el)} ${text(p, l)}`);
+        },
+      ],
       SaveUnsigned: ['save', (value: bigint) => server.file.push(BigInt.asUintN(64, value))],
       SaveStringBuffer: ['save', (p: number, l: number) => server.file.push(read(p, l))],
       LoadUnsigned: ['aux', () => server.loadUnsigned()],

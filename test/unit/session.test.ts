@@ -261,6 +261,25 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       expect(users).toBeGreaterThan(300);
     });
 
+    test('each kind of ill-formed UTF-8 becomes as many U+FFFD as TextDecoder makes of it', () => {
+      const leads = [0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff];
+      const nexts = [0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc2];
+      const user = Buffer.from(
+        leads.flatMap((lead) => [lead, 0x41, ...nexts.flatMap((a) => [lead, a, 0x41, lead, a, 0x80, 0x41, lead, a, 0x80, 0xbf, 0x41])]),
+      );
+      const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(user);
+      const id = create(server, user);
+      expect(json(server, id)).toContain(`"user_key":${JSON.stringify(text)},`);
+      // Cut off at its end, too.
+      for (const lead of leads) {
+        for (const tail of [[], [0x80], [0x90, 0x80], [0xa0, 0x80]]) {
+          const cut = Buffer.from([lead, ...tail]);
+          server.call('SESSION.ADD_DATA', id, 'f', cut);
+          expect(json(server, id)).toContain(`"f":${JSON.stringify(new TextDecoder('utf-8', { ignoreBOM: true }).decode(cut))}`);
+        }
+      }
+    });
+
     test('every single control character is escaped as JSON.stringify does', () => {
       const all = String.fromCharCode(...Array.from({ length: 128 }, (_, code) => code));
       const id = create(server, all);
