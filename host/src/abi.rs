@@ -120,7 +120,13 @@ fn reply(guest: &mut Guest<'_>, name: &str, action: impl FnOnce(*mut api::Ctx)) 
 }
 
 #[inline]
-fn reply_text(guest: &mut Guest<'_>, name: &str, pointer: u32, length: u32, action: impl FnOnce(*mut api::Ctx, *const c_char)) -> Result<()> {
+fn reply_text(
+    guest: &mut Guest<'_>,
+    name: &str,
+    pointer: u32,
+    length: u32,
+    action: impl FnOnce(*mut api::Ctx, *const c_char),
+) -> Result<()> {
     let (bytes, state) = bytes(guest, name, &[Phase::Command], pointer, length)?;
     text::with_line(bytes, |text| send(&mut state.call, |ctx| action(ctx, text)));
     Ok(())
@@ -256,7 +262,9 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
             let (all, state) = parts(&mut guest)?;
             let event = memory::slice(all, event, event_length)?;
             let ctx = state.call.ctx;
-            with_key(state, all, pointer, length, |key| text::with_line(event, |event| unsafe { _ = rm!(NotifyKeyspaceEvent(ctx, kind, event, key)) }))
+            with_key(state, all, pointer, length, |key| {
+                text::with_line(event, |event| unsafe { _ = rm!(NotifyKeyspaceEvent(ctx, kind, event, key)) })
+            })
         },
     )?;
     linker.func_wrap(

@@ -27,7 +27,7 @@ const TYPES_MAX: usize = 16;
 /// `ctx` is the context of `RedisModule_OnLoad`, which is running.
 pub unsafe fn register(ctx: *mut Ctx, member: MemberId, name: &CStr, version: c_int) -> c_int {
     let types = host::types_mut();
-    let Some(&(load, save)) = TRAMPOLINES.get(types.len()) else { return api::ERR };
+    let Some(&(load, save, save2)) = TRAMPOLINES.get(types.len()) else { return api::ERR };
     // The server compares with the types of modules that are loaded, not with those of the one that it is loading.
     if types.iter().any(|other| *other.name == *name) {
         return api::ERR;
@@ -37,7 +37,7 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, name: &CStr, version: c_
         aux_load: Some(load),
         // 7.0 knows the first alone; 7.2 and later prefer the second, and then write nothing for an empty store.
         aux_save: Some(save),
-        aux_save2: Some(save),
+        aux_save2: Some(save2),
         aux_save_triggers: api::AUX_BEFORE_RDB,
         ..TypeMethods::default()
     };
@@ -49,22 +49,35 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, name: &CStr, version: c_
     api::OK
 }
 
-static TRAMPOLINES: [(api::AuxLoadFunc, api::AuxSaveFunc); TYPES_MAX] = {
-    macro_rules! row { ($($number:literal)*) => { [$((aux_load::<$number> as api::AuxLoadFunc, aux_save::<$number> as api::AuxSaveFunc)),*] }; }
+static TRAMPOLINES: [(api::AuxLoadFunc, api::AuxSaveFunc, api::AuxSaveFunc); TYPES_MAX] = {
+    macro_rules! row { ($($number:literal)*) => { [$((aux_load::<$number>, aux_save::<$number>, aux_save2::<$number>)),*] }; }
     row!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
 };
 
+/// What a server calls that writes the section in any case, and reads it back in any case: an empty store is written too.
 unsafe extern "C" fn aux_save<const N: usize>(io: *mut Io, _when: c_int) {
+    // SAFETY: `io` is the stream of the running save, here and below.
+    unsafe { save_or_fail(N, io, false) };
+}
+
+/// What a server calls that writes the section only if anything is written to it.
+unsafe extern "C" fn aux_save2<const N: usize>(io: *mut Io, _when: c_int) {
+    unsafe { save_or_fail(N, io, true) };
+}
+
+/// # Safety
+/// `io` is the stream of the running save.
+unsafe fn save_or_fail(number: usize, io: *mut Io, may_be_nothing: bool) {
     // A panic fails the save as a trap does.
-    let saved = host::guarded(|| save(host::types_mut()[N].member, io)).unwrap_or(false);
+    let saved = host::guarded(|| save(host::types_mut()[number].member, io, may_be_nothing)).unwrap_or(false);
     if !saved {
-        // SAFETY: `io` is the stream of the running save.
+        // SAFETY: by this function's contract.
         unsafe { fail_save(io) };
     }
 }
 
-/// Whether the module has written its data, or had none.
-fn save(member: MemberId, io: *mut Io) -> bool {
+/// Whether the module has written its data, or had none and need not write that.
+fn save(member: MemberId, io: *mut Io, may_be_nothing: bool) -> bool {
     let group = host::group_of(member);
     let name = host::module_name(member);
     if group.damaged.get() {
@@ -82,7 +95,8 @@ fn save(member: MemberId, io: *mut Io) -> bool {
     let _ticker = in_child().then(|| Ticker::start(entered.store.engine()));
     entered.store.data_mut().call.io = io;
     let result = entered.during(Phase::AuxSave, |_, store| {
-        if let Some(is_empty) = &functions.is_empty
+        if may_be_nothing
+            && let Some(is_empty) = &functions.is_empty
             && is_empty.call(store.as_context_mut(), ())? == 1
         {
             return Ok(());

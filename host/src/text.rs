@@ -29,7 +29,6 @@ fn clean(byte: u8) -> u8 {
     if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { byte }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
