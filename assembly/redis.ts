@@ -66,8 +66,10 @@ export namespace redis {
   @external("redis", "ReplyWithStringBuffer")
   export declare function ReplyWithStringBuffer(bytes: usize, length: u32): void;
 
+
   @external("redis", "ReplyWithNull")
   export declare function ReplyWithNull(): void;
+
 
   @external("redis", "ReplyWithLongLong")
   export declare function ReplyWithLongLong(value: i64): void;
@@ -76,12 +78,14 @@ export namespace redis {
   @external("redis", "ReplyWithArray")
   export declare function ReplyWithArray(length: i64): void;
 
+
   @external("redis", "ReplySetArrayLength")
   export declare function ReplySetArrayLength(length: i64): void;
 
   /** Opens a map of `length` pairs (RESP2: a flat array); -1: told afterwards by ReplySetMapLength. */
   @external("redis", "ReplyWithMap")
   export declare function ReplyWithMap(length: i64): void;
+
 
   @external("redis", "ReplySetMapLength")
   export declare function ReplySetMapLength(length: i64): void;
@@ -155,6 +159,7 @@ export namespace redis {
   /** Allowed in `auxSave` alone, as SaveStringBuffer. */
   @external("redis", "SaveUnsigned")
   export declare function SaveUnsigned(value: u64): void;
+
 
   @external("redis", "SaveStringBuffer")
   export declare function SaveStringBuffer(bytes: usize, length: u32): void;

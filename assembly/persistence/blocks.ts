@@ -25,9 +25,12 @@ import { line, appendText, appendNumber, logWarning } from "../text";
 /** Longest byte string that the server itself can hold. */
 @inline const MAX_LENGTH: u64 = 1 << 29;
 
+
 @inline const END: u8 = 0;
 
+
 @inline const PACKED: u8 = 1;
+
 
 @inline const LARGE: u8 = 2;
 

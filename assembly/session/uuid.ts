@@ -61,7 +61,8 @@ export function format(raw: usize, target: usize): void {
 /** Reads the text of an id into 16 bytes at `target`; false, with `target` undefined, when it is not well-formed. */
 export function parse(text: usize, length: u32, target: usize): bool {
   if (length != ID_TEXT_SIZE) return false;
-  const hyphens = (load<u8>(text, 8) ^ HYPHEN) | (load<u8>(text, 13) ^ HYPHEN) | (load<u8>(text, 18) ^ HYPHEN) | (load<u8>(text, 23) ^ HYPHEN);
+  const hyphens =
+    (load<u8>(text, 8) ^ HYPHEN) | (load<u8>(text, 13) ^ HYPHEN) | (load<u8>(text, 18) ^ HYPHEN) | (load<u8>(text, 23) ^ HYPHEN);
   // The 32 digits without the hyphens: bytes 0–7, 9–12, 14–17, and 19–22, 24–35.
   const first = nibbles(i8x16.shuffle(v128.load(text), v128.load(text, 2), 0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15, 30, 31));
   const second = nibbles(i8x16.shuffle(v128.load(text, 19), v128.load(text, 20), 0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 31));

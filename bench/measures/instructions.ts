@@ -43,9 +43,23 @@ const EXISTS_BYTES = '+Session exists: \r\n'.length + ID_BYTES;
 
 const COUNTED: Counted[] = [
   { name: 'SET', command: set('SET'), replyBytes: OK_BYTES, before: set('SET'), beforeReplyBytes: OK_BYTES },
-  { name: 'CUSTOM.SET', command: set('CUSTOM.SET'), replyBytes: OK_BYTES, peer: 'SET', before: set('CUSTOM.SET'), beforeReplyBytes: OK_BYTES },
+  {
+    name: 'CUSTOM.SET',
+    command: set('CUSTOM.SET'),
+    replyBytes: OK_BYTES,
+    peer: 'SET',
+    before: set('CUSTOM.SET'),
+    beforeReplyBytes: OK_BYTES,
+  },
   { name: 'GET', command: get('GET'), replyBytes: BULK_BYTES, before: set('SET'), beforeReplyBytes: OK_BYTES },
-  { name: 'CUSTOM.GET', command: get('CUSTOM.GET'), replyBytes: BULK_BYTES, peer: 'GET', before: set('CUSTOM.SET'), beforeReplyBytes: OK_BYTES },
+  {
+    name: 'CUSTOM.GET',
+    command: get('CUSTOM.GET'),
+    replyBytes: BULK_BYTES,
+    peer: 'GET',
+    before: set('CUSTOM.SET'),
+    beforeReplyBytes: OK_BYTES,
+  },
   { name: 'SESSION.CREATE (new)', command: (index) => ['SESSION.CREATE', `new:${keyName(index)}`], replyBytes: CREATED_BYTES, peer: 'SET' },
   {
     name: 'SESSION.CREATE (exists)',

@@ -29,7 +29,11 @@ export const memory: Measure = {
       }
     };
     const [native, ours] = [await perEntry('SET'), await perEntry('CUSTOM.SET')];
-    print(`CUSTOM.SET / SET, ${ENTRIES.toLocaleString('en')} entries`, (ours / native).toFixed(2), `${ours.toFixed(1)} and ${native.toFixed(1)} bytes per entry`);
+    print(
+      `CUSTOM.SET / SET, ${ENTRIES.toLocaleString('en')} entries`,
+      (ours / native).toFixed(2),
+      `${ours.toFixed(1)} and ${native.toFixed(1)} bytes per entry`,
+    );
 
     const measured = await MeasuredServer.start(server);
     try {
@@ -42,7 +46,11 @@ export const memory: Measure = {
       await create(0, 1000);
       const before = measured.residentBytes();
       await create(1000, SESSIONS);
-      print(`SESSION.CREATE, ${SESSIONS.toLocaleString('en')} users, both modules`, '', `${((measured.residentBytes() - before) / (SESSIONS - 1000)).toFixed(1)} bytes per session`);
+      print(
+        `SESSION.CREATE, ${SESSIONS.toLocaleString('en')} users, both modules`,
+        '',
+        `${((measured.residentBytes() - before) / (SESSIONS - 1000)).toFixed(1)} bytes per session`,
+      );
     } finally {
       await measured.stop();
     }

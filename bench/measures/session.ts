@@ -1,5 +1,5 @@
 /** Server CPU per SESSION.CREATE: of a user who has a session and of a new one, linked directly and by command. */
-import { batches, drive, type Words } from '../lib/connection.ts';
+import { batches, drive, type Batch, type Connection, type Words } from '../lib/connection.ts';
 import { ratio, show } from '../lib/statistics.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import type { Measure } from '../main.ts';
@@ -13,57 +13,72 @@ const ID_BYTES = 36;
 
 const replyBytes = (status: string) => `+${status}: \r\n`.length + ID_BYTES;
 
-function create(prefix: string, status: string): ReturnType<typeof batches> {
+function create(prefix: string, status: string): Batch[] {
   const commands: Words[] = [];
   for (let user = 0; user < USERS; user++) commands.push(['SESSION.CREATE', `${prefix}${user}`]);
   return batches(commands, PIPELINE, replyBytes(status));
 }
 
-function set(): ReturnType<typeof batches> {
+function set(): Batch[] {
   const commands: Words[] = [];
   for (let key = 0; key < USERS; key++) commands.push(['SET', keyName(key), valueOf(32)]);
   return batches(commands, PIPELINE, OK_BYTES);
+}
+
+/** A server with its connections, and what each round took on it, in ns per command. */
+interface Side {
+  measured: MeasuredServer;
+  connections: Connection[];
+  fresh: number[];
+  existing: number[];
+  native: number[];
+}
+
+async function side(measured: MeasuredServer): Promise<Side> {
+  const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => measured.connection()));
+  return { measured, connections, fresh: [], existing: [], native: [] };
+}
+
+async function timed({ measured, connections }: Side, load: Batch[]): Promise<number> {
+  const before = measured.cpuNs();
+  await drive(connections, load);
+  return (measured.cpuNs() - before) / USERS;
 }
 
 export const session: Measure = {
   name: 'session',
   summary: 'server CPU of SESSION.CREATE, linked directly over by command, and over a native SET',
   async run({ server, rounds, print }) {
-    const direct = await MeasuredServer.start(server);
-    const byCommand = await MeasuredServer.start(server, { settings: ['--wasm.link', 'command'] });
+    const servers = [
+      await MeasuredServer.start(server),
+      await MeasuredServer.start(server, { settings: ['--wasm.link', 'command'] }),
+    ] as const;
     try {
-      const sides = [
-        { measured: direct, connections: await Promise.all(Array.from({ length: CONNECTIONS }, () => direct.connection())) },
-        { measured: byCommand, connections: await Promise.all(Array.from({ length: CONNECTIONS }, () => byCommand.connection())) },
-      ];
-      const times = sides.map(() => ({ fresh: [] as number[], existing: [] as number[], native: [] as number[] }));
-      const timed = async (side: number, load: ReturnType<typeof batches>): Promise<number> => {
-        const { measured, connections } = sides[side] ?? sides[0]!;
-        const before = measured.cpuNs();
-        await drive(connections, load);
-        return (measured.cpuNs() - before) / USERS;
-      };
+      const direct = await side(servers[0]);
+      const byCommand = await side(servers[1]);
       for (let round = 0; round <= rounds; round++) {
-        for (const [side, time] of times.entries()) {
+        for (const one of [direct, byCommand]) {
           const prefix = `user:${round}:`;
-          const fresh = await timed(side, create(prefix, 'Session created'));
-          const existing = await timed(side, create(prefix, 'Session exists'));
-          const native = await timed(side, set());
+          const fresh = await timed(one, create(prefix, 'Session created'));
+          const existing = await timed(one, create(prefix, 'Session exists'));
+          const native = await timed(one, set());
           // The first round warms up.
-          if (round > 0) {
-            time.fresh.push(fresh);
-            time.existing.push(existing);
-            time.native.push(native);
-          }
+          if (round === 0) continue;
+          one.fresh.push(fresh);
+          one.existing.push(existing);
+          one.native.push(native);
         }
       }
-      const [one, other] = [times[0]!, times[1]!];
-      print('SESSION.CREATE of an existing user, direct / command', show(ratio(one.existing, other.existing)), `${Math.round(Math.min(...one.existing))} ns direct at best`);
-      print('SESSION.CREATE of a new user, direct / command', show(ratio(one.fresh, other.fresh)), `${Math.round(Math.min(...one.fresh))} ns direct at best`);
-      print('SESSION.CREATE of a new user, direct / native SET', show(ratio(one.fresh, one.native)), '');
+      const best = (times: number[]) => `${Math.round(Math.min(...times))} ns direct at best`;
+      print(
+        'SESSION.CREATE of an existing user, direct / command',
+        show(ratio(direct.existing, byCommand.existing)),
+        best(direct.existing),
+      );
+      print('SESSION.CREATE of a new user, direct / command', show(ratio(direct.fresh, byCommand.fresh)), best(direct.fresh));
+      print('SESSION.CREATE of a new user, direct / native SET', show(ratio(direct.fresh, direct.native)), '');
     } finally {
-      await direct.stop();
-      await byCommand.stop();
+      for (const server of servers) await server.stop();
     }
   },
 };

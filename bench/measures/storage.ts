@@ -66,7 +66,11 @@ export const storage: Measure = {
       for (const name of ['SET', 'GET']) {
         const native = times[name] ?? [];
         const ours = times[`CUSTOM.${name}`] ?? [];
-        print(`CUSTOM.${name} / ${name}, ${keys.toLocaleString('en')} keys`, show(ratio(ours, native)), `${Math.round(Math.min(...native))} ns native at best`);
+        print(
+          `CUSTOM.${name} / ${name}, ${keys.toLocaleString('en')} keys`,
+          show(ratio(ours, native)),
+          `${Math.round(Math.min(...native))} ns native at best`,
+        );
       }
       for (const connection of connections) connection.close();
     } finally {
