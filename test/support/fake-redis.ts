@@ -160,7 +160,12 @@ export class FakeModule {
     const server = this.server;
     const read = (pointer: number, length: number): Buffer => this.region.read(pointer, length);
     const text = (pointer: number, length: number): string => read(pointer, length).toString('latin1');
-    const line = (pointer: number, length: number): string => text(pointer, length).replace(/[\r\n\0]/g, ' ');
+    // The host replaces CR, LF and NUL; the modules do not leave that to it.
+    const line = (pointer: number, length: number): string => {
+      const content = text(pointer, length);
+      if (/[\r\n\0]/.test(content)) throw new Fault(`CR, LF or NUL in ${JSON.stringify(content)}`);
+      return content;
+    };
     const array = (pointer: number, count: number): Buffer[] => {
       const words = read(pointer, count * 8);
       return Array.from({ length: count }, (_, index) => read(words.readUInt32LE(index * 8), words.readUInt32LE(index * 8 + 4)));

@@ -19,7 +19,8 @@ function create(server: FakeServer, user: Bytes, kind = 'created'): string {
 
 const json = (server: FakeServer, id: string): string => {
   const [content] = elements(Buffer.concat([Buffer.from('*1\r\n'), server.call('SESSION.GET', id)]));
-  return (content ?? Buffer.alloc(0)).toString();
+  // Fatal: JSON text is valid UTF-8.
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
 };
 const effects = (server: FakeServer): string[] => server.propagated.map((command) => command.map(String).join(' '));
 
@@ -169,6 +170,22 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
         expect(Object.entries(data)).toEqual(Object.entries(expected));
         expect(server.text('SESSION.GET_DATA', id, `f${count - 1}`)).toBe(bulk(expected[`f${count - 1}`] ?? ''));
         expect(server.text('SESSION.GET_DATA', id, 'absent')).toBe(NULL);
+      }
+    });
+
+    test('writing and reading again and again keeps no memory', () => {
+      const used = (): bigint => server.infoOf(server.session).get('session_memory_used') ?? 0n;
+      for (const count of [3, 100]) {
+        const id = create(server, `u${count}`);
+        const round = (size: number): void => {
+          for (let index = 0; index < count; index++) server.call('SESSION.ADD_DATA', id, `f${index}`, 'v'.repeat(size));
+          server.call('SESSION.ADD_DATA', id, 'long', 'v'.repeat(size * 200));
+          server.call('SESSION.GET', id);
+        };
+        round(100);
+        const before = used();
+        for (const size of [101, 150, 120, 100]) round(size);
+        expect(used()).toBe(before);
       }
     });
 
