@@ -15,7 +15,7 @@ use crate::{memory, rm, text};
 
 /// Whether a command can stand in for a function of this type.
 pub fn callable(function: &FuncType) -> bool {
-    let pairs = function.params().len() % 2 == 0 && function.params().all(|parameter| matches!(parameter, ValType::I32));
+    let pairs = function.params().len().is_multiple_of(2) && function.params().all(|parameter| matches!(parameter, ValType::I32));
     let result = function.results().len() == 1 && function.results().all(|result| matches!(result, ValType::I64));
     pairs && result
 }

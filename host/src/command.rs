@@ -3,6 +3,7 @@
 //! A command is one slot of a table. The server calls the trampoline `run::<N>`, which knows its slot by its number: the command's name
 //! is never looked at again.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_int};
 
 use smallvec::SmallVec;
@@ -11,7 +12,7 @@ use wasmtime::{AsContextMut, Error, Memory, Store, TypedFunc};
 use crate::abi::{MemberId, OUT_OF_MEMORY};
 use crate::api::{self, Ctx, Str};
 use crate::file::COMMANDS_MAX;
-use crate::group::{Call, Entered, Phase, State};
+use crate::group::{Call, Entered, Group, Phase, State};
 use crate::host::{self, Outer};
 use crate::trap::{self, Failed, TimedOut};
 use crate::{config, memory, rm, text};
@@ -31,6 +32,10 @@ pub struct Declaration {
 pub struct Slot {
     pub name: CString,
     pub member: MemberId,
+    /// How often it was run.
+    pub calls: Cell<u64>,
+    /// The group of the module: it stays where it is as long as the host does.
+    group: *const Group,
     handler: TypedFunc<(i32, i32), ()>,
     write: bool,
     deny_oom: bool,
@@ -78,6 +83,8 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: TypedFunc<(i32,
         slots.push(Slot {
             name: name.clone(),
             member,
+            calls: Cell::new(0),
+            group: host::group_of(member),
             handler,
             write,
             deny_oom: flags.contains(&"deny-oom"),
@@ -105,7 +112,8 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
 /// # Safety
 /// The context and the arguments of a running command.
 unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
-    let group = host::group_of(slot.member);
+    // SAFETY: a slot is called only while its host is installed, and its groups do not move.
+    let group = unsafe { &*slot.group };
     let Some(mut entered) = group.enter() else {
         let name = host::module_name(slot.member);
         // SAFETY: by this function's contract.
@@ -117,7 +125,7 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
         if (slot.effect || slot.deny_oom || slot.write) && !admit(slot, &mut entered, ctx, argv, argc) {
             return;
         }
-        host::count_command(slot.member);
+        slot.calls.set(slot.calls.get() + 1);
         match call(slot, &mut entered, ctx, argv, argc) {
             Ok(()) => {
                 let replies = &mut entered.store.data_mut().call.replies;

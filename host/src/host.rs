@@ -38,7 +38,6 @@ pub struct LoadedModule {
     /// The group that it runs in, and its place there.
     pub group: usize,
     pub index: usize,
-    pub commands: Cell<u64>,
     pub traps: Cell<u64>,
     pub timeouts: Cell<u64>,
 }
@@ -102,14 +101,12 @@ pub fn slot(index: usize) -> Option<&'static Slot> {
 }
 
 /// The commands, to be added to; while a load runs alone.
-#[expect(clippy::mut_from_ref, reason = "one thread, and pushed to while a load runs alone")]
 pub fn slots_mut() -> &'static mut Vec<Slot> {
     // SAFETY: see `slot`.
     unsafe { &mut *expect().slots.get() }
 }
 
 /// The data types that modules registered, to be added to while a load runs alone.
-#[expect(clippy::mut_from_ref, reason = "as slots_mut")]
 pub fn types_mut() -> &'static mut Vec<DataType> {
     // SAFETY: see `slot`.
     unsafe { &mut *expect().types.get() }
@@ -136,10 +133,11 @@ pub fn setting(member: MemberId, handle: i32) -> Option<i64> {
     get()?.modules.get(member)?.file.settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
 }
 
-#[inline]
-pub fn count_command(member: MemberId) {
-    let counter = &expect().modules[member].commands;
-    counter.set(counter.get() + 1);
+/// Commands that a module has served.
+pub fn commands_served(host: &Host, member: MemberId) -> u64 {
+    // SAFETY: see `slot`.
+    let slots = unsafe { &*host.slots.get() };
+    slots.iter().filter(|slot| slot.member == member).map(|slot| slot.calls.get()).sum()
 }
 
 pub fn count_fault(member: MemberId, timeout: bool) {
@@ -170,20 +168,18 @@ pub fn give_up(message: &str) -> ! {
 // ── The outermost call ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// The command by which the server entered this host; calls nested in it inherit what was decided for it.
-#[derive(Clone, Copy)]
 struct Outermost {
-    ctx: *mut Ctx,
-    write: bool,
-    flags: Option<c_int>,
+    /// Null while none runs.
+    ctx: Cell<*mut Ctx>,
+    write: Cell<bool>,
+    /// The context's flags, once they were asked for.
+    flags: Cell<Option<c_int>>,
 }
 
-/// A cell for the one thread that the server calls modules from.
-struct OneThread<T>(Cell<T>);
-
 // SAFETY: the server calls modules from its main thread alone; a fork child has one thread too.
-unsafe impl<T> Sync for OneThread<T> {}
+unsafe impl Sync for Outermost {}
 
-static OUTERMOST: OneThread<Option<Outermost>> = OneThread(Cell::new(None));
+static OUTERMOST: Outermost = Outermost { ctx: Cell::new(std::ptr::null_mut()), write: Cell::new(false), flags: Cell::new(None) };
 
 /// Marks a call as the outermost one, if it is, until it is dropped.
 pub struct Outer {
@@ -193,9 +189,11 @@ pub struct Outer {
 impl Outer {
     #[inline]
     pub fn begin(ctx: *mut Ctx, write: bool) -> Outer {
-        let outermost = OUTERMOST.0.get().is_none();
+        let outermost = OUTERMOST.ctx.get().is_null();
         if outermost {
-            OUTERMOST.0.set(Some(Outermost { ctx, write, flags: None }));
+            OUTERMOST.ctx.set(ctx);
+            OUTERMOST.write.set(write);
+            OUTERMOST.flags.set(None);
         }
         Outer { outermost }
     }
@@ -205,28 +203,29 @@ impl Drop for Outer {
     #[inline]
     fn drop(&mut self) {
         if self.outermost {
-            OUTERMOST.0.set(None);
+            OUTERMOST.ctx.set(std::ptr::null_mut());
         }
     }
 }
 
 /// The context flags of the outermost call; `None` when none runs. Asked of the server at most once per call.
 pub fn outer_flags() -> Option<c_int> {
-    let mut outermost = OUTERMOST.0.get()?;
-    if outermost.flags.is_none() {
-        // SAFETY: the outermost call is running, and this is its context.
-        outermost.flags = Some(unsafe { rm!(GetContextFlags(outermost.ctx)) });
-        OUTERMOST.0.set(Some(outermost));
+    let ctx = OUTERMOST.ctx.get();
+    if ctx.is_null() {
+        return None;
     }
-    outermost.flags
+    if OUTERMOST.flags.get().is_none() {
+        // SAFETY: the outermost call is running, and this is its context.
+        OUTERMOST.flags.set(Some(unsafe { rm!(GetContextFlags(ctx)) }));
+    }
+    OUTERMOST.flags.get()
 }
 
 /// Whether the running call must be obeyed: it repeats what was decided elsewhere (replication stream, append-only file), or writes on a
 /// replica. Then nothing is refused for memory or time.
 pub fn obeys() -> bool {
     let Some(flags) = outer_flags() else { return false };
-    let write = OUTERMOST.0.get().is_some_and(|outermost| outermost.write);
-    flags & (api::CTX_FLAGS_REPLICATED | api::CTX_FLAGS_LOADING) != 0 || (write && flags & api::CTX_FLAGS_SLAVE != 0)
+    flags & (api::CTX_FLAGS_REPLICATED | api::CTX_FLAGS_LOADING) != 0 || (OUTERMOST.write.get() && flags & api::CTX_FLAGS_SLAVE != 0)
 }
 
 /// Whether the running command comes from the replication stream or the append-only file.
@@ -241,8 +240,7 @@ pub fn from_stream() -> bool {
 pub fn over_maxmemory(entered: &mut Entered<'_>, ctx: *mut Ctx) -> bool {
     let host = expect();
     let maxmemory = host.maxmemory.get();
-    let nested = OUTERMOST.0.get().is_some_and(|outermost| outermost.ctx != ctx);
-    if maxmemory == 0 || nested || obeys() {
+    if maxmemory == 0 || OUTERMOST.ctx.get() != ctx || obeys() {
         return false;
     }
     let mut live = 0;

@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_int};
 
 use wasmtime::{AsContextMut, ExternType};
 
+use crate::abi::MemberId;
 use crate::api::{self, Ctx, InfoCtx, Str};
 use crate::group::Phase;
 use crate::host::{self, Host, LoadedModule};
@@ -36,16 +37,17 @@ unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
     let Some(host) = host::get() else { return };
     // In a crash report no module runs.
     host::guarded(|| {
-        for module in &host.modules {
+        for member in 0..host.modules.len() {
             // SAFETY: `ctx` is that of the running INFO.
-            unsafe { section(host, module, ctx, for_crash_report != 0) };
+            unsafe { section(host, member, ctx, for_crash_report != 0) };
         }
     });
 }
 
 /// # Safety
 /// `ctx` is that of the running INFO, here and below.
-unsafe fn section(host: &Host, module: &LoadedModule, ctx: *mut InfoCtx, crashed: bool) {
+unsafe fn section(host: &Host, member: MemberId, ctx: *mut InfoCtx, crashed: bool) {
+    let module = &host.modules[member];
     let group = &host.groups[module.group];
     let name = text::line(module.file.name.as_bytes());
     // SAFETY: by this function's contract.
@@ -66,7 +68,7 @@ unsafe fn section(host: &Host, module: &LoadedModule, ctx: *mut InfoCtx, crashed
         field(ctx, c"memory_reserved", reserved);
         field(ctx, c"memory_used", reserved.saturating_sub(free));
         field(ctx, c"memory_free", free);
-        field(ctx, c"commands", module.commands.get());
+        field(ctx, c"commands", host::commands_served(host, member));
         field(ctx, c"traps", module.traps.get());
         field(ctx, c"timeouts", module.timeouts.get());
         field(ctx, c"damaged", group.damaged.get().into());

@@ -36,7 +36,7 @@ pub unsafe fn all(ctx: *mut Ctx, engine: &Engine, files: Vec<WasmFile>, plan: &P
         let host = unsafe { host::get_mut() }.expect("installed");
         let index = host.groups[group].members.len();
         let links: Vec<(String, Link)> = plan.links[member].iter().map(|(namespace, link)| (namespace.clone(), link.clone())).collect();
-        host.modules.push(LoadedModule { file, links, group, index, commands: Cell::new(0), traps: Cell::new(0), timeouts: Cell::new(0) });
+        host.modules.push(LoadedModule { file, links, group, index, traps: Cell::new(0), timeouts: Cell::new(0) });
         let built = build(engine, member, pages[group], &instances).map_err(|error| (member, trap::describe_link(&error)))?;
         unsafe { host::get_mut() }.expect("installed").groups[group].members.push(built.1);
         instances.push(built.0);

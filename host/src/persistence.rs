@@ -127,7 +127,7 @@ unsafe fn fail_save(io: *mut Io) {
         // SAFETY: ends this process without running the server's exit handlers, as its own children end.
         unsafe { libc::_exit(1) };
     }
-    const BLOCK: [u8; 1 << 16] = [0; 1 << 16];
+    static BLOCK: [u8; 1 << 16] = [0; 1 << 16];
     const BLOCKS_MAX: usize = 1 << 10;
     // SAFETY: the limit and the signal's action are read, changed and put back; `io` by this function's contract.
     unsafe {
