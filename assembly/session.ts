@@ -41,7 +41,7 @@ export function auxLoad(version: i32): i32 {
 /** Adds this module's fields to INFO. */
 export function info(): void {
   infoField(changetype<usize>("sessions"), table.count);
-  infoField(changetype<usize>("memory_used"), usedBytes());
+  infoField(changetype<usize>("heap_used"), usedBytes());
 }
 
 /** Bytes of the wholly free pages of this module's heap. O(1). */

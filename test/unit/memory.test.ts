@@ -97,7 +97,7 @@ describe.each(['direct', 'command'] as const)('session, linked %s', (link) => {
   test('a storage that fails ends CREATE with its error; nothing is stored, and what was allocated is not lost', () => {
     const server = new FakeServer({ link });
     const id = server.text('SESSION.CREATE', 'first').slice(18, 54);
-    const used = (): bigint => server.infoOf(server.session).get('session_memory_used') ?? 0n;
+    const used = (): bigint => server.infoOf(server.session).get('session_heap_used') ?? 0n;
     const before = used();
     server.storageFails = 'set';
     for (let index = 0; index < 50; index++) {

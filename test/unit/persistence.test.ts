@@ -102,9 +102,9 @@ describe('hashmap', () => {
 
   test('saving allocates nothing', () => {
     server.call('CUSTOM.SET', 'k', 'v');
-    const used = server.infoOf(server.hashmap).get('hashmap_memory_used');
+    const used = server.infoOf(server.hashmap).get('hashmap_heap_used');
     server.save(server.hashmap);
-    expect(server.infoOf(server.hashmap).get('hashmap_memory_used')).toBe(used);
+    expect(server.infoOf(server.hashmap).get('hashmap_heap_used')).toBe(used);
   });
 
   test.each<[reason: string, saved: Saved]>([
@@ -140,7 +140,7 @@ describe('hashmap', () => {
     expect(server.load(server.hashmap, saved)).toBe(false);
     expect(server.logs.at(-1)).toContain(`warning hashmap: refused the data of the RDB file: ${reason} (at item `);
     expect(keys()).toEqual([]);
-    expect(server.infoOf(server.hashmap).get('hashmap_memory_used')).toBe(0n);
+    expect(server.infoOf(server.hashmap).get('hashmap_heap_used')).toBe(0n);
     expect(server.text('CUSTOM.SET', 'after', 'v')).toBe('+OK\r\n');
   });
 

@@ -174,7 +174,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     });
 
     test('writing and reading again and again keeps no memory', () => {
-      const used = (): bigint => server.infoOf(server.session).get('session_memory_used') ?? 0n;
+      const used = (): bigint => server.infoOf(server.session).get('session_heap_used') ?? 0n;
       for (const count of [3, 100]) {
         const id = create(server, `u${count}`);
         const round = (size: number): void => {
@@ -210,7 +210,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
         { seed: 11, numRuns: 60 },
       );
       // Every block of every field is back.
-      expect(server.infoOf(server.session).get('session_memory_used')).toBeLessThanOrEqual(65536n + 64n);
+      expect(server.infoOf(server.session).get('session_heap_used')).toBeLessThanOrEqual(65536n + 64n);
     });
   });
 
@@ -492,7 +492,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     });
 
     test('a session that an effect replaces leaves no memory behind', () => {
-      const used = (): bigint => server.infoOf(server.session).get('session_memory_used') ?? 0n;
+      const used = (): bigint => server.infoOf(server.session).get('session_heap_used') ?? 0n;
       const replace = (user: string): void => {
         server.call('session.apply', '1', 'create', UNKNOWN, user, '5', '6', '0');
         for (let index = 0; index < 80; index++) server.call('session.apply', '1', 'set', UNKNOWN, '7', `f${index}`, 'v'.repeat(40));
@@ -574,7 +574,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     expect(server.session.exports.isEmpty()).toBe(0);
     server.session.exports.flush();
     expect(server.session.exports.isEmpty()).toBe(1);
-    expect(server.infoOf(server.session).get('session_memory_used')).toBe(0n);
+    expect(server.infoOf(server.session).get('session_heap_used')).toBe(0n);
     expect(server.text('SESSION.LIST')).toBe('*0\r\n');
     const id = create(server, 'u7', 'recreated');
     expect(server.text('SESSION.ADD_DATA', id, 'f', 'v')).toBe('+OK\r\n');
