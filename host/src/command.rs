@@ -306,6 +306,10 @@ unsafe fn end(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, error: &Err
         Some(Failed(text)) => text::line(text),
         None => fault(slot.member, &slot.name, entered, ctx, error),
     };
+    if slot.effect {
+        // What another server did cannot be done here: its format is newer, or the data differs already.
+        host::give_up(&format!("{} cannot be applied: {}", slot.name.to_string_lossy(), message.to_string_lossy()));
+    }
     // SAFETY: by this function's contract.
     unsafe { entered.store.data_mut().call.replies.finish(ctx, Some(&message)) };
 }

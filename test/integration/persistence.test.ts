@@ -1,5 +1,5 @@
 /** The original lost everything at a restart and kept it through FLUSHALL; here neither. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bulk } from '../support/raw.ts';
@@ -109,6 +109,18 @@ describe('in the append-only file', () => {
     expect(text.split('unique-key').length - 1).toBe(1);
     expect(text).not.toContain('unique-absent');
     expect(text).not.toContain('unique-field');
+  });
+
+  test('an effect of an unknown format ends the server that would have to apply it, and says so', async () => {
+    const server = await startServer({ arguments: appendOnly });
+    await server.send('SESSION.CREATE', 'user');
+    await server.kill();
+    const folder = path.join(server.folder, 'appendonlydir');
+    const tail = readdirSync(folder).find((name) => name.endsWith('.incr.aof')) ?? '';
+    const id = '01234567-89ab-4def-8123-456789abcdef';
+    const effect = ['session.apply', '2', 'create', id, 'other', '1', '1', '1'];
+    appendFileSync(path.join(folder, tail), `*${effect.length}\r\n${effect.map(bulk).join('')}`);
+    await expect(server.start()).rejects.toThrow(/session\.apply cannot be applied: .*this server ends/);
   });
 
   test('a server whose rewrites would drop the data refuses to load the module and names the setting', async () => {
