@@ -31,9 +31,11 @@ export function servedBy(namespace: usize, file: usize): void {
   redis.ServedBy(name, namespaceLength, flags, narrow(file, flags));
 }
 
-/** Tells WATCH, client-side caching and subscribers that the key has changed; `event` is an ASCII literal. */
-export function changed(event: usize, key: usize, length: u32): void {
-  redis.KeyChanged(NOTIFY_MODULE, name, narrow(event, name), key, length);
+/** Tells WATCH, client-side caching and subscribers that the key has changed; `event` is an event's name as ASCII bytes. */
+// prettier-ignore
+@inline
+export function changed(event: usize, eventLength: u32, key: usize, length: u32): void {
+  redis.KeyChanged(NOTIFY_MODULE, event, eventLength, key, length);
 }
 
 /** Adds a field to this module's section of INFO. */

@@ -10,6 +10,7 @@ import { forgetBlocks, reserveBlock } from "../persistence/blocks";
 import { beginChange, endChange } from "../change";
 import { pack } from "../frame";
 import { redis } from "../redis";
+import { EVENT_DEL, EVENT_SET } from "./events";
 import { changed } from "../register";
 import { failOutOfMemory } from "../text";
 
@@ -53,7 +54,7 @@ export function setValue(keyPointer: usize, keyLength: u32, value: usize, length
     : insertValue(hash, keyPointer, keyLength, value, length, verbatim);
   endChange();
   if (!stored) failOutOfMemory();
-  changed(changetype<usize>("custom.set"), keyPointer, keyLength);
+  changed(EVENT_SET, 10, keyPointer, keyLength);
   compactEntries(keyLength + length);
 }
 
@@ -100,7 +101,7 @@ export function deleteValue(keyPointer: usize, keyLength: u32, verbatim: bool): 
   beginChange();
   destroy(table.remove(slot, hash));
   endChange();
-  changed(changetype<usize>("custom.del"), keyPointer, keyLength);
+  changed(EVENT_DEL, 10, keyPointer, keyLength);
   compactEntries(0);
   return true;
 }

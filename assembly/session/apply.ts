@@ -5,6 +5,7 @@
 import { beginChange, endChange } from "../change";
 import { argument, argumentLength } from "../frame";
 import { redis } from "../redis";
+import { EVENT_CREATE, EVENT_DELETE, EVENT_SET } from "./events";
 import { changed } from "../register";
 import { appendEcho, failLine, failOutOfMemory, isText, line, parseDecimal } from "../text";
 import { customDel, customSet } from "./custom";
@@ -70,7 +71,7 @@ function applyCreate(argv: usize): void {
     insertRecord();
   }
   endChange();
-  changed(changetype<usize>("session.create"), argument(argv, 2), ID_TEXT_SIZE);
+  changed(EVENT_CREATE, 14, argument(argv, 2), ID_TEXT_SIZE);
 }
 
 /** `set <id> <accessed> <field> <value>`: nothing when the session is unknown: it was deleted later, and is not reborn. */
@@ -87,7 +88,7 @@ function applySet(argv: usize): void {
   setFields(record, commitPut());
   setAccessed(record, ms);
   endChange();
-  changed(changetype<usize>("session.set"), argument(argv, 2), ID_TEXT_SIZE);
+  changed(EVENT_SET, 11, argument(argv, 2), ID_TEXT_SIZE);
 }
 
 /** `touch <id> <accessed>` */
@@ -106,7 +107,7 @@ function applyDelete(argv: usize): void {
   beginChange();
   removeRecord(record);
   endChange();
-  changed(changetype<usize>("session.delete"), argument(argv, 2), ID_TEXT_SIZE);
+  changed(EVENT_DELETE, 14, argument(argv, 2), ID_TEXT_SIZE);
 }
 
 /** The time, Unix ms, that argument `index` spells. */

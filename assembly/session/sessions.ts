@@ -7,6 +7,7 @@ import { equal } from "../storage/bytes";
 import { beginChange, endChange } from "../change";
 import { lengthOf, pointerOf } from "../frame";
 import { ContextFlags, redis } from "../redis";
+import { EVENT_CREATE, EVENT_DELETE, EVENT_SET } from "./events";
 import { changed } from "../register";
 import { failOutOfMemory } from "../text";
 import { customDel, customGet, customSet } from "./custom";
@@ -78,7 +79,7 @@ export function createSession(user: usize, userLength: u32, own: bool): u32 {
   beginChange();
   insertRecord();
   endChange();
-  changed(changetype<usize>("session.create"), idText, ID_TEXT_SIZE);
+  changed(EVENT_CREATE, 14, idText, ID_TEXT_SIZE);
   compactRecords(userLength);
   return outcome;
 }
@@ -109,7 +110,7 @@ export function addData(record: usize, field: usize, fieldLength: u32, value: us
   setFields(record, commitPut());
   setAccessed(record, now);
   endChange();
-  changed(changetype<usize>("session.set"), idText, ID_TEXT_SIZE);
+  changed(EVENT_SET, 11, idText, ID_TEXT_SIZE);
   compactRecords(valueLength);
 }
 
@@ -133,7 +134,7 @@ export function deleteSession(record: usize, own: bool): void {
   beginChange();
   removeRecord(record);
   endChange();
-  changed(changetype<usize>("session.delete"), idText, ID_TEXT_SIZE);
+  changed(EVENT_DELETE, 14, idText, ID_TEXT_SIZE);
   compactRecords(0);
 }
 

@@ -21,6 +21,8 @@ export interface StartOptions {
   settings?: string[];
   /** whether the host and both modules are loaded */
   modules?: boolean;
+  /** whether the server keeps to one core, as it does by default */
+  pinned?: boolean;
   /** words before the server's own, for example valgrind's */
   under?: string[];
 }
@@ -35,8 +37,9 @@ export class MeasuredServer {
     this.folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
     this.socket = path.join(this.folder, 'socket');
     const host = path.join(ROOT, 'build/host.so');
+    const cores = options.pinned === false ? `${SERVER_CORE},${CLIENT_CORE}` : String(SERVER_CORE);
     const words = [
-      ...['-c', String(SERVER_CORE), ...(options.under ?? []), server.file],
+      ...['-c', cores, ...(options.under ?? []), server.file],
       ...['--port', '0', '--unixsocket', this.socket, '--dir', this.folder, '--save', '', '--appendonly', 'no'],
       ...(options.modules === false ? [] : ['--loadmodule', host]),
       ...(options.settings ?? []),

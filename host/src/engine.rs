@@ -69,8 +69,18 @@ impl Drop for Ticker {
     }
 }
 
+/// Runs `action` with a thread per core for what compiles in it; they end with it, and no signal reaches them.
+///
+/// # Errors
+/// The system's reason for refusing threads.
+pub fn on_all_cores<T: Send>(action: impl FnOnce() -> T + Send) -> Result<T, String> {
+    let pool =
+        with_signals_blocked(|| rayon::ThreadPoolBuilder::new().build()).map_err(|error| format!("no threads to compile on: {error}"))?;
+    Ok(pool.install(action))
+}
+
 /// Runs `action` with every signal blocked, so that a thread it starts inherits that: signals are the server's, on its own thread.
-pub fn with_signals_blocked<T>(action: impl FnOnce() -> T) -> T {
+fn with_signals_blocked<T>(action: impl FnOnce() -> T) -> T {
     // SAFETY: both sets are initialised by the calls that fill them; the mask of this thread alone changes, and is put back.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();

@@ -25,6 +25,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use rayon::prelude::*;
 use wasmtime::Engine;
 
 use api::{Ctx, Event, Str};
@@ -106,17 +107,13 @@ unsafe fn load(ctx: *mut Ctx, paths: Vec<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
-/// Compiles every file, each on a thread of its own that ends here, and asks each what it declares.
+/// Compiles every file, on all cores, and asks each what it declares.
 ///
 /// # Safety
 /// As [`RedisModule_OnLoad`].
 unsafe fn open(ctx: *mut Ctx, engine: &Engine, paths: &[PathBuf]) -> Result<Vec<WasmFile>, String> {
-    let compiled: Vec<Result<WasmFile, String>> = engine::with_signals_blocked(|| {
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = paths.iter().map(|path| scope.spawn(|| WasmFile::compile(engine, path))).collect();
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err("its compilation failed".into()))).collect()
-        })
-    });
+    let compiled: Vec<Result<WasmFile, String>> =
+        engine::on_all_cores(|| paths.par_iter().map(|path| WasmFile::compile(engine, path)).collect())?;
     let mut files: Vec<WasmFile> = Vec::new();
     for (path, file) in paths.iter().zip(compiled) {
         let mut file = file.map_err(|reason| refusal(path, &reason))?;
