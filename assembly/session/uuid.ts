@@ -3,7 +3,7 @@
  *
  *     xxxxxxxx-xxxx-4xxx-Nxxx-xxxxxxxxxxxx        N: 8, 9, a or b (variant 10)
  */
-import { redis } from "../redis";
+import { take16 } from "./random";
 
 // prettier-ignore
 @inline export const ID_SIZE: u32 = 16;
@@ -11,12 +11,6 @@ import { redis } from "../redis";
 
 @inline export const ID_TEXT_SIZE: u32 = 36;
 
-
-@inline const POOL_SIZE: u32 = 4096;
-
-/** Random bytes drawn ahead: one host call for 256 ids. A byte is handed out once and wiped. */
-const pool: usize = memory.data(4096, 16);
-let poolUsed: u32 = 4096;
 /** `-`. */
 @inline const HYPHEN: u8 = 0x2d;
 /** The hexadecimal digits by their value. */
@@ -24,16 +18,7 @@ const HEX: usize = memory.data<u8>([48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 
 
 /** Writes a new random id, 16 raw bytes, to `target`. 122 of its bits come from the server's cryptographic source. */
 export function mint(target: usize): void {
-  if (poolUsed == POOL_SIZE) {
-    redis.GetRandomBytes(pool, POOL_SIZE);
-    poolUsed = 0;
-  }
-  const source = pool + poolUsed;
-  poolUsed += ID_SIZE;
-  store<u64>(target, load<u64>(source));
-  store<u64>(target, load<u64>(source, 8), 8);
-  store<u64>(source, 0);
-  store<u64>(source, 0, 8);
+  take16(target);
   store<u8>(target, (load<u8>(target, 6) & 0x0f) | 0x40, 6);
   store<u8>(target, (load<u8>(target, 8) & 0x3f) | 0x80, 8);
 }

@@ -1,4 +1,5 @@
 /** SESSION.*: the shipped session.wasm on a fake server, its imports linked to hashmap.wasm directly and by command. */
+import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, bytes, type Bytes, elements, FakeServer, NULL } from '../support/fake-redis.ts';
@@ -15,6 +16,19 @@ function create(server: FakeServer, user: Bytes, kind = 'created'): string {
   const id = reply.slice(prefix.length, -2);
   expect(id).toMatch(V4);
   return id;
+}
+
+/** The first bytes of the ChaCha20 stream of a key, with counter and nonce 0. */
+function chacha20(key: Buffer, length: number): Buffer {
+  return createCipheriv('chacha20', key, Buffer.alloc(16)).update(Buffer.alloc(length));
+}
+
+/** 16 bytes as the text of a UUID of version 4. */
+function uuid(bytes: Buffer): string {
+  const raw = Buffer.from(bytes);
+  raw[6] = ((raw[6] ?? 0) & 0x0f) | 0x40;
+  raw[8] = ((raw[8] ?? 0) & 0x3f) | 0x80;
+  return raw.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 const json = (server: FakeServer, id: string): string => {
@@ -84,19 +98,29 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       expect(ids.size).toBe(3000);
     });
 
-    test('mints again when the id is taken', () => {
+    test("ids are the stream of ChaCha20 under keys from the server's source", () => {
       const random = server.random.bind(server);
-      const id = create(server, 'first');
-      const taken = Buffer.from(id.replaceAll('-', ''), 'hex');
+      const keys: Buffer[] = [];
       server.random = (length) => {
         const drawn = random(length);
-        taken.copy(drawn);
+        if (length === 32) keys.push(Buffer.from(drawn));
         return drawn;
       };
-      // 256 ids come from one draw: the next draw begins with the id that is taken.
-      for (let index = 1; index < 256; index++) create(server, `user:${index}`);
-      expect(create(server, 'second')).not.toBe(id);
-      expect(create(server, 'first', 'exists')).toBe(id);
+      const ids = Array.from({ length: 300 }, (_, index) => create(server, `user:${index}`));
+      // 256 ids come from one key.
+      expect(keys.length).toBe(2);
+      const stream = Buffer.concat(keys.map((key) => chacha20(key, 4096)));
+      expect(ids).toEqual(ids.map((_, index) => uuid(stream.subarray(16 * index, 16 * index + 16))));
+    });
+
+    test('mints again when the id is taken', () => {
+      const random = server.random.bind(server);
+      // The first key comes twice: all 256 ids of the second draw are taken.
+      const keys = [Buffer.alloc(32, 7), Buffer.alloc(32, 7)];
+      server.random = (length) => (length === 32 ? keys.shift() : undefined) ?? random(length);
+      const ids = Array.from({ length: 257 }, (_, index) => create(server, `user:${index}`));
+      expect(new Set(ids).size).toBe(257);
+      expect(create(server, 'user:0', 'exists')).toBe(ids[0]);
     });
   });
 
