@@ -119,26 +119,22 @@ fn reply(guest: &mut Guest<'_>, name: &str, action: impl FnOnce(*mut api::Ctx)) 
     Ok(())
 }
 
-#[inline]
-fn reply_text(
-    guest: &mut Guest<'_>,
-    name: &str,
-    pointer: u32,
-    length: u32,
-    action: impl FnOnce(*mut api::Ctx, *const c_char),
-) -> Result<()> {
-    let (bytes, state) = bytes(guest, name, &[Phase::Command], pointer, length)?;
-    text::with_line(bytes, |text| send(&mut state.call, |ctx| action(ctx, text)));
-    Ok(())
-}
-
 fn replies(linker: &mut Linker<State>) -> Result<()> {
     // SAFETY of every rm! here: `reply` passes the context of the running command, and each text is a C string that outlives the call.
     linker.func_wrap(NS, "ReplyWithSimpleString", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        reply_text(&mut guest, "ReplyWithSimpleString", pointer, length, |ctx, text| unsafe { _ = rm!(ReplyWithSimpleString(ctx, text)) })
+        let (text, state) = bytes(&mut guest, "ReplyWithSimpleString", &[Phase::Command], pointer, length)?;
+        let ok = host::ok_reply();
+        if text == b"OK" && !ok.is_null() {
+            send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithCallReply(ctx, ok)) });
+        } else {
+            text::with_line(text, |text| send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithSimpleString(ctx, text)) }));
+        }
+        Ok(())
     })?;
     linker.func_wrap(NS, "ReplyWithError", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        reply_text(&mut guest, "ReplyWithError", pointer, length, |ctx, text| unsafe { _ = rm!(ReplyWithError(ctx, text)) })
+        let (text, state) = bytes(&mut guest, "ReplyWithError", &[Phase::Command], pointer, length)?;
+        text::with_line(text, |text| send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithError(ctx, text)) }));
+        Ok(())
     })?;
     linker.func_wrap(NS, "ReplyWithStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (bytes, state) = bytes(&mut guest, "ReplyWithStringBuffer", &[Phase::Command], pointer, length)?;

@@ -245,6 +245,7 @@ api! {
     fn CallReplyProto(reply: *mut CallReply, length: *mut usize) -> *const c_char;
     fn CallReplyArrayElement(reply: *mut CallReply, index: usize) -> *mut CallReply;
     fn FreeCallReply(reply: *mut CallReply);
+    fn ReplyWithCallReply(ctx: *mut Ctx, reply: *mut CallReply) -> c_int;
 
     fn Replicate(ctx: *mut Ctx, command: *const c_char, format: *const c_char; ...) -> c_int;
     fn ReplicateVerbatim(ctx: *mut Ctx) -> c_int;

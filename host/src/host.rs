@@ -8,7 +8,7 @@ use std::ffi::{CStr, c_int};
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
 
 use crate::abi::MemberId;
-use crate::api::{self, Ctx};
+use crate::api::{self, CallReply, Ctx};
 use crate::command::Slot;
 use crate::engine::Ticker;
 use crate::file::WasmFile;
@@ -25,6 +25,8 @@ pub struct Host {
     types: UnsafeCell<Vec<DataType>>,
     /// The server's `maxmemory` in bytes where its policy is `noeviction`, else 0.
     maxmemory: Cell<u64>,
+    /// The server's own reply `+OK`, to be sent again: its function for statuses allocates and searches the text for line breaks first.
+    pub ok: Cell<*mut CallReply>,
     /// The process that the server runs in: a save's child has another.
     pub pid: u32,
     /// Ends with the host.
@@ -45,6 +47,16 @@ pub struct LoadedModule {
 /// The one host of this process, null while nothing is loaded.
 static HOST: AtomicPtr<Host> = AtomicPtr::new(std::ptr::null_mut());
 
+impl Drop for Host {
+    fn drop(&mut self) {
+        let ok = self.ok.get();
+        if !ok.is_null() {
+            // SAFETY: made by `keep_ok`, freed once.
+            unsafe { rm!(FreeCallReply(ok)) };
+        }
+    }
+}
+
 impl Host {
     pub fn new(ticker: Ticker) -> Host {
         Host {
@@ -53,6 +65,7 @@ impl Host {
             slots: UnsafeCell::default(),
             types: UnsafeCell::default(),
             maxmemory: Cell::new(0),
+            ok: Cell::new(std::ptr::null_mut()),
             pid: std::process::id(),
             _ticker: ticker,
         }
@@ -263,6 +276,33 @@ pub unsafe fn refresh_maxmemory(ctx: *mut Ctx) {
     let refuses = policy.as_deref() == Some("noeviction");
     let limit = limit.and_then(|limit| limit.parse().ok()).unwrap_or(0);
     expect().maxmemory.set(if refuses { limit } else { 0 });
+}
+
+/// Keeps a reply `+OK` of the server's to send again: UNWATCH does nothing here and answers so.
+///
+/// # Safety
+/// As [`refresh_maxmemory`].
+pub unsafe fn keep_ok(ctx: *mut Ctx) {
+    // SAFETY: by this function's contract; a reply that is another is freed once.
+    unsafe {
+        let reply = rm!(Call(ctx, c"UNWATCH".as_ptr(), c"".as_ptr()));
+        if reply.is_null() {
+            return;
+        }
+        let mut length = 0;
+        let proto = rm!(CallReplyProto(reply, &raw mut length));
+        if std::slice::from_raw_parts(proto.cast::<u8>(), length) == b"+OK\r\n" {
+            expect().ok.set(reply);
+        } else {
+            rm!(FreeCallReply(reply));
+        }
+    }
+}
+
+/// The kept reply `+OK`, null where the server gave none.
+#[inline]
+pub fn ok_reply() -> *mut CallReply {
+    get().map_or(std::ptr::null_mut(), |host| host.ok.get())
 }
 
 /// The value of one of the server's settings.

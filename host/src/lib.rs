@@ -97,6 +97,7 @@ unsafe fn load(ctx: *mut Ctx, paths: Vec<PathBuf>) -> Result<(), String> {
         rm!(SetModuleOptions(ctx, api::OPTIONS_HANDLE_IO_ERRORS));
         subscribe(ctx)?;
         host::refresh_maxmemory(ctx);
+        host::keep_ok(ctx);
         check_append_only(ctx)?;
     }
     let host = host::get().expect("installed");
