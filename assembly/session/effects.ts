@@ -15,6 +15,7 @@ import { narrow, writeDecimal } from "../text";
 import { ID_TEXT_SIZE } from "./uuid";
 
 const name: usize = memory.data(16);
+let nameLength: u32 = 0;
 const operation: usize = memory.data(16);
 const digits: usize = memory.data(48);
 const frame: usize = memory.data(64, 8);
@@ -62,5 +63,6 @@ function begin(operationName: usize, id: usize): void {
 }
 
 function queue(count: i32): void {
-  redis.Replicate(name, narrow(changetype<usize>("session.apply"), name), frame, count);
+  if (!nameLength) nameLength = narrow(changetype<usize>("session.apply"), name);
+  redis.Replicate(name, nameLength, frame, count);
 }

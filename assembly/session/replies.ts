@@ -17,14 +17,23 @@ import { format, ID_TEXT_SIZE } from "./uuid";
 
 @inline const LINE_FRAME: u32 = 128;
 
-const text: usize = memory.data(64);
+/** The replies of CREATE, each with room for the id behind it: the words are written once. */
+const created: usize = memory.data(64);
+const exists: usize = memory.data(64);
+const recreated: usize = memory.data(64);
+let createdLength: u32 = 0;
+let existsLength: u32 = 0;
+let recreatedLength: u32 = 0;
 
 /** `Session created: ID`, `Session exists: ID` or `Session recreated: ID`. */
 export function createdText(outcome: u32): u64 {
-  let length: u32;
-  if (outcome == CREATED) length = narrow(changetype<usize>("Session created: "), text);
-  else if (outcome == EXISTS) length = narrow(changetype<usize>("Session exists: "), text);
-  else length = narrow(changetype<usize>("Session recreated: "), text);
+  if (!createdLength) {
+    createdLength = narrow(changetype<usize>("Session created: "), created);
+    existsLength = narrow(changetype<usize>("Session exists: "), exists);
+    recreatedLength = narrow(changetype<usize>("Session recreated: "), recreated);
+  }
+  const text = outcome == CREATED ? created : outcome == EXISTS ? exists : recreated;
+  const length = outcome == CREATED ? createdLength : outcome == EXISTS ? existsLength : recreatedLength;
   copy(text + length, resultId(), ID_TEXT_SIZE);
   return pack(text, length + ID_TEXT_SIZE);
 }

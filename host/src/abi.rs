@@ -3,6 +3,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 
+use smallvec::SmallVec;
 use wasmtime::{Caller, Linker, Ref, Result};
 
 use crate::api::{self, Str};
@@ -235,13 +236,13 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         Ok(())
     })?;
     linker.func_wrap(NS, "Replicate", |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
-        let (name, _) = bytes(&mut guest, "Replicate", COMMAND, name, name_length)?;
-        let name = text::line(name);
+        allow(&guest, "Replicate", COMMAND)?;
         let (all, state) = parts(&mut guest)?;
+        let name = memory::slice(all, name, name_length)?;
         let arguments = memory::pairs(all, argv, argc.cast_unsigned())?;
         let strings = Strings::new(&arguments);
         // SAFETY: as above; format "v" takes an array and its length, and the server keeps what it needs by itself.
-        unsafe { rm!(Replicate(state.call.ctx, name.as_ptr(), c"v".as_ptr(), strings.as_ptr(), strings.len())) };
+        text::with_line(name, |name| unsafe { rm!(Replicate(state.call.ctx, name, c"v".as_ptr(), strings.as_ptr(), strings.len())) });
         Ok(())
     })?;
     linker.func_wrap(NS, "SignalModifiedKey", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
@@ -284,7 +285,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
 }
 
 /// Server strings of byte strings, freed together.
-pub struct Strings(Vec<*mut Str>);
+pub struct Strings(SmallVec<[*mut Str; 8]>);
 
 impl Strings {
     pub fn new(arguments: &[&[u8]]) -> Strings {

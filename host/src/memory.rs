@@ -1,5 +1,6 @@
 //! The one place that touches a module's linear memory: every (pointer, length) is checked here before a byte is read or written.
 
+use smallvec::SmallVec;
 use wasmtime::{AsContext, AsContextMut, Memory, StoreContextMut};
 
 use crate::file::PAGE;
@@ -38,7 +39,7 @@ fn outside(pointer: u32, length: u32) -> wasmtime::Error {
 ///
 /// # Errors
 /// As [`slice`].
-pub fn pairs(memory: &[u8], pointer: u32, count: u32) -> wasmtime::Result<Vec<&[u8]>> {
+pub fn pairs(memory: &[u8], pointer: u32, count: u32) -> wasmtime::Result<SmallVec<[&[u8]; 8]>> {
     let length = count.checked_mul(8).ok_or_else(|| outside(pointer, u32::MAX))?;
     let words = slice(memory, pointer, length)?;
     words.chunks_exact(8).map(|pair| slice(memory, word(pair, 0), word(pair, 4))).collect()
@@ -152,7 +153,7 @@ mod tests {
         let mut memory = vec![0u8; 32];
         memory[0..4].copy_from_slice(&16u32.to_le_bytes());
         memory[4..8].copy_from_slice(&4u32.to_le_bytes());
-        assert_eq!(pairs(&memory, 0, 1).unwrap(), [&[0u8; 4][..]]);
+        assert_eq!(pairs(&memory, 0, 1).unwrap()[..], [&[0u8; 4][..]]);
         memory[4..8].copy_from_slice(&17u32.to_le_bytes());
         assert!(pairs(&memory, 0, 1).is_err());
         assert!(pairs(&memory, 0, u32::MAX).is_err());
