@@ -26,6 +26,7 @@ pub struct Host {
     /// The server's `maxmemory` in bytes where its policy is `noeviction`, else 0.
     maxmemory: Cell<u64>,
     /// The server's own reply `+OK`, to be sent again: its function for statuses allocates and searches the text for line breaks first.
+    /// Never freed: to free it the server looks at the context that it was made in, which ends with the load.
     pub ok: Cell<*mut CallReply>,
     /// The process that the server runs in: a save's child has another.
     pub pid: u32,
@@ -46,16 +47,6 @@ pub struct LoadedModule {
 
 /// The one host of this process, null while nothing is loaded.
 static HOST: AtomicPtr<Host> = AtomicPtr::new(std::ptr::null_mut());
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let ok = self.ok.get();
-        if !ok.is_null() {
-            // SAFETY: made by `keep_ok`, freed once.
-            unsafe { rm!(FreeCallReply(ok)) };
-        }
-    }
-}
 
 impl Host {
     pub fn new(ticker: Ticker) -> Host {
