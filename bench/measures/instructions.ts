@@ -10,6 +10,7 @@ import path from 'node:path';
 import { findOnPath, mustRun, Problem } from '../../scripts/lib/process.ts';
 import { batches, drive, type Connection, type Words } from '../lib/connection.ts';
 import { keyName, valueOf } from '../lib/random.ts';
+import { bulkBytes, createBytes, OK_BYTES } from '../lib/replies.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
 import type { Measure } from '../main.ts';
@@ -20,8 +21,6 @@ const VALUE_BYTES = 32;
 const WARM_UP = 1000;
 const SHORT = 2000;
 const LONG = 8000;
-const OK_BYTES = 5;
-const ID_BYTES = 36;
 
 interface Counted {
   name: string;
@@ -37,9 +36,9 @@ interface Counted {
 
 const set = (name: string) => (index: number) => [name, keyName(index % KEYS), valueOf(VALUE_BYTES)];
 const get = (name: string) => (index: number) => [name, keyName(index % KEYS)];
-const BULK_BYTES = `$${VALUE_BYTES}\r\n`.length + VALUE_BYTES + 2;
-const CREATED_BYTES = '+Session created: \r\n'.length + ID_BYTES;
-const EXISTS_BYTES = '+Session exists: \r\n'.length + ID_BYTES;
+const BULK_BYTES = bulkBytes(VALUE_BYTES);
+const CREATED_BYTES = createBytes('Session created');
+const EXISTS_BYTES = createBytes('Session exists');
 
 const COUNTED: Counted[] = [
   { name: 'SET', command: set('SET'), replyBytes: OK_BYTES, before: set('SET'), beforeReplyBytes: OK_BYTES },

@@ -1,6 +1,7 @@
 /** Resident bytes per entry, over the server's own keys, and per session. */
 import { batches, drive, type Words } from '../lib/connection.ts';
 import { valueOf } from '../lib/random.ts';
+import { createBytes } from '../lib/replies.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import type { Measure } from '../main.ts';
 import { fill } from './storage.ts';
@@ -9,7 +10,7 @@ const ENTRIES = 1_000_000;
 const SESSIONS = 200_000;
 const CONNECTIONS = 8;
 const PIPELINE = 64;
-const CREATED_BYTES = '+Session created: \r\n'.length + 36;
+const CREATED_BYTES = createBytes('Session created');
 
 export const memory: Measure = {
   name: 'memory',

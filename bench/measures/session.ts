@@ -3,20 +3,17 @@ import { batches, drive, type Batch, type Connection, type Words } from '../lib/
 import { ratio, show } from '../lib/statistics.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import type { Measure } from '../main.ts';
-import { OK_BYTES } from './storage.ts';
 import { keyName, valueOf } from '../lib/random.ts';
+import { createBytes, OK_BYTES } from '../lib/replies.ts';
 
 const CONNECTIONS = 50;
 const PIPELINE = 64;
 const USERS = 100_000;
-const ID_BYTES = 36;
 
-const replyBytes = (status: string) => `+${status}: \r\n`.length + ID_BYTES;
-
-function create(prefix: string, status: string): Batch[] {
+function create(prefix: string, status: 'Session created' | 'Session exists'): Batch[] {
   const commands: Words[] = [];
   for (let user = 0; user < USERS; user++) commands.push(['SESSION.CREATE', `${prefix}${user}`]);
-  return batches(commands, PIPELINE, replyBytes(status));
+  return batches(commands, PIPELINE, createBytes(status));
 }
 
 function set(): Batch[] {

@@ -1,6 +1,7 @@
 /** Server CPU per CUSTOM.SET and CUSTOM.GET, over the server's own SET and GET of the same keys. */
 import { batches, drive, type Batch, type Connection, type Words } from '../lib/connection.ts';
 import { keyName, random, valueOf } from '../lib/random.ts';
+import { bulkBytes, OK_BYTES } from '../lib/replies.ts';
 import { ratio, show } from '../lib/statistics.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import type { Measure } from '../main.ts';
@@ -33,10 +34,8 @@ export async function fill(connections: Connection[], name: string, keys: number
   }
 }
 
-/** Bytes of `+OK`. */
-export const OK_BYTES = 5;
-/** Bytes of a bulk reply that holds the value. */
-const BULK_BYTES = `$${VALUE_BYTES}\r\n`.length + VALUE_BYTES + 2;
+/** Bytes of a reply that holds the value. */
+const BULK_BYTES = bulkBytes(VALUE_BYTES);
 
 export const storage: Measure = {
   name: 'storage',

@@ -23,7 +23,6 @@ use crate::{call, host, trap};
 pub unsafe fn all(ctx: *mut Ctx, engine: &Engine, files: Vec<WasmFile>, plan: &Plan) -> Result<(), (MemberId, String)> {
     let mut instances: Vec<Instance> = Vec::new();
     let mut numbers: Vec<usize> = plan.group.clone();
-    numbers.dedup_by(|a, b| a == b);
     numbers.sort_unstable();
     numbers.dedup();
     let pages: Vec<u64> = numbers.iter().map(|&number| initial_pages(&files, plan, number)).collect();
