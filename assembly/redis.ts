@@ -131,6 +131,13 @@ export namespace redis {
   @external("redis", "Replicate")
   export declare function Replicate(command: usize, commandLength: u32, argv: usize, argc: i32): void;
 
+  /**
+   * 1 when an effect that may be late, or lost with a crash, should be queued now: a replica, a backlog or the append-only file listens, or
+   * none such was queued for a second (the server's save points count what is replicated). Host's own.
+   */
+  @external("redis", "EffectsWanted")
+  export declare function EffectsWanted(): i32;
+
   /** Tells WATCH and client-side caching that this key (or id) has changed. */
   @external("redis", "SignalModifiedKey")
   export declare function SignalModifiedKey(key: usize, length: u32): void;

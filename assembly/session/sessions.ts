@@ -139,13 +139,13 @@ export function deleteSession(record: usize, own: bool): void {
 }
 
 /**
- * Notes an access, on a primary only. Of the accesses in one second of the clock the first is replicated, so a replica lags by less than
- * a second. Signals nothing: WATCH would abort on one's own read.
+ * Notes an access, on a primary only. Of the accesses in one second of the clock the first is replicated, where anybody listens, so a
+ * replica lags by less than a second. Signals nothing: WATCH would abort on one's own read.
  */
 function touch(record: usize, now: i64, own: bool): void {
   const before = accessedOf(record);
   if (before == now || redis.GetContextFlags() & ContextFlags.REPLICA) return;
-  if (own && before / 1000 != now / 1000) replicateTouch(idText, now);
+  if (own && before / 1000 != now / 1000 && redis.EffectsWanted()) replicateTouch(idText, now);
   setAccessed(record, now);
 }
 

@@ -12,7 +12,7 @@ use crate::file::HOST_NAMESPACE as NS;
 use crate::group::{Call, Phase, State};
 use crate::reply::Container;
 use crate::trap::Failed;
-use crate::{host, memory, persistence, rm, text};
+use crate::{host, listeners, memory, persistence, rm, text};
 
 type Guest<'a> = Caller<'a, State>;
 
@@ -234,6 +234,10 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         // SAFETY: phase Command: `ctx` is the running command's, here and below.
         unsafe { rm!(ReplicateVerbatim(guest.data().call.ctx)) };
         Ok(())
+    })?;
+    linker.func_wrap(NS, "EffectsWanted", |guest: Guest<'_>| -> Result<i32> {
+        allow(&guest, "EffectsWanted", COMMAND)?;
+        Ok(unsafe { listeners::wanted(guest.data().call.ctx) }.into())
     })?;
     linker.func_wrap(NS, "Replicate", |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
         allow(&guest, "Replicate", COMMAND)?;

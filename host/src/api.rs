@@ -14,13 +14,14 @@ use std::ffi::{c_char, c_float, c_int, c_long, c_longlong, c_uchar, c_uint, c_ul
 macro_rules! opaque {
     ($($name:ident),*) => { $(#[repr(C)] pub struct $name { _private: [u8; 0] })* };
 }
-opaque!(Ctx, Str, CallReply, Command, Type, Io, InfoCtx);
+opaque!(Ctx, Str, CallReply, Command, Type, Io, InfoCtx, ServerInfo);
 
 pub const OK: c_int = 0;
 pub const ERR: c_int = 1;
 pub const API_VERSION: c_int = 1;
 
 pub const CTX_FLAGS_SLAVE: c_int = 1 << 3;
+pub const CTX_FLAGS_AOF: c_int = 1 << 6;
 pub const CTX_FLAGS_REPLICATED: c_int = 1 << 12;
 pub const CTX_FLAGS_LOADING: c_int = 1 << 13;
 
@@ -42,7 +43,9 @@ pub const CMD_KEY_RW: u64 = 1 << 1;
 pub const CMD_KEY_ACCESS: u64 = 1 << 4;
 pub const CMD_KEY_UPDATE: u64 = 1 << 5;
 
+pub const EVENT_ROLE_CHANGED: u64 = 0;
 pub const EVENT_FLUSHDB: u64 = 2;
+pub const EVENT_FORK_CHILD: u64 = 13;
 pub const EVENT_CONFIG: u64 = 16;
 pub const SUBEVENT_FLUSHDB_START: u64 = 0;
 
@@ -236,6 +239,9 @@ api! {
     fn Log(ctx: *mut Ctx, level: *const c_char, format: *const c_char; ...);
     fn GetContextFlags(ctx: *mut Ctx) -> c_int;
     fn GetUsedMemoryRatio() -> c_float;
+    fn GetServerInfo(ctx: *mut Ctx, section: *const c_char) -> *mut ServerInfo;
+    fn ServerInfoGetFieldUnsigned(info: *mut ServerInfo, field: *const c_char, error: *mut c_int) -> c_ulonglong;
+    fn FreeServerInfo(ctx: *mut Ctx, info: *mut ServerInfo);
     fn SubscribeToServerEvent(ctx: *mut Ctx, event: Event, callback: EventFunc) -> c_int;
 
     fn Call(ctx: *mut Ctx, command: *const c_char, format: *const c_char; ...) -> *mut CallReply;

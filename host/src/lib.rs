@@ -14,6 +14,7 @@ mod host;
 mod info;
 mod instantiate;
 mod link;
+mod listeners;
 mod memory;
 mod persistence;
 mod reply;
@@ -168,7 +169,12 @@ fn own_folder() -> PathBuf {
 /// # Safety
 /// As [`RedisModule_OnLoad`].
 unsafe fn subscribe(ctx: *mut Ctx) -> Result<(), String> {
-    let events: [(u64, api::EventFunc); 2] = [(api::EVENT_FLUSHDB, persistence::on_flush), (api::EVENT_CONFIG, on_config)];
+    let events: [(u64, api::EventFunc); 4] = [
+        (api::EVENT_FLUSHDB, persistence::on_flush),
+        (api::EVENT_CONFIG, on_config),
+        (api::EVENT_FORK_CHILD, listeners::on_change),
+        (api::EVENT_ROLE_CHANGED, listeners::on_change),
+    ];
     for (id, callback) in events {
         // SAFETY: by this function's contract.
         if unsafe { rm!(SubscribeToServerEvent(ctx, Event { id, data_version: 1 }, callback)) } != api::OK {

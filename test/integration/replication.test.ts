@@ -101,3 +101,78 @@ test.each(['custom.apply', 'session.apply'])('%s answers ordinary clients as an 
   const server = await startServer();
   expect(await server.send(command, '1', 'delete', 'x', 'y')).toMatch(/^-ERR unknown command/);
 });
+
+describe('accesses', () => {
+  const USERS = 60;
+  const changes = async (server: TestServer): Promise<number> => Number((await server.info('persistence')).rdb_changes_since_last_save);
+
+  /** Sessions of USERS users, whose creation lies in an earlier second of the clock. */
+  async function createAll(server: TestServer): Promise<string[]> {
+    const ids: string[] = [];
+    for (let user = 0; user < USERS; user++) {
+      ids.push((await server.send('SESSION.CREATE', `user ${user}`)).trim().split(' ').at(-1) ?? '');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    return ids;
+  }
+
+  async function readAll(server: TestServer, ids: string[]): Promise<void> {
+    for (const id of ids) expect(await server.send('SESSION.GET_DATA', id, 'none')).toBe('$-1\r\n');
+  }
+
+  async function accessed(server: TestServer, ids: string[]): Promise<string[]> {
+    const replies = await Promise.all(ids.map((id) => server.send('SESSION.GET', id)));
+    return replies.map((reply) => /"last_accessed":"([^"]+)"/.exec(reply)?.[1] ?? '');
+  }
+
+  test('leave no effect each where nobody listens, but keep the count of changes going', async () => {
+    const server = await startServer();
+    const ids = await createAll(server);
+    const before = await accessed(server, ids);
+    const changesBefore = await changes(server);
+    const began = Date.now();
+    await readAll(server, ids);
+    const left = (await changes(server)) - changesBefore;
+    expect(left).toBeGreaterThanOrEqual(1);
+    expect(left).toBeLessThanOrEqual(2 + Math.floor((Date.now() - began) / 1000));
+    (await accessed(server, ids)).forEach((time, index) => expect(time > (before[index] ?? '')).toBe(true));
+  });
+
+  test('reach a replica from its first moment on, also after a time in which nobody listened', async () => {
+    const { primary, replica } = await startPair();
+    const ids = await createAll(primary);
+    await readAll(primary, ids);
+    await follow(replica, primary);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await readAll(primary, ids);
+    await caughtUp(primary, replica);
+    const times = await accessed(primary, ids);
+    expect(await accessed(replica, ids)).toEqual(times);
+    // Again, now that the server was asked while the replica was there.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await readAll(primary, ids);
+    await caughtUp(primary, replica);
+    expect(await accessed(replica, ids)).toEqual(await accessed(primary, ids));
+    expect(await accessed(replica, ids)).not.toEqual(times);
+  });
+
+  test('reach the append-only file, also one that is switched on later', async () => {
+    const server = await startServer();
+    const ids = await createAll(server);
+    await readAll(server, ids);
+    expect(await server.send('CONFIG', 'SET', 'appendonly', 'yes')).toBe('+OK\r\n');
+    await eventually(
+      () => server.info('persistence'),
+      (info) => info.aof_rewrite_in_progress === '0' && info.aof_rewrite_scheduled === '0' && info.aof_enabled === '1',
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await readAll(server, ids);
+    const times = await accessed(server, ids);
+    await server.send('CONFIG', 'SET', 'appendfsync', 'always');
+    await server.send('CUSTOM.SET', 'last', 'write');
+    await server.kill();
+    server.change({ arguments: ['--appendonly', 'yes'] });
+    await server.start();
+    expect(await accessed(server, ids)).toEqual(times);
+  });
+});

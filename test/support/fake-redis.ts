@@ -192,6 +192,7 @@ export class FakeModule {
       GetContextFlags: ['command', () => server.flags],
       ReplicateVerbatim: ['command', () => server.replicate([server.running?.name ?? '', ...(server.running?.args ?? [])])],
       Replicate: ['command', (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)])],
+      EffectsWanted: ['command', () => Number(server.effectsWanted)],
       SignalModifiedKey: ['command', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
         'command',
@@ -271,6 +272,7 @@ export class FakeServer {
   storageFails = '';
   clock = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
   flags = 0;
+  effectsWanted = true;
   phase = 'load';
   running: { name: string; args: Buffer[] } | undefined;
   file: Saved = [];

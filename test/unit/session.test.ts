@@ -435,6 +435,16 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       ]);
     });
 
+    test('where nobody listens, touching leaves none', () => {
+      const id = create(server, 'u');
+      server.effectsWanted = false;
+      server.clock += 1000;
+      server.call('SESSION.GET_DATA', id, 'f');
+      server.call('SESSION.ADD_DATA', id, 'f', 'v');
+      expect(effects(server).slice(1)).toEqual([`session.apply 1 set ${id} ${server.clock} f v`]);
+      expect(json(server, id)).toContain(`"last_accessed":"${new Date(server.clock).toISOString()}"`);
+    });
+
     test('recreating and deleting say what became of the mapping', () => {
       server.call('CUSTOM.SET', 'u', UNKNOWN);
       create(server, 'u', 'recreated');

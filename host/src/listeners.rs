@@ -1,0 +1,70 @@
+//! Who takes what a write replicates: replicas, the backlog that is kept for those that will come back, the append-only file.
+//!
+//! Nobody begins to listen unseen: a new replica and a new append-only file both start from a snapshot that a fork writes, and a replica
+//! that is promoted changes its role. Both events are heard here. That nobody listens any longer is asked of the server once a second.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+
+use crate::api::{self, Ctx, Event};
+use crate::rm;
+
+/// How long an answer of the server holds, in ms.
+const HOLDS_MS: i64 = 1000;
+
+struct Listeners {
+    present: Cell<bool>,
+    /// Unix ms from which on the server is asked again.
+    ask_at: Cell<i64>,
+}
+
+// SAFETY: the server calls modules from its main thread alone.
+unsafe impl Sync for Listeners {}
+
+static LISTENERS: Listeners = Listeners { present: Cell::new(true), ask_at: Cell::new(0) };
+
+/// Whether an effect that may be late, as that of an access is, should be queued now: anybody listens, or no such effect was let through
+/// for a second. The latter keeps the server's count of changes going, which its save points look at.
+///
+/// # Safety
+/// `ctx` is the context of a running command.
+pub unsafe fn wanted(ctx: *mut Ctx) -> bool {
+    // SAFETY: takes no argument.
+    let now = unsafe { rm!(Milliseconds()) };
+    let ask_at = LISTENERS.ask_at.get();
+    // A clock that was set back asks at once.
+    if now < ask_at && ask_at <= now + HOLDS_MS {
+        return LISTENERS.present.get();
+    }
+    LISTENERS.ask_at.set(now + HOLDS_MS);
+    // SAFETY: by this function's contract.
+    LISTENERS.present.set(unsafe { present(ctx) });
+    true
+}
+
+/// # Safety
+/// As [`wanted`].
+unsafe fn present(ctx: *mut Ctx) -> bool {
+    // SAFETY: by this function's contract; the information is freed once, after its last use.
+    unsafe {
+        if rm!(GetContextFlags(ctx)) & api::CTX_FLAGS_AOF != 0 {
+            return true;
+        }
+        let info = rm!(GetServerInfo(ctx, c"replication".as_ptr()));
+        // A field that this server does not have reads as "somebody listens".
+        let listens = [c"connected_slaves", c"repl_backlog_active"].iter().any(|field| {
+            let mut missing: c_int = 0;
+            rm!(ServerInfoGetFieldUnsigned(info, field.as_ptr(), &raw mut missing)) > 0 || missing != api::OK
+        });
+        rm!(FreeServerInfo(ctx, info));
+        listens
+    }
+}
+
+/// A fork, or another role of this server: somebody may listen from now on.
+///
+/// # Safety
+/// The server calls this with an event's own data.
+pub unsafe extern "C" fn on_change(_: *mut Ctx, _: Event, _: u64, _: *mut c_void) {
+    LISTENERS.present.set(true);
+}
