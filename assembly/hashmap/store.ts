@@ -49,39 +49,51 @@ export function setValue(keyPointer: usize, keyLength: u32, value: usize, length
   const hash = table.hashOf(keyPointer, keyLength);
   beginChange();
   const slot = table.lookup(keyPointer, keyLength, hash);
-  const stored = slot
+  const outcome = slot
     ? replaceValue(slot, keyPointer, keyLength, value, length, verbatim)
     : insertValue(hash, keyPointer, keyLength, value, length, verbatim);
   endChange();
-  if (!stored) failOutOfMemory();
+  if (outcome == NO_MEMORY) failOutOfMemory();
   changed(EVENT_SET, 10, keyPointer, keyLength);
-  compactEntries(keyLength + length);
+  if (outcome == ALLOCATED) compactEntries(keyLength + length);
 }
 
-/** False, nothing changed: there is no memory. */
-function insertValue(hash: u64, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): bool {
+/** How storing a value ended: with nothing changed; in a new entry; in the old one. */
+// prettier-ignore
+@inline const NO_MEMORY: u32 = 0;
+
+
+@inline const ALLOCATED: u32 = 1;
+
+
+@inline const IN_PLACE: u32 = 2;
+
+/** NO_MEMORY or ALLOCATED. */
+function insertValue(hash: u64, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): u32 {
   const entry = create(keyPointer, keyLength, value, length);
-  if (!entry) return false;
+  if (!entry) return NO_MEMORY;
   if (!table.reserve(hash)) {
     destroy(entry);
-    return false;
+    return NO_MEMORY;
   }
   if (verbatim) redis.ReplicateVerbatim();
   table.insert(hash, entry);
-  return true;
+  return ALLOCATED;
 }
 
-/** False, nothing changed: there is no memory. */
-function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): bool {
+/** NO_MEMORY, ALLOCATED or IN_PLACE. */
+function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): u32 {
   const old = <usize>load<u32>(slot);
+  let outcome = IN_PLACE;
   // Where the value fits in place, writing it is itself the commit; only then is it known that nothing can fail any more.
   if (!overwrite(old, value, length)) {
     const entry = create(keyPointer, keyLength, value, length);
-    if (!entry) return false;
+    if (!entry) return NO_MEMORY;
     destroy(table.replace(slot, entry));
+    outcome = ALLOCATED;
   }
   if (verbatim) redis.ReplicateVerbatim();
-  return true;
+  return outcome;
 }
 
 /** Moves a few entries together where deletes have left idle memory. `written`: bytes that the command stored. O(1). */

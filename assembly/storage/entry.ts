@@ -148,6 +148,11 @@ export function sizeOf(entry: usize): u32 {
  * @returns false, nothing changed, where a new entry is needed
  */
 export function overwrite(entry: usize, value: usize, length: u32): bool {
+  if (load<u8>(entry) < SHORT_KEY && <u32>load<u8>(entry, 1) == length) {
+    // A short entry without deadline keeps its header: the bytes alone change.
+    if (value) copy(entry + 2 + <usize>load<u8>(entry), value, length);
+    return true;
+  }
   if (length > LENGTH_MAX) return false;
   const size = keyLength(entry);
   const header = headerFor(size, length);

@@ -28,6 +28,9 @@ pub fn new() -> wasmtime::Result<Engine> {
     config.memory_init_cow(false);
     config.epoch_interruption(true);
     config.max_wasm_stack(512 << 10);
+    // Traps name functions, not places in them, and no native debugger looks into modules: what it takes to compile is saved.
+    config.generate_address_map(false);
+    config.native_unwind_info(false);
     if std::env::var_os(PERF_MAP).is_some() {
         config.profiler(ProfilingStrategy::PerfMap);
     }
