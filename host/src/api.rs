@@ -77,6 +77,14 @@ pub struct FlushInfo {
     pub database: i32,
 }
 
+/// `RedisModuleConfigChangeV1`.
+#[repr(C)]
+pub struct ConfigChange {
+    pub version: u64,
+    pub count: u32,
+    pub names: *const *const c_char,
+}
+
 /// `RedisModuleTypeMethods`, version 5. What is `None` concerns keys, of which this host makes none.
 #[repr(C)]
 #[derive(Default)]

@@ -28,6 +28,8 @@ pub struct Host {
     /// The server's own reply `+OK`, to be sent again: its function for statuses allocates and searches the text for line breaks first.
     /// Never freed: to free it the server looks at the context that it was made in, which ends with the load.
     pub ok: Cell<*mut CallReply>,
+    /// How often a change of the server's settings was undone because it would have lost data.
+    pub settings_undone: Cell<u64>,
     /// The process that the server runs in: a save's child has another.
     pub pid: u32,
     /// Ends with the host.
@@ -57,6 +59,7 @@ impl Host {
             types: UnsafeCell::default(),
             maxmemory: Cell::new(0),
             ok: Cell::new(std::ptr::null_mut()),
+            settings_undone: Cell::new(0),
             pid: std::process::id(),
             _ticker: ticker,
         }

@@ -37,6 +37,12 @@ unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
     let Some(host) = host::get() else { return };
     // In a crash report no module runs.
     host::guarded(|| {
+        // SAFETY: `ctx` is that of the running INFO.
+        unsafe {
+            if rm!(InfoAddSection(ctx, c"".as_ptr())) == api::OK {
+                field(ctx, c"settings_undone", host.settings_undone.get());
+            }
+        }
         for member in 0..host.modules.len() {
             // SAFETY: `ctx` is that of the running INFO.
             unsafe { section(host, member, ctx, for_crash_report != 0) };

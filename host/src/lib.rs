@@ -4,6 +4,7 @@
 
 mod abi;
 mod api;
+mod append_only;
 mod call;
 mod command;
 mod config;
@@ -99,7 +100,7 @@ unsafe fn load(ctx: *mut Ctx, paths: Vec<PathBuf>) -> Result<(), String> {
         subscribe(ctx)?;
         host::refresh_maxmemory(ctx);
         host::keep_ok(ctx);
-        check_append_only(ctx)?;
+        append_only::check(ctx)?;
     }
     let host = host::get().expect("installed");
     for module in &host.modules {
@@ -184,22 +185,11 @@ unsafe fn subscribe(ctx: *mut Ctx) -> Result<(), String> {
     Ok(())
 }
 
-unsafe extern "C" fn on_config(ctx: *mut Ctx, _: Event, _: u64, _: *mut c_void) {
-    // SAFETY: the context of a running event.
-    unsafe { host::refresh_maxmemory(ctx) };
-}
-
-/// An append-only file that is rewritten without the RDB preamble would lose what modules keep: such a server is refused.
-///
-/// # Safety
-/// As [`RedisModule_OnLoad`].
-unsafe fn check_append_only(ctx: *mut Ctx) -> Result<(), String> {
-    // SAFETY: by this function's contract.
-    let is = |name: &CStr, value: &str| unsafe { host::server_setting(ctx, name) }.as_deref() == Some(value);
-    if is(c"appendonly", "yes") && is(c"aof-use-rdb-preamble", "no") {
-        return Err(
-            "aof-use-rdb-preamble is no: an append-only file rewritten so would lose the data of every module here; set it to yes".into()
-        );
-    }
-    Ok(())
+/// The server keeps one callback per event and module.
+unsafe extern "C" fn on_config(ctx: *mut Ctx, _: Event, _: u64, data: *mut c_void) {
+    // SAFETY: the context and the data of a running event.
+    host::guarded(|| unsafe {
+        append_only::on_config(ctx, data);
+        host::refresh_maxmemory(ctx);
+    });
 }

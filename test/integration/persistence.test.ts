@@ -127,6 +127,59 @@ describe('in the append-only file', () => {
     const failed = startServer({ arguments: [...appendOnly, '--aof-use-rdb-preamble', 'no'] });
     await expect(failed).rejects.toThrow(/aof-use-rdb-preamble/);
   });
+
+  describe('settings that would drop the data at the next rewrite', () => {
+    /** Both settings, and how often a change was undone. */
+    async function settings(server: TestServer): Promise<string> {
+      const setting = async (name: string) => (await server.send('CONFIG', 'GET', name)).split('\r\n').at(-2);
+      const { wasm_settings_undone } = await server.info('wasm');
+      return `${await setting('appendonly')} ${await setting('aof-use-rdb-preamble')} ${wasm_settings_undone}`;
+    }
+
+    /** A server that is set into danger by `commands`, all of which it accepts, ends with `after`, and has its data after a rewrite and a crash. */
+    async function undone(start: string[], commands: string[][], after: string): Promise<void> {
+      const server = await startServer({ arguments: start });
+      await fill(server);
+      for (const command of commands) expect(await server.send(...command)).not.toMatch(/^-/);
+      expect(await settings(server)).toBe(after);
+      const told = /was set back to (no|yes): an append-only file/;
+      expect(
+        await eventually(
+          () => server.log,
+          (log) => told.test(log),
+        ),
+      ).toMatch(told);
+      await server.send('CONFIG', 'SET', 'aof-use-rdb-preamble', 'yes');
+      await server.send('CONFIG', 'SET', 'appendonly', 'yes');
+      await rewrite(server);
+      const before = await dump(server);
+      await server.kill();
+      server.change({ arguments: appendOnly });
+      await server.start();
+      expect(await dump(server)).toEqual(before);
+    }
+
+    test('the preamble is switched off', () => undone(appendOnly, [['CONFIG', 'SET', 'aof-use-rdb-preamble', 'no']], 'yes yes 1'));
+
+    test('the file is switched on while the preamble is off', () =>
+      undone(['--aof-use-rdb-preamble', 'no'], [['CONFIG', 'SET', 'appendonly', 'yes']], 'no no 1'));
+
+    test('both at once', () => undone([], [['CONFIG', 'SET', 'aof-use-rdb-preamble', 'no', 'appendonly', 'yes']], 'no yes 1'));
+
+    test('in a transaction', () =>
+      undone(appendOnly, [['MULTI'], ['CONFIG', 'SET', 'aof-use-rdb-preamble', 'no'], ['CUSTOM.SET', 'k', 'v'], ['EXEC']], 'yes yes 1'));
+
+    test('other changes stay, and either setting alone is free', async () => {
+      const server = await startServer();
+      for (const command of ['aof-use-rdb-preamble no', 'maxmemory 1gb', 'aof-use-rdb-preamble yes', 'appendonly yes']) {
+        expect(await server.send('CONFIG', 'SET', ...command.split(' '))).toBe('+OK\r\n');
+      }
+      expect(await settings(server)).toBe('yes yes 0');
+      await server.send('CONFIG', 'SET', 'maxmemory', '2gb', 'aof-use-rdb-preamble', 'no');
+      expect(await settings(server)).toBe('yes yes 1');
+      expect(await server.send('CONFIG', 'GET', 'maxmemory')).toContain('2147483648');
+    });
+  });
 });
 
 async function rewrite(server: TestServer): Promise<void> {
