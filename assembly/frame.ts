@@ -39,6 +39,18 @@ export function pack(pointer: usize, length: u32): u64 {
   return (<u64>length << 32) | <u64>pointer;
 }
 
+/** What a handler returns: null, as any byte string that is absent. */
+// prettier-ignore
+@inline export const NULL: u64 = 0;
+
+/** What a handler returns when it has replied by calls. No pointer is below 1024, so this is no byte string. */
+// prettier-ignore
+@inline export const REPLIED: u64 = 1;
+
+/** What a handler returns for `+OK`. */
+// prettier-ignore
+@inline export const OK: u64 = 2;
+
 /** The pointer of a packed byte string. */
 // prettier-ignore
 @inline

@@ -17,8 +17,10 @@ export namespace redis {
 
   /**
    * Registers a command; allowed in `onLoad` alone.
-   * @param handler index in the exported `table` of a function `(argc: i32, argv: usize) => void`. `argv` points to `argc` × { pointer,
-   *   length } of the arguments *after* the command's name, valid until the handler returns.
+   * @param handler index in the exported `table` of a function `(argc: i32, argv: usize) => u64`. `argv` points to `argc` × { pointer,
+   *   length } of the arguments *after* the command's name, valid until the handler returns. Its result is the reply: a byte string,
+   *   `NULL`, `OK`, or `REPLIED` when it has called the functions below instead (see `assembly/frame.ts`). One that returns nothing
+   *   replies by calls alone.
    * @param flags the server's command flags, separated by spaces, and the host's own `effect`: a command that only the
    *   replication stream and the append-only file may run; for anybody else it answers as an unknown command does.
    * @param arity as in COMMAND INFO, the command's name counted: 3 is exactly two arguments, -3 two or more. The host refuses
@@ -147,10 +149,13 @@ export namespace redis {
   @external("redis", "NotifyKeyspaceEvent")
   export declare function NotifyKeyspaceEvent(type: i32, event: usize, eventLength: u32, key: usize, length: u32): void;
 
-  /** `SignalModifiedKey` and `NotifyKeyspaceEvent` in one call: what nearly every write ends with. Host's own. */
+  /**
+   * `SignalModifiedKey` and `NotifyKeyspaceEvent` in one call, what nearly every write ends with; before them `ReplicateVerbatim`, if
+   * `verbatim` is not 0. Host's own.
+   */
   // prettier-ignore
   @external("redis", "KeyChanged")
-  export declare function KeyChanged(type: i32, event: usize, eventLength: u32, key: usize, length: u32): void;
+  export declare function KeyChanged(type: i32, event: usize, eventLength: u32, key: usize, length: u32, verbatim: i32): void;
 
   // ── Persistence: the RDB file's auxiliary data of this module ─────────────────────────────────────────────────────
 

@@ -31,11 +31,14 @@ export function servedBy(namespace: usize, file: usize): void {
   redis.ServedBy(name, namespaceLength, flags, narrow(file, flags));
 }
 
-/** Tells WATCH, client-side caching and subscribers that the key has changed; `event` is an event's name as ASCII bytes. */
+/**
+ * Tells WATCH, client-side caching and subscribers that the key has changed; `event` is an event's name as ASCII bytes.
+ * @param verbatim whether the running command is replicated as it came
+ */
 // prettier-ignore
 @inline
-export function changed(event: usize, eventLength: u32, key: usize, length: u32): void {
-  redis.KeyChanged(NOTIFY_MODULE, event, eventLength, key, length);
+export function changed(event: usize, eventLength: u32, key: usize, length: u32, verbatim: bool = false): void {
+  redis.KeyChanged(NOTIFY_MODULE, event, eventLength, key, length, verbatim);
 }
 
 /** Adds a field to this module's section of INFO. */

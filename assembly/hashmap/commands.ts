@@ -1,6 +1,6 @@
 /** The commands CUSTOM.*: the table of them first, then a handler for each. */
 import { keyLength, keyOf } from "../storage/entry";
-import { argument, argumentLength, lengthOf, pointerOf } from "../frame";
+import { argument, argumentLength, OK, REPLIED } from "../frame";
 import { redis } from "../redis";
 import { command } from "../register";
 import { deleteValue, getValue, setValue, table } from "./store";
@@ -42,30 +42,30 @@ export function registerCommands(): i32 {
 }
 
 /** `CUSTOM.SET key value` → `+OK`. O(key + value). */
-function commandSet(argc: i32, argv: usize): void {
+function commandSet(argc: i32, argv: usize): u64 {
   setValue(argument(argv, 0), argumentLength(argv, 0), argument(argv, 1), argumentLength(argv, 1), true);
-  redis.ReplyWithSimpleString(memory.data<u8>([79, 75]), 2); // OK
+  return OK;
 }
 
 /** `CUSTOM.GET key` → the value, or null. O(key + value). */
-function commandGet(argc: i32, argv: usize): void {
-  const value = getValue(argument(argv, 0), argumentLength(argv, 0));
-  if (value) redis.ReplyWithStringBuffer(pointerOf(value), lengthOf(value));
-  else redis.ReplyWithNull();
+function commandGet(argc: i32, argv: usize): u64 {
+  return getValue(argument(argv, 0), argumentLength(argv, 0));
 }
 
 /** `CUSTOM.DEL key` → `:1`, or `:0` when the key was absent. O(key). */
-function commandDel(argc: i32, argv: usize): void {
+function commandDel(argc: i32, argv: usize): u64 {
   redis.ReplyWithLongLong(<i64>deleteValue(argument(argv, 0), argumentLength(argv, 0), true));
+  return REPLIED;
 }
 
 /** `CUSTOM.EXISTS key` → `:1` or `:0`. O(key). */
-function commandExists(argc: i32, argv: usize): void {
+function commandExists(argc: i32, argv: usize): u64 {
   redis.ReplyWithLongLong(table.find(argument(argv, 0), argumentLength(argv, 0)) ? 1 : 0);
+  return REPLIED;
 }
 
 /** `CUSTOM.KEYS` → all keys, in no particular order. O(entries). */
-function commandKeys(argc: i32, argv: usize): void {
+function commandKeys(argc: i32, argv: usize): u64 {
   redis.ReplyWithArray(<i64>table.count);
   let cursor: u64 = 0;
   do {
@@ -73,4 +73,5 @@ function commandKeys(argc: i32, argv: usize): void {
     for (let entry = table.next(); entry; entry = table.next()) redis.ReplyWithStringBuffer(keyOf(entry), keyLength(entry));
     cursor = table.cursor;
   } while (cursor);
+  return REPLIED;
 }

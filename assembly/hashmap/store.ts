@@ -1,6 +1,6 @@
 /**
  * The storage: byte strings to byte strings. What the commands and the link functions share, each in the order
- * allocate → replicate → commit → signal.
+ * allocate → commit → replicate, signal. What is told of a write is told before its change ends: no time limit strikes between them.
  */
 import { compactStep } from "../storage/compact";
 import { create, destroy, overwrite, valueLength, valueOf } from "../storage/entry";
@@ -49,12 +49,10 @@ export function setValue(keyPointer: usize, keyLength: u32, value: usize, length
   const hash = table.hashOf(keyPointer, keyLength);
   beginChange();
   const slot = table.lookup(keyPointer, keyLength, hash);
-  const outcome = slot
-    ? replaceValue(slot, keyPointer, keyLength, value, length, verbatim)
-    : insertValue(hash, keyPointer, keyLength, value, length, verbatim);
+  const outcome = slot ? replaceValue(slot, keyPointer, keyLength, value, length) : insertValue(hash, keyPointer, keyLength, value, length);
+  if (outcome != NO_MEMORY) changed(EVENT_SET, 10, keyPointer, keyLength, verbatim);
   endChange();
   if (outcome == NO_MEMORY) failOutOfMemory();
-  changed(EVENT_SET, 10, keyPointer, keyLength);
   if (outcome == ALLOCATED) compactEntries(keyLength + length);
 }
 
@@ -69,20 +67,19 @@ export function setValue(keyPointer: usize, keyLength: u32, value: usize, length
 @inline const IN_PLACE: u32 = 2;
 
 /** NO_MEMORY or ALLOCATED. */
-function insertValue(hash: u64, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): u32 {
+function insertValue(hash: u64, keyPointer: usize, keyLength: u32, value: usize, length: u32): u32 {
   const entry = create(keyPointer, keyLength, value, length);
   if (!entry) return NO_MEMORY;
   if (!table.reserve(hash)) {
     destroy(entry);
     return NO_MEMORY;
   }
-  if (verbatim) redis.ReplicateVerbatim();
   table.insert(hash, entry);
   return ALLOCATED;
 }
 
 /** NO_MEMORY, ALLOCATED or IN_PLACE. */
-function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usize, length: u32, verbatim: bool): u32 {
+function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usize, length: u32): u32 {
   const old = <usize>load<u32>(slot);
   let outcome = IN_PLACE;
   // Where the value fits in place, writing it is itself the commit; only then is it known that nothing can fail any more.
@@ -92,7 +89,6 @@ function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usi
     destroy(table.replace(slot, entry));
     outcome = ALLOCATED;
   }
-  if (verbatim) redis.ReplicateVerbatim();
   return outcome;
 }
 
@@ -109,11 +105,10 @@ export function deleteValue(keyPointer: usize, keyLength: u32, verbatim: bool): 
   const hash = table.hashOf(keyPointer, keyLength);
   const slot = table.lookup(keyPointer, keyLength, hash);
   if (!slot) return false;
-  if (verbatim) redis.ReplicateVerbatim();
   beginChange();
   destroy(table.remove(slot, hash));
+  changed(EVENT_DEL, 10, keyPointer, keyLength, verbatim);
   endChange();
-  changed(EVENT_DEL, 10, keyPointer, keyLength);
   compactEntries(0);
   return true;
 }

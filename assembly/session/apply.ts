@@ -3,8 +3,7 @@
  * version of this module wrote, or nothing sound, ends with an error and changes nothing.
  */
 import { beginChange, endChange } from "../change";
-import { argument, argumentLength } from "../frame";
-import { redis } from "../redis";
+import { argument, argumentLength, OK } from "../frame";
 import { EVENT_CREATE, EVENT_DELETE, EVENT_SET } from "./events";
 import { changed } from "../register";
 import { appendEcho, failLine, failOutOfMemory, isText, line, parseDecimal } from "../text";
@@ -30,7 +29,7 @@ import { ID_TEXT_SIZE, parse } from "./uuid";
 const id: usize = memory.data(16, 8);
 
 /** Handler of `session.apply <format> <operation> <id> …` → `+OK`. */
-export function commandApply(argc: i32, argv: usize): void {
+export function commandApply(argc: i32, argv: usize): u64 {
   releasePending();
   if (!isText(argument(argv, 0), argumentLength(argv, 0), changetype<usize>("1"))) {
     line(changetype<usize>("ERR session.apply: unknown format "));
@@ -46,7 +45,7 @@ export function commandApply(argc: i32, argv: usize): void {
   else if (argc == 5 && isText(operation, length, changetype<usize>("delete"))) applyDelete(argv);
   else failUnsound();
   compactRecords(0);
-  redis.ReplyWithSimpleString(memory.data<u8>([79, 75]), 2); // OK
+  return OK;
 }
 
 /** `create <id> <user> <created> <accessed> <mapped>`: the session as it was when new; one with this id is replaced. */

@@ -1,5 +1,5 @@
 /** The commands SESSION.*: the table of them first, then a handler for each. */
-import { argument, argumentLength, lengthOf, pointerOf } from "../frame";
+import { argument, argumentLength, lengthOf, NULL, OK, pointerOf, REPLIED } from "../frame";
 import { redis } from "../redis";
 import { command } from "../register";
 import { lineLength, linePointer } from "../text";
@@ -60,22 +60,24 @@ export function registerCommands(): i32 {
 }
 
 /** `SESSION.CREATE user_key` → `+Session created: ID`, `+Session exists: ID` or `+Session recreated: ID`. O(user). */
-function commandCreate(argc: i32, argv: usize): void {
+function commandCreate(argc: i32, argv: usize): u64 {
   const text = createdText(createSession(argument(argv, 0), argumentLength(argv, 0), true));
   redis.ReplyWithSimpleString(pointerOf(text), lengthOf(text));
+  return REPLIED;
 }
 
 /** `SESSION.GET id` → the session as JSON, or null. O(bytes). */
-function commandGet(argc: i32, argv: usize): void {
+function commandGet(argc: i32, argv: usize): u64 {
   const record = sessionOf(argument(argv, 0), argumentLength(argv, 0));
-  if (!record) return redis.ReplyWithNull();
+  if (!record) return NULL;
   const json = sessionJson(record);
   redis.ReplyWithStringBuffer(pointerOf(json), lengthOf(json));
   releaseScratch();
+  return REPLIED;
 }
 
 /** `SESSION.LIST` → a line for each session, in no particular order. O(sessions). */
-function commandList(argc: i32, argv: usize): void {
+function commandList(argc: i32, argv: usize): u64 {
   redis.ReplyWithArray(<i64>table.count);
   let cursor: u64 = 0;
   do {
@@ -87,33 +89,34 @@ function commandList(argc: i32, argv: usize): void {
     cursor = table.cursor;
   } while (cursor);
   releaseScratch();
+  return REPLIED;
 }
 
 /** `SESSION.ADD_DATA id field value` → `+OK`, or `-Session not found: <id>`. O(field + value). */
-function commandAddData(argc: i32, argv: usize): void {
+function commandAddData(argc: i32, argv: usize): u64 {
   const record = sessionOf(argument(argv, 0), argumentLength(argv, 0));
   if (!record) return replyNotFound(argv);
   addData(record, argument(argv, 1), argumentLength(argv, 1), argument(argv, 2), argumentLength(argv, 2), true);
-  redis.ReplyWithSimpleString(memory.data<u8>([79, 75]), 2); // OK
+  return OK;
 }
 
 /** `SESSION.GET_DATA id field` → the value, null when absent, or `-Session not found: <id>`. O(field + value). */
-function commandGetData(argc: i32, argv: usize): void {
+function commandGetData(argc: i32, argv: usize): u64 {
   const record = sessionOf(argument(argv, 0), argumentLength(argv, 0));
   if (!record) return replyNotFound(argv);
-  const value = getData(record, argument(argv, 1), argumentLength(argv, 1), true);
-  if (value) redis.ReplyWithStringBuffer(pointerOf(value), lengthOf(value));
-  else redis.ReplyWithNull();
+  return getData(record, argument(argv, 1), argumentLength(argv, 1), true);
 }
 
 /** `SESSION.DELETE id` → `:1`, or `:0` when it was unknown. O(user + fields). */
-function commandDelete(argc: i32, argv: usize): void {
+function commandDelete(argc: i32, argv: usize): u64 {
   const record = sessionOf(argument(argv, 0), argumentLength(argv, 0));
   if (record) deleteSession(record, true);
   redis.ReplyWithLongLong(record ? 1 : 0);
+  return REPLIED;
 }
 
-function replyNotFound(argv: usize): void {
+function replyNotFound(argv: usize): u64 {
   notFoundLine(argument(argv, 0), argumentLength(argv, 0));
   redis.ReplyWithError(linePointer(), lineLength());
+  return REPLIED;
 }

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use wasmtime::{Caller, Linker, Ref, Result};
 
 use crate::api::{self, Str};
-use crate::command::{self, Declaration};
+use crate::command::{self, Declaration, Handler};
 use crate::file::HOST_NAMESPACE as NS;
 use crate::group::{Call, Phase, State};
 use crate::reply::Container;
@@ -83,8 +83,10 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             let Some(Ref::Func(Some(function))) = function else {
                 return Err(wasmtime::Error::msg(format!("its table has no function {handler}")));
             };
-            let Ok(handler) = function.typed::<(i32, i32), ()>(&guest) else {
-                return Err(wasmtime::Error::msg(format!("function {handler} of its table has another type than a handler")));
+            let handler = match (function.typed(&guest), function.typed(&guest)) {
+                (Ok(handler), _) => Handler::Answers(handler),
+                (_, Ok(handler)) => Handler::Replies(handler),
+                _ => return Err(wasmtime::Error::msg(format!("function {handler} of its table has another type than a handler"))),
             };
             let ctx = guest.data().call.ctx;
             let declaration = Declaration { name, flags, first, last, step, arity };
@@ -124,9 +126,8 @@ fn replies(linker: &mut Linker<State>) -> Result<()> {
     // SAFETY of every rm! here: `reply` passes the context of the running command, and each text is a C string that outlives the call.
     linker.func_wrap(NS, "ReplyWithSimpleString", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (text, state) = bytes(&mut guest, "ReplyWithSimpleString", &[Phase::Command], pointer, length)?;
-        let ok = host::ok_reply();
-        if text == b"OK" && !ok.is_null() {
-            send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithCallReply(ctx, ok)) });
+        if text == b"OK" {
+            send(&mut state.call, |ctx| unsafe { command::reply_ok(ctx) });
         } else {
             text::with_line(text, |text| send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithSimpleString(ctx, text)) }));
         }
@@ -271,7 +272,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(
         NS,
         "KeyChanged",
-        |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32| -> Result<()> {
+        |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32, verbatim: i32| -> Result<()> {
             allow(&guest, "KeyChanged", COMMAND)?;
             let (all, state) = parts(&mut guest)?;
             let event = memory::slice(all, event, event_length)?;
@@ -279,6 +280,9 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
             with_key(state, all, pointer, length, |key| {
                 // SAFETY: as above.
                 text::with_line(event, |event| unsafe {
+                    if verbatim != 0 {
+                        rm!(ReplicateVerbatim(ctx));
+                    }
                     rm!(SignalModifiedKey(ctx, key));
                     _ = rm!(NotifyKeyspaceEvent(ctx, kind, event, key));
                 });

@@ -28,6 +28,14 @@ pub struct Declaration {
     pub arity: c_int,
 }
 
+/// A module's function that runs a command.
+pub enum Handler {
+    /// `(argc, argv) → ()`: replies by calls alone.
+    Replies(TypedFunc<(i32, i32), ()>),
+    /// `(argc, argv) → i64`: its result may be the reply, see [`answer`].
+    Answers(TypedFunc<(i32, i32), u64>),
+}
+
 /// One registered command.
 pub struct Slot {
     pub name: CString,
@@ -36,7 +44,7 @@ pub struct Slot {
     pub calls: Cell<u64>,
     /// The group of the module: it stays where it is as long as the host does.
     group: *const Group,
-    handler: TypedFunc<(i32, i32), ()>,
+    handler: Handler,
     write: bool,
     deny_oom: bool,
     effect: bool,
@@ -49,7 +57,7 @@ const FLAG_EFFECT: &str = "effect";
 ///
 /// # Safety
 /// `ctx` is the context of `RedisModule_OnLoad`, which is running.
-pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: TypedFunc<(i32, i32), ()>, declaration: &Declaration) -> c_int {
+pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declaration: &Declaration) -> c_int {
     let slots = host::slots_mut();
     let Some(&trampoline) = TRAMPOLINES.get(slots.len()) else { return api::ERR };
     let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
@@ -153,7 +161,15 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
     state.argc = argc;
     state.frame = frame;
     state.replies.reset();
-    let result = slot.handler.call(entered.store.as_context_mut(), (argc - 1, frame.cast_signed()));
+    let arguments = (argc - 1, frame.cast_signed());
+    let result = match &slot.handler {
+        Handler::Answers(handler) => match handler.call(entered.store.as_context_mut(), arguments) {
+            // SAFETY: by this function's contract.
+            Ok(result) => unsafe { answer(entered.store, result) },
+            Err(error) => Err(error),
+        },
+        Handler::Replies(handler) => handler.call(entered.store.as_context_mut(), arguments),
+    };
     let state = entered.store.data_mut();
     state.call.phase = Phase::Idle;
     if let Some(memory) = state.memory {
@@ -161,6 +177,55 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
         region.release(&mut entered.store.as_context_mut(), memory, length);
     }
     result
+}
+
+/// A handler's result that says: replied already. No byte string lies this low.
+const REPLIED: u64 = 1;
+/// A handler's result that stands for `+OK`.
+const OK: u64 = 2;
+
+/// Replies with a handler's result: a byte string as `length << 32 | pointer`, 0 for null, or one of the words above.
+///
+/// # Safety
+/// A command of the store's group has just returned; its context is still that of the call.
+#[inline]
+unsafe fn answer(store: &mut Store<State>, result: u64) -> wasmtime::Result<()> {
+    if result == REPLIED {
+        return Ok(());
+    }
+    let memory = store.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
+    let (all, state) = memory.data_and_store_mut(store);
+    let bytes = memory::slice(all, result as u32, (result >> 32) as u32)?;
+    let call = &mut state.call;
+    if call.replies.take() {
+        // SAFETY: by this function's contract; the bytes outlive the call, which copies them.
+        unsafe {
+            match result {
+                0 => _ = rm!(ReplyWithNull(call.ctx)),
+                OK => reply_ok(call.ctx),
+                _ => _ = rm!(ReplyWithStringBuffer(call.ctx, bytes.as_ptr().cast(), bytes.len())),
+            }
+            call.replies.settle(call.ctx);
+        }
+    }
+    Ok(())
+}
+
+/// Replies `+OK`: the server's own again, where it is at hand.
+///
+/// # Safety
+/// `ctx` is the context of the running command.
+#[inline]
+pub unsafe fn reply_ok(ctx: *mut Ctx) {
+    let ok = host::ok_reply();
+    // SAFETY: by this function's contract; the kept reply lives as long as the host.
+    unsafe {
+        if ok.is_null() {
+            rm!(ReplyWithSimpleString(ctx, c"OK".as_ptr()));
+        } else {
+            rm!(ReplyWithCallReply(ctx, ok));
+        }
+    }
 }
 
 /// Writes the frame: `argc - 1` pairs { pointer, length }, then the bytes. Answers its address and its length in bytes.

@@ -28,7 +28,7 @@ export interface Exports {
 interface Command {
   module: FakeModule;
   name: string;
-  handler: (argc: number, argv: number) => void;
+  handler: (argc: number, argv: number) => bigint | undefined;
   flags: string[];
   keys: [first: number, last: number, step: number];
   arity: number;
@@ -41,6 +41,8 @@ export class Fault extends Error {}
 
 const PAGE = 65536;
 const POISON = 0xdd;
+/** Results of handlers that are no byte strings. */
+const ANSWER = { null: 0n, replied: 1n, ok: 2n };
 
 /** The file as it is shipped, compiled once. */
 const compiled = new Map<string, WebAssembly.Module>();
@@ -190,7 +192,7 @@ export class FakeModule {
       ],
       Log: ['command aux', (v: number, vl: number, p: number, l: number) => server.logs.push(`${text(v, vl)} ${this.name}: ${text(p, l)}`)],
       GetContextFlags: ['command', () => server.flags],
-      ReplicateVerbatim: ['command', () => server.replicate([server.running?.name ?? '', ...(server.running?.args ?? [])])],
+      ReplicateVerbatim: ['command', () => server.replicateVerbatim()],
       Replicate: ['command', (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)])],
       EffectsWanted: ['command', () => Number(server.effectsWanted)],
       SignalModifiedKey: ['command', (p: number, l: number) => server.signalled.push(text(p, l))],
@@ -200,7 +202,8 @@ export class FakeModule {
       ],
       KeyChanged: [
         'command',
-        (type: number, e: number, el: number, p: number, l: number) => {
+        (type: number, e: number, el: number, p: number, l: number, verbatim: number) => {
+          if (verbatim) server.replicateVerbatim();
           server.signalled.push(text(p, l));
           server.events.push(`${type} ${text(e, el)} ${text(p, l)}`);
         },
@@ -218,7 +221,7 @@ export class FakeModule {
   private guarded(name: string, phases: string, body: (...args: never[]) => unknown): (...args: never[]) => unknown {
     return (...args) => {
       if (!phases.split(' ').includes(this.server.phase)) throw new Fault(`${name} in phase ${this.server.phase}`);
-      if (this.committing && !name.startsWith('Replicate')) throw new Fault(`${name} inside a commit`);
+      if (this.committing && !name.startsWith('Replicate') && name !== 'KeyChanged') throw new Fault(`${name} inside a commit`);
       this.expire();
       return body(...args);
     };
@@ -377,7 +380,7 @@ export class FakeServer {
     this.phase = 'command';
     this.depth++;
     try {
-      command.handler(args.length, argv);
+      this.answer(region, command.handler(args.length, argv));
     } catch (error) {
       if (!(error instanceof Failed)) throw error;
       this.replies = [Buffer.from(`-${error.message}\r\n`, 'latin1')];
@@ -389,6 +392,14 @@ export class FakeServer {
     }
     if (command.module.committing) throw new Fault(`${name} left its commit open`);
     return Buffer.concat(this.replies);
+  }
+
+  /** The reply that a handler's result stands for. */
+  private answer(region: Region, result: bigint | undefined): void {
+    if (result === undefined || result === ANSWER.replied) return;
+    if (result === ANSWER.null) this.reply('$-1\r\n');
+    else if (result === ANSWER.ok) this.reply('+OK\r\n');
+    else this.replyBulk(region.read(Number(BigInt.asUintN(32, result)), Number(result >> 32n)));
   }
 
   /** Calls a link function as a third module would, between its own import calls. */
@@ -422,6 +433,11 @@ export class FakeServer {
 
   replyBulk(value: Buffer): number {
     return this.replies.push(Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n'));
+  }
+
+  /** Queues the running command as it came. */
+  replicateVerbatim(): number {
+    return this.replicate([this.running?.name ?? '', ...(this.running?.args ?? [])]);
   }
 
   replicate(command: (string | Buffer)[]): number {
