@@ -45,6 +45,8 @@ export interface ServerOptions {
   configuration?: string;
   /** Listen on a free TCP port too: `port`. */
   tcp?: boolean;
+  /** Words before the server's own, of a program that becomes the server: its process id stays. */
+  under?: string[];
   /** Milliseconds to wait for PONG. */
   timeout_ms?: number;
 }
@@ -75,7 +77,8 @@ export class TestServer {
   /** Starts it and waits for PONG. Rejects with the log when it ends before, or does not answer in time. */
   async start(): Promise<void> {
     if (this.#options.tcp === true && this.port === 0) this.port = await freePort();
-    const child = spawn(tested.file, this.#commandLine(), { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program, ...words] = [...(this.#options.under ?? []), tested.file, ...this.#commandLine()];
+    const child = spawn(program ?? tested.file, words, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
     running.add(child);
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (this.log += chunk));
