@@ -75,7 +75,7 @@ function isEqual(expected: string | undefined, actual: string | undefined): bool
  * Checks what is there against what was done: each writer's state is that after a prefix of its operations which holds all that
  * `mustBeThere`, and the prefixes make one point in time together.
  * @param mustBeThere true for the operations that may not be missing
- * @returns how many operations of all writers are missing
+ * @returns how many acknowledged operations of all writers are missing
  * @throws Violation that names what is lost
  */
 export function check(histories: History[], actual: Map<string, State>, mustBeThere: (operation: Operation) => boolean): number {
@@ -86,7 +86,7 @@ export function check(histories: History[], actual: Map<string, State>, mustBeTh
     const found = prefixes(history, state);
     const first = found.find((count) => count >= required);
     if (first === undefined) throw new Violation(explain(history, state, found.at(-1), required));
-    return { name, operations, first, last: found.at(-1)! };
+    return { name, operations, first, last: found.at(-1) };
   });
   for (const one of ranges) {
     // What is surely missing here, and surely there elsewhere although it was sent only after the missing one was acknowledged.
@@ -98,7 +98,8 @@ export function check(histories: History[], actual: Map<string, State>, mustBeTh
       throw new Violation(`${other.name} has ${show(present)}, but ${one.name} has lost the earlier ${show(missing)}`);
     }
   }
-  return ranges.reduce((sum, { operations, last }) => sum + operations.length - last, 0);
+  const missing = ranges.flatMap(({ operations, last }) => operations.slice(last));
+  return missing.filter(({ acknowledged }) => acknowledged !== Infinity).length;
 }
 
 const SHOWN_MAX = 5;

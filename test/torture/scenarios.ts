@@ -57,9 +57,9 @@ const ARGUMENTS: Record<Policy, string[]> = {
 };
 
 /** Rounds of writing, with rewrites and saves begun at random, each ended by SIGKILL and judged by what `promised` says. */
-async function crash(policy: Policy, promised: Policy, { seed, link, rounds }: Options): Promise<Outcome> {
+export async function crash(policy: Policy, promised: Policy, { seed, link, rounds }: Options): Promise<Outcome> {
   const draw = random(seed);
-  const outcome = { kills: 0, 'during a save': 0, 'with a minimum': 0, acknowledged: 0, missing: 0 };
+  const outcome = { kills: 0, 'during a save': 0, 'with a minimum': 0, acknowledged: 0, 'of these missing': 0 };
   const slowSaves = ['--rdb-key-save-delay', String(SAVE_KEY_DELAY_US), '--hz', '100'];
   await withServer({ link, arguments: [...ARGUMENTS[policy], ...slowSaves] }, async (server) => {
     const load = new Load(seed);
@@ -80,7 +80,7 @@ async function crash(policy: Policy, promised: Policy, { seed, link, rounds }: O
           acknowledged <= minimum.clock || acknowledged_ms < killed_ms - EVERYSEC_MS,
         rdb: ({ acknowledged }: Operation) => acknowledged <= minimum.clock,
       };
-      outcome.missing += check(load.writers, states, mustBeThere[promised]);
+      outcome['of these missing'] += check(load.writers, states, mustBeThere[promised]);
       load.adopt(states);
       await addNativeKeys(server);
     }
@@ -210,7 +210,7 @@ async function fullDisk(policy: Policy, { seed, link }: Options): Promise<Outcom
   const draw = random(seed);
   // A write over the limit is an error, as on a full disk, and no signal.
   const under = ['sh', '-c', 'trap "" XFSZ; exec "$@"', 'sh'];
-  const outcome = { kills: 0, 'during a save': 0, refused: 0, acknowledged: 0, missing: 0 };
+  const outcome = { kills: 0, 'during a save': 0, refused: 0, acknowledged: 0, 'of these missing': 0 };
   await withServer({ link, under, arguments: ARGUMENTS[policy] }, async (server) => {
     const load = new Load(seed);
     await addBallast(server);
@@ -232,7 +232,7 @@ async function fullDisk(policy: Policy, { seed, link }: Options): Promise<Outcom
     if (policy !== 'always') await goOn(server, load, policy, saved);
     await crashNow(server, outcome);
     await server.start();
-    outcome.missing = check(load.writers, await readState(server), ({ acknowledged }) =>
+    outcome['of these missing'] = check(load.writers, await readState(server), ({ acknowledged }) =>
       policy === 'always' ? acknowledged !== Infinity : acknowledged <= saved.clock,
     );
     outcome.acknowledged = load.acknowledged;
@@ -345,11 +345,6 @@ async function withServer(
   } finally {
     await server.stop();
   }
-}
-
-/** A crash of a server that persists by one policy, judged by the promise of another: for the test that the judge condemns. */
-export function crashJudgedBy(policy: Policy, promised: Policy, options: Options): Promise<Outcome> {
-  return crash(policy, promised, options);
 }
 
 export const SCENARIOS: Scenario[] = [
