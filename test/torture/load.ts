@@ -78,7 +78,7 @@ class Writer implements History {
 
   /** A value like no other, mostly short, sometimes longer than a block of the RDB file. */
   #value(): string {
-    const size = this.#random() < 0.005 ? 70_000 : this.#choose(200);
+    const size = this.#random() < 0.02 ? 70_000 : this.#choose(200);
     return `${this.#number}:${'v'.repeat(size)}`;
   }
 

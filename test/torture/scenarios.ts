@@ -45,7 +45,7 @@ const ROUND_MIN = 300;
 const ROUND_SPREAD = 1500;
 /** Every so many rounds with everysec, one lasts longer than what may be missing: its operations times this. */
 const LONG_ROUND = 5;
-const LONG_ROUND_FACTOR = 50;
+const LONG_ROUND_FACTOR = 30;
 const SAVE_KEY_DELAY_US = 100;
 const TIMEOUT_MS = 30_000;
 
