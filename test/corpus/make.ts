@@ -1,0 +1,73 @@
+/**
+ * `node scripts/bootstrap.mjs test/corpus/make.ts`: adds what the modules in build/ write to the corpus, where their encoding is not there
+ * yet. To be run once, when a version with a new encoding is released.
+ */
+import { existsSync, writeFileSync } from 'node:fs';
+import { main, say } from '../../scripts/lib/process.ts';
+import { bytes, elements, FakeServer, type FakeModule } from '../support/fake-redis.ts';
+import { DIFFICULT, digest, FIELDS, fileOf, format, sessionOf, type Expected } from './encoding.ts';
+
+const MANY = 300;
+
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
+
+function fillHashmap(server: FakeServer): void {
+  for (const text of DIFFICULT) server.call('CUSTOM.SET', latin1(text), latin1(`value of ${text}`));
+  for (let index = 0; index < MANY; index++) server.call('CUSTOM.SET', `key ${index}`, 'v'.repeat(index));
+}
+
+function fillSessions(server: FakeServer): void {
+  for (const [index, user] of DIFFICULT.entries()) {
+    server.clock += 86_400_123;
+    const id = server.text('SESSION.CREATE', latin1(user)).trim().slice(-36);
+    for (const field of DIFFICULT.slice(0, index + 1)) server.call('SESSION.ADD_DATA', id, latin1(field), latin1(`value of ${field}`));
+  }
+  // More than one block.
+  for (let index = 0; index < MANY; index++) {
+    const id = server.text('SESSION.CREATE', `user ${index}`).trim().slice(-36);
+    server.call('SESSION.ADD_DATA', id, 'field', 'v'.repeat(index));
+  }
+}
+
+function bulkOf(reply: Buffer): string {
+  return reply.toString('latin1', reply.indexOf('\r\n') + 2, reply.length - 2);
+}
+
+function entriesOf(server: FakeServer): Expected['entries'] {
+  const keys = elements(server.call('CUSTOM.KEYS')).map((key) => key.toString('latin1'));
+  return keys.sort().map((key) => [digest(key), digest(bulkOf(server.call('CUSTOM.GET', latin1(key))))]);
+}
+
+function sessionsOf(server: FakeServer): Expected['sessions'] {
+  const ids = elements(server.call('SESSION.LIST')).map((line) => line.toString('latin1', 4, 40));
+  return ids.sort().map((id) => {
+    const json = bulkOf(server.call('SESSION.GET', id));
+    const replies = FIELDS.map((field) => server.call('SESSION.GET_DATA', id, latin1(field)));
+    const values = replies.map((reply) => (reply.toString() === '$-1\r\n' ? undefined : bulkOf(reply)));
+    return sessionOf(json, values);
+  });
+}
+
+/** Adds a module's encoding, with the part of the state that is in its own payload; it is read after the save, as reading is an access. */
+function add(server: FakeServer, module: FakeModule, state: () => Expected): void {
+  const [type, version] = server.dataTypes.get(module.name) ?? ['', 0];
+  const name = `${module.name}-${version}`;
+  if (existsSync(fileOf(name, 'txt'))) {
+    say(`${name} is there, and stays as it is`);
+    return;
+  }
+  const payload = server.save(module).map((value) => (typeof value === 'bigint' ? value : bytes(value)));
+  const comment = `# Auxiliary data of ${module.name}.wasm, encoding ${version}, as encoding.ts describes it. It must load for ever: do not change it.\n`;
+  writeFileSync(fileOf(name, 'txt'), comment + format({ type, version, payload }));
+  writeFileSync(fileOf(name, 'json'), `${JSON.stringify(state(), undefined, 1)}\n`);
+  say(`${name} is added`);
+}
+
+await main(() => {
+  const server = new FakeServer();
+  fillHashmap(server);
+  add(server, server.hashmap, () => ({ entries: entriesOf(server), sessions: [] }));
+  fillSessions(server);
+  add(server, server.session, () => ({ entries: [], sessions: sessionsOf(server) }));
+  return 0;
+});
