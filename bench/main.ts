@@ -11,6 +11,7 @@ import { main, Problem, say } from '../scripts/lib/process.ts';
 import { testMatrix, type Server } from '../scripts/lib/servers.ts';
 import * as wheels from '../scripts/lib/wheels.ts';
 import { CLIENT_CORE } from './lib/server.ts';
+import { calls } from './measures/calls.ts';
 import { instructions } from './measures/instructions.ts';
 import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
@@ -32,7 +33,7 @@ export interface Measure {
   run: (context: Context) => Promise<void>;
 }
 
-const MEASURES: Measure[] = [load, storage, session, memory, instructions];
+const MEASURES: Measure[] = [load, storage, session, memory, calls, instructions];
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
 

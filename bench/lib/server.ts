@@ -19,8 +19,8 @@ const START_RETRY_MS = 25;
 export interface StartOptions {
   /** further words of the server's command line */
   settings?: string[];
-  /** whether the host and both modules are loaded */
-  modules?: boolean;
+  /** whether the host is loaded with both shipped modules, or the modules that it loads instead */
+  modules?: boolean | string[];
   /** whether the server keeps to one core, as it does by default */
   pinned?: boolean;
   /** words before the server's own, for example valgrind's */
@@ -41,7 +41,7 @@ export class MeasuredServer {
     const words = [
       ...['-c', cores, ...(options.under ?? []), server.file],
       ...['--port', '0', '--unixsocket', this.socket, '--dir', this.folder, '--save', '', '--appendonly', 'no'],
-      ...(options.modules === false ? [] : ['--loadmodule', host]),
+      ...(options.modules === false ? [] : ['--loadmodule', host, ...(Array.isArray(options.modules) ? options.modules : [])]),
       ...(options.settings ?? []),
     ];
     this.process = spawn('taskset', words, { stdio: ['ignore', 'pipe', 'pipe'] });

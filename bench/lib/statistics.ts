@@ -7,6 +7,11 @@ export function median(values: number[]): number {
   return sorted.length % 2 === 1 ? high : (low + high) / 2;
 }
 
+/** The median, and the least and the greatest in brackets. */
+export function spread(values: number[], digits: number): string {
+  return `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
+}
+
 /** A ratio measured in several rounds. */
 export interface Ratio {
   median: number;
