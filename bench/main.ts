@@ -15,6 +15,7 @@ import { calls } from './measures/calls.ts';
 import { instructions } from './measures/instructions.ts';
 import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
+import { noop } from './measures/noop.ts';
 import { session } from './measures/session.ts';
 import { storage } from './measures/storage.ts';
 
@@ -33,7 +34,7 @@ export interface Measure {
   run: (context: Context) => Promise<void>;
 }
 
-const MEASURES: Measure[] = [load, storage, session, memory, calls, instructions];
+const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, instructions];
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
 

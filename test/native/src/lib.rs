@@ -1,8 +1,8 @@
 //! A native Redis module for the tests.
 //!
 //! It serves `CUSTOM.SET/GET/DEL/EXISTS/KEYS` from a map of its own, so that the tests can show the session module working on a
-//! provider of `CUSTOM.*` that is no wasm at all, and `NATIVE.NOOP`, the cheapest command a native module can have, against
-//! which the benchmarks measure the cost of an empty wasm command. Nothing is persisted and nothing is replicated.
+//! provider of `CUSTOM.*` that is no wasm at all, and `NATIVE.NOOP` and `NATIVE.OK`, the cheapest commands a native
+//! module can have, against which the benchmarks measure the cost of an empty wasm command. Nothing is persisted and nothing is replicated.
 
 #[allow(dead_code, reason = "the host's whole list of the server's functions")]
 #[path = "../../../host/src/api.rs"]
@@ -75,6 +75,10 @@ commands! {
     fn noop(ctx, ) {
         rm!(ReplyWithNull(ctx))
     }
+
+    fn ok(ctx, ) {
+        rm!(ReplyWithSimpleString(ctx, c"OK".as_ptr()))
+    }
 }
 
 /// The bytes of a string of the server.
@@ -94,13 +98,14 @@ unsafe fn bytes(string: *const Str) -> Vec<u8> {
 #[unsafe(no_mangle)]
 #[allow(non_snake_case)]
 pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, _argv: *mut *mut Str, _argc: c_int) -> c_int {
-    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 6] = [
+    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 7] = [
         (c"custom.set", set, c"write deny-oom fast", 1),
         (c"custom.get", get, c"readonly fast", 1),
         (c"custom.del", del, c"write fast", 1),
         (c"custom.exists", exists, c"readonly fast", 1),
         (c"custom.keys", keys, c"readonly", 0),
         (c"native.noop", noop, c"readonly fast", 0),
+        (c"native.ok", ok, c"readonly fast", 0),
     ];
     // SAFETY: by this function's contract.
     unsafe {
