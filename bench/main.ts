@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- [measure …] [--server redis7|redis8|valkey9|all] [--rounds n] [--keys n]`
+ * `npm run bench -- [measure …] [--server redis7|redis8|valkey9|all] [--rounds n] [--keys n] [--entries n]`
  *
  * Every figure is a ratio within one run against a named peer, the median of several rounds that take turns, with the spread beside it.
  * The server runs on one core, this process on another.
@@ -12,6 +12,7 @@ import { testMatrix, type Server } from '../scripts/lib/servers.ts';
 import * as wheels from '../scripts/lib/wheels.ts';
 import { CLIENT_CORE } from './lib/server.ts';
 import { calls } from './measures/calls.ts';
+import { growth } from './measures/growth.ts';
 import { instructions } from './measures/instructions.ts';
 import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
@@ -23,6 +24,8 @@ export interface Context {
   server: Server;
   rounds: number;
   keys: number;
+  /** how many entries a measure of growth inserts */
+  entries: number;
   /** Prints a figure: what, the ratio, and what else helps to read it. */
   print: (what: string, figure: string, note: string) => void;
 }
@@ -34,9 +37,10 @@ export interface Measure {
   run: (context: Context) => Promise<void>;
 }
 
-const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, instructions];
+const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, growth, instructions];
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
+const ENTRIES_DEFAULT = 10_000_000;
 
 function servers(wanted: string): Server[] {
   const prefixes: Record<string, string> = { redis7: 'Redis 7', redis8: 'Redis 8', valkey9: 'Valkey 9' };
@@ -54,7 +58,12 @@ function pinSelf(): void {
 await main(async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { server: { type: 'string', default: 'redis7' }, rounds: { type: 'string' }, keys: { type: 'string' } },
+    options: {
+      server: { type: 'string', default: 'redis7' },
+      rounds: { type: 'string' },
+      keys: { type: 'string' },
+      entries: { type: 'string' },
+    },
   });
   const wanted = MEASURES.filter(({ name, onlyWhenNamed }) => (positionals.length === 0 ? !onlyWhenNamed : positionals.includes(name)));
   if (wanted.length < positionals.length || wanted.length === 0) {
@@ -69,6 +78,7 @@ await main(async () => {
         server,
         rounds: Number(values.rounds ?? ROUNDS_DEFAULT),
         keys: Number(values.keys ?? KEYS_DEFAULT),
+        entries: Number(values.entries ?? ENTRIES_DEFAULT),
         print: (what, figure, note) => {
           console.log(`  ${what.padEnd(56)} ${figure.padEnd(20)} ${note}`);
         },
