@@ -14,6 +14,7 @@ import { CLIENT_CORE } from './lib/server.ts';
 import { calls } from './measures/calls.ts';
 import { growth } from './measures/growth.ts';
 import { instructions } from './measures/instructions.ts';
+import { large } from './measures/large.ts';
 import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
 import { noop } from './measures/noop.ts';
@@ -37,7 +38,7 @@ export interface Measure {
   run: (context: Context) => Promise<void>;
 }
 
-const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, growth, instructions];
+const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, large, growth, instructions];
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
 const ENTRIES_DEFAULT = 10_000_000;
