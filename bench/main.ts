@@ -20,6 +20,7 @@ import { memory } from './measures/memory.ts';
 import { noop } from './measures/noop.ts';
 import { session } from './measures/session.ts';
 import { storage } from './measures/storage.ts';
+import { tables } from './measures/tables.ts';
 
 export interface Context {
   server: Server;
@@ -38,7 +39,7 @@ export interface Measure {
   run: (context: Context) => Promise<void>;
 }
 
-const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, large, growth, instructions];
+const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, large, growth, tables, instructions];
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
 const ENTRIES_DEFAULT = 10_000_000;

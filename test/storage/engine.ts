@@ -25,6 +25,7 @@ type Numbers =
   | 'manyGet'
   | 'manyDelete'
   | 'manyWalk'
+  | 'passInsert' | 'passFind' | 'passIterate' | 'passDelete'
   | 'tableSize' | 'tableFind' | 'tableSlotOf' | 'tableReserveMany' | 'tableNext' | 'tableCheck' | 'tableCount' | 'tableDepth'
   | 'tableSegments' | 'tableStash' | 'tableReplace' | 'tableCompact'; // prettier-ignore
 type Nothings = 'free' | 'heapReset' | 'bytesCopy' | 'destroy' | 'tableClear' | 'tableForget' | 'tableEndWalk' | 'tableCompactStep';
@@ -52,14 +53,16 @@ async function sourceFiles(entry: string): Promise<string[]> {
   return (await readdir(full)).sort().map((name) => path.join(full, name));
 }
 
-/** Compiles entry.ts, or takes the file of the same sources. `testHash`: a key's hash is its first eight bytes. */
-async function compile(testHash: boolean): Promise<WebAssembly.Module> {
+/**
+ * Compiles entry.ts, or takes the file of the same sources. `testHash`: a key's hash is its first eight bytes.
+ * @returns the file's absolute path
+ */
+export async function compiledFile(testHash = false): Promise<string> {
   const flags = testHash ? [...FLAGS, '--use', 'STORAGE_TEST_HASH=1'] : FLAGS;
   const digest = createHash('sha256').update(flags.join(' '));
   for (const file of (await Promise.all(SOURCES.map(sourceFiles))).flat()) digest.update(await readFile(file));
   const target = path.join(ROOT, 'build/test', `storage-${digest.digest('hex').slice(0, 16)}.wasm`);
-  const cached = await readFile(target).catch(() => undefined);
-  if (cached) return new WebAssembly.Module(cached);
+  if (await stat(target).catch(() => undefined)) return target;
   let binary: Uint8Array | undefined;
   const { error } = await asc.main(['test/storage/entry.ts', '--baseDir', ROOT, '--outFile', 'out.wasm', ...flags], {
     writeFile: (_name, contents) => {
@@ -73,7 +76,11 @@ async function compile(testHash: boolean): Promise<WebAssembly.Module> {
   const temporary = `${target}.${process.pid}`;
   await writeFile(temporary, binary);
   await rename(temporary, target);
-  return new WebAssembly.Module(binary as Uint8Array<ArrayBuffer>);
+  return target;
+}
+
+async function compile(testHash: boolean): Promise<WebAssembly.Module> {
+  return new WebAssembly.Module(await readFile(await compiledFile(testHash)));
 }
 
 const modules = new Map<boolean, Promise<WebAssembly.Module>>();

@@ -193,6 +193,78 @@ export function manyHash(table: Table, count: u32): u64 {
   return sum;
 }
 
+// ── One operation for each of `count` numbers, in steps that jump about: for the benchmark against other tables ───────
+
+/** A value of 32 bytes. */
+const benchValue: usize = memory.data<u8>([
+  118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118, 118,
+  118, 118, 118, 118, 118,
+]);
+
+/** Stores the numbers below `count`, as CUSTOM.SET does; returns how many entries there are. `step` has no common divisor with `count`. */
+export function passInsert(table: Table, count: u32, step: u32): u32 {
+  let number: u32 = 0;
+  for (let rest = count; rest; rest--) {
+    keyOfNumber(number);
+    const hash = table.hashOf(keyBytes, 16);
+    const slot = table.lookup(keyBytes, 16, hash);
+    const entry = create(keyBytes, 16, benchValue, 32);
+    if (!entry) return 0;
+    if (slot) destroy(table.replace(slot, entry));
+    else if (table.reserve(hash)) table.insert(hash, entry);
+    else return 0;
+    compactStep(table, 48);
+    number += step;
+    if (number >= count) number -= count;
+  }
+  return table.count;
+}
+
+/** How many of `count` numbers from `first` on are there. */
+export function passFind(table: Table, first: u32, count: u32, step: u32): u32 {
+  let found: u32 = 0;
+  let number: u32 = 0;
+  for (let rest = count; rest; rest--) {
+    keyOfNumber(first + number);
+    const entry = table.find(keyBytes, 16);
+    if (entry && load<u8>(valueOf(entry)) == 118) found++;
+    number += step;
+    if (number >= count) number -= count;
+  }
+  return found;
+}
+
+/** Reads the first byte of each value; returns how many there are. */
+export function passIterate(table: Table): u32 {
+  let met: u32 = 0;
+  let cursor: u64 = 0;
+  do {
+    table.seek(cursor);
+    for (let entry = table.next(); entry; entry = table.next()) met += <u32>(load<u8>(valueOf(entry)) == 118);
+    cursor = table.cursor;
+  } while (cursor);
+  return met;
+}
+
+/** Deletes the numbers below `count`, as CUSTOM.DEL does; returns how many were there. */
+export function passDelete(table: Table, count: u32, step: u32): u32 {
+  let deleted: u32 = 0;
+  let number: u32 = 0;
+  for (let rest = count; rest; rest--) {
+    keyOfNumber(number);
+    const hash = table.hashOf(keyBytes, 16);
+    const slot = table.lookup(keyBytes, 16, hash);
+    if (slot) {
+      destroy(table.remove(slot, hash));
+      compactStep(table, 0);
+      deleted++;
+    }
+    number += step;
+    if (number >= count) number -= count;
+  }
+  return deleted;
+}
+
 /**
  * For runs outside of JavaScript: a table in page 1 with `count` entries, then `rounds` times hits (operation 1), misses (2), hashes (3),
  * replacements (4), or deletes and inserts (5); 0: none. The time of two numbers of rounds tells that of one.
