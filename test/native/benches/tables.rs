@@ -209,6 +209,8 @@ struct Wasm {
 
 /// Where the table's struct lies: in a page that the engine does not own.
 const TABLE: u32 = 65536;
+/// A place of the benchmark's own in that page.
+const SCRATCH: u32 = TABLE + 1024;
 
 impl Wasm {
     fn load(file: &str) -> Result<Wasm, Failure> {
@@ -221,6 +223,10 @@ impl Wasm {
         linker.define(&store, "env", "memory", memory)?;
         let instance: Instance = linker.instantiate(&mut store, &module)?;
         instance.get_typed_func::<(u32, u64, u64), ()>(&mut store, "tableInit")?.call(&mut store, (TABLE, KEYS.0, KEYS.1))?;
+        // The same hash: otherwise the tables are not compared.
+        memory.write(&mut store, SCRATCH as usize, &key(7))?;
+        let hash = instance.get_typed_func::<(u32, u32, u32), u64>(&mut store, "tableHash")?.call(&mut store, (TABLE, SCRATCH, 16))?;
+        assert_eq!(hash, sip_hash(&key(7)));
         Ok(Wasm {
             insert: instance.get_typed_func(&mut store, "passInsert")?,
             find: instance.get_typed_func(&mut store, "passFind")?,
