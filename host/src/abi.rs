@@ -7,9 +7,9 @@ use smallvec::SmallVec;
 use wasmtime::{Caller, Linker, Ref, Result};
 
 use crate::api::{self, Str};
-use crate::command::{self, Declaration, Handler};
+use crate::command::{self, Declaration};
 use crate::file::HOST_NAMESPACE as NS;
-use crate::group::{Call, Phase, State};
+use crate::group::{Call, Handler, Phase, State};
 use crate::reply::Container;
 use crate::trap::Failed;
 use crate::{host, listeners, memory, persistence, rm, text};
@@ -33,6 +33,9 @@ pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
 
 /// Which module an import belongs to: its place among all modules, in the order of the arguments.
 pub type MemberId = usize;
+
+/// The phases in which `onLoad()` runs.
+const LOADING: &[Phase] = &[Phase::Load, Phase::LoadAgain];
 
 /// The whole linear memory beside the state.
 #[inline]
@@ -74,9 +77,9 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
               step: i32,
               arity: i32|
               -> Result<i32> {
-            let (name, _) = bytes(&mut guest, "CreateCommand", &[Phase::Load], name, name_length)?;
+            let (name, _) = bytes(&mut guest, "CreateCommand", LOADING, name, name_length)?;
             let name = text::line(name);
-            let (flags, _) = bytes(&mut guest, "CreateCommand", &[Phase::Load], flags, flags_length)?;
+            let (flags, _) = bytes(&mut guest, "CreateCommand", LOADING, flags, flags_length)?;
             let flags = String::from_utf8_lossy(flags).into_owned();
             let table = guest.get_export("table").and_then(wasmtime::Extern::into_table);
             let function = table.and_then(|table| table.get(&mut guest, handler.cast_unsigned().into()));
@@ -88,6 +91,10 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
                 (_, Ok(handler)) => Handler::Replies(handler),
                 _ => return Err(wasmtime::Error::msg(format!("function {handler} of its table has another type than a handler"))),
             };
+            if guest.data().call.phase == Phase::LoadAgain {
+                guest.data_mut().handlers.push((name, handler));
+                return Ok(api::OK);
+            }
             let ctx = guest.data().call.ctx;
             let declaration = Declaration { name, flags, first, last, step, arity };
             // SAFETY: phase Load: `ctx` is the context of RedisModule_OnLoad.
@@ -101,7 +108,7 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, "GetNumericConfig", move |handle: i32| -> Result<i64> {
         host::setting(member, handle).ok_or_else(|| wasmtime::Error::msg(format!("it declared no setting {handle}")))
     })?;
-    linker.func_wrap(NS, "ServedBy", |guest: Guest<'_>, _: u32, _: u32, _: u32, _: u32| allow(&guest, "ServedBy", &[Phase::Load]))?;
+    linker.func_wrap(NS, "ServedBy", |guest: Guest<'_>, _: u32, _: u32, _: u32, _: u32| allow(&guest, "ServedBy", LOADING))?;
     Ok(())
 }
 
@@ -322,7 +329,10 @@ impl Drop for Strings {
 
 fn saving(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, "CreateDataType", move |mut guest: Guest<'_>, name: u32, length: u32, version: i32| -> Result<i32> {
-        let (name, state) = bytes(&mut guest, "CreateDataType", &[Phase::Load], name, length)?;
+        let (name, state) = bytes(&mut guest, "CreateDataType", LOADING, name, length)?;
+        if state.call.phase == Phase::LoadAgain {
+            return Ok(api::OK);
+        }
         let name = text::line(name);
         // SAFETY: phase Load: the context is that of RedisModule_OnLoad.
         Ok(unsafe { persistence::register(state.call.ctx, member, &name, version) })

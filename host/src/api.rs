@@ -24,8 +24,10 @@ pub const CTX_FLAGS_SLAVE: c_int = 1 << 3;
 pub const CTX_FLAGS_AOF: c_int = 1 << 6;
 pub const CTX_FLAGS_REPLICATED: c_int = 1 << 12;
 pub const CTX_FLAGS_LOADING: c_int = 1 << 13;
+pub const CTX_FLAGS_ASYNC_LOADING: c_int = 1 << 23;
 
 pub const OPTIONS_HANDLE_IO_ERRORS: c_int = 1 << 0;
+pub const OPTIONS_HANDLE_REPL_ASYNC_LOAD: c_int = 1 << 2;
 
 pub const CONFIG_IMMUTABLE: c_uint = 1 << 0;
 pub const CONFIG_MEMORY: c_uint = 1 << 7;
@@ -46,8 +48,11 @@ pub const CMD_KEY_UPDATE: u64 = 1 << 5;
 pub const EVENT_ROLE_CHANGED: u64 = 0;
 pub const EVENT_FLUSHDB: u64 = 2;
 pub const EVENT_FORK_CHILD: u64 = 13;
+pub const EVENT_REPL_ASYNC_LOAD: u64 = 14;
 pub const EVENT_CONFIG: u64 = 16;
 pub const SUBEVENT_FLUSHDB_START: u64 = 0;
+pub const SUBEVENT_REPL_ASYNC_LOAD_STARTED: u64 = 0;
+pub const SUBEVENT_REPL_ASYNC_LOAD_COMPLETED: u64 = 2;
 
 pub type CommandFunc = unsafe extern "C" fn(*mut Ctx, *mut *mut Str, c_int) -> c_int;
 pub type InfoFunc = unsafe extern "C" fn(*mut InfoCtx, c_int);

@@ -3,16 +3,16 @@
 //! A command is one slot of a table. The server calls the trampoline `run::<N>`, which knows its slot by its number: the command's name
 //! is never looked at again.
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, CString, c_int};
 
 use smallvec::SmallVec;
-use wasmtime::{AsContextMut, Error, Memory, Store, TypedFunc};
+use wasmtime::{AsContextMut, Error, Memory, Store};
 
 use crate::abi::{MemberId, OUT_OF_MEMORY};
 use crate::api::{self, Ctx, Str};
 use crate::file::COMMANDS_MAX;
-use crate::group::{Call, Entered, Group, Phase, State};
+use crate::group::{Call, Entered, Group, Handler, Phase, State};
 use crate::host::{self, Outer};
 use crate::trap::{self, Failed, TimedOut};
 use crate::{config, memory, rm, text};
@@ -28,14 +28,6 @@ pub struct Declaration {
     pub arity: c_int,
 }
 
-/// A module's function that runs a command.
-pub enum Handler {
-    /// `(argc, argv) → ()`: replies by calls alone.
-    Replies(TypedFunc<(i32, i32), ()>),
-    /// `(argc, argv) → i64`: its result may be the reply, see [`answer`].
-    Answers(TypedFunc<(i32, i32), u64>),
-}
-
 /// One registered command.
 pub struct Slot {
     pub name: CString,
@@ -44,10 +36,22 @@ pub struct Slot {
     pub calls: Cell<u64>,
     /// The group of the module: it stays where it is as long as the host does.
     group: *const Group,
-    handler: Handler,
+    /// Changed with the contents of the group alone, so while no call into it runs.
+    handler: UnsafeCell<Handler>,
     write: bool,
     deny_oom: bool,
     effect: bool,
+}
+
+impl Slot {
+    /// Makes `handler` the one that serves this command.
+    ///
+    /// # Safety
+    /// No call into the slot's group runs.
+    pub unsafe fn set_handler(&self, handler: Handler) {
+        // SAFETY: by this function's contract.
+        unsafe { *self.handler.get() = handler };
+    }
 }
 
 /// The host's own flag: a command that the replication stream and the append-only file alone may run.
@@ -93,7 +97,7 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declar
             member,
             calls: Cell::new(0),
             group: host::group_of(member),
-            handler,
+            handler: UnsafeCell::new(handler),
             write,
             deny_oom: flags.contains(&"deny-oom"),
             effect: flags.contains(&FLAG_EFFECT),
@@ -162,7 +166,8 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
     state.frame = frame;
     state.replies.reset();
     let arguments = (argc - 1, frame.cast_signed());
-    let result = match &slot.handler {
+    // SAFETY: the group is entered: see the field.
+    let result = match unsafe { &*slot.handler.get() } {
         Handler::Answers(handler) => match handler.call(entered.store.as_context_mut(), arguments) {
             // SAFETY: by this function's contract.
             Ok(result) => unsafe { answer(entered.store, result) },

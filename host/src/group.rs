@@ -1,7 +1,7 @@
 //! A linked group: one store and one linear memory, in which one module runs, or several that are linked directly.
 
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::c_int;
+use std::ffi::{CString, c_int};
 
 use wasmtime::{AsContextMut, Engine, Global, Memory, ResourceLimiter, Store, TypedFunc, UpdateDeadline};
 
@@ -17,6 +17,8 @@ use crate::{config, host};
 pub enum Phase {
     Idle,
     Load,
+    /// `onLoad()` in a second store, of what the server knows already.
+    LoadAgain,
     Command,
     AuxSave,
     AuxLoad,
@@ -40,6 +42,15 @@ pub struct Call {
     pub overtime: u32,
 }
 
+/// A module's function that runs a command, given the number of arguments and the address of their frame.
+#[derive(Clone)]
+pub enum Handler {
+    /// `(argc, argv) → ()`: replies by calls alone.
+    Replies(TypedFunc<(i32, i32), ()>),
+    /// `(argc, argv) → i64`: its result may be the reply, as `command.rs` has it.
+    Answers(TypedFunc<(i32, i32), u64>),
+}
+
 /// What the store of a group carries.
 pub struct State {
     pub memory: Option<Memory>,
@@ -50,6 +61,8 @@ pub struct State {
     pub call: Call,
     /// The exported global `committing` of each member that has one.
     pub committing: Vec<Global>,
+    /// In [`Phase::LoadAgain`]: the commands that were registered, in lower case, with their handlers in this store.
+    pub handlers: Vec<(CString, Handler)>,
     limits: Limits,
 }
 
@@ -71,6 +84,7 @@ impl State {
                 overtime: 0,
             },
             committing: Vec::new(),
+            handlers: Vec::new(),
             limits: Limits,
         }
     }
@@ -93,11 +107,14 @@ pub struct Group {
     /// A call ended in the middle of a commit: what is in memory may be inconsistent.
     pub damaged: Cell<bool>,
     store: UnsafeCell<Store<State>>,
-    pub members: Vec<Member>,
+    members: UnsafeCell<Vec<Member>>,
+    /// The pages that its memory has at first.
+    pub pages: u64,
 }
 
 impl Group {
-    pub fn new(engine: &Engine) -> Group {
+    /// A group without members, whose memory will have `pages` at first.
+    pub fn new(engine: &Engine, pages: u64) -> Group {
         let mut store = Store::new(engine, State::new());
         store.limiter(|state| &mut state.limits);
         store.epoch_deadline_callback(|mut context| {
@@ -110,7 +127,34 @@ impl Group {
             }
             Err(wasmtime::Error::new(TimedOut))
         });
-        Group { busy: Cell::new(false), damaged: Cell::new(false), store: UnsafeCell::new(store), members: Vec::new() }
+        Group { busy: Cell::new(false), damaged: Cell::new(false), store: UnsafeCell::new(store), members: UnsafeCell::default(), pages }
+    }
+
+    /// Its modules, in the order of the arguments. What is taken from here is used while the group is entered.
+    #[inline]
+    pub fn members(&self) -> &[Member] {
+        // SAFETY: changed by `add` alone, while a group is built, and by `swap`, which no call into the group outlives.
+        unsafe { &*self.members.get() }
+    }
+
+    /// Adds a member, while the group is being built.
+    pub fn add(&self, member: Member) {
+        // SAFETY: nothing of a group that is being built is borrowed.
+        unsafe { &mut *self.members.get() }.push(member);
+    }
+
+    /// Changes the contents of both groups, which hold the same modules; false, and nothing is changed, while a call into either runs.
+    pub fn swap(&self, other: &Group) -> bool {
+        if self.busy.get() || other.busy.get() || std::ptr::eq(self, other) {
+            return false;
+        }
+        // SAFETY: neither group is entered, so nothing of either is borrowed, and the server is one thread.
+        unsafe {
+            std::ptr::swap(self.store.get(), other.store.get());
+            std::ptr::swap(self.members.get(), other.members.get());
+        }
+        self.damaged.swap(&other.damaged);
+        true
     }
 
     /// The store, for one call; `None` while another call into this group runs.
@@ -169,7 +213,7 @@ impl Entered<'_> {
     pub fn memory_bytes(&mut self) -> (u64, u64) {
         let Some(memory) = self.store.data().memory else { return (0, 0) };
         let mut free = 0;
-        for member in &self.group.members {
+        for member in self.group.members() {
             if let Some(free_bytes) = &member.free_bytes {
                 free += free_bytes.call(self.store.as_context_mut(), ()).unwrap_or(0);
             }

@@ -12,6 +12,7 @@ use crate::api::{self, CallReply, Ctx};
 use crate::command::Slot;
 use crate::engine::Ticker;
 use crate::file::WasmFile;
+use crate::fresh::Fresh;
 use crate::group::{Entered, Group};
 use crate::link::Link;
 use crate::persistence::DataType;
@@ -28,6 +29,8 @@ pub struct Host {
     /// The server's own reply `+OK`, to be sent again: its function for statuses allocates and searches the text for line breaks first.
     /// Never freed: to free it the server looks at the context that it was made in, which ends with the load.
     pub ok: Cell<*mut CallReply>,
+    /// Where a load goes that runs beside the present data.
+    pub fresh: Fresh,
     /// How often a change of the server's settings was undone because it would have lost data.
     pub settings_undone: Cell<u64>,
     /// The process that the server runs in: a save's child has another.
@@ -59,6 +62,7 @@ impl Host {
             types: UnsafeCell::default(),
             maxmemory: Cell::new(0),
             ok: Cell::new(std::ptr::null_mut()),
+            fresh: Fresh::default(),
             settings_undone: Cell::new(0),
             pid: std::process::id(),
             _ticker: ticker,
@@ -111,6 +115,12 @@ pub fn slot(index: usize) -> Option<&'static Slot> {
 pub fn slots_mut() -> &'static mut Vec<Slot> {
     // SAFETY: see `slot`.
     unsafe { &mut *expect().slots.get() }
+}
+
+/// The commands that were registered.
+pub fn slots() -> &'static [Slot] {
+    // SAFETY: see `slot`.
+    unsafe { &*expect().slots.get() }
 }
 
 /// The data types that modules registered, to be added to while a load runs alone.
@@ -232,12 +242,18 @@ pub fn outer_flags() -> Option<c_int> {
 /// replica. Then nothing is refused for memory or time.
 pub fn obeys() -> bool {
     let Some(flags) = outer_flags() else { return false };
-    flags & (api::CTX_FLAGS_REPLICATED | api::CTX_FLAGS_LOADING) != 0 || (OUTERMOST.write.get() && flags & api::CTX_FLAGS_SLAVE != 0)
+    streamed(flags) || (OUTERMOST.write.get() && flags & api::CTX_FLAGS_SLAVE != 0)
 }
 
 /// Whether the running command comes from the replication stream or the append-only file.
 pub fn from_stream() -> bool {
-    outer_flags().is_some_and(|flags| flags & (api::CTX_FLAGS_REPLICATED | api::CTX_FLAGS_LOADING) != 0)
+    outer_flags().is_some_and(streamed)
+}
+
+/// A load beside the present data runs no commands itself: those that come meanwhile are clients'.
+fn streamed(flags: c_int) -> bool {
+    let loading = flags & (api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING) == api::CTX_FLAGS_LOADING;
+    loading || flags & api::CTX_FLAGS_REPLICATED != 0
 }
 
 // ── maxmemory ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -80,7 +80,7 @@ unsafe fn section(host: &Host, member: MemberId, ctx: *mut InfoCtx, crashed: boo
         field(ctx, c"damaged", group.damaged.get().into());
     }
     let Some(mut entered) = group.enter() else { return };
-    if let Some(info) = &group.members[module.index].info {
+    if let Some(info) = &group.members()[module.index].info {
         entered.store.data_mut().call.info = ctx;
         // A fault in it costs its own fields alone.
         let _ = entered.during(Phase::Info, |_, store| info.call(store.as_context_mut(), ()));

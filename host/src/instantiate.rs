@@ -7,8 +7,8 @@ use wasmtime::{AsContextMut, Engine, Extern, Instance, Linker, Memory, MemoryTyp
 use crate::abi::{self, MemberId};
 use crate::api::Ctx;
 use crate::file::{ENV_NAMESPACE, WasmFile};
-use crate::group::{Group, Member, Phase, State};
-use crate::host::LoadedModule;
+use crate::group::{Group, Handler, Member, Phase, State};
+use crate::host::{Host, LoadedModule};
 use crate::link::{Link, Plan};
 use crate::{call, host, trap};
 
@@ -25,23 +25,51 @@ pub unsafe fn all(ctx: *mut Ctx, engine: &Engine, files: Vec<WasmFile>, plan: &P
     let mut numbers: Vec<usize> = plan.group.clone();
     numbers.sort_unstable();
     numbers.dedup();
-    let pages: Vec<u64> = numbers.iter().map(|&number| initial_pages(&files, plan, number)).collect();
-    for _ in &numbers {
+    for &number in &numbers {
+        let group = Group::new(engine, initial_pages(&files, plan, number));
         // SAFETY: by this function's contract, here and below.
-        unsafe { host::get_mut() }.expect("installed").groups.push(Group::new(engine));
+        unsafe { host::get_mut() }.expect("installed").groups.push(group);
     }
     for (member, file) in files.into_iter().enumerate() {
         let group = numbers.binary_search(&plan.group[member]).expect("every group has a number");
         let host = unsafe { host::get_mut() }.expect("installed");
-        let index = host.groups[group].members.len();
+        let index = host.groups[group].members().len();
         let links: Vec<(String, Link)> = plan.links[member].iter().map(|(namespace, link)| (namespace.clone(), link.clone())).collect();
         host.modules.push(LoadedModule { file, links, group, index, traps: Cell::new(0), timeouts: Cell::new(0) });
-        let built = build(engine, member, pages[group], &instances).map_err(|error| (member, trap::describe_link(&error)))?;
-        unsafe { host::get_mut() }.expect("installed").groups[group].members.push(built.1);
-        instances.push(built.0);
-        on_load(ctx, member, &built.0).map_err(|reason| (member, reason))?;
+        let group = host::group_of(member);
+        let instance = build(engine, group, member, &instances).map_err(|error| (member, trap::describe_link(&error)))?;
+        instances.push(instance);
+        on_load(ctx, group, Phase::Load, &instance).map_err(|reason| (member, reason))?;
     }
     Ok(())
+}
+
+/// Instantiates what is loaded once more, in stores of its own and linked as it is: the groups, and a handler for each command slot.
+///
+/// # Errors
+/// The reason, which names the module.
+pub fn again(ctx: *mut Ctx, host: &Host) -> Result<(Vec<Group>, Vec<Handler>), String> {
+    let mut groups = Vec::new();
+    let mut instances: Vec<Instance> = Vec::new();
+    let mut handlers: Vec<Option<Handler>> = vec![None; host::slots().len()];
+    for (member, module) in host.modules.iter().enumerate() {
+        let named = |reason: String| format!("module {}: {reason}", module.file.name);
+        let engine = module.file.module.engine();
+        // A group's number is that of its first member among the groups.
+        if groups.len() == module.group {
+            groups.push(Group::new(engine, host.groups[module.group].pages));
+        }
+        let group = &groups[module.group];
+        let instance = build(engine, group, member, &instances).map_err(|error| named(trap::describe_link(&error)))?;
+        instances.push(instance);
+        on_load(ctx, group, Phase::LoadAgain, &instance).map_err(named)?;
+        let registered = group.enter().map(|entered| std::mem::take(&mut entered.store.data_mut().handlers)).unwrap_or_default();
+        for (slot, handler) in host::slots().iter().zip(&mut handlers).filter(|(slot, _)| slot.member == member) {
+            *handler = registered.iter().find(|(name, _)| *name == slot.name).map(|(_, handler)| handler.clone());
+        }
+    }
+    let handlers: Option<Vec<Handler>> = handlers.into_iter().collect();
+    Ok((groups, handlers.ok_or("a module registers other commands when it is loaded again")?))
 }
 
 /// The pages that a group's memory has at first: enough for every member.
@@ -50,17 +78,18 @@ fn initial_pages(files: &[WasmFile], plan: &Plan, number: usize) -> u64 {
     members.filter_map(|(file, _)| file.memory.as_ref()).map(MemoryType::minimum).max().unwrap_or(0)
 }
 
-fn build(engine: &Engine, member: MemberId, pages: u64, instances: &[Instance]) -> wasmtime::Result<(Instance, Member)> {
+/// Instantiates a module in `group`, which it becomes a member of, linked to `instances`, those of the modules before it.
+fn build(engine: &Engine, group: &Group, member: MemberId, instances: &[Instance]) -> wasmtime::Result<Instance> {
     let host = host::get().expect("installed");
     let module = &host.modules[member];
     let file = &module.file;
-    let entered = host.groups[module.group].enter().ok_or_else(|| wasmtime::Error::msg("its group is busy"))?;
+    let entered = group.enter().ok_or_else(|| wasmtime::Error::msg("its group is busy"))?;
     let store: &mut Store<State> = entered.store;
     let mut linker = Linker::new(engine);
     if let Some(imported) = &file.memory {
         let memory = match store.data().memory {
             Some(memory) => memory,
-            None => Memory::new(&mut *store, MemoryType::new(pages as u32, imported.maximum().map(|maximum| maximum as u32)))?,
+            None => Memory::new(&mut *store, MemoryType::new(group.pages as u32, imported.maximum().map(|maximum| maximum as u32)))?,
         };
         store.data_mut().memory = Some(memory);
         linker.define(&*store, ENV_NAMESPACE, "memory", memory)?;
@@ -102,7 +131,8 @@ fn build(engine: &Engine, member: MemberId, pages: u64, instances: &[Instance]) 
         info: optional(store, &instance, "info")?,
         free_bytes: optional(store, &instance, "freeBytes")?,
     };
-    Ok((instance, functions))
+    group.add(functions);
+    Ok(instance)
 }
 
 /// The part of the memory that ordinary commands' arguments go to, before the first one comes.
@@ -129,11 +159,11 @@ fn optional<P: WasmParams, R: WasmResults>(
     }
 }
 
-fn on_load(ctx: *mut Ctx, member: MemberId, instance: &Instance) -> Result<(), String> {
-    let mut entered = host::group_of(member).enter().ok_or("its group is busy")?;
+fn on_load(ctx: *mut Ctx, group: &Group, phase: Phase, instance: &Instance) -> Result<(), String> {
+    let mut entered = group.enter().ok_or("its group is busy")?;
     entered.store.data_mut().call.ctx = ctx;
     let code =
-        entered.during(Phase::Load, |_, store| instance.get_typed_func::<(), i32>(&mut *store, "onLoad")?.call(store.as_context_mut(), ()));
+        entered.during(phase, |_, store| instance.get_typed_func::<(), i32>(&mut *store, "onLoad")?.call(store.as_context_mut(), ()));
     entered.store.data_mut().call.ctx = std::ptr::null_mut();
     match code {
         Ok(0) => Ok(()),

@@ -10,6 +10,7 @@ mod command;
 mod config;
 mod engine;
 mod file;
+mod fresh;
 mod group;
 mod host;
 mod info;
@@ -96,7 +97,7 @@ unsafe fn load(ctx: *mut Ctx, paths: Vec<PathBuf>) -> Result<(), String> {
         let plan = link::plan(&files, config::link_by_command()).map_err(|failure| in_file(&paths, failure))?;
         instantiate::all(ctx, &engine, files, &plan).map_err(|failure| in_file(&paths, failure))?;
         info::register(ctx).map_err(refused)?;
-        rm!(SetModuleOptions(ctx, api::OPTIONS_HANDLE_IO_ERRORS));
+        rm!(SetModuleOptions(ctx, api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD));
         subscribe(ctx)?;
         host::refresh_maxmemory(ctx);
         host::keep_ok(ctx);
@@ -170,8 +171,9 @@ fn own_folder() -> PathBuf {
 /// # Safety
 /// As [`RedisModule_OnLoad`].
 unsafe fn subscribe(ctx: *mut Ctx) -> Result<(), String> {
-    let events: [(u64, api::EventFunc); 4] = [
+    let events: [(u64, api::EventFunc); 5] = [
         (api::EVENT_FLUSHDB, persistence::on_flush),
+        (api::EVENT_REPL_ASYNC_LOAD, fresh::on_async_load),
         (api::EVENT_CONFIG, on_config),
         (api::EVENT_FORK_CHILD, listeners::on_change),
         (api::EVENT_ROLE_CHANGED, listeners::on_change),

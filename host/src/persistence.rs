@@ -9,8 +9,8 @@ use crate::abi::MemberId;
 use crate::api::{self, Ctx, Event, FlushInfo, Io, TypeMethods};
 use crate::command::fault;
 use crate::engine::Ticker;
-use crate::group::{Entered, Phase, State, ticks};
-use crate::{host, rm};
+use crate::group::{Entered, Group, Phase, State, ticks};
+use crate::{fresh, host, rm};
 
 /// A data type that a module registered: it holds no keys, only auxiliary data.
 pub struct DataType {
@@ -89,7 +89,7 @@ fn save(member: MemberId, io: *mut Io, may_be_nothing: bool) -> bool {
         return false;
     }
     let Some(mut entered) = group.enter() else { return false };
-    let functions = &group.members[host::index_of(member)];
+    let functions = &group.members()[host::index_of(member)];
     let Some(aux_save) = functions.aux_save.as_ref() else { return true };
     // A fork child has no ticker of its own yet, and a save without end in it would block every later one.
     let _ticker = in_child().then(|| Ticker::start(entered.store.engine()));
@@ -148,16 +148,19 @@ unsafe fn fail_save(io: *mut Io) {
 }
 
 unsafe extern "C" fn aux_load<const N: usize>(io: *mut Io, version: c_int, _when: c_int) -> c_int {
-    let loaded = host::guarded(|| load(host::types_mut()[N].member, io, version)).unwrap_or(false);
+    let loaded = host::guarded(|| {
+        let member = host::types_mut()[N].member;
+        fresh::with_target(member, |group| load(group, member, io, version)).unwrap_or(false)
+    })
+    .unwrap_or(false);
     if loaded { api::OK } else { api::ERR }
 }
 
 /// Whether the module has taken its data from the file. If not, it holds nothing: never a part.
-fn load(member: MemberId, io: *mut Io, version: c_int) -> bool {
-    let group = host::group_of(member);
+fn load(group: &Group, member: MemberId, io: *mut Io, version: c_int) -> bool {
     let name = host::module_name(member);
     let Some(mut entered) = group.enter() else { return false };
-    let functions = &group.members[host::index_of(member)];
+    let functions = &group.members()[host::index_of(member)];
     let Some(aux_load) = functions.aux_load.as_ref() else { return false };
     if !flush_member(&mut entered, member) {
         return false;
@@ -196,7 +199,7 @@ pub unsafe extern "C" fn on_flush(ctx: *mut Ctx, _: Event, subevent: u64, data: 
     }
 }
 
-fn flush_all(ctx: *mut Ctx) {
+pub fn flush_all(ctx: *mut Ctx) {
     let Some(host) = host::get() else { return };
     for (number, group) in host.groups.iter().enumerate() {
         let Some(mut entered) = group.enter() else {
@@ -212,7 +215,7 @@ fn flush_all(ctx: *mut Ctx) {
 
 /// Whether the module has dropped its data.
 fn flush_member(entered: &mut Entered<'_>, member: MemberId) -> bool {
-    let functions = &entered.group.members[host::index_of(member)];
+    let functions = &entered.group.members()[host::index_of(member)];
     let Some(flush) = &functions.flush else { return true };
     match entered.during(Phase::Flush, |_, store| flush.call(store.as_context_mut(), ())) {
         Ok(()) => true,

@@ -1,33 +1,9 @@
 /** The original did not replicate; here a replica has every byte of its primary's state, whichever way either is linked. */
 import { describe, expect, test } from 'vitest';
 import { bulk } from '../support/raw.ts';
-import { eventually, startServer, tested, type LinkMode, type ServerOptions, type TestServer } from '../support/server.ts';
+import { caughtUp, follow, startPair } from '../support/replication.ts';
+import { eventually, startServer, tested, type LinkMode, type TestServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
-
-async function startPair(options: ServerOptions = {}): Promise<{ primary: TestServer; replica: TestServer }> {
-  const primary = await startServer({ tcp: true });
-  const replica = await startServer(options);
-  return { primary, replica };
-}
-
-async function follow(replica: TestServer, primary: TestServer): Promise<void> {
-  await replica.send('REPLICAOF', '127.0.0.1', String(primary.port));
-  const info = await eventually(
-    () => replica.info('replication'),
-    (fields) => fields.master_link_status === 'up' && fields.master_sync_in_progress === '0',
-  );
-  expect(info.master_link_status).toBe('up');
-}
-
-/** Waits until the replica has all of the primary's stream. */
-async function caughtUp(primary: TestServer, replica: TestServer): Promise<void> {
-  const wanted = Number((await primary.info('replication')).master_repl_offset);
-  const reached = await eventually(
-    async () => Number((await replica.info('replication')).slave_repl_offset),
-    (offset) => offset >= wanted,
-  );
-  expect(reached).toBeGreaterThanOrEqual(wanted);
-}
 
 const otherLink: LinkMode = tested.link === 'auto' ? 'command' : 'auto';
 
