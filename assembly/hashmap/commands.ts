@@ -4,6 +4,7 @@ import { argument, argumentLength, OK, REPLIED } from "../frame";
 import { redis } from "../redis";
 import { command } from "../register";
 import { deleteValue, getValue, setValue, table } from "./store";
+import { commandCheck } from "./check";
 
 /** Registers the commands: 0, or how many of them the server refused. */
 export function registerCommands(): i32 {
@@ -38,6 +39,7 @@ export function registerCommands(): i32 {
     2,
   );
   refused += command(changetype<usize>("custom.keys"), load<i32>(changetype<usize>(commandKeys)), changetype<usize>("readonly"), 0, 1);
+  refused += command(changetype<usize>("custom.check"), load<i32>(changetype<usize>(commandCheck)), changetype<usize>("readonly"), 0, 1);
   return refused;
 }
 

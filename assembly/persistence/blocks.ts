@@ -13,7 +13,7 @@
  *
  * Reading trusts nothing: each length is checked against its block and the END block's number against the items seen.
  */
-import { alloc, free } from "../storage/heap";
+import { alloc, free, usableSize } from "../storage/heap";
 import { redis } from "../redis";
 import { pointerOf, lengthOf } from "../frame";
 import { line, appendText, appendNumber, logWarning } from "../text";
@@ -59,6 +59,11 @@ export let itemBLength: u32 = 0;
 export function reserveBlock(): bool {
   if (!block) block = alloc(BLOCK_SIZE);
   return block != 0;
+}
+
+/** Bytes of the heap that the buffers take. */
+export function blockMemory(): u64 {
+  return (block ? usableSize(BLOCK_SIZE) : 0) + (large ? usableSize(max(largeLength, 1)) : 0);
 }
 
 /** Forgets the buffers, after the heap took back every block. */

@@ -4,6 +4,7 @@ import { redis } from "../redis";
 import { command } from "../register";
 import { lineLength, linePointer } from "../text";
 import { commandApply } from "./apply";
+import { commandCheck } from "./check";
 import { table } from "./records";
 import { createdText, listLine, notFoundLine, sessionJson } from "./replies";
 import { releaseScratch } from "./scratch";
@@ -56,6 +57,7 @@ export function registerCommands(): i32 {
     3,
     -4,
   );
+  refused += command(changetype<usize>("session.check"), load<i32>(changetype<usize>(commandCheck)), changetype<usize>("readonly"), 0, 1);
   return refused;
 }
 

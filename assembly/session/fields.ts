@@ -16,7 +16,7 @@
  * Writing is in two phases: `preparePut` allocates and may fail, `commitPut` cannot. Between them lies nothing but replication.
  */
 import { copy, equal } from "../storage/bytes";
-import { createFixed, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
+import { createFixed, destroy, keyLength, keyOf, sizeOf, valueLength, valueOf } from "../storage/entry";
 import { alloc, free, usableSize } from "../storage/heap";
 import { Table } from "../storage/table";
 import { pack } from "../frame";
@@ -125,6 +125,44 @@ export function nextField(): bool {
   fieldValueLength = valueLength(walkAt) - LINKS;
   walkAt = <usize>load<u32>(value, 4);
   return true;
+}
+
+/** Bytes of the heap that the data takes. O(fields). */
+export function fieldsMemory(fields: u32): u64 {
+  if (!fields) return 0;
+  if (!(fields & TABLED)) return usableSize(load<u16>(fields));
+  let bytes = tableOf(fields).memoryUsed() + usableSize(TABLED_SIZE);
+  for (let entry = <usize>load<u32>(fields & ~TABLED, FIRST); entry; entry = <usize>load<u32>(valueOf(entry), 4)) {
+    bytes += usableSize(sizeOf(entry));
+  }
+  return bytes;
+}
+
+/** Whether the data holds together: lengths within their block, or table and chain of the same entries. O(fields). */
+export function checkFields(fields: u32): bool {
+  if (!fields) return true;
+  return fields & TABLED ? checkTabled(<usize>(fields & ~TABLED)) : checkPacked(<usize>fields);
+}
+
+function checkPacked(block: usize): bool {
+  const used = <u32>load<u16>(block, 2);
+  if (used > <u32>load<u16>(block)) return false;
+  let at = HEADER;
+  let count: u32 = 0;
+  for (; at + ITEM_HEADER <= used; at += itemSize(block + at)) count++;
+  return at == used && count == <u32>load<u16>(block, 4);
+}
+
+function checkTabled(tabled: usize): bool {
+  const table = changetype<Table>(tabled);
+  if (table.check()) return false;
+  let count: u32 = 0;
+  let previous: u32 = 0;
+  for (let entry = load<u32>(tabled, FIRST); entry; entry = load<u32>(valueOf(<usize>entry), 4)) {
+    if (++count > table.count || load<u32>(valueOf(<usize>entry)) != previous || !table.slotOf(<usize>entry)) return false;
+    previous = entry;
+  }
+  return count == table.count && load<u32>(tabled, LAST) == previous;
 }
 
 /** Frees all fields. O(fields). */

@@ -178,12 +178,19 @@ describe('in the append-only file', () => {
       await server.send('CONFIG', 'SET', 'maxmemory', '2gb', 'aof-use-rdb-preamble', 'no');
       expect(await settings(server)).toBe('yes yes 1');
       expect(await server.send('CONFIG', 'GET', 'maxmemory')).toContain('2147483648');
+      // A server does not end while it writes its first append-only file.
+      await rewritten(server);
     });
   });
 });
 
 async function rewrite(server: TestServer): Promise<void> {
   await server.send('BGREWRITEAOF');
+  await rewritten(server);
+}
+
+/** Waits until no rewrite is under way, the last of which must have been a good one. */
+async function rewritten(server: TestServer): Promise<void> {
   const info = await eventually(
     () => server.info('persistence'),
     (fields) => fields.aof_rewrite_in_progress === '0' && fields.aof_rewrite_scheduled === '0',

@@ -394,6 +394,14 @@ export class FakeServer {
     return Buffer.concat(this.replies);
   }
 
+  /** Throws unless every structure of both modules holds together. */
+  check(): void {
+    for (const command of ['CUSTOM.CHECK', 'SESSION.CHECK']) {
+      const reply = this.text(command);
+      if (reply !== '+OK\r\n') throw new Fault(`${command}: ${reply}`);
+    }
+  }
+
   /** The reply that a handler's result stands for. */
   private answer(region: Region, result: bigint | undefined): void {
     if (result === undefined || result === ANSWER.replied) return;

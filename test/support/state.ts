@@ -19,8 +19,12 @@ export async function fill(server: TestServer, prefix = ''): Promise<void> {
   }
 }
 
-/** Every key with its value and every session as GET shows it, sorted. */
+/** Every key with its value and every session as GET shows it, sorted. Throws where either store is not sound. */
 export async function dump(server: TestServer): Promise<string[]> {
+  for (const command of ['CUSTOM.CHECK', 'SESSION.CHECK']) {
+    const reply = await server.send(command);
+    if (reply !== '+OK\r\n') throw new Error(`${command}: ${reply}`);
+  }
   const keys = parseBulks(await server.send('CUSTOM.KEYS'));
   const lines = parseBulks(await server.send('SESSION.LIST'));
   const values = keys.map(async (key) => `${key} = ${await server.send('CUSTOM.GET', key)}`);

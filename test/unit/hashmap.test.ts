@@ -118,6 +118,7 @@ describe('CUSTOM.*', () => {
             model.clear();
           }
         }
+        server.check();
         expect(server.text('CUSTOM.KEYS').startsWith(`*${model.size}\r\n`)).toBe(true);
         for (const [key, value] of model) expect(server.text('CUSTOM.GET', key)).toBe(bulk(value));
       }),

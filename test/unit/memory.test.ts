@@ -7,6 +7,7 @@ const FULL = "-OOM the module's memory is full (wasm.max-memory)\r\n";
 
 /** All that a client can see. */
 function state(server: FakeServer): string[] {
+  server.check();
   const sessions = elements(server.call('SESSION.LIST')).map((line) => line.toString('latin1', 4, 40));
   const keys = elements(server.call('CUSTOM.KEYS'));
   return [

@@ -488,6 +488,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       server.call('CUSTOM.DEL', 'd');
       create(server, 'd');
       const state = (from: FakeServer): string[] => {
+        from.check();
         const sessions = elements(from.call('SESSION.LIST')).map((line) => line.toString('latin1', 4, 40));
         const keys = elements(from.call('CUSTOM.KEYS'));
         return [

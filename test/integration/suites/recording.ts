@@ -64,6 +64,7 @@ export async function record(raw: RawConnection): Promise<string[]> {
   await refusals(recorder);
   await recorder.list('CUSTOM.KEYS');
   await recorder.list('SESSION.LIST');
+  await recorder.say('SESSION.CHECK');
   return recorder.lines;
 }
 
