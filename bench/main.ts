@@ -12,6 +12,7 @@ import { testMatrix, type Server } from '../scripts/lib/servers.ts';
 import * as wheels from '../scripts/lib/wheels.ts';
 import { CLIENT_CORE } from './lib/server.ts';
 import { calls } from './measures/calls.ts';
+import { durability } from './measures/durability.ts';
 import { growth } from './measures/growth.ts';
 import { instructions } from './measures/instructions.ts';
 import { large } from './measures/large.ts';
@@ -39,7 +40,7 @@ export interface Measure {
   run: (context: Context) => Promise<void>;
 }
 
-const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, large, growth, tables, instructions];
+const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, large, growth, durability, tables, instructions];
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
 const ENTRIES_DEFAULT = 10_000_000;

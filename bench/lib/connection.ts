@@ -39,10 +39,12 @@ export class Connection {
   private done: (() => void) | undefined;
   private failed: ((error: Error) => void) | undefined;
   private head = '';
+  private collected: Buffer[] | undefined;
 
   private constructor(private readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => {
       if (this.head.length < 200) this.head += chunk.subarray(0, 200).toString('latin1');
+      this.collected?.push(chunk);
       this.awaited -= chunk.length;
       if (this.awaited === 0) this.done?.();
       else if (this.awaited < 0) this.failed?.(new Error(`a reply is longer than expected: ${JSON.stringify(this.head)}`));
@@ -71,6 +73,15 @@ export class Connection {
       this.failed = reject;
       this.socket.write(batch.request);
     });
+  }
+
+  /** Writes a batch and answers its replies as text; for set-up, not for measuring. */
+  async read(batch: Batch): Promise<string> {
+    this.collected = [];
+    await this.send(batch);
+    const text = Buffer.concat(this.collected).toString('latin1');
+    this.collected = undefined;
+    return text;
   }
 
   /** Sends one command and answers its reply as text; for set-up, not for measuring. */

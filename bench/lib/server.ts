@@ -23,13 +23,16 @@ export interface StartOptions {
   modules?: boolean | string[];
   /** whether the server keeps to one core, as it does by default */
   pinned?: boolean;
+  /** the core that it keeps to, if it is pinned; by default SERVER_CORE */
+  core?: number;
   /** words before the server's own, for example valgrind's */
   under?: string[];
 }
 
 export class MeasuredServer {
   readonly socket: string;
-  private readonly folder: string;
+  /** its working folder: the socket and what it saves */
+  readonly folder: string;
   private readonly process: ChildProcess;
   private log = '';
 
@@ -37,7 +40,7 @@ export class MeasuredServer {
     this.folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
     this.socket = path.join(this.folder, 'socket');
     const host = path.join(ROOT, 'build/host.so');
-    const cores = options.pinned === false ? `${SERVER_CORE},${CLIENT_CORE}` : String(SERVER_CORE);
+    const cores = options.pinned === false ? `${SERVER_CORE},${CLIENT_CORE}` : String(options.core ?? SERVER_CORE);
     const words = [
       ...['-c', cores, ...(options.under ?? []), server.file],
       ...['--port', '0', '--unixsocket', this.socket, '--dir', this.folder, '--save', '', '--appendonly', 'no'],
