@@ -20,12 +20,16 @@ import { prepareTable, table } from "./store";
 // prettier-ignore
 @inline export const VERSION: i32 = 1;
 
+/** What touching entries before their use has read. */
+let touched: u32 = 0;
+
 /** Writes all entries. Allocates nothing. O(bytes). */
 export function saveEntries(): void {
   beginSave(table.count);
   let cursor: u64 = 0;
   do {
     table.seek(cursor);
+    touched += table.touch();
     for (let entry = table.next(); entry; entry = table.next()) {
       saveItem(keyOf(entry), keyLength(entry), valueOf(entry), valueLength(entry));
     }

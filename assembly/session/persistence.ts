@@ -63,12 +63,16 @@ import { ID_SIZE, isId } from "./uuid";
 
 const head: usize = memory.data(36, 8);
 
+/** What touching records before their use has read. */
+let touched: u32 = 0;
+
 /** Writes all sessions. Allocates nothing. O(bytes). */
 export function saveSessions(): void {
   beginSave(table.count);
   let cursor: u64 = 0;
   do {
     table.seek(cursor);
+    touched += table.touch();
     for (let record = table.next(); record; record = table.next()) saveSession(record);
     cursor = table.cursor;
   } while (cursor);
