@@ -14,7 +14,7 @@ import * as wheels from './scripts/lib/wheels.ts';
 const LINK_MODES = ['auto', 'command'];
 const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
 /** Tests that choose the link of each of their servers by themselves: once on each kind of server. */
-const BOTH_LINKS_TESTS = ['test/integration/linking*.test.ts'];
+const BOTH_LINKS_TESTS = ['test/integration/linking*.test.ts', 'test/integration/hostile*.test.ts'];
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
   const file = wheels.find(wheel);

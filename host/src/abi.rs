@@ -44,12 +44,20 @@ fn parts<'a>(guest: &'a mut Guest<'_>) -> Result<(&'a mut [u8], &'a mut State)> 
     Ok(memory.data_and_store_mut(guest))
 }
 
-/// The bytes at (`pointer`, `length`) beside the state, in one of the phases where `name` makes sense.
+/// The bytes at (`pointer`, `length`), on their way to the server, beside the state, in one of the phases where `name` makes sense.
 #[inline]
 fn bytes<'a>(guest: &'a mut Guest<'_>, name: &str, phases: &[Phase], pointer: u32, length: u32) -> Result<(&'a [u8], &'a mut State)> {
     allow(guest, name, phases)?;
     let (all, state) = parts(guest)?;
-    Ok((memory::slice(all, pointer, length)?, state))
+    Ok((handed(all, &mut state.call, pointer, length)?, state))
+}
+
+/// The bytes at (`pointer`, `length`), on their way to the server.
+#[inline]
+fn handed<'a>(all: &'a [u8], call: &mut Call, pointer: u32, length: u32) -> Result<&'a [u8]> {
+    let bytes = memory::slice(all, pointer, length)?;
+    call.hand(length.into(), all.len())?;
+    Ok(bytes)
 }
 
 #[inline]
@@ -124,8 +132,8 @@ fn send(call: &mut Call, action: impl FnOnce(*mut api::Ctx)) {
 
 #[inline]
 fn reply(guest: &mut Guest<'_>, name: &str, action: impl FnOnce(*mut api::Ctx)) -> Result<()> {
-    allow(guest, name, &[Phase::Command])?;
-    send(&mut guest.data_mut().call, action);
+    let (_, state) = bytes(guest, name, &[Phase::Command], 0, 0)?;
+    send(&mut state.call, action);
     Ok(())
 }
 
@@ -172,8 +180,8 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
         [(Container::Array, "ReplyWithArray", "ReplySetArrayLength"), (Container::Map, "ReplyWithMap", "ReplySetMapLength")];
     for (container, open, set_length) in KINDS {
         linker.func_wrap(NS, open, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
-            allow(&guest, open, &[Phase::Command])?;
-            let call = &mut guest.data_mut().call;
+            let (_, state) = bytes(&mut guest, open, &[Phase::Command], 0, 0)?;
+            let call = &mut state.call;
             if call.replies.take() {
                 // SAFETY: phase Command: `ctx` is the running command's, here and below.
                 unsafe { call.replies.open(call.ctx, container, length) };
@@ -190,6 +198,9 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
+/// Random bytes of one call: no time limit strikes while the server makes them.
+const RANDOM_BYTES_MAX: u32 = 1 << 20;
+
 fn server(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, "Milliseconds", || -> i64 {
         // SAFETY: takes no argument.
@@ -197,14 +208,17 @@ fn server(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     })?;
     linker.func_wrap(NS, "GetRandomBytes", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let target = memory::slice_mut(parts(&mut guest)?.0, pointer, length)?;
+        if length > RANDOM_BYTES_MAX {
+            return Err(wasmtime::Error::msg(format!("{length} random bytes at once, more than {RANDOM_BYTES_MAX}")));
+        }
         // SAFETY: the target is as long as told.
         unsafe { rm!(GetRandomBytes(target.as_mut_ptr(), target.len())) };
         Ok(())
     })?;
     linker.func_wrap(NS, "Log", move |mut guest: Guest<'_>, level: u32, level_length: u32, pointer: u32, length: u32| -> Result<()> {
-        let all = parts(&mut guest)?.0;
-        let level = text::line(memory::slice(all, level, level_length)?);
-        let text = String::from_utf8_lossy(memory::slice(all, pointer, length)?).into_owned();
+        let (all, state) = parts(&mut guest)?;
+        let level = text::line(handed(all, &mut state.call, level, level_length)?);
+        let text = String::from_utf8_lossy(handed(all, &mut state.call, pointer, length)?).into_owned();
         host::log(guest.data().call.ctx, &level, &format!("module {}: {text}", host::module_name(member)));
         Ok(())
     })?;
@@ -250,8 +264,9 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(NS, "Replicate", |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
         allow(&guest, "Replicate", COMMAND)?;
         let (all, state) = parts(&mut guest)?;
-        let name = memory::slice(all, name, name_length)?;
+        let name = handed(all, &mut state.call, name, name_length)?;
         let arguments = memory::pairs(all, argv, argc.cast_unsigned())?;
+        state.call.hand(memory::sum(&arguments), all.len())?;
         let strings = Strings::new(&arguments);
         // SAFETY: as above; format "v" takes an array and its length, and the server keeps what it needs by itself.
         text::with_line(name, |name| unsafe { rm!(Replicate(state.call.ctx, name, c"v".as_ptr(), strings.as_ptr(), strings.len())) });
@@ -260,6 +275,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(NS, "SignalModifiedKey", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         allow(&guest, "SignalModifiedKey", COMMAND)?;
         let (all, state) = parts(&mut guest)?;
+        handed(all, &mut state.call, pointer, length)?;
         let ctx = state.call.ctx;
         with_key(state, all, pointer, length, |key| unsafe { _ = rm!(SignalModifiedKey(ctx, key)) })
     })?;
@@ -269,7 +285,8 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32| -> Result<()> {
             allow(&guest, "NotifyKeyspaceEvent", COMMAND)?;
             let (all, state) = parts(&mut guest)?;
-            let event = memory::slice(all, event, event_length)?;
+            let event = handed(all, &mut state.call, event, event_length)?;
+            handed(all, &mut state.call, pointer, length)?;
             let ctx = state.call.ctx;
             with_key(state, all, pointer, length, |key| {
                 text::with_line(event, |event| unsafe { _ = rm!(NotifyKeyspaceEvent(ctx, kind, event, key)) })
@@ -282,7 +299,8 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32, verbatim: i32| -> Result<()> {
             allow(&guest, "KeyChanged", COMMAND)?;
             let (all, state) = parts(&mut guest)?;
-            let event = memory::slice(all, event, event_length)?;
+            let event = handed(all, &mut state.call, event, event_length)?;
+            handed(all, &mut state.call, pointer, length)?;
             let ctx = state.call.ctx;
             with_key(state, all, pointer, length, |key| {
                 // SAFETY: as above.

@@ -42,14 +42,15 @@ fn call(guest: &mut Caller<'_, State>, name: &CString, command: &str, missing: &
         return Err(Error::msg(format!("{command} is called outside a command")));
     }
     let memory = guest.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
-    let all = memory.data(&*guest);
+    let (all, state) = memory.data_and_store_mut(&mut *guest);
     let mut arguments = Vec::with_capacity(params.len() / 2);
     for pair in params.chunks_exact(2) {
         let (pointer, length) = (pair[0].unwrap_i32().cast_unsigned(), pair[1].unwrap_i32().cast_unsigned());
         arguments.push(memory::slice(all, pointer, length)?);
     }
+    state.call.hand(memory::sum(&arguments), all.len())?;
     let strings = Strings::new(&arguments);
-    let ctx = guest.data().call.ctx;
+    let ctx = state.call.ctx;
     // SAFETY: phase Command: the context is the running command's. Format "v" takes an array and its length. Without `E`, NULL and errno tell
     // why nothing ran; without `!`, nothing is propagated: the caller's own effect is.
     let reply = unsafe {

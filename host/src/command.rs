@@ -13,7 +13,7 @@ use crate::abi::{MemberId, OUT_OF_MEMORY};
 use crate::api::{self, Ctx, Str};
 use crate::file::COMMANDS_MAX;
 use crate::group::{Call, Entered, Group, Handler, Phase, State};
-use crate::host::{self, Outer};
+use crate::host::{self, DEPTH_MAX, Outer};
 use crate::trap::{self, Failed, TimedOut};
 use crate::{config, memory, rm, text};
 
@@ -132,6 +132,11 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
         return unsafe { refuse(ctx, &format!("ERR module {name}: it called itself through a command")) };
     };
     let outer = Outer::begin(ctx, slot.write);
+    if outer.is_too_deep() {
+        let name = host::module_name(slot.member);
+        // SAFETY: by this function's contract.
+        return unsafe { refuse(ctx, &format!("ERR module {name}: commands call each other more than {DEPTH_MAX} deep")) };
+    }
     // SAFETY: by this function's contract.
     unsafe {
         if (slot.effect || slot.deny_oom || slot.write) && !admit(slot, &mut entered, ctx, argv, argc) {
@@ -159,7 +164,7 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
     // SAFETY: by this function's contract.
     let (frame, length) = unsafe { place(entered.store, argv, argc)? };
     let state = &mut entered.store.data_mut().call;
-    state.phase = Phase::Command;
+    state.begin(Phase::Command);
     state.ctx = ctx;
     state.argv = argv;
     state.argc = argc;
@@ -177,6 +182,8 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
     };
     let state = entered.store.data_mut();
     state.call.phase = Phase::Idle;
+    // The server's context ends with the call; what runs later, such as freeBytes(), must not meet it.
+    state.call.ctx = std::ptr::null_mut();
     if let Some(memory) = state.memory {
         let region = state.arguments;
         region.release(&mut entered.store.as_context_mut(), memory, length);

@@ -26,6 +26,9 @@ pub fn new() -> wasmtime::Result<Engine> {
     config.memory_may_move(false);
     config.memory_guard_size(0);
     config.memory_init_cow(false);
+    // wasm.max-memory limits each memory: a module has one.
+    config.wasm_multi_memory(false);
+    config.wasm_memory64(false);
     config.epoch_interruption(true);
     config.max_wasm_stack(512 << 10);
     // Traps name functions, not places in them, and no native debugger looks into modules: what it takes to compile is saved.

@@ -9,9 +9,10 @@ use std::sync::atomic::AtomicI64;
 
 use sha2::{Digest, Sha256};
 use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
-use wasmtime::{Caller, Engine, Extern, ExternType, FuncType, Linker, Memory, MemoryType, Module, Store};
+use wasmtime::{Caller, Engine, Extern, ExternType, FuncType, Linker, Memory, MemoryType, Module, ResourceLimiter, Store};
 
 use crate::api::{self, Ctx};
+use crate::group::TABLE_ELEMENTS_MAX;
 use crate::{config, trap};
 
 /// The longest file that is compiled: compilation has no time limit.
@@ -124,6 +125,7 @@ impl WasmFile {
     /// Called within `RedisModule_OnLoad`, with its context: the module's settings are registered on the way.
     pub unsafe fn ask(&mut self, ctx: *mut Ctx) -> Result<(), String> {
         let mut store = Store::new(self.module.engine(), Declared { memory: None, ctx, ..Declared::default() });
+        store.limiter(|declared| &mut declared.limits);
         store.set_epoch_deadline(DECLARE_MS / crate::engine::TICK_MS);
         let mut linker = Linker::new(self.module.engine());
         let result = (|| -> wasmtime::Result<i32> {
@@ -151,7 +153,7 @@ impl WasmFile {
         match result {
             Ok(0) => {}
             Ok(code) => return Err(format!("its onLoad() answered {code}")),
-            Err(error) => return Err(format!("its declarations failed: {}", trap::describe(&error))),
+            Err(error) => return Err(format!("its declarations failed: {}", trap::located(&error))),
         }
         let declared = store.into_data();
         self.commands = declared.commands;
@@ -164,6 +166,22 @@ impl WasmFile {
 /// Milliseconds that a module may take to declare itself.
 const DECLARE_MS: u64 = 2000;
 
+/// Bytes that a module's memory may grow to while it declares itself, when no setting is known yet; what it has from the start is allowed.
+const DECLARE_MEMORY_MAX: usize = 64 << 20;
+
+/// The limits of the scratch store.
+struct ScratchLimits;
+
+impl ResourceLimiter for ScratchLimits {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(current == 0 || desired <= DECLARE_MEMORY_MAX)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}
+
 /// What a module said in the scratch store.
 struct Declared {
     ctx: *mut Ctx,
@@ -172,6 +190,7 @@ struct Declared {
     served_by: BTreeMap<String, String>,
     settings: BTreeMap<i32, &'static AtomicI64>,
     settings_allowed: bool,
+    limits: ScratchLimits,
 }
 
 impl Default for Declared {
@@ -183,6 +202,7 @@ impl Default for Declared {
             served_by: BTreeMap::new(),
             settings: BTreeMap::new(),
             settings_allowed: false,
+            limits: ScratchLimits,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A linked group: one store and one linear memory, in which one module runs, or several that are linked directly.
 
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int};
 
 use wasmtime::{AsContextMut, Engine, Global, Memory, ResourceLimiter, Store, TypedFunc, UpdateDeadline};
 
 use crate::api::{Ctx, InfoCtx, Io, Str};
+use crate::command::fault;
 use crate::engine::TICK_MS;
 use crate::memory::Region;
 use crate::reply::Replies;
@@ -40,6 +41,35 @@ pub struct Call {
     pub replies: Replies,
     /// How often the time limit has struck while it could not end the call.
     pub overtime: u32,
+    /// Bytes that the call has handed to the server so far.
+    handed: u64,
+}
+
+/// Bytes that one call may hand to the server in any case: replies, effects, lines of the log, a file's data …
+const HANDED_MIN: u64 = 64 << 20;
+/// … and what the server keeps beside each of them.
+const HANDED_EACH: u64 = 16;
+
+impl Call {
+    /// Counts `length` bytes that the server will copy into memory, or a file, of its own, which no limit of this host covers otherwise.
+    ///
+    /// # Errors
+    /// The call has handed over [`HANDED_MIN`] and twice the linear memory, of which there are `memory` bytes: more than it can know.
+    #[inline]
+    pub fn hand(&mut self, length: u64, memory: usize) -> wasmtime::Result<()> {
+        self.handed += length + HANDED_EACH;
+        if self.handed > HANDED_MIN && self.handed > HANDED_MIN + 2 * memory as u64 {
+            return Err(wasmtime::Error::msg("it hands the server more in one call than its memory could hold"));
+        }
+        Ok(())
+    }
+
+    /// Begins a call of the host, in which nothing has been handed over.
+    #[inline]
+    pub fn begin(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.handed = 0;
+    }
 }
 
 /// A module's function that runs a command, given the number of arguments and the address of their frame.
@@ -82,6 +112,7 @@ impl State {
                 frame: 0,
                 replies: Replies::default(),
                 overtime: 0,
+                handed: 0,
             },
             committing: Vec::new(),
             handlers: Vec::new(),
@@ -119,7 +150,7 @@ impl Group {
         store.limiter(|state| &mut state.limits);
         store.epoch_deadline_callback(|mut context| {
             let committing = context.data().committing.clone();
-            let committing = committing.iter().any(|global| global.get(&mut context).i32() == Some(1));
+            let committing = committing.iter().any(|global| global.get(&mut context).i32() != Some(0));
             let call = &mut context.data_mut().call;
             call.overtime += 1;
             if host::obeys() || (committing && call.overtime < COMMIT_LIMITS_MAX) {
@@ -175,7 +206,7 @@ impl Group {
         let committing = store.data().committing.clone();
         let mut damaged = false;
         for global in committing {
-            damaged |= global.get(&mut *store).i32() == Some(1);
+            damaged |= global.get(&mut *store).i32() != Some(0);
             // The global is an i32 that the module declared mutable: link.rs has checked it.
             let _ = global.set(&mut *store, wasmtime::Val::I32(0));
         }
@@ -213,9 +244,12 @@ impl Entered<'_> {
     pub fn memory_bytes(&mut self) -> (u64, u64) {
         let Some(memory) = self.store.data().memory else { return (0, 0) };
         let mut free = 0;
-        for member in self.group.members() {
-            if let Some(free_bytes) = &member.free_bytes {
-                free += free_bytes.call(self.store.as_context_mut(), ()).unwrap_or(0);
+        let group = self.group;
+        for (index, member) in group.members().iter().enumerate() {
+            let Some(free_bytes) = &member.free_bytes else { continue };
+            match self.during(Phase::Idle, |_, store| free_bytes.call(store.as_context_mut(), ())) {
+                Ok(bytes) => free = u64::saturating_add(free, bytes),
+                Err(error) => fault_in(self, index, c"freeBytes", &error),
             }
         }
         (memory.data_size(&*self.store) as u64, free)
@@ -223,10 +257,20 @@ impl Entered<'_> {
 
     /// Runs `action` in `phase`, and puts the group back to rest.
     pub fn during<T>(&mut self, phase: Phase, action: impl FnOnce(&Group, &mut Store<State>) -> T) -> T {
-        self.store.data_mut().call.phase = phase;
+        self.store.data_mut().call.begin(phase);
         let result = action(self.group, self.store);
         self.store.data_mut().call.phase = Phase::Idle;
         result
+    }
+}
+
+/// Counts and logs a fault of the member `index` that concerns no client.
+#[cold]
+pub fn fault_in(entered: &mut Entered<'_>, index: usize, running: &CStr, error: &wasmtime::Error) {
+    if let Some(member) = host::member_of(entered.group, index) {
+        fault(member, running, entered, std::ptr::null_mut(), error);
+        // It may have used up the time of the call that it is a part of.
+        entered.store.set_epoch_deadline(ticks());
     }
 }
 
@@ -240,7 +284,7 @@ impl Drop for Entered<'_> {
 struct Limits;
 
 /// Elements of one table: the handlers of a module, with room to spare.
-const TABLE_ELEMENTS_MAX: usize = 1 << 16;
+pub const TABLE_ELEMENTS_MAX: usize = 1 << 16;
 
 impl ResourceLimiter for Limits {
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {

@@ -136,6 +136,12 @@ pub fn group_of(member: MemberId) -> &'static Group {
     &host.groups[host.modules[member].group]
 }
 
+/// The module at a place in one of the present groups.
+pub fn member_of(group: &Group, index: usize) -> Option<MemberId> {
+    let host = get()?;
+    host.modules.iter().position(|module| module.index == index && std::ptr::eq(&raw const host.groups[module.group], group))
+}
+
 /// A module's place in its group.
 pub fn index_of(member: MemberId) -> usize {
     expect().modules[member].index
@@ -188,6 +194,8 @@ pub fn give_up(message: &str) -> ! {
 struct Outermost {
     /// Null while none runs.
     ctx: Cell<*mut Ctx>,
+    /// Commands of this host that run within each other.
+    depth: Cell<u32>,
     write: Cell<bool>,
     /// The context's flags, once they were asked for.
     flags: Cell<Option<c_int>>,
@@ -196,7 +204,11 @@ struct Outermost {
 // SAFETY: the server calls modules from its main thread alone; a fork child has one thread too.
 unsafe impl Sync for Outermost {}
 
-static OUTERMOST: Outermost = Outermost { ctx: Cell::new(std::ptr::null_mut()), write: Cell::new(false), flags: Cell::new(None) };
+static OUTERMOST: Outermost =
+    Outermost { ctx: Cell::new(std::ptr::null_mut()), depth: Cell::new(0), write: Cell::new(false), flags: Cell::new(None) };
+
+/// Commands that may run within each other: each may use 512 KiB of the server's one stack.
+pub const DEPTH_MAX: u32 = 8;
 
 /// Marks a call as the outermost one, if it is, until it is dropped.
 pub struct Outer {
@@ -212,13 +224,21 @@ impl Outer {
             OUTERMOST.write.set(write);
             OUTERMOST.flags.set(None);
         }
+        OUTERMOST.depth.set(OUTERMOST.depth.get() + 1);
         Outer { outermost }
+    }
+
+    /// Whether more commands run within each other than the server's stack is known to hold.
+    #[inline]
+    pub fn is_too_deep(&self) -> bool {
+        OUTERMOST.depth.get() > DEPTH_MAX
     }
 }
 
 impl Drop for Outer {
     #[inline]
     fn drop(&mut self) {
+        OUTERMOST.depth.set(OUTERMOST.depth.get() - 1);
         if self.outermost {
             OUTERMOST.ctx.set(std::ptr::null_mut());
         }

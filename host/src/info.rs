@@ -6,6 +6,7 @@ use wasmtime::{AsContextMut, ExternType};
 
 use crate::abi::MemberId;
 use crate::api::{self, Ctx, InfoCtx, Str};
+use crate::command::fault;
 use crate::group::Phase;
 use crate::host::{self, Host, LoadedModule};
 use crate::link::Link;
@@ -82,9 +83,12 @@ unsafe fn section(host: &Host, member: MemberId, ctx: *mut InfoCtx, crashed: boo
     let Some(mut entered) = group.enter() else { return };
     if let Some(info) = &group.members()[module.index].info {
         entered.store.data_mut().call.info = ctx;
-        // A fault in it costs its own fields alone.
-        let _ = entered.during(Phase::Info, |_, store| info.call(store.as_context_mut(), ()));
+        let result = entered.during(Phase::Info, |_, store| info.call(store.as_context_mut(), ()));
         entered.store.data_mut().call.info = std::ptr::null_mut();
+        if let Err(error) = result {
+            // It costs its own fields alone.
+            fault(member, c"info", &mut entered, std::ptr::null_mut(), &error);
+        }
     }
 }
 

@@ -168,6 +168,6 @@ fn on_load(ctx: *mut Ctx, group: &Group, phase: Phase, instance: &Instance) -> R
     match code {
         Ok(0) => Ok(()),
         Ok(_) => Err("the server refused what its onLoad() registers: a name is taken, or a flag is unknown here".into()),
-        Err(error) => Err(trap::describe(&error)),
+        Err(error) => Err(trap::located(&error)),
     }
 }

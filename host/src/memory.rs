@@ -45,6 +45,12 @@ pub fn pairs(memory: &[u8], pointer: u32, count: u32) -> wasmtime::Result<SmallV
     words.chunks_exact(8).map(|pair| slice(memory, word(pair, 0), word(pair, 4))).collect()
 }
 
+/// The bytes of all of them, with what a string costs beside its own.
+pub fn sum(strings: &[&[u8]]) -> u64 {
+    const EACH: u64 = 64;
+    strings.iter().map(|string| string.len() as u64 + EACH).sum()
+}
+
 /// The little-endian u32 at `offset` of `bytes`, which holds it.
 fn word(bytes: &[u8], offset: usize) -> u32 {
     u32::from_le_bytes([bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]])

@@ -37,10 +37,18 @@ pub fn describe(error: &Error) -> String {
     text.lines().next().unwrap_or_default().to_string()
 }
 
+/// As [`describe`], with the functions that were running, where any were.
+pub fn located(error: &Error) -> String {
+    if error.downcast_ref::<WasmBacktrace>().is_none_or(|backtrace| backtrace.frames().is_empty()) {
+        return describe(error);
+    }
+    format!("{}; functions: {}", describe(error), functions(error))
+}
+
 /// Why a module cannot be linked and instantiated, on one line: what was being done, and the cause.
 pub fn describe_link(error: &Error) -> String {
-    if error.downcast_ref::<Trap>().is_some() {
-        return describe(error);
+    if error.downcast_ref::<WasmBacktrace>().is_some() {
+        return located(error);
     }
     let causes: Vec<String> = error.chain().map(|cause| cause.to_string().lines().next().unwrap_or_default().to_string()).collect();
     causes.join(": ")

@@ -69,19 +69,21 @@ export function fixture(entry: string, options: CompilerOptions = THIRD, name = 
 
 /**
  * Assembles a module from WebAssembly's text format: what stands between `(module` and `)`, beside the memory, the table and an onLoad()
- * that answers 0, which every module must export. `plain` leaves these out.
+ * that answers 0, which every module must export. `plain` leaves these out; `names` keeps the functions' names, for the log.
  * @returns the file's absolute path
  */
-export function assemble(name: string, text: string, { plain = false } = {}): Promise<string> {
+export function assemble(name: string, text: string, { plain = false, names = false } = {}): Promise<string> {
   const onLoad = text.includes('"onLoad"') ? '' : '(func (export "onLoad") (result i32) (i32.const 0))';
   const memory = text.includes('(memory ') ? '' : '(memory (export "memory") 1)';
   const rest = plain ? '' : `${memory}(table (export "table") 4 funcref)${onLoad}`;
   const source = `(module ${text} ${rest})`;
-  return cached(name, [source], () => {
+  return cached(name, names ? [source, 'names'] : [source], () => {
     const module = binaryen.parseText(source);
     try {
+      binaryen.setDebugInfo(names);
       return Promise.resolve(module.emitBinary());
     } finally {
+      binaryen.setDebugInfo(false);
       module.dispose();
     }
   });

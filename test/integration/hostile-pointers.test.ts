@@ -1,0 +1,175 @@
+/**
+ * Every function of the host, called with byte strings that do not lie in the module's memory, and at every moment when it makes no sense:
+ * an error that names the module and the function, a server that lives on, and no harm to the other modules' data.
+ */
+import { describe, expect, test } from 'vitest';
+import {
+  armed,
+  attacks,
+  definedByHost,
+  DISARMED,
+  hostFunctions,
+  hostileLoad,
+  hostileModule,
+  type Attack,
+  type Moment,
+} from '../support/attacks.ts';
+import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, useServer, eventually, type TestServer } from '../support/server.ts';
+import { dump, fill } from '../support/state.ts';
+
+const ALL = attacks();
+const hostile = await hostileModule(ALL);
+const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
+
+/** The functions that a running command may call; those that only declare, save, load or inform are refused in it. */
+const NOT_NOW = /redis\.\w+ is not allowed here/;
+const BY_MOMENT: Record<Moment | 'command', RegExp> = {
+  command: /^(Reply|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|EffectsWanted|Signal|Notify|KeyChanged)/,
+  info: /^(InfoAdd|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
+  auxSave: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
+  auxLoad: /^(Load|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
+  flush: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
+  freeBytes: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
+  isEmpty: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
+};
+/** Functions that answer an error of their own to a harmless call: a setting, or a command, that is not declared. */
+const OWN_ERROR = /^(GetNumericConfig|RegisterNumericConfig|CreateCommand|CreateDataType|ServedBy)$/;
+
+/** 7.0 writes every module's section, and so asks none whether it is empty. */
+const SAVING: Moment[] = tested.version.startsWith('7.0.') ? ['auxSave'] : ['auxSave', 'isEmpty'];
+
+/** What the log says of an attack; `undefined`: nothing. */
+function expected(attack: Attack, moment: Moment | 'command'): RegExp | undefined {
+  const { name } = attack.function;
+  if (OWN_ERROR.test(name)) return name === 'GetNumericConfig' ? /it declared no setting 0/ : NOT_NOW;
+  if (!BY_MOMENT[moment].test(name)) return NOT_NOW;
+  return attack.isHarmless ? undefined : OUTSIDE;
+}
+
+/** Waits until everything that was logged so far has come, and answers what came since `from`. */
+async function logSince(server: TestServer, from: number): Promise<string> {
+  const mark = `mark ${Math.random()}`;
+  await server.send('EVAL', 'redis.log(redis.LOG_WARNING, ARGV[1])', '0', mark);
+  await eventually(
+    () => server.log,
+    (log) => log.includes(mark, from),
+  );
+  return server.log.slice(from);
+}
+
+async function expectLogged(server: TestServer, from: number, attack: Attack, moment: Moment | 'command'): Promise<void> {
+  const lines = (await logSince(server, from))
+    .split('\n')
+    .filter((line) => line.includes('module hostile: ') && line.includes('functions:'));
+  const wanted = expected(attack, moment);
+  if (wanted === undefined) {
+    expect(lines, `${attack.title}, ${moment}`).toEqual([]);
+    return;
+  }
+  expect(lines[0], `${attack.title}, ${moment}`).toMatch(wanted);
+  expect(lines[0], `${attack.title}, ${moment}`).toContain(`functions: attack_${attack.number} < attack < `);
+}
+
+test('every function of the host is attacked, and declared to modules', () => {
+  expect(new Set(hostFunctions().map(({ name }) => name))).toEqual(new Set(definedByHost()));
+  expect(new Set(ALL.filter(({ isHarmless }) => !isHarmless).map((attack) => attack.function.name)).size).toBeGreaterThanOrEqual(14);
+});
+
+describe.each(['auto', 'command'] as const)('with the shipped modules linked by %s,', (link) => {
+  const server = useServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile], link });
+
+  test('in a command', async () => {
+    await fill(server);
+    const before = await dump(server);
+    for (const attack of ALL) {
+      const from = server.log.length;
+      const reply = await server.send('HOSTILE.RUN', String(attack.number));
+      const wanted = expected(attack, 'command');
+      if (wanted !== undefined) expect(reply, attack.title).toMatch(new RegExp(`^-ERR module hostile: ${wanted.source}`));
+      await expectLogged(server, from, attack, 'command');
+      expect(await server.send('PING')).toBe('+PONG\r\n');
+    }
+    expect(await dump(server)).toEqual(before);
+  });
+
+  const arm = (moment: Moment, { number }: Attack) => server.send('HOSTILE.ARM', armed(moment, number));
+  const disarm = () => server.send('HOSTILE.ARM', DISARMED);
+
+  /** Makes each attack at a moment that `happen` brings about; answers nothing, and leaves the data as it was. */
+  async function attackAll(moment: Moment, happen: (attack: Attack) => Promise<void>): Promise<void> {
+    await fill(server);
+    const before = await dump(server);
+    for (const attack of ALL) {
+      expect(await arm(moment, attack)).toBe('+OK\r\n');
+      const from = server.log.length;
+      await happen(attack);
+      await expectLogged(server, from, attack, moment);
+      await disarm();
+      expect(await server.send('PING')).toBe('+PONG\r\n');
+    }
+    expect(await dump(server)).toEqual(before);
+  }
+
+  test('during INFO', async () => {
+    await attackAll('info', async () => {
+      expect(await server.send('INFO', 'wasm')).toContain('wasm_link_CUSTOM');
+    });
+  });
+
+  test.each(SAVING)('during a save, in %s', async (moment) => {
+    await attackAll(moment, async (attack) => {
+      const reply = await server.send('SAVE');
+      expect(reply, attack.title).toMatch(expected(attack, moment) === undefined ? /^\+OK/ : /^-ERR/);
+    });
+    expect(await server.send('SAVE')).toBe('+OK\r\n');
+  });
+
+  test('while memory is counted', async () => {
+    await server.send('CONFIG', 'SET', 'maxmemory', '2gb');
+    await attackAll('freeBytes', async () => {
+      expect(await server.send('HOSTILE.WRITE')).toBe('+OK\r\n');
+    });
+    await server.send('CONFIG', 'SET', 'maxmemory', '0');
+  });
+});
+
+describe.each(['auxLoad', 'flush'] as const)('in %s,', (moment) => {
+  test('while the server loads a file: the reload fails or succeeds, and the next one succeeds', async () => {
+    const server = await startServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile], link: 'auto' });
+    await fill(server);
+    const before = await dump(server);
+    for (const attack of ALL) {
+      expect(await server.send('SAVE')).toBe('+OK\r\n');
+      await server.send('HOSTILE.ARM', armed(moment, attack.number));
+      const from = server.log.length;
+      const reply = await server.send('DEBUG', 'RELOAD', 'NOSAVE');
+      if (expected(attack, moment) !== undefined) expect(reply, attack.title).toMatch(/^-/);
+      await expectLogged(server, from, attack, moment);
+      await server.send('HOSTILE.ARM', DISARMED);
+      expect(await server.send('PING')).toBe('+PONG\r\n');
+      expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toBe('+OK\r\n');
+    }
+    expect(await dump(server)).toEqual(before);
+  });
+});
+
+describe.each(['asked', 'for good'] as const)('in onLoad(), when it is %s,', (when) => {
+  test('the load is refused, and the next one works', async () => {
+    const server = await startServer({ module: false });
+    await server.send('SET', 'native', 'value');
+    const declaring =
+      when === 'asked' ? /^(CreateCommand|ServedBy|RegisterNumericConfig)$/ : /^(CreateCommand|CreateDataType|Log|GetRandomBytes)$/;
+    for (const attack of ALL.filter((each) => declaring.test(each.function.name) && !each.isHarmless)) {
+      const from = server.log.length;
+      expect(await server.send('MODULE', 'LOAD', HOST_FILE, await hostileLoad(attack, when)), attack.title).toMatch(/^-ERR Error loading/);
+      const log = await logSince(server, from);
+      expect(log, attack.title).toMatch(
+        /cannot load .*hostile\.wasm: .*(outside its memory|has not been defined|not allowed here).*functions: /,
+      );
+      expect(log).toContain(`attack_${attack.number} < `);
+      expect(await server.send('PING')).toBe('+PONG\r\n');
+    }
+    expect(await server.send('GET', 'native')).toBe('$5\r\nvalue\r\n');
+    expect(await server.send('MODULE', 'LOAD', HOST_FILE)).toBe('+OK\r\n');
+  });
+});
