@@ -28,7 +28,9 @@ export class CountingServer {
     }
     const folder = mkdtempSync(path.join(tmpdir(), 'callgrind-'));
     const under = ['valgrind', '--tool=callgrind', `--callgrind-out-file=${path.join(folder, 'out')}`];
-    const measured = await MeasuredServer.start(server, { ...options, under });
+    // The server's own timer, which runs by the clock and not by the commands, as seldom as it can.
+    const settings = [...(options.settings ?? []), '--hz', '1', '--dynamic-hz', 'no'];
+    const measured = await MeasuredServer.start(server, { ...options, settings, under });
     return new CountingServer(measured, await measured.connection(), folder);
   }
 
