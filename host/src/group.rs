@@ -30,6 +30,7 @@ pub enum Phase {
 /// The running call, as the host's functions see it.
 pub struct Call {
     pub phase: Phase,
+    /// Null but in a load's and a command's phase: the server takes null for its log and its flags.
     pub ctx: *mut Ctx,
     pub io: *mut Io,
     pub info: *mut InfoCtx,
