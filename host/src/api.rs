@@ -47,10 +47,12 @@ pub const CMD_KEY_UPDATE: u64 = 1 << 5;
 
 pub const EVENT_ROLE_CHANGED: u64 = 0;
 pub const EVENT_FLUSHDB: u64 = 2;
+pub const EVENT_LOADING: u64 = 3;
 pub const EVENT_FORK_CHILD: u64 = 13;
 pub const EVENT_REPL_ASYNC_LOAD: u64 = 14;
 pub const EVENT_CONFIG: u64 = 16;
 pub const SUBEVENT_FLUSHDB_START: u64 = 0;
+pub const SUBEVENT_LOADING_FAILED: u64 = 4;
 pub const SUBEVENT_REPL_ASYNC_LOAD_STARTED: u64 = 0;
 pub const SUBEVENT_REPL_ASYNC_LOAD_COMPLETED: u64 = 2;
 

@@ -45,6 +45,11 @@ pub fn with_target<T>(member: MemberId, action: impl FnOnce(&Group) -> T) -> Opt
     Some(action(&groups[host.modules[member].group]))
 }
 
+/// Whether a load beside the present data runs.
+pub fn is_loading() -> bool {
+    host::get().is_some_and(|host| !matches!(&*host.fresh.0.borrow(), Loading::No))
+}
+
 /// A load beside the present data has begun, is complete or was given up.
 ///
 /// # Safety

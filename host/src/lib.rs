@@ -171,9 +171,10 @@ fn own_folder() -> PathBuf {
 /// # Safety
 /// As [`RedisModule_OnLoad`].
 unsafe fn subscribe(ctx: *mut Ctx) -> Result<(), String> {
-    let events: [(u64, api::EventFunc); 5] = [
+    let events: [(u64, api::EventFunc); 6] = [
         (api::EVENT_FLUSHDB, persistence::on_flush),
         (api::EVENT_REPL_ASYNC_LOAD, fresh::on_async_load),
+        (api::EVENT_LOADING, persistence::on_loading),
         (api::EVENT_CONFIG, on_config),
         (api::EVENT_FORK_CHILD, listeners::on_change),
         (api::EVENT_ROLE_CHANGED, listeners::on_change),

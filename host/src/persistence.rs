@@ -199,6 +199,21 @@ pub unsafe extern "C" fn on_flush(ctx: *mut Ctx, _: Event, subevent: u64, data: 
     }
 }
 
+/// A load that failed: what some modules had taken from it goes too, so that no two of them hold data of different times. A load beside the
+/// present data leaves that as it is.
+///
+/// # Safety
+/// The server calls this with an event's own data.
+pub unsafe extern "C" fn on_loading(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut c_void) {
+    if subevent == api::SUBEVENT_LOADING_FAILED {
+        host::guarded(|| {
+            if !fresh::is_loading() {
+                flush_all(ctx);
+            }
+        });
+    }
+}
+
 pub fn flush_all(ctx: *mut Ctx) {
     let Some(host) = host::get() else { return };
     for (number, group) in host.groups.iter().enumerate() {
