@@ -2,7 +2,7 @@
 //! module is instantiated once more, while the present ones go on serving reads. When the load is complete the two change places; when it
 //! fails the fresh ones are dropped, and nothing has happened.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::rc::Rc;
 
@@ -14,7 +14,11 @@ use crate::{instantiate, persistence};
 
 /// What a load beside the present data goes to.
 #[derive(Default)]
-pub struct Fresh(RefCell<Loading>);
+pub struct Fresh {
+    loading: RefCell<Loading>,
+    /// Whether the load that runs, or was the last one, is beside the present data: some servers give it up before they tell that it failed.
+    beside: Cell<bool>,
+}
 
 #[derive(Default)]
 enum Loading {
@@ -36,7 +40,7 @@ struct Stores {
 pub fn with_target<T>(member: MemberId, action: impl FnOnce(&Group) -> T) -> Option<T> {
     let host = host::get()?;
     // Kept alive here, not borrowed: other events may come from within a load.
-    let stores = match &*host.fresh.0.borrow() {
+    let stores = match &*host.fresh.loading.borrow() {
         Loading::No => None,
         Loading::Refused => return None,
         Loading::Into(stores) => Some(stores.clone()),
@@ -45,9 +49,16 @@ pub fn with_target<T>(member: MemberId, action: impl FnOnce(&Group) -> T) -> Opt
     Some(action(&groups[host.modules[member].group]))
 }
 
-/// Whether a load beside the present data runs.
-pub fn is_loading() -> bool {
-    host::get().is_some_and(|host| !matches!(&*host.fresh.0.borrow(), Loading::No))
+/// A load of any kind begins.
+pub fn note_load() {
+    if let Some(host) = host::get() {
+        host.fresh.beside.set(!matches!(&*host.fresh.loading.borrow(), Loading::No));
+    }
+}
+
+/// Whether the load that runs, or was the last one, is beside the present data.
+pub fn was_beside() -> bool {
+    host::get().is_some_and(|host| host.fresh.beside.get())
 }
 
 /// A load beside the present data has begun, is complete or was given up.
@@ -61,7 +72,7 @@ pub unsafe extern "C" fn on_async_load(ctx: *mut Ctx, _: Event, subevent: u64, _
             api::SUBEVENT_REPL_ASYNC_LOAD_STARTED => begin(ctx, host),
             api::SUBEVENT_REPL_ASYNC_LOAD_COMPLETED => complete(ctx, host),
             // Given up: what came of it goes.
-            _ => drop(host.fresh.0.take()),
+            _ => drop(host.fresh.loading.take()),
         }
     });
 }
@@ -74,11 +85,12 @@ fn begin(ctx: *mut Ctx, host: &Host) {
             Loading::Refused
         }
     };
-    host.fresh.0.replace(loading);
+    host.fresh.loading.replace(loading);
+    host.fresh.beside.set(true);
 }
 
 fn complete(ctx: *mut Ctx, host: &Host) {
-    match host.fresh.0.take() {
+    match host.fresh.loading.take() {
         Loading::No => {}
         // Nothing came for any module, or the load would have been refused.
         Loading::Refused => persistence::flush_all(ctx),

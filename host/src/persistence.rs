@@ -205,13 +205,11 @@ pub unsafe extern "C" fn on_flush(ctx: *mut Ctx, _: Event, subevent: u64, data: 
 /// # Safety
 /// The server calls this with an event's own data.
 pub unsafe extern "C" fn on_loading(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut c_void) {
-    if subevent == api::SUBEVENT_LOADING_FAILED {
-        host::guarded(|| {
-            if !fresh::is_loading() {
-                flush_all(ctx);
-            }
-        });
-    }
+    host::guarded(|| match subevent {
+        api::SUBEVENT_LOADING_FAILED if !fresh::was_beside() => flush_all(ctx),
+        api::SUBEVENT_LOADING_RDB_START..=api::SUBEVENT_LOADING_REPL_START => fresh::note_load(),
+        _ => {}
+    });
 }
 
 pub fn flush_all(ctx: *mut Ctx) {
