@@ -102,7 +102,7 @@ function call({ name, parameters, result }: HostFunction, replaced = -1, pointer
 /** One harmless call of every function, and a harmful one for each of its byte strings and each way to be outside. */
 export function attacks(): Attack[] {
   const all: Omit<Attack, 'number'>[] = hostFunctions().flatMap((each) => [
-    { title: `${each.name}`, function: each, call: call(each), isHarmless: true },
+    { title: each.name, function: each, call: call(each), isHarmless: true },
     ...pairs(each).flatMap(({ at, isArray }) =>
       (isArray ? ARRAYS : BYTES).map(([title, pointer, length]) => ({
         title: `${each.name}, ${each.parameters[at]!.name}: ${title}`,

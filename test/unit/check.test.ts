@@ -15,7 +15,7 @@ function find(bytes: Buffer, name: 'hashmap' | 'session'): number {
   const places: number[] = [];
   for (let at = memory.indexOf(bytes); at >= 0; at = memory.indexOf(bytes, at + 1)) places.push(at);
   expect(places.length).toBeGreaterThan(0);
-  return places.at(-1)!;
+  return places.at(-1);
 }
 
 function poke(name: 'hashmap' | 'session', address: number, ...bytes: number[]): void {
