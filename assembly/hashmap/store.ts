@@ -117,6 +117,8 @@ export function deleteValue(keyPointer: usize, keyLength: u32, verbatim: bool): 
 export function dropAll(): void {
   beginChange();
   if (keyed) table.forget();
+  // With another key: data that comes back from a file in the order of this one would make the table split at every step.
+  keyed = false;
   heapReset();
   forgetBlocks();
   endChange();

@@ -134,6 +134,8 @@ export function removeRecord(record: usize): void {
 export function dropAll(): void {
   beginChange();
   if (keyed) table.forget();
+  // With another key: data that comes back from a file in the order of this one would make the table split at every step.
+  keyed = false;
   heapReset();
   forgetBlocks();
   forgetScratch();
