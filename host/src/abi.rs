@@ -10,7 +10,7 @@ use crate::api::{self, Str};
 use crate::command::{self, Declaration};
 use crate::file::HOST_NAMESPACE as NS;
 use crate::group::{Call, Handler, Phase, State};
-use crate::reply::Container;
+use crate::reply::{Container, OPEN_MAX};
 use crate::trap::Failed;
 use crate::{host, listeners, memory, persistence, rm, text};
 
@@ -182,6 +182,9 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
         linker.func_wrap(NS, open, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
             let (_, state) = bytes(&mut guest, open, &[Phase::Command], 0, 0)?;
             let call = &mut state.call;
+            if !call.replies.may_open() {
+                return Err(wasmtime::Error::msg(format!("more than {OPEN_MAX} arrays within each other")));
+            }
             if call.replies.take() {
                 // SAFETY: phase Command: `ctx` is the running command's, here and below.
                 unsafe { call.replies.open(call.ctx, container, length) };

@@ -256,6 +256,11 @@ impl Entered<'_> {
         (memory.data_size(&*self.store) as u64, free)
     }
 
+    /// Gives the call a whole time limit again.
+    pub fn renew_deadline(&mut self) {
+        self.store.set_epoch_deadline(ticks());
+    }
+
     /// Runs `action` in `phase`, and puts the group back to rest.
     pub fn during<T>(&mut self, phase: Phase, action: impl FnOnce(&Group, &mut Store<State>) -> T) -> T {
         self.store.data_mut().call.begin(phase);
@@ -270,8 +275,6 @@ impl Entered<'_> {
 pub fn fault_in(entered: &mut Entered<'_>, index: usize, running: &CStr, error: &wasmtime::Error) {
     if let Some(member) = host::member_of(entered.group, index) {
         fault(member, running, entered, std::ptr::null_mut(), error);
-        // It may have used up the time of the call that it is a part of.
-        entered.store.set_epoch_deadline(ticks());
     }
 }
 

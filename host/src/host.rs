@@ -291,6 +291,8 @@ pub fn over_maxmemory(entered: &mut Entered<'_>, ctx: *mut Ctx) -> bool {
         let (reserved, free) = if std::ptr::eq(group, entered.group) { entered.memory_bytes() } else { group.memory_bytes() };
         live += reserved.saturating_sub(free);
     }
+    // What other modules took to answer is not this one's time.
+    entered.renew_deadline();
     // SAFETY: takes no argument.
     let used = f64::from(unsafe { rm!(GetUsedMemoryRatio()) });
     used + live as f64 / maxmemory as f64 > 1.0

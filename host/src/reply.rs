@@ -70,6 +70,12 @@ impl Replies {
         }
     }
 
+    /// Whether another container may be opened.
+    #[inline]
+    pub fn may_open(&self) -> bool {
+        self.open.len() < OPEN_MAX
+    }
+
     /// Closes every container that has got all of its elements.
     ///
     /// # Safety
@@ -122,16 +128,26 @@ impl Replies {
         }
     }
 
-    /// Sends what is still owed, as `error` for each missing reply: after it, the command has exactly one whole reply.
+    /// Sends what is still owed, as `error` for each missing reply, and a given error where the length was to be told afterwards: after it,
+    /// the command has exactly one whole reply.
     ///
     /// # Safety
     /// As [`Replies::settle`].
     pub unsafe fn finish(&mut self, ctx: *mut Ctx, error: Option<&CStr>) {
+        let failed = error.is_some();
         let error = error.unwrap_or(MISSING);
         // SAFETY: by this function's contract.
         unsafe {
             if !std::mem::replace(&mut self.begun, true) {
                 rm!(ReplyWithError(ctx, error.as_ptr()));
+            }
+            if let Some(open) = self.open.last_mut()
+                && failed
+                && open.owed.is_none()
+            {
+                // Nothing is owed, so nothing else would tell that this is not all.
+                rm!(ReplyWithError(ctx, error.as_ptr()));
+                open.sent += 1;
             }
             while !self.open.is_empty() {
                 self.close(ctx, error);
@@ -180,6 +196,8 @@ const POSTPONED_LENGTH: c_long = -1;
 /// Elements that are promised to the server at once. What a module promises beyond it is counted first: it cannot make the host send
 /// errors without end for elements that it never sends.
 const PROMISED_MAX: u64 = 1 << 16;
+/// Containers that are open within each other: the server reads what a command replies to a script by recursion.
+pub const OPEN_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests {

@@ -226,5 +226,5 @@ export function hostileLoad({ number, call: body }: Attack, when: 'asked' | 'for
 
 /** A module out of parts in the text format: every function of the host is imported by its name, and byte 8 begins "OK". */
 export function hostile(text: string, name = 'hostile'): Promise<string> {
-  return assemble(name, `${IMPORTS} ${COMMON} ${text}`, { plain: true, names: true });
+  return assemble(name, `${IMPORTS} ${text} ${COMMON}`, { plain: true, names: true });
 }

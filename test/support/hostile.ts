@@ -1,0 +1,206 @@
+/** Modules written to break out of what the host allows them, and one that remembers, to see that nothing reached it. */
+import { hostile, registering, type HostileCommand } from './attacks.ts';
+
+const command = (name: string, flags = 'readonly', arity = 1): HostileCommand => ({
+  name: `hostile.${name}`,
+  flags,
+  arity,
+  handler: `$${name}`,
+});
+
+/** A handler that does this. */
+const handler = (name: string, body: string, locals = '') => `(func $${name} (param $argc i32) (param $argv i32) ${locals} ${body})`;
+const onLoad = '(func (export "onLoad") (result i32) (call $register))';
+const OK = '(call $ReplyWithSimpleString (i32.const 8) (i32.const 2))';
+const one = '(call $ReplyWithLongLong (i64.const 1))';
+const forever = (body: string) => `(loop $next ${body} (br $next))`;
+const array = (length: number | string) => `(call $ReplyWithArray (i64.const ${length}))`;
+const map = (length: number) => `(call $ReplyWithMap (i64.const ${length}))`;
+const arrayLength = (length: number | string) => `(call $ReplySetArrayLength (i64.const ${length}))`;
+const bulk = (length: number | string) => `(call $ReplyWithStringBuffer (i32.const 0) (i32.const ${length}))`;
+
+/** Commands that run on, or take what they can get. */
+export const greedy = hostile(
+  `${registering([
+    ...['loop', 'recurse', 'call_chain', 'memory', 'fill', 'table', 'random', 'trap', 'divide', 'indirect', 'ok'].map((name) =>
+      command(name),
+    ),
+    ...['flood', 'replies', 'errors', 'logs', 'effects', 'notices'].map((name) => command(name, 'write')),
+  ])} ${onLoad}
+   (type $handler (func (param i32 i32)))
+   (table $spare 1 funcref)
+   (data $block "0123456789abcdef")
+   ${handler('ok', OK)}
+   ${handler('loop', forever(''))}
+   (func $deep (param i64 i64) (result i64) (i64.add (local.get 0) (call $deep (local.get 1) (i64.add (local.get 0) (i64.const 1)))))
+   ${handler('recurse', '(drop (call $deep (i64.const 1) (i64.const 2)))')}
+   ${handler('call_chain', `(call_indirect (type $handler) (local.get $argc) (local.get $argv) (i32.const 2))`)}
+   ${handler(
+     'memory',
+     `(block $full ${forever(`
+       (br_if $full (i32.eq (memory.grow (i32.const 1)) (i32.const -1)))
+       (i32.store (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 4)) (i32.const 1))`)})
+     (call $ReplyWithLongLong (i64.extend_i32_u (memory.size)))`,
+   )}
+   ${handler('fill', forever('(memory.fill (i32.const 4096) (i32.const 255) (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 4096)))'))}
+   ${handler(
+     'table',
+     `(block $full ${forever('(br_if $full (i32.eq (table.grow $spare (ref.null func) (i32.const 1000)) (i32.const -1)))')})
+     (call $ReplyWithLongLong (i64.extend_i32_u (table.size $spare)))`,
+   )}
+   ${handler('random', '(drop (memory.grow (i32.const 500))) (call $GetRandomBytes (i32.const 4096) (i32.const 30000000))')}
+   ${handler('trap', `${array(3)} ${one} unreachable`)}
+   ${handler('divide', '(drop (i32.div_u (i32.const 1) (local.get $n)))', '(local $n i32)')}
+   ${handler('indirect', `(call_indirect (type $handler) (i32.const 0) (i32.const 0) (i32.const 1000))`)}
+   ${handler('flood', `${array(-1)} ${forever(bulk(131072))}`)}
+   ${handler('replies', `${array(-1)} ${forever('(call $ReplyWithNull)')}`)}
+   ${handler('errors', `${array(-1)} ${forever('(call $ReplyWithError (i32.const 0) (i32.const 65536))')}`)}
+   ${handler('logs', forever('(call $Log (i32.const 8) (i32.const 2) (i32.const 0) (i32.const 65536))'))}
+   ${handler('notices', forever('(call $KeyChanged (i32.const 1) (i32.const 8) (i32.const 2) (i32.const 0) (i32.const 65536) (i32.const 0))'))}
+   ${handler(
+     'effects',
+     `(local.set $at (i32.const 65536)) (drop (memory.grow (i32.const 20)))
+     (loop $next (i32.store (local.get $at) (i32.const 0)) (i32.store offset=4 (local.get $at) (i32.const 1000000))
+       (local.set $at (i32.add (local.get $at) (i32.const 8)))
+       (br_if $next (i32.lt_u (local.get $at) (i32.const 865536))))
+     (call $Replicate (i32.const 8) (i32.const 2) (i32.const 65536) (i32.const 100000))`,
+     '(local $at i32)',
+   )}`,
+);
+
+/** What a command replies, and what the client is to get instead. */
+const MISSING = '-ERR the module sent no reply\r\n';
+export const REPLIES: Record<string, { body: string; reply: RegExp | string }> = {
+  none: { body: '', reply: MISSING },
+  two: { body: `${OK} ${one}`, reply: '+OK\r\n' },
+  few: { body: `${array(3)} ${one}`, reply: `*3\r\n:1\r\n${MISSING}${MISSING}` },
+  many: { body: `${array(1)} ${one} ${one} ${one}`, reply: '*1\r\n:1\r\n' },
+  nested: { body: `${array(2)} ${array(2)} ${one}`, reply: `*2\r\n*2\r\n:1\r\n${MISSING}${MISSING}` },
+  unended: { body: `${array(-1)} ${one} ${one}`, reply: '*2\r\n:1\r\n:1\r\n' },
+  promised: { body: `${array(-1)} ${one} ${arrayLength(3)}`, reply: `*3\r\n:1\r\n${MISSING}${MISSING}` },
+  fewer: { body: `${array(-1)} ${one} ${one} ${arrayLength(1)}`, reply: '*2\r\n:1\r\n:1\r\n' },
+  negative: { body: `${array(-1)} ${one} ${arrayLength(-5)}`, reply: '*1\r\n:1\r\n' },
+  lowest: { body: `${array('0x8000000000000000')} ${one}`, reply: '*1\r\n:1\r\n' },
+  huge: { body: `${array('0x7fffffffffffffff')} ${one}`, reply: '*1\r\n:1\r\n' },
+  unopened: { body: `${arrayLength(2)} ${one} ${arrayLength(7)}`, reply: ':1\r\n' },
+  halfmap: { body: `${map(1)} ${one}`, reply: `*2\r\n:1\r\n${MISSING}` },
+  oddmap: { body: `${map(-1)} ${one} ${one} ${one}`, reply: `*4\r\n:1\r\n:1\r\n:1\r\n${MISSING}` },
+  hugemap: { body: `${map(-1)} (call $ReplySetMapLength (i64.const 0x7fffffffffffffff))`, reply: /^\*65536\r\n-ERR/ },
+  trapped: {
+    body: `${array(2)} ${one} unreachable`,
+    reply: /^\*2\r\n:1\r\n-ERR module hostile: wasm trap: wasm `unreachable` instruction executed\r\n$/,
+  },
+  failed: { body: `${array(2)} ${one} (call $Fail (i32.const 8) (i32.const 2))`, reply: '*2\r\n:1\r\n-OK\r\n' },
+  replied_trap: { body: `${OK} unreachable`, reply: '+OK\r\n' },
+  deep: { body: forever(array(1)), reply: /^(\*1\r\n){32}-ERR module hostile: more than 32 arrays within each other\r\n$/ },
+  deep_unended: { body: forever(array(-1)), reply: /^(\*1\r\n){32}-ERR module hostile: more than 32 arrays within each other\r\n$/ },
+};
+export const careless = hostile(
+  `${registering(Object.keys(REPLIES).map((name) => command(name)))} ${onLoad}
+   ${Object.entries(REPLIES)
+     .map(([name, { body }]) => handler(name, body))
+     .join('\n')}`,
+);
+
+/** What a handler's result may be: byte strings that lie outside the memory. HOSTILE.ANSWER number. */
+export const RESULTS = ['0x00000002ffffffff', '0xffffffff00000000', '0x8000000080000000', '0x0000000100020000', '0xffffffffffffffff'];
+export const answering = hostile(
+  `${registering([{ name: 'hostile.answer', flags: 'readonly', arity: 2, handler: '$answer' }])} ${onLoad}
+   (func $answer (param i32 i32) (result i64) (local $n i32) (local.set $n (call $number (local.get 1)))
+     ${RESULTS.map((result, index) => `(if (i32.eq (local.get $n) (i32.const ${index})) (then (return (i64.const ${result}))))`).join(' ')}
+     (i64.const 0))`,
+);
+
+/** Ends, or does not, with `committing` set. HOSTILE.VALUE answers what its last HOSTILE.SET left, 0 after a flush. */
+export const halfway = hostile(
+  `${registering([...['set', 'trap', 'loop', 'short'].map((name) => command(name, 'write')), command('value')])}
+   (data (i32.const 64) "wasm-host")
+   (global $committing (export "committing") (mut i32) (i32.const 0))
+   (global $value (mut i64) (i64.const 0))
+   (global $slow (mut i32) (i32.const 0))
+   (func (export "onLoad") (result i32)
+     (i32.add (call $register) (call $CreateDataType (i32.const 64) (i32.const 9) (i32.const 1))))
+   (func (export "flush") (global.set $value (i64.const 0)))
+   (func (export "auxSave") (call $SaveUnsigned (global.get $value)))
+   (func (export "auxLoad") (param i32) (result i32) (global.set $value (call $LoadUnsigned)) (i32.const 0))
+   ${handler('set', `(global.set $value (i64.const 7)) ${OK}`)}
+   ${handler('value', '(call $ReplyWithLongLong (global.get $value))')}
+   ${handler('trap', '(global.set $committing (i32.const 1)) (global.set $value (i64.const 8)) unreachable')}
+   ${handler('loop', `(global.set $committing (i32.const 1)) ${forever('')}`)}
+   ${handler(
+     'short',
+     `(global.set $committing (i32.const 1)) (local.set $end (i64.add (call $Milliseconds) (i64.const 300)))
+     (loop $next (br_if $next (i64.lt_s (call $Milliseconds) (local.get $end)))) (global.set $committing (i32.const 0)) ${OK}`,
+     '(local $end i64)',
+   )}`,
+);
+
+/** What an export that the host calls does, by its name; the others do as they should. */
+export const MISDEEDS = {
+  trap: 'unreachable',
+  loop: forever(''),
+  recursion: '(call $down)',
+  blocks: forever('(call $SaveStringBuffer (i32.const 0) (i32.const 65536))'),
+  nothings: forever('(call $SaveStringBuffer (i32.const 0) (i32.const 0))'),
+  numbers: forever('(call $SaveUnsigned (i64.const 0))'),
+  reads: forever('(drop (call $LoadStringBuffer))'),
+  readNumbers: forever('(drop (call $LoadUnsigned))'),
+  fields: forever('(call $InfoAddFieldULongLong (i32.const 8) (i32.const 2) (i64.const 1))'),
+};
+export type Misdeed = keyof typeof MISDEEDS;
+const DEEDS = Object.entries(MISDEEDS);
+
+/** HOSTILE.ARM n: from now on the export number n / 100, in this order, does misdeed number n % 100, from 1. */
+const EXPORTS = ['info', 'auxSave', 'auxLoad', 'flush', 'freeBytes', 'isEmpty'] as const;
+export const misdeedOf = (name: (typeof EXPORTS)[number], misdeed: Misdeed) =>
+  String((EXPORTS.indexOf(name) + 1) * 100 + Object.keys(MISDEEDS).indexOf(misdeed) + 1);
+const wicked = (name: (typeof EXPORTS)[number], head: string, before = '', after = '') =>
+  `(func $${name} (export "${name}") ${head} ${before} (call $deed (i32.const ${EXPORTS.indexOf(name) + 1})) ${after})`;
+export const unreliable = hostile(
+  `${registering([
+    { name: 'hostile.arm', flags: 'readonly', arity: 2, handler: '$arm' },
+    { name: 'hostile.write', flags: 'write deny-oom', arity: 1, handler: '$write' },
+  ])}
+   (data (i32.const 64) "wasm-host")
+   (func (export "onLoad") (result i32)
+     (i32.add (call $register) (call $CreateDataType (i32.const 64) (i32.const 9) (i32.const 1))))
+   (global $armed (mut i32) (i32.const 0))
+   (func $down (call $down) (global.set $armed (i32.const 0)))
+   (func $arm (param i32 i32) (global.set $armed (call $number (local.get 1))) ${OK})
+   (func $write (param i32 i32) ${OK})
+   (func $deed (param $export i32)
+     ${DEEDS.map(([, body], index) => `(if (i32.eq (global.get $armed) (i32.add (i32.mul (local.get $export) (i32.const 100)) (i32.const ${index + 1}))) (then ${body}))`).join('\n')})
+   ${wicked('info', '')} ${wicked('flush', '')}
+   ${wicked('auxSave', '', '(call $SaveUnsigned (i64.const 7))')}
+   ${wicked('auxLoad', '(param i32) (result i32)', '(drop (call $LoadUnsigned))', '(i32.const 0)')}
+   ${wicked('freeBytes', '(result i64)', '', '(i64.const 0x7fffffffffffffff)')} ${wicked('isEmpty', '(result i32)', '', '(i32.const 0)')}`,
+);
+
+/** Number `index` of modules that each use up most of a stack and then call the next one's command, `CHAIN<n>.go`. */
+export const chained = (index: number) =>
+  hostile(
+    `(import "CHAIN${index + 1}" "go" (func $next (result i64)))
+     ${registering([{ name: `chain${index}.go`, flags: 'readonly', arity: 1, handler: '$go' }])} ${onLoad}
+     (func $down (param $left i32) (result i64)
+       (if (result i64) (local.get $left)
+         (then (i64.add (call $down (i32.sub (local.get $left) (i32.const 1))) (i64.extend_i32_u (local.get $left))))
+         (else (call $next))))
+     (func $go (param i32 i32) (call $ReplyWithLongLong (call $down (i32.const 9000))))`,
+    `chain${index}`,
+  );
+
+/** A module that remembers: WITNESS.FILL number writes it all over its memory, WITNESS.SUM adds it up again. */
+export const witness = hostile(
+  `${registering([
+    { name: 'witness.fill', flags: 'readonly', arity: 2, handler: '$fill' },
+    { name: 'witness.sum', flags: 'readonly', arity: 1, handler: '$sum' },
+  ])} ${onLoad}
+   (func $fill (param i32 i32)
+     (memory.fill (i32.const 4096) (call $number (local.get 1)) (i32.const 61440)) ${OK})
+   (func $sum (param i32 i32) (local $at i32) (local $sum i64)
+     (local.set $at (i32.const 4096))
+     (loop $next (local.set $sum (i64.add (local.get $sum) (i64.load8_u (local.get $at))))
+       (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 1))) (i32.const 65536))))
+     (call $ReplyWithLongLong (local.get $sum)))`,
+  'witness',
+);
