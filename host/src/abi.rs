@@ -89,6 +89,8 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             let name = text::line(name);
             let (flags, _) = bytes(&mut guest, "CreateCommand", LOADING, flags, flags_length)?;
             let flags = String::from_utf8_lossy(flags).into_owned();
+            let declaration = Declaration { name, flags, first, last, step, arity };
+            declaration.check().map_err(wasmtime::Error::msg)?;
             let table = guest.get_export("table").and_then(wasmtime::Extern::into_table);
             let function = table.and_then(|table| table.get(&mut guest, handler.cast_unsigned().into()));
             let Some(Ref::Func(Some(function))) = function else {
@@ -100,11 +102,10 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
                 _ => return Err(wasmtime::Error::msg(format!("function {handler} of its table has another type than a handler"))),
             };
             if guest.data().call.phase == Phase::LoadAgain {
-                guest.data_mut().handlers.push((name, handler));
+                guest.data_mut().handlers.push((declaration.name, handler));
                 return Ok(api::OK);
             }
             let ctx = guest.data().call.ctx;
-            let declaration = Declaration { name, flags, first, last, step, arity };
             // SAFETY: phase Load: `ctx` is the context of RedisModule_OnLoad.
             Ok(unsafe { command::register(ctx, member, handler, &declaration) })
         },

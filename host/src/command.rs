@@ -28,6 +28,36 @@ pub struct Declaration {
     pub arity: c_int,
 }
 
+/// Bytes of a command's name, and the arguments that its keys may be among: what no server has trouble with.
+const NAME_BYTES_MAX: usize = 128;
+const KEY_PLACE_MAX: c_int = 1 << 16;
+
+impl Declaration {
+    /// Servers end, or count without end, when they meet a command of an empty name or with keys in impossible places.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        let name = self.name.to_bytes();
+        let is_named = (1..=NAME_BYTES_MAX).contains(&name.len()) && name.iter().all(|&byte| byte.is_ascii_graphic() && byte != b'|');
+        if !is_named {
+            return Err(format!("a command's name is 1 to {NAME_BYTES_MAX} visible ASCII characters without |"));
+        }
+        let Declaration { first, last, step, arity, .. } = *self;
+        let places = 1..=KEY_PLACE_MAX;
+        let has_keys = places.contains(&first)
+            && places.contains(&step)
+            && ((first..=KEY_PLACE_MAX).contains(&last) || (-KEY_PLACE_MAX..0).contains(&last));
+        if !has_keys && (first, last, step) != (0, 0, 0) {
+            return Err(format!("its keys cannot be at {first} to {last} by {step}"));
+        }
+        if arity == 0 || !(-KEY_PLACE_MAX..=KEY_PLACE_MAX).contains(&arity) {
+            return Err(format!("no command takes {arity} arguments"));
+        }
+        Ok(())
+    }
+}
+
 /// One registered command.
 pub struct Slot {
     pub name: CString,

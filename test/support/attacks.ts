@@ -225,6 +225,7 @@ export function hostileLoad({ number, call: body }: Attack, when: 'asked' | 'for
 }
 
 /** A module out of parts in the text format: every function of the host is imported by its name, and byte 8 begins "OK". */
-export function hostile(text: string, name = 'hostile'): Promise<string> {
-  return assemble(name, `${IMPORTS} ${text} ${COMMON}`, { plain: true, names: true });
+export function hostile(text: string, name = 'hostile', pages = 1): Promise<string> {
+  const common = COMMON.replace('(memory (export "memory") 1)', `(memory (export "memory") ${pages})`);
+  return assemble(name, `${IMPORTS} ${text} ${common}`, { plain: true, names: true });
 }

@@ -204,3 +204,49 @@ export const witness = hostile(
      (call $ReplyWithLongLong (local.get $sum)))`,
   'witness',
 );
+
+/** What a module tells the server of its one command, `HOSTILE.ODD` unless it is named otherwise. */
+export interface Registration {
+  title: string;
+  name?: string;
+  flags?: string;
+  first?: number;
+  last?: number;
+  step?: number;
+  arity?: number;
+}
+
+/** A module that registers one command so, which replies OK. */
+export function registered({ name = 'hostile.odd', flags = 'readonly', first = 0, last = 0, step = 0, arity = 1 }: Registration) {
+  const quoted = (text: string) =>
+    `"${[...Buffer.from(text, 'latin1')].map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')}"`;
+  const pages = Math.ceil((name.length + flags.length) / 65536) + 1;
+  return hostile(
+    `(data (i32.const 1024) ${quoted(name)}) (data (i32.const ${1024 + name.length}) ${quoted(flags)})
+     (table (export "table") 1 funcref) (elem (i32.const 0) $odd)
+     ${handler('odd', OK)}
+     (func (export "onLoad") (result i32) (call $CreateCommand (i32.const 1024) (i32.const ${name.length}) (i32.const 0)
+       (i32.const ${1024 + name.length}) (i32.const ${flags.length})
+       (i32.const ${first}) (i32.const ${last}) (i32.const ${step}) (i32.const ${arity})))`,
+    'hostile',
+    pages,
+  );
+}
+
+/** A module with one numeric setting, declared so. */
+export function configured(name: string, value: number | string, flags: number, min: number | string, max: number | string) {
+  return hostile(
+    `(data (i32.const 1024) "${name}") (table (export "table") 0 funcref) (func (export "onLoad") (result i32) (i32.const 0))
+     (func (export "settings") (drop (call $RegisterNumericConfig (i32.const 1024) (i32.const ${name.length}) (i64.const ${value})
+       (i32.const ${flags}) (i64.const ${min}) (i64.const ${max}) (i32.const 1))))`,
+  );
+}
+
+/** A module in which onLoad() does this, when it is asked or when it runs for good: the host has grown the memory by then. */
+export function loading(body: string, when: 'asked' | 'for good') {
+  return hostile(
+    `(table (export "table") 0 funcref) (func $down (call $down) (drop (memory.grow (i32.const 0))))
+     (func $misdeed ${body})
+     (func (export "onLoad") (result i32) (if (i32.${when === 'asked' ? 'eq' : 'gt_u'} (memory.size) (i32.const 1)) (then (call $misdeed))) (i32.const 0))`,
+  );
+}
