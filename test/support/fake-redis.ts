@@ -6,6 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
+import binaryen from 'assemblyscript/binaryen';
 
 export type Bytes = string | Uint8Array;
 /** What `auxSave` wrote: numbers and strings in order. */
@@ -51,6 +52,24 @@ export function moduleFile(name: string): WebAssembly.Module {
   if (!module) {
     module = new WebAssembly.Module(readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url)));
     compiled.set(name, module);
+  }
+  return module;
+}
+
+/** The shipped file, with each growth of its memory made a question to the import `test.grow`. */
+const growing = new Map<string, WebAssembly.Module>();
+function growingFile(name: string): WebAssembly.Module {
+  let module = growing.get(name);
+  if (!module) {
+    const shipped = binaryen.readBinary(readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url)));
+    shipped.setFeatures(binaryen.Features.All);
+    const text = shipped.emitText().replace(/\(memory\.grow\b/g, '(call $testGrow');
+    shipped.dispose();
+    const changed = binaryen.parseText(text.replace('(module', '(module (import "test" "grow" (func $testGrow (param i32) (result i32)))'));
+    changed.setFeatures(binaryen.Features.All);
+    module = new WebAssembly.Module(changed.emitBinary() as Uint8Array<ArrayBuffer>);
+    changed.dispose();
+    growing.set(name, module);
   }
   return module;
 }
@@ -135,8 +154,24 @@ export class FakeModule {
     this.name = name;
     this.region = region;
     this.givenRegion = new Region(region.memory);
-    const imports = { env: { memory: region.memory }, redis: this.namespace(), ...links };
-    this.exports = instantiateSync(moduleFile(name), imports as never).exports as unknown as Exports;
+    const imports = {
+      env: { memory: region.memory },
+      redis: this.namespace(),
+      test: { grow: (pages: number) => this.grow(pages) },
+      ...links,
+    };
+    const file = server.mayGrow ? growingFile(name) : moduleFile(name);
+    this.exports = instantiateSync(file, imports as never).exports as unknown as Exports;
+  }
+
+  /** Stands in for `memory.grow`: the page that the new ones begin at, or -1. */
+  private grow(pages: number): number {
+    if (!this.server.mayGrow?.(pages)) return -1;
+    try {
+      return this.region.memory.grow(pages >>> 0);
+    } catch {
+      return -1;
+    }
   }
 
   get committing(): boolean {
@@ -253,6 +288,8 @@ export interface Options {
   /** Pages that a memory may have. */
   maxPages?: number;
   seed?: number;
+  /** Asked at each growth of a memory by a module, in pages, where given. */
+  mayGrow?: (pages: number) => boolean;
 }
 
 /** A server with both modules loaded. */
@@ -284,8 +321,10 @@ export class FakeServer {
   private depth = 0;
   private seed: number;
   readonly maxPages: number;
+  readonly mayGrow: Options['mayGrow'];
 
-  constructor({ link = 'direct', maxPages = 4096, seed = 1 }: Options = {}) {
+  constructor({ link = 'direct', maxPages = 4096, seed = 1, mayGrow }: Options = {}) {
+    this.mayGrow = mayGrow;
     this.seed = seed;
     this.maxPages = maxPages;
     const region = this.newRegion();
