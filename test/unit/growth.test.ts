@@ -15,6 +15,9 @@ const LENGTHS = [10, 500, 3000, 20_000, 70_000, 150_000];
 
 type Step = (ids: string[]) => string[];
 
+/** The id that was made last, or so many before; none: ''. */
+const newest = (ids: string[], back = 1): string => (ids.length < back ? '' : ids[ids.length - back]!);
+
 /** Commands that make every structure grow: entries, tables, fields of all sizes, replies of their own. */
 function script(): Step[] {
   const steps: Step[] = [];
@@ -23,14 +26,13 @@ function script(): Step[] {
     steps.push(() => ['CUSTOM.SET', `key ${index}`, filler]);
     steps.push(() => ['CUSTOM.SET', `key ${index}`, `${filler}${filler}`]);
     steps.push(() => ['SESSION.CREATE', `user ${index} ${filler.slice(0, 100_000)}`]);
-    for (const field of ['a', 'b', 'a']) steps.push((ids) => ['SESSION.ADD_DATA', ids.at(-1) ?? '', field, `${filler}${steps.length}`]);
-    for (let many = 0; many < 25; many++)
-      steps.push((ids) => ['SESSION.ADD_DATA', ids.at(-1) ?? '', `field ${many}`, 'v'.repeat(many * 20)]);
-    steps.push((ids) => ['SESSION.GET', ids.at(-1) ?? '']);
-    steps.push((ids) => ['SESSION.GET_DATA', ids.at(-1) ?? '', 'a']);
+    for (const field of ['a', 'b', 'a']) steps.push((ids) => ['SESSION.ADD_DATA', newest(ids), field, `${filler}${steps.length}`]);
+    for (let many = 0; many < 25; many++) steps.push((ids) => ['SESSION.ADD_DATA', newest(ids), `field ${many}`, 'v'.repeat(many * 20)]);
+    steps.push((ids) => ['SESSION.GET', newest(ids)]);
+    steps.push((ids) => ['SESSION.GET_DATA', newest(ids), 'a']);
     for (let many = 0; many < 250; many++) steps.push(() => ['CUSTOM.SET', `many ${index} ${many}`, 'w'.repeat(many * 17)]);
     steps.push(() => ['CUSTOM.DEL', `key ${index - 1}`]);
-    steps.push((ids) => ['SESSION.DELETE', ids.at(-3) ?? '']);
+    steps.push((ids) => ['SESSION.DELETE', newest(ids, 3)]);
     steps.push(
       () => ['CUSTOM.KEYS'],
       () => ['SESSION.LIST'],
