@@ -191,6 +191,8 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
 /// # Safety
 /// As [`dispatch`].
 unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> wasmtime::Result<()> {
+    // First of all: arguments that are refused get a reply too.
+    entered.store.data_mut().call.replies.reset();
     // SAFETY: by this function's contract.
     let (frame, length) = unsafe { place(entered.store, argv, argc)? };
     let state = &mut entered.store.data_mut().call;
@@ -199,7 +201,6 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
     state.argv = argv;
     state.argc = argc;
     state.frame = frame;
-    state.replies.reset();
     let arguments = (argc - 1, frame.cast_signed());
     // SAFETY: the group is entered: see the field.
     let result = match unsafe { &*slot.handler.get() } {
