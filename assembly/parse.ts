@@ -1,12 +1,12 @@
 /** What clients write into arguments: words, integers, cursors. */
-import { line, failLine } from "./text";
+import { failLine, line, literalLength } from "./text";
 
 /** The number that `parseInteger` read. */
 export let parsed: i64 = 0;
 
 /** Whether the byte string is this upper-case ASCII word, in any case. O(length). */
 export function isWord(pointer: usize, length: u32, literal: usize): bool {
-  if (length != load<u32>(literal - 4) >> 1) return false;
+  if (length != literalLength(literal)) return false;
   for (let index: u32 = 0; index < length; index++) {
     const byte = load<u8>(pointer + index);
     const upper = byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;

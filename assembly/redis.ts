@@ -33,6 +33,17 @@ export namespace redis {
     firstKey: i32, lastKey: i32, keyStep: i32, arity: i32): i32;
 
   /**
+   * Describes a command that `CreateCommand` has registered, at most once; allowed in `onLoad` alone. Its keys and its arity then stand in
+   * COMMAND INFO, its arguments in COMMAND DOCS, and it belongs to the ACL categories that it names.
+   * @param info lines `key: value` of ASCII text, 16 KiB at most, whose grammar is in docs/ABI.md. A text that breaks it ends the load.
+   *   (The host's own form of the server's structure.)
+   * @returns 0, or 1 when the server refused, or no such command of this module is there to be described
+   */
+  // prettier-ignore
+  @external("redis", "SetCommandInfo")
+  export declare function SetCommandInfo(command: usize, commandLength: u32, info: usize, infoLength: u32): i32;
+
+  /**
    * Declares a numeric setting; allowed in `settings` alone. `handle` is the module's own number for it (0 … 31).
    * @param flags the server's REDISMODULE_CONFIG_* bits
    * @returns 0. A name that the server refuses (it is taken) ends the load.
@@ -98,10 +109,19 @@ export namespace redis {
 
   /**
    * Ends the running command with the error `-text`, from any depth, across a direct link too; it does not return and is
-   * not counted as a trap. Host's own.
+   * not counted as a trap. Inside a commit it is a trap. Host's own.
    */
   @external("redis", "Fail")
   export declare function Fail(text: usize, length: u32): void;
+
+  /**
+   * Calls a function of this module that may fail; not allowed inside a commit. What it has changed or replied until then stays. Host's own.
+   * @param handler index in the exported `table` of a function `() => void`
+   * @returns 0 when it returned, 1 when `Fail` ended it: its own, that of a directly linked module, or an import call that failed. Traps and
+   *   time-outs end the command as ever.
+   */
+  @external("redis", "Attempt")
+  export declare function Attempt(handler: i32): i32;
 
   // ── The server ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -199,6 +219,8 @@ export namespace redis {
 export namespace ContextFlags {
   /** This server is a replica. */
   export const REPLICA: i32 = 1 << 3;
+  /** This server is a node of a cluster. */
+  export const CLUSTER: i32 = 1 << 5;
   /** The command came over the replication stream. */
   export const REPLICATED: i32 = 1 << 12;
   /** The server is loading an RDB or append-only file. */

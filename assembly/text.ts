@@ -19,10 +19,17 @@ const buffer: usize = memory.data(384);
 const digits: usize = memory.data(20);
 let used: u32 = 0;
 
+/** Characters of a literal. */
+// prettier-ignore
+@inline
+export function literalLength(literal: usize): u32 {
+  // A literal's header, just before it, ends with its length in bytes of UTF-16.
+  return load<u32>(literal - 4) >> 1;
+}
+
 /** Writes the ASCII literal to `target` and returns its length in bytes. O(length). */
 export function narrow(literal: usize, target: usize): u32 {
-  // A literal's header, just before it, ends with its length in bytes of UTF-16.
-  const length = load<u32>(literal - 4) >> 1;
+  const length = literalLength(literal);
   let index: u32 = 0;
   for (; index + 8 <= length; index += 8) {
     const wide = v128.load(literal + ((<usize>index) << 1));
@@ -40,7 +47,7 @@ export function line(literal: usize): void {
 
 /** Appends an ASCII literal. */
 export function appendText(literal: usize): void {
-  const length = load<u32>(literal - 4) >> 1;
+  const length = literalLength(literal);
   if (used + length <= LINE_SIZE) used += narrow(literal, buffer + used);
 }
 
@@ -126,7 +133,7 @@ export function parseDecimal(pointer: usize, length: u32): i64 {
 
 /** Whether the byte string is exactly this ASCII literal. O(length). */
 export function isText(pointer: usize, length: u32, literal: usize): bool {
-  if (length != load<u32>(literal - 4) >> 1) return false;
+  if (length != literalLength(literal)) return false;
   for (let index: u32 = 0; index < length; index++) {
     if (load<u8>(pointer + index) != load<u8>(literal + ((<usize>index) << 1))) return false;
   }

@@ -23,6 +23,8 @@ export interface Exports {
   info(): void;
   freeBytes(): bigint;
   isEmpty(): number;
+  settings?(): void;
+  sweep?(): number;
   [link: string]: unknown;
 }
 
@@ -35,6 +37,26 @@ interface Command {
   arity: number;
 }
 
+/** A setting that a module has declared; tests change it by `configure`. */
+interface Setting {
+  module: FakeModule;
+  handle: number;
+  default: bigint;
+  min: bigint;
+  max: bigint;
+  value: bigint;
+}
+
+/** An array or map whose elements are still to come. */
+interface Container {
+  kind: 'Array' | 'Map';
+  /** Elements still owed; undefined: the length is told afterwards. */
+  owed: number | undefined;
+  sent: number;
+  /** Where its head stands among the parts of the reply. */
+  head: number;
+}
+
 /** `redis.Fail`: ends the running command with an error. */
 export class Failed extends Error {}
 /** An error that a real server would end with a trap, or never let happen. */
@@ -42,6 +64,8 @@ export class Fault extends Error {}
 
 const PAGE = 65536;
 const POISON = 0xdd;
+/** Steps of sweeping that no test needs. */
+const SWEEP_STEPS_MAX = 1_000_000;
 /** Results of handlers that are no byte strings. */
 const ANSWER = { null: 0n, replied: 1n, ok: 2n };
 
@@ -209,35 +233,53 @@ export class FakeModule {
     };
     const functions: Record<string, [phases: string, body: (...args: never[]) => unknown]> = {
       CreateCommand: ['load', (...args: number[]) => this.createCommand(args, text)],
+      SetCommandInfo: ['load', (n: number, nl: number, p: number, l: number) => server.describe(this, text(n, nl), text(p, l))],
+      RegisterNumericConfig: [
+        'settings',
+        (n: number, nl: number, value: bigint, _flags: number, min: bigint, max: bigint, handle: number) =>
+          server.declare(text(n, nl), { module: this, handle, default: value, min, max, value }),
+      ],
+      GetNumericConfig: ['command sweep aux save info', (handle: number) => server.setting(this, handle)],
       ServedBy: ['load', (n: number, nl: number, f: number, fl: number) => server.servedBy.set(text(n, nl), text(f, fl))],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
       ReplyWithSimpleString: ['command', (p: number, l: number) => server.reply(`+${line(p, l)}\r\n`)],
       ReplyWithError: ['command', (p: number, l: number) => server.reply(`-${line(p, l)}\r\n`)],
       ReplyWithStringBuffer: ['command', (p: number, l: number) => server.replyBulk(read(p, l))],
-      ReplyWithNull: ['command', () => server.reply('$-1\r\n')],
+      ReplyWithNull: ['command', () => server.reply(NULL)],
       ReplyWithLongLong: ['command', (value: bigint) => server.reply(`:${value}\r\n`)],
-      ReplyWithArray: ['command', (length: bigint) => server.reply(`*${length}\r\n`)],
-      Fail: ['command', (p: number, l: number) => this.fail(line(p, l))],
-      Milliseconds: ['command', () => BigInt(server.clock)],
+      ReplyWithArray: ['command', (length: bigint) => server.openReply('Array', length)],
+      ReplySetArrayLength: ['command', (length: bigint) => server.setReplyLength('Array', length)],
+      ReplyWithMap: ['command', (length: bigint) => server.openReply('Map', length)],
+      ReplySetMapLength: ['command', (length: bigint) => server.setReplyLength('Map', length)],
+      Fail: ['command sweep', (p: number, l: number) => this.fail(line(p, l))],
+      Attempt: ['command sweep', (handler: number) => this.attempt(handler)],
+      Milliseconds: ['command sweep', () => BigInt(server.clock)],
       GetRandomBytes: [
-        'command aux',
+        'command sweep aux',
         (p: number, l: number) => {
           this.region.view.set(server.random(l), p >>> 0);
         },
       ],
-      Log: ['command aux', (v: number, vl: number, p: number, l: number) => server.logs.push(`${text(v, vl)} ${this.name}: ${text(p, l)}`)],
-      GetContextFlags: ['command', () => server.flags],
+      Log: [
+        'command sweep aux',
+        (v: number, vl: number, p: number, l: number) => server.logs.push(`${text(v, vl)} ${this.name}: ${text(p, l)}`),
+      ],
+      GetContextFlags: ['command sweep', () => server.flags],
       ReplicateVerbatim: ['command', () => server.replicateVerbatim()],
-      Replicate: ['command', (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)])],
-      EffectsWanted: ['command', () => Number(server.effectsWanted)],
-      SignalModifiedKey: ['command', (p: number, l: number) => server.signalled.push(text(p, l))],
+      Replicate: [
+        'command sweep',
+        (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)]),
+      ],
+      EffectsWanted: ['command sweep', () => Number(server.effectsWanted)],
+      SignalModifiedKey: ['command sweep', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
-        'command',
+        'command sweep',
         (type: number, e: number, el: number, p: number, l: number) => server.events.push(`${type} ${text(e, el)} ${text(p, l)}`),
       ],
       KeyChanged: [
-        'command',
+        'command sweep',
         (type: number, e: number, el: number, p: number, l: number, verbatim: number) => {
+          if (verbatim && server.phase === 'sweep') throw new Fault('no command runs that could be replicated as it came');
           if (verbatim) server.replicateVerbatim();
           server.signalled.push(text(p, l));
           server.events.push(`${type} ${text(e, el)} ${text(p, l)}`);
@@ -265,6 +307,17 @@ export class FakeModule {
   private fail(error: string): never {
     for (const module of this.server.modules) if (module.committing) throw new Fault('a failure inside a commit');
     throw new Failed(error);
+  }
+
+  /** `redis.Attempt`: 1 when the function was ended by a failure, its own or that of an import call. */
+  private attempt(handler: number): number {
+    try {
+      (this.exports.table.get(handler) as () => void)();
+      return 0;
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+      return 1;
+    }
   }
 
   private createCommand(args: number[], text: (pointer: number, length: number) => string): number {
@@ -296,6 +349,10 @@ export interface Options {
 export class FakeServer {
   readonly commands = new Map<string, Command>();
   readonly servedBy = new Map<string, string>();
+  /** Command → the text that describes it. */
+  readonly commandInfo = new Map<string, string>();
+  /** What the modules' settings() declared, by name. */
+  readonly settings = new Map<string, Setting>();
   readonly dataTypes = new Map<string, [name: string, version: number]>();
   readonly modules: FakeModule[] = [];
   readonly hashmap: FakeModule;
@@ -318,6 +375,7 @@ export class FakeServer {
   file: Saved = [];
   ioError = false;
   private replies: Buffer[] = [];
+  private containers: Container[] = [];
   private depth = 0;
   private seed: number;
   readonly maxPages: number;
@@ -341,6 +399,9 @@ export class FakeServer {
   private add(name: string, region: Region, links: Record<string, Record<string, unknown>>): FakeModule {
     const module = new FakeModule(this, name, region, links);
     this.modules.push(module);
+    this.phase = 'settings';
+    module.exports.settings?.();
+    this.phase = 'load';
     if (module.exports.onLoad() !== 0) throw new Fault(`${name}: onLoad`);
     return module;
   }
@@ -385,11 +446,12 @@ export class FakeServer {
   }
 
   private nested(name: string, args: Buffer[]): Buffer {
-    const [replies, running] = [this.replies, this.running];
+    const [replies, containers, running] = [this.replies, this.containers, this.running];
     try {
       return this.run(name, args);
     } finally {
       this.replies = replies;
+      this.containers = containers;
       this.running = running;
     }
   }
@@ -415,17 +477,20 @@ export class FakeServer {
     const { pointers, mark } = region.push(args);
     const argv = region.pushWords(args.flatMap((arg, index) => [pointers[index] ?? 0, arg.length]));
     this.replies = [];
+    this.containers = [];
     this.running = { name, args };
+    const phase = this.phase;
     this.phase = 'command';
     this.depth++;
     try {
       this.answer(region, command.handler(args.length, argv));
+      if (this.replies.length === 0 || this.containers.length > 0) throw new Fault(`${name} has not sent its whole reply`);
     } catch (error) {
       if (!(error instanceof Failed)) throw error;
       this.replies = [Buffer.from(`-${error.message}\r\n`, 'latin1')];
     } finally {
       this.depth--;
-      if (this.depth === 0) this.phase = 'idle';
+      this.phase = phase;
       region.release(mark);
       command.module.expire();
     }
@@ -444,7 +509,7 @@ export class FakeServer {
   /** The reply that a handler's result stands for. */
   private answer(region: Region, result: bigint | undefined): void {
     if (result === undefined || result === ANSWER.replied) return;
-    if (result === ANSWER.null) this.reply('$-1\r\n');
+    if (result === ANSWER.null) this.reply(NULL);
     else if (result === ANSWER.ok) this.reply('+OK\r\n');
     else this.replyBulk(region.read(Number(BigInt.asUintN(32, result)), Number(result >> 32n)));
   }
@@ -453,6 +518,7 @@ export class FakeServer {
   link(module: FakeModule, name: string, ...args: Bytes[]): bigint | Buffer {
     const strings = args.map(bytes);
     const { pointers, mark } = module.region.push(strings);
+    const phase = this.phase;
     this.phase = 'command';
     this.depth++;
     try {
@@ -461,7 +527,7 @@ export class FakeServer {
       return result >> 32n || result > 0xffffn ? module.region.read(Number(result & 0xffffffffn), Number(result >> 32n)) : result;
     } finally {
       this.depth--;
-      if (this.depth === 0) this.phase = 'idle';
+      this.phase = phase;
       module.region.release(mark);
     }
   }
@@ -474,12 +540,46 @@ export class FakeServer {
     }
   }
 
-  reply(text: string): number {
-    return this.replies.push(Buffer.from(text, 'latin1'));
+  reply(text: string): void {
+    this.sent(Buffer.from(text, 'latin1'));
   }
 
-  replyBulk(value: Buffer): number {
-    return this.replies.push(Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n'));
+  replyBulk(value: Buffer): void {
+    this.sent(Buffer.from(`$${value.length}\r\n`), value, Buffer.from('\r\n'));
+  }
+
+  /** One element of the reply. More than one reply in all, which the host drops, is a fault here. */
+  private sent(...parts: Buffer[]): void {
+    const open = this.containers.at(-1);
+    if (!open && this.replies.length > 0) throw new Fault('a second reply');
+    this.replies.push(...parts);
+    if (!open) return;
+    open.sent++;
+    if (open.owed !== undefined) open.owed--;
+    this.settle();
+  }
+
+  /** Closes what has got all of its elements. */
+  private settle(): void {
+    while (this.containers.at(-1)?.owed === 0) this.containers.pop();
+  }
+
+  /** Opens an array or map; RESP2, where a map is an array of both. */
+  openReply(kind: Container['kind'], length: bigint): void {
+    const elements = Number(length) * (kind === 'Map' ? 2 : 1);
+    this.sent(Buffer.from(`*${elements}\r\n`));
+    this.containers.push({ kind, owed: elements < 0 ? undefined : elements, sent: 0, head: this.replies.length - 1 });
+    this.settle();
+  }
+
+  /** Tells the length of the innermost container, which must be what was sent: the host mends what is not. */
+  setReplyLength(kind: Container['kind'], length: bigint): void {
+    const open = this.containers.pop();
+    if (open?.kind !== kind || open.owed !== undefined) throw new Fault(`no ${kind} waits for its length`);
+    const elements = Number(length) * (kind === 'Map' ? 2 : 1);
+    if (elements !== open.sent) throw new Fault(`${open.sent} elements were sent, ${elements} promised`);
+    this.replies[open.head] = Buffer.from(`*${elements}\r\n`);
+    this.settle();
   }
 
   /** Queues the running command as it came. */
@@ -489,6 +589,67 @@ export class FakeServer {
 
   replicate(command: (string | Buffer)[]): number {
     return this.depth === 1 ? this.propagated.push(command.map(bytes)) : 0;
+  }
+
+  /** What a module says of its command. */
+  describe(module: FakeModule, command: string, text: string): number {
+    if (this.commands.get(command)?.module !== module) return 1;
+    for (const each of text.split('\n').map((row) => row.trim())) {
+      if (each !== '' && !/^(summary|syntax|complexity|since|keys|tips|acl): +\S/.test(each)) throw new Fault(`${command}: ${each}`);
+    }
+    if (this.commandInfo.has(command)) throw new Fault(`${command} is described twice`);
+    this.commandInfo.set(command, text);
+    return 0;
+  }
+
+  declare(name: string, setting: Setting): number {
+    if (this.settings.has(name)) throw new Fault(`the setting ${name} twice`);
+    this.settings.set(name, setting);
+    return 0;
+  }
+
+  /** Changes a setting as CONFIG SET does. */
+  configure(name: string, value: number | bigint): void {
+    const setting = this.settings.get(name);
+    if (!setting) throw new Fault(`no module declares the setting ${name}`);
+    if (BigInt(value) < setting.min || BigInt(value) > setting.max) throw new Fault(`${name} cannot be ${value}`);
+    setting.value = BigInt(value);
+  }
+
+  setting(module: FakeModule, handle: number): bigint {
+    const setting = [...this.settings.values()].find((each) => each.module === module && each.handle === handle);
+    if (!setting) throw new Fault(`${module.name} declares no setting ${handle}`);
+    return setting.value;
+  }
+
+  /** One step of each module's sweep, as the host's timer has it done; whether any has more that is due now. */
+  sweepStep(): boolean {
+    this.phase = 'sweep';
+    this.depth++;
+    try {
+      return this.modules.map((module) => this.sweepOf(module)).includes(true);
+    } finally {
+      this.depth--;
+      this.phase = 'idle';
+    }
+  }
+
+  private sweepOf(module: FakeModule): boolean {
+    this.running = undefined;
+    const more = module.exports.sweep?.() ?? 0;
+    module.expire();
+    if (module.committing) throw new Fault(`${module.name} left its commit open in its sweep`);
+    if (more !== 0 && more !== 1) throw new Fault(`${module.name}: sweep answered ${more}`);
+    return more === 1;
+  }
+
+  /** Sweeps until nothing more is due; what that queued for replicas. */
+  sweep(): Buffer[][] {
+    const before = this.propagated.length;
+    for (let steps = 0; this.sweepStep(); steps++) {
+      if (steps > SWEEP_STEPS_MAX) throw new Fault('a sweep that does not end');
+    }
+    return this.propagated.slice(before);
   }
 
   dataType(module: FakeModule, name: string, version: number): number {
@@ -562,12 +723,13 @@ export class FakeServer {
   }
 }
 
+/** Null, as it stands on the wire. */
+export const NULL = '$-1\r\n';
 /** A bulk string, as it stands on the wire. */
 export const bulk = (value: Bytes): string => {
   const content = bytes(value);
   return `$${content.length}\r\n${content.toString('latin1')}\r\n`;
 };
-export const NULL = '$-1\r\n';
 
 /** The elements of an array of bulk strings. */
 export function elements(reply: Buffer): Buffer[] {
