@@ -387,6 +387,7 @@ fn loading(linker: &mut Linker<State>) -> Result<()> {
         if source.is_null() {
             return Ok(0);
         }
+        guest.data_mut().limits.note_read(length);
         // SAFETY: the server answers `length` bytes that are ours until they are freed, below.
         let result = answer(&mut guest, unsafe { std::slice::from_raw_parts(source.cast(), length) });
         unsafe { rm!(Free(source.cast())) };

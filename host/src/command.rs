@@ -193,6 +193,7 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
 unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> wasmtime::Result<()> {
     // First of all: arguments that are refused get a reply too.
     entered.store.data_mut().call.replies.reset();
+    entered.store.data_mut().limits.begin_command(slot.deny_oom);
     // SAFETY: by this function's contract.
     let (frame, length) = unsafe { place(entered.store, argv, argc)? };
     let state = &mut entered.store.data_mut().call;

@@ -12,6 +12,8 @@ pub const TICK_MS: u64 = 10;
 
 /// An environment variable for developers: where it is set, `perf` can name the functions of the modules.
 const PERF_MAP: &str = "WASM_PERF_MAP";
+/// Another: where it is set, modules are compiled without the checks that end them, to measure what these cost. `wasm.time-limit` is void then.
+const NO_TIME_LIMIT: &str = "WASM_NO_TIME_LIMIT";
 
 /// The engine that compiles and runs every module.
 ///
@@ -29,7 +31,7 @@ pub fn new() -> wasmtime::Result<Engine> {
     // wasm.max-memory limits each memory: a module has one.
     config.wasm_multi_memory(false);
     config.wasm_memory64(false);
-    config.epoch_interruption(true);
+    config.epoch_interruption(std::env::var_os(NO_TIME_LIMIT).is_none());
     config.max_wasm_stack(512 << 10);
     // Traps name functions, not places in them, and no native debugger looks into modules: what it takes to compile is saved.
     config.generate_address_map(false);

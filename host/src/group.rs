@@ -94,7 +94,7 @@ pub struct State {
     pub committing: Vec<Global>,
     /// In [`Phase::LoadAgain`]: the commands that were registered, in lower case, with their handlers in this store.
     pub handlers: Vec<(CString, Handler)>,
-    limits: Limits,
+    pub limits: Limits,
 }
 
 impl State {
@@ -117,7 +117,7 @@ impl State {
             },
             committing: Vec::new(),
             handlers: Vec::new(),
-            limits: Limits,
+            limits: Limits::default(),
         }
     }
 }
@@ -284,19 +284,72 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// The limits of what a group may allocate.
-struct Limits;
+/// The limits of what a group may allocate. `wasm.max-memory` is for what clients write: it refuses nothing that was acknowledged already.
+#[derive(Default)]
+pub struct Limits {
+    /// Whether the host grows the memory now, for its own regions.
+    pub by_host: bool,
+    /// Bytes that the host has grown the memory by for itself, which do not count.
+    host_bytes: u64,
+    /// Bytes that the running load, or command, may take beyond the limit.
+    beyond: u64,
+    /// Bytes of the growth that is being tried.
+    tried: u64,
+}
 
 /// Elements of one table: the handlers of a module, with room to spare.
 pub const TABLE_ELEMENTS_MAX: usize = 1 << 16;
+/// Bytes that a memory of 32-bit addresses can have, and how many of them are kept for the host's regions, loads and what must be obeyed: a
+/// file holds as much as was written, but memory that is filled in another order may need somewhat more for it.
+const ADDRESSABLE: u64 = 1 << 32;
+const RESERVE: u64 = 128 << 20;
+/// Bytes that a load may take beyond the limit: this, and for each byte that it reads this many. A module that only takes memory while it
+/// loads does not get far, and the shortest records take less.
+const LOAD_MIN: u64 = 4 << 20;
+const LOAD_EACH: u64 = 16;
+
+impl Limits {
+    /// A load begins: it may take [`LOAD_MIN`] and what [`Limits::note_read`] gives.
+    pub fn begin_load(&mut self) {
+        self.beyond = LOAD_MIN;
+    }
+
+    /// The running load has read `length` bytes.
+    pub fn note_read(&mut self, length: usize) {
+        self.beyond = self.beyond.saturating_add(LOAD_EACH * length as u64);
+    }
+
+    pub fn end_load(&mut self) {
+        self.beyond = 0;
+    }
+
+    /// A command begins: one that stores nothing needs memory for its reply alone, and may take a quarter of the limit more.
+    #[inline]
+    pub fn begin_command(&mut self, stores: bool) {
+        self.beyond = if stores { 0 } else { config::max_memory() / 4 };
+    }
+}
 
 impl ResourceLimiter for Limits {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let allowed = desired as u64 <= config::max_memory();
-        if !allowed && host::obeys() {
-            host::give_up("a write that must be obeyed does not fit into wasm.max-memory");
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.tried = (desired - current) as u64;
+        let limit = config::max_memory();
+        if self.by_host {
+            // What comes in is in the server's memory too, which bounds the regions. What no memory could keep is refused here.
+            let allowed = self.tried <= limit + self.beyond || host::obeys();
+            self.host_bytes += if allowed { self.tried } else { 0 };
+            return Ok(allowed);
         }
-        Ok(allowed)
+        Ok(host::obeys() || desired as u64 <= limit.min(ADDRESSABLE - RESERVE) + self.host_bytes + self.beyond)
+    }
+
+    /// Past the end of the address space, or of the system's memory.
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        if host::obeys() {
+            host::give_up("a write that must be obeyed does not fit into the memory");
+        }
+        self.host_bytes -= if self.by_host { self.tried } else { 0 };
+        Ok(())
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 use wasmtime::{AsContext, AsContextMut, Memory, StoreContextMut};
 
 use crate::file::PAGE;
+use crate::group::State;
 
 /// Bytes of a region's first part, which is there from the start.
 const SMALL: u32 = PAGE as u32;
@@ -80,7 +81,7 @@ impl Region {
     }
 
     /// The address of `length` bytes for this call; `None` when the memory cannot grow to hold them.
-    pub fn reserve<T>(&mut self, store: &mut StoreContextMut<'_, T>, memory: Memory, length: u64) -> Option<u32> {
+    pub fn reserve(&mut self, store: &mut StoreContextMut<'_, State>, memory: Memory, length: u64) -> Option<u32> {
         if length <= u64::from(SMALL) {
             if self.small.is_none() {
                 self.small = Some(grow(store, memory, u64::from(SMALL))?);
@@ -135,9 +136,11 @@ fn whole_pages(length: u32) -> Option<u32> {
 }
 
 /// Grows `memory` by `bytes`, whole pages, and answers the address of the new part.
-fn grow<T>(store: &mut StoreContextMut<'_, T>, memory: Memory, bytes: u64) -> Option<u32> {
-    let page = memory.grow(store.as_context_mut(), bytes / PAGE).ok()?;
-    u32::try_from(page * PAGE).ok()
+fn grow(store: &mut StoreContextMut<'_, State>, memory: Memory, bytes: u64) -> Option<u32> {
+    store.data_mut().limits.by_host = true;
+    let page = memory.grow(store.as_context_mut(), bytes / PAGE);
+    store.data_mut().limits.by_host = false;
+    u32::try_from(page.ok()? * PAGE).ok()
 }
 
 #[cfg(test)]

@@ -169,7 +169,9 @@ fn load(group: &Group, member: MemberId, io: *mut Io, version: c_int) -> bool {
         return false;
     }
     entered.store.data_mut().call.io = io;
+    entered.store.data_mut().limits.begin_load();
     let result = entered.during(Phase::AuxLoad, |_, store| aux_load.call(store.as_context_mut(), version));
+    entered.store.data_mut().limits.end_load();
     entered.store.data_mut().call.io = std::ptr::null_mut();
     let loaded = match result {
         Ok(code) => code == 0,

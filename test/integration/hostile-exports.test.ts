@@ -10,7 +10,7 @@ import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested,
 import { dump, fill } from '../support/state.ts';
 
 const MODULES = [HASHMAP_FILE, SESSION_FILE, await witness, await unreliable];
-const LIMITS = ['--wasm.time-limit', '100'];
+const LIMITS = ['--wasm.time-limit', '100', '--wasm.max-memory', '64mb'];
 const WITNESSED = `:${61440 * 77}\r\n`;
 const DISARMED = '0';
 /** What runs on in any export, and what only in those that write or read a file. */
@@ -24,6 +24,7 @@ const REASONS: Record<Misdeed, RegExp> = {
   numbers: /ran longer/,
   reads: /ran longer/,
   readNumbers: /ran longer/,
+  memory: /unreachable/,
   fields: /hands the server more|ran longer/,
 };
 
@@ -133,6 +134,21 @@ describe('a load', () => {
       await expectUnharmed(server, before);
     },
   );
+
+  test('that takes all memory gets little more than a command does', async () => {
+    const { server, before } = await start();
+    expect(await server.send('SAVE')).toBe('+OK\r\n');
+    await arm(server, 'auxLoad', 'memory');
+    const from = server.log.length;
+    expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toMatch(/^-/);
+    await expectLogged(server, from, 'auxLoad', 'memory');
+    const reserved = Number((await server.info('wasm_hostile')).wasm_memory_reserved);
+    expect(reserved).toBeGreaterThan(64 << 20);
+    expect(reserved).toBeLessThan(72 << 20);
+    await server.send('HOSTILE.ARM', DISARMED);
+    expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toBe('+OK\r\n');
+    await expectUnharmed(server, before);
+  });
 
   test.each(ANYWHERE)('whose flush() does %s is refused, and the next one succeeds', async (misdeed) => {
     const { server, before } = await start();

@@ -1,7 +1,8 @@
 /** What the server expects of a module beside its replies: keys that permissions hold for, invalidation, events, silence about secrets. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { misdeedOf, unreliable } from '../support/hostile.ts';
 import { bulk, bulks, type RawConnection } from '../support/raw.ts';
-import { eventually, startServer, tested, useServer } from '../support/server.ts';
+import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, useServer } from '../support/server.ts';
 import { dump } from '../support/state.ts';
 
 /** On Redis 7.0 a module's auxiliary data is written even if there is none. */
@@ -170,11 +171,13 @@ test('a file written with the module opens without it only where it holds nothin
 });
 
 test('a replica that cannot load what a disk-based synchronisation brings ends, and what came stays whole in its file', async () => {
-  const primary = await startServer({ tcp: true, arguments: ['--repl-diskless-sync', 'no'] });
-  const replica = await startServer({ arguments: ['--repl-diskless-load', 'disabled', '--wasm.max-memory', '2mb'] });
-  // More than the replica's memory may hold.
+  const module = [HOST_FILE, HASHMAP_FILE, SESSION_FILE, await unreliable];
+  const primary = await startServer({ module, tcp: true, arguments: ['--repl-diskless-sync', 'no'] });
+  const replica = await startServer({ module, arguments: ['--repl-diskless-load', 'disabled'] });
   const value = 'v'.repeat(100_000);
   await Promise.all(Array.from({ length: 40 }, (_, index) => primary.send('CUSTOM.SET', `key ${index}`, value)));
+  // Until it is started again, one of the modules fails to load.
+  expect(await replica.send('HOSTILE.ARM', misdeedOf('auxLoad', 'trap'))).toBe('+OK\r\n');
   await replica.send('REPLICAOF', '127.0.0.1', String(primary.port));
   const refused = 'its data in this file (encoding 1) cannot be loaded';
   const log = await eventually(
@@ -183,8 +186,6 @@ test('a replica that cannot load what a disk-based synchronisation brings ends, 
   );
   expect(log).toContain(refused);
   expect(replica.isRunning).toBe(false);
-  await replica.end();
-  replica.change({ arguments: [] });
-  await replica.start();
+  await replica.restart();
   expect(await dump(replica)).toEqual(await dump(primary));
 });

@@ -145,6 +145,7 @@ export const MISDEEDS = {
   numbers: forever('(call $SaveUnsigned (i64.const 0))'),
   reads: forever('(drop (call $LoadStringBuffer))'),
   readNumbers: forever('(drop (call $LoadUnsigned))'),
+  memory: `(block $full ${forever('(br_if $full (i32.eq (memory.grow (i32.const 1)) (i32.const -1)))')}) unreachable`,
   fields: forever('(call $InfoAddFieldULongLong (i32.const 8) (i32.const 2) (i64.const 1))'),
 };
 export type Misdeed = keyof typeof MISDEEDS;
