@@ -1,77 +1,30 @@
 /**
- * Random commands that mean something: keys that are users and users that are keys, ids that exist, existed, or nearly do, mappings
- * that name somebody else's session, awkward bytes, other numbers of arguments. What refers to an earlier reply is resolved as the run goes on.
+ * Random commands, and how they are run on a target and on the model side by side. The commands of each family stand in files of their own:
+ * storage-operations.ts and session-operations.ts.
  */
 import fc from 'fast-check';
+import { command, key, resolve, type Operation } from './arguments.ts';
 import { comparable, type Model } from './model.ts';
+import { sessionOperations } from './session-operations.ts';
+import { storageOperations } from './storage-operations.ts';
+import { parseReply } from '../support/reply.ts';
+import { array } from './sessions.ts';
 
-/** An argument: bytes, or the `index`-th id that was ever replied, changed in some `way`. */
-type Argument = string | { index: number; way: 'as it is' | 'upper case' | 'cut' | 'longer' | 'another' };
-export type Operation = Argument[];
+export type { Operation } from './arguments.ts';
 
-const AWKWARD = [
-  '',
-  '\0',
-  'a\r\nb',
-  'x\r\n+INJECTED\r\n',
-  '\xff\xfe',
-  '\xed\xa0\x80',
-  '\xe2\x82\xac',
-  '"\\',
-  '\x1f',
-  '{}',
-  'Session created: ',
-];
-const UNKNOWN = ['01234567-89ab-4cde-8f01-23456789abcd', '01234567-89ab-3cde-8f01-23456789abcd', '00000000-0000-0000-0000-000000000000'];
-
-const bytes = (maxLength: number) => fc.uint8Array({ maxLength, size: 'max' }).map((array) => Buffer.from(array).toString('latin1'));
-const lengths = fc.constantFrom(15, 16, 17, 63, 64, 127, 128, 129, 255, 256, 2000, 2049, 16384, 65535, 65536, 70_000);
-const long = fc.tuple(lengths, fc.nat(255)).map(([length, byte]) => String.fromCharCode(byte).repeat(length));
-const short = fc.constantFrom(...'a b c d e f g h'.split(' '));
-const key = fc.oneof(
-  { weight: 8, arbitrary: short },
-  { weight: 2, arbitrary: fc.constantFrom(...AWKWARD) },
-  { weight: 1, arbitrary: long },
-  { weight: 1, arbitrary: bytes(40) },
-);
-const knownId = (ways: fc.Arbitrary<'as it is' | 'upper case' | 'cut' | 'longer' | 'another'>) =>
-  fc.record({ index: fc.nat(20), way: ways });
-const live = knownId(fc.constant('as it is'));
-const id: fc.Arbitrary<Argument> = fc.oneof(
-  { weight: 12, arbitrary: live },
-  { weight: 2, arbitrary: knownId(fc.constantFrom('upper case', 'cut', 'longer', 'another')) },
-  { weight: 1, arbitrary: fc.constantFrom(...UNKNOWN) },
-  { weight: 1, arbitrary: key },
-);
-const value: fc.Arbitrary<Argument> = fc.oneof(
-  { weight: 4, arbitrary: key },
-  { weight: 2, arbitrary: live },
-  { weight: 1, arbitrary: fc.constantFrom(...UNKNOWN) },
-  { weight: 2, arbitrary: bytes(300) },
-);
-
-const command = (name: string, ...args: fc.Arbitrary<Argument>[]): fc.Arbitrary<Operation> => fc.tuple(fc.constant(name), ...args);
 const NAMES = ['CUSTOM.SET', 'CUSTOM.GET', 'CUSTOM.DEL', 'CUSTOM.EXISTS', 'CUSTOM.KEYS', 'SESSION.CREATE', 'SESSION.GET', 'SESSION.LIST', 'SESSION.ADD_DATA', 'SESSION.GET_DATA', 'SESSION.DELETE']; // prettier-ignore
 
-const operation: fc.Arbitrary<Operation> = fc.oneof(
-  { weight: 50, arbitrary: command('CUSTOM.SET', key, value) },
-  { weight: 30, arbitrary: command('CUSTOM.GET', key) },
-  { weight: 30, arbitrary: command('CUSTOM.DEL', key) },
-  { weight: 15, arbitrary: command('CUSTOM.EXISTS', key) },
-  { weight: 10, arbitrary: command('CUSTOM.KEYS') },
-  { weight: 70, arbitrary: command('SESSION.CREATE', key) },
-  { weight: 40, arbitrary: command('SESSION.GET', id) },
-  { weight: 10, arbitrary: command('SESSION.LIST') },
-  { weight: 80, arbitrary: command('SESSION.ADD_DATA', id, key, value) },
-  { weight: 50, arbitrary: command('SESSION.GET_DATA', id, key) },
-  { weight: 30, arbitrary: command('SESSION.DELETE', id) },
-  { weight: 5, arbitrary: fc.tuple(fc.constantFrom(...NAMES), fc.array(key, { maxLength: 5 })).map(([name, args]) => [name, ...args]) },
-  { weight: 2, arbitrary: command('DEBUG RELOAD') },
-  { weight: 1, arbitrary: command('FLUSHALL') },
-);
-
 /** A run of at most `most` commands. */
-export const operations = (most: number) => fc.array(operation, { maxLength: most, size: 'max' });
+export function operations(most: number): fc.Arbitrary<Operation[]> {
+  const operation = fc.oneof(
+    ...storageOperations(),
+    ...sessionOperations(),
+    { weight: 5, arbitrary: fc.tuple(fc.constantFrom(...NAMES), fc.array(key, { maxLength: 5 })).map(([name, args]) => [name, ...args]) },
+    { weight: 2, arbitrary: command('DEBUG RELOAD') },
+    { weight: 1, arbitrary: command('FLUSHALL') },
+  );
+  return fc.array(operation, { maxLength: most, size: 'max' });
+}
 
 /** What runs commands: a server, or something that does as one. */
 export interface Target {
@@ -79,23 +32,36 @@ export interface Target {
   send(argv: string[]): Promise<string> | string;
   /** The time of the next command, in ms; undefined where it is not known, and times in replies are not compared. */
   now?: () => number;
+  /** Lets so many ms pass. */
+  pass?: (ms: number) => void;
+  /** Reclaims all that has expired. Where it is missing, nothing expires by the clock. */
+  sweep?: () => void;
 }
 
 const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 /** As long as a time, so that lengths stay true. */
 const NO_TIME = '0000-00-00T00:00:00.000Z';
+/** Milliseconds left, where the target's clock is not known: limits there are so long that these are always seven digits or more. */
+const LEFT = /:\d{7,}\r\n/g;
 
 /** A difference between what was replied and what should have been. */
 export class Difference extends Error {}
 
-function resolve(argument: Argument, ids: string[]): string {
-  if (typeof argument === 'string') return argument;
-  const found = ids[ids.length - 1 - (argument.index % Math.max(ids.length, 1))] ?? UNKNOWN[0]!;
-  if (argument.way === 'upper case') return found.toUpperCase();
-  if (argument.way === 'cut') return found.slice(0, 35);
-  if (argument.way === 'longer') return `${found}\0`;
-  if (argument.way === 'another') return found.slice(0, 35) + (found.endsWith('0') ? '1' : '0');
-  return found;
+/** What counts or shows what has expired until it is reclaimed: to be swept before. */
+const showsExpired = (name: string) => name.startsWith('CUSTOM.') || name === 'SESSION.COUNT';
+
+/** A whole walk of a SCAN: its elements as one array, or the error of its first step. `*` stands for the cursor. */
+async function walk(target: Target, [name = '', , ...options]: string[]): Promise<string> {
+  const found = new Set<string>();
+  let cursor = '0';
+  do {
+    const bytes = await target.send([name, cursor, ...options]);
+    if (bytes.startsWith('-')) return bytes;
+    const [next, elements] = parseReply(bytes) as [string, string[]];
+    for (const element of elements) found.add(element);
+    cursor = next;
+  } while (cursor !== '0');
+  return array([...found]);
 }
 
 /** Everything that clients can see, asked at the end of each run. */
@@ -108,6 +74,13 @@ function questions(model: Model, ids: string[]): string[][] {
   ];
 }
 
+/** Whether a reply gives an id out: created, or rotated. */
+function idIn(name: string, reply: string): string | undefined {
+  const created = /^\+Session created: (.*)\r\n$/.exec(reply)?.[1];
+  if (created !== undefined) return created;
+  return name === 'SESSION.ROTATE' && reply.startsWith('$') && reply !== '$-1\r\n' ? (parseReply(reply) as string) : undefined;
+}
+
 /**
  * Runs the operations on a target and on the model.
  * @returns the ids that were given out, in order
@@ -115,19 +88,35 @@ function questions(model: Model, ids: string[]): string[][] {
  */
 export async function runOn(target: Target, model: Model, all: Operation[]): Promise<string[]> {
   const ids: string[] = [];
+  let now = 0;
   const check = async (argv: string[]): Promise<void> => {
-    const now = target.now?.() ?? 0;
-    const actual = await target.send(argv);
-    const known = (reply: string) => comparable(target.now ? reply : reply.replace(TIMES, NO_TIME));
+    const name = argv[0]!.toUpperCase();
+    if (name === 'PASS') {
+      target.pass?.(Number(argv[1]));
+      return;
+    }
+    if (target.sweep && showsExpired(name)) {
+      target.sweep();
+      model.sweep(now);
+    }
+    const actual = name.endsWith('.SCAN') && argv[1] === '*' ? await walk(target, argv) : await target.send(argv);
+    const known = (reply: string) => comparable(target.now ? reply : reply.replace(TIMES, NO_TIME).replace(LEFT, ':left\r\n'), name);
     const wanted = model.reply(argv, now, actual);
     if (known(actual) !== known(wanted)) {
       const shown = (text: string) => JSON.stringify(text.length > 2000 ? `${text.slice(0, 2000)}…` : text);
       throw new Difference(`${target.name}: ${shown(argv.join(' '))} replied\n  ${shown(actual)}\nand not\n  ${shown(wanted)}`);
     }
-    const id = /^\+Session created: (.{36})\r\n$/.exec(actual)?.[1];
-    if (id !== undefined) ids.push(id);
+    const id = idIn(name, actual);
+    if (id !== undefined && !ids.includes(id)) ids.push(id);
   };
-  for (const one of all) await check(one.map((argument) => resolve(argument, ids)));
-  for (const question of questions(model, ids)) await check(question);
+  const tick = () => (now = target.now?.() ?? Date.now());
+  for (const one of all) {
+    tick();
+    await check(one.map((argument) => resolve(argument, ids, now)));
+  }
+  for (const question of questions(model, ids)) {
+    tick();
+    await check(question);
+  }
   return ids;
 }
