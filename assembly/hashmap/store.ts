@@ -2,7 +2,7 @@
  * The storage: byte strings to byte strings. What the commands and the link functions share, each in the order
  * allocate → commit → replicate, signal. What is told of a write is told before its change ends: no time limit strikes between them.
  */
-import { compactStep } from "../storage/compact";
+import { compactStep, moveEntry } from "../storage/compact";
 import { create, destroy, overwrite, valueLength, valueOf } from "../storage/entry";
 import { heapReset } from "../storage/heap";
 import { Table } from "../storage/table";
@@ -95,8 +95,13 @@ function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usi
 /** Moves a few entries together where deletes have left idle memory. `written`: bytes that the command stored. O(1). */
 function compactEntries(written: u32): void {
   beginChange();
-  compactStep(table, written);
+  compactStep(load<i32>(changetype<usize>(relocate)), written);
   endChange();
+}
+
+/** Compaction moves an entry. */
+function relocate(block: usize): usize {
+  return moveEntry(table, block);
 }
 
 /** Deletes the key; false when it was absent. Needs no memory. O(key). */

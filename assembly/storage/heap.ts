@@ -9,7 +9,17 @@
  * Blocks up to 2 KiB, and of 4 KiB, live in slabs (slab.ts): one whose size is a power of two is aligned to it. Larger ones live in arenas
  * (large.ts). Both take pages from pages.ts.
  */
-import { checkLarge, closeSparsestArena, firstOfClosedArena, largeAlloc, largeFree, largeReset, largeSize, reopenArena } from "./large";
+import {
+  blockSize,
+  checkLarge,
+  closeSparsestArena,
+  firstOfClosedArena,
+  largeAlloc,
+  largeFree,
+  largeReset,
+  largeSize,
+  reopenArena,
+} from "./large";
 import {
   freePageCount,
   giveAllPages,
@@ -36,6 +46,7 @@ import {
   slabAlloc,
   slabFree,
   slabReset,
+  slabSize,
   slabUsed,
 } from "./slab";
 
@@ -157,6 +168,21 @@ export function blockToMove(): usize {
 export function keepBlock(): void {
   if (firstOfClosedSlab()) reopenSlab();
   else reopenArena();
+}
+
+/** Frees a block that was moved, whose size the heap knows; answers its usable bytes. O(1). */
+export function freeMoved(block: usize): u32 {
+  const notes = notesOf(<u32>(block >> PAGE_BITS));
+  let size: u32;
+  if (load<u8>(notes, NOTE_KIND) == KIND_SLAB) {
+    size = slabSize(notes);
+    slabFree(notes, block);
+  } else {
+    size = blockSize(block);
+    largeFree(block);
+  }
+  used -= size;
+  return size;
 }
 
 // ── Checking ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -132,6 +132,11 @@ export function largeFree(pointer: usize): void {
   } else setFree(block, size, listed);
 }
 
+/** Bytes that a block of largeAlloc takes, its header included. */
+export function blockSize(pointer: usize): u32 {
+  return load<u32>(pointer - HEADER) & SIZE_MASK;
+}
+
 /** Notes of the first page of the arena that holds this address. */
 // prettier-ignore
 @inline

@@ -187,6 +187,11 @@ function retire(notes: usize): void {
   store<u16>(notes, <u16>(load<u32>(notes, NOTE_EXTENT) - 1), NOTE_LIMIT);
 }
 
+/** Bytes of each block of the slab with these notes. */
+export function slabSize(notes: usize): u32 {
+  return classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255);
+}
+
 /** Frees a block of a slab. O(1). */
 // prettier-ignore
 @inline

@@ -27,8 +27,10 @@ type Numbers =
   | 'manyWalk'
   | 'passInsert' | 'passFind' | 'passIterate' | 'passDelete'
   | 'tableSize' | 'tableFind' | 'tableSlotOf' | 'tableReserveMany' | 'tableNext' | 'tableCheck' | 'tableCount' | 'tableDepth'
-  | 'tableSegments' | 'tableStash' | 'tableReplace' | 'tableCompact'; // prettier-ignore
-type Nothings = 'free' | 'heapReset' | 'bytesCopy' | 'destroy' | 'tableClear' | 'tableForget' | 'tableEndWalk' | 'tableCompactStep';
+  | 'tableSegments' | 'tableStash' | 'tableReplace' | 'tableCompact'
+  | 'wheelBytes' | 'wheelCount' | 'wheelCheck' | 'wheelProbes'; // prettier-ignore
+type Nothings = 'free' | 'heapReset' | 'bytesCopy' | 'destroy' | 'tableClear' | 'tableForget' | 'tableEndWalk' | 'tableCompactStep'
+  | 'wheelInit' | 'wheelRemove' | 'wheelMoved'; // prettier-ignore
 type Bytes = 'freeBytes' | 'usedBytes' | 'ownedBytes' | 'slackBytes';
 
 /** The exports of entry.ts. Addresses may come back negative: `>>> 0`. */
@@ -45,6 +47,8 @@ export type Exports = Record<Numbers, (...values: number[]) => number> &
     tableSeek(table: number, cursor: bigint): void;
     tableCursor(table: number): bigint;
     tableMemory(table: number): bigint;
+    wheelInsert(wheel: number, node: number, deadline: bigint): void;
+    wheelTake(wheel: number, now: bigint): number;
   };
 
 async function sourceFiles(entry: string): Promise<string[]> {

@@ -2,9 +2,10 @@
 import { copy as bytesCopy, equal as bytesEqual } from "../../assembly/storage/bytes";
 import { hash as sipHash } from "../../assembly/storage/hash";
 import { kindOf as pageKind, freePageCount as pagesFree, ownedPageCount as pagesOwned } from "../../assembly/storage/pages";
-import { compact, compactStep } from "../../assembly/storage/compact";
+import { compact, compactStep, moveEntry } from "../../assembly/storage/compact";
 import { create, destroy, valueLength, valueOf } from "../../assembly/storage/entry";
 import { Table } from "../../assembly/storage/table";
+import { probes, Wheel, WHEEL_BYTES } from "../../assembly/storage/wheel";
 
 export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesOwned };
 
@@ -103,11 +104,49 @@ export function tableStash(table: Table): u32 {
 export function tableMemory(table: Table): u64 {
   return table.memoryUsed();
 }
+
+/** The table whose entries compaction moves now. */
+let compacted: Table = changetype<Table>(0);
+
+function relocate(block: usize): usize {
+  return moveEntry(compacted, block);
+}
+
 export function tableCompactStep(table: Table, written: u32): void {
-  compactStep(table, written);
+  compacted = table;
+  compactStep(load<i32>(changetype<usize>(relocate)), written);
 }
 export function tableCompact(table: Table, bytes: u32): bool {
-  return compact(table, bytes);
+  compacted = table;
+  return compact(load<i32>(changetype<usize>(relocate)), bytes);
+}
+
+export function wheelBytes(): u32 {
+  return WHEEL_BYTES;
+}
+export function wheelInit(wheel: Wheel): void {
+  wheel.init();
+}
+export function wheelInsert(wheel: Wheel, node: usize, deadline: i64): void {
+  wheel.insert(node, deadline);
+}
+export function wheelRemove(wheel: Wheel, node: usize): void {
+  wheel.remove(node);
+}
+export function wheelMoved(wheel: Wheel, from: usize, to: usize): void {
+  wheel.moved(from, to);
+}
+export function wheelTake(wheel: Wheel, now: i64): usize {
+  return wheel.take(now);
+}
+export function wheelCount(wheel: Wheel): u32 {
+  return wheel.count;
+}
+export function wheelCheck(wheel: Wheel): u32 {
+  return wheel.check();
+}
+export function wheelProbes(): u32 {
+  return probes;
 }
 
 // ── Many at once, as fast as a module would do it: for benchmarks and tests of large tables ───────────────────────────
@@ -139,7 +178,7 @@ export function manySet(table: Table, first: u32, count: u32, length: u32): u32 
     if (slot) destroy(table.replace(slot, entry));
     else if (table.reserve(hash)) table.insert(hash, entry);
     else return number - first;
-    compactStep(table, length);
+    tableCompactStep(table, length);
   }
   return count;
 }
@@ -165,7 +204,7 @@ export function manyDelete(table: Table, first: u32, count: u32, keep: bool): u3
     const slot = table.lookup(keyBytes, 16, hash);
     if (!slot) continue;
     destroy(table.remove(slot, hash));
-    compactStep(table, 0);
+    tableCompactStep(table, 0);
     deleted++;
   }
   return deleted;
@@ -213,7 +252,7 @@ export function passInsert(table: Table, count: u32, step: u32): u32 {
     if (slot) destroy(table.replace(slot, entry));
     else if (table.reserve(hash)) table.insert(hash, entry);
     else return 0;
-    compactStep(table, 48);
+    tableCompactStep(table, 48);
     number += step;
     if (number >= count) number -= count;
   }
@@ -256,7 +295,7 @@ export function passDelete(table: Table, count: u32, step: u32): u32 {
     const slot = table.lookup(keyBytes, 16, hash);
     if (slot) {
       destroy(table.remove(slot, hash));
-      compactStep(table, 0);
+      tableCompactStep(table, 0);
       deleted++;
     }
     number += step;
