@@ -4,12 +4,12 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 
 use smallvec::SmallVec;
-use wasmtime::{Caller, Linker, Ref, Result};
+use wasmtime::{Caller, Func, Linker, Ref, Result};
 
 use crate::api::{self, Str};
 use crate::command::{self, Declaration};
 use crate::file::HOST_NAMESPACE as NS;
-use crate::group::{Call, Handler, Phase, State};
+use crate::group::{Call, Handler, Phase, State, is_committing};
 use crate::reply::{Container, OPEN_MAX};
 use crate::trap::Failed;
 use crate::{host, listeners, memory, persistence, rm, text};
@@ -34,6 +34,8 @@ pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
 /// Which module an import belongs to: its place among all modules, in the order of the arguments.
 pub type MemberId = usize;
 
+/// The phases in which a module works on its data for others to see.
+const RUNNING: &[Phase] = &[Phase::Command, Phase::Sweep];
 /// The phases in which `onLoad()` runs.
 const LOADING: &[Phase] = &[Phase::Load, Phase::LoadAgain];
 
@@ -70,6 +72,19 @@ fn not_now(name: &str) -> wasmtime::Error {
     wasmtime::Error::msg(format!("{NS}.{name} is not allowed here"))
 }
 
+/// The function at this place of the module's exported table.
+fn in_table(guest: &mut Guest<'_>, index: i32) -> Result<Func> {
+    let table = guest.get_export("table").and_then(wasmtime::Extern::into_table);
+    match table.and_then(|table| table.get(&mut *guest, index.cast_unsigned().into())) {
+        Some(Ref::Func(Some(function))) => Ok(function),
+        _ => Err(wasmtime::Error::msg(format!("its table has no function {index}"))),
+    }
+}
+
+fn another_type(index: i32) -> wasmtime::Error {
+    wasmtime::Error::msg(format!("function {index} of its table has another type than is called"))
+}
+
 fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(
         NS,
@@ -91,15 +106,11 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             let flags = String::from_utf8_lossy(flags).into_owned();
             let declaration = Declaration { name, flags, first, last, step, arity };
             declaration.check().map_err(wasmtime::Error::msg)?;
-            let table = guest.get_export("table").and_then(wasmtime::Extern::into_table);
-            let function = table.and_then(|table| table.get(&mut guest, handler.cast_unsigned().into()));
-            let Some(Ref::Func(Some(function))) = function else {
-                return Err(wasmtime::Error::msg(format!("its table has no function {handler}")));
-            };
+            let function = in_table(&mut guest, handler)?;
             let handler = match (function.typed(&guest), function.typed(&guest)) {
                 (Ok(handler), _) => Handler::Answers(handler),
                 (_, Ok(handler)) => Handler::Replies(handler),
-                _ => return Err(wasmtime::Error::msg(format!("function {handler} of its table has another type than a handler"))),
+                _ => return Err(another_type(handler)),
             };
             if guest.data().call.phase == Phase::LoadAgain {
                 guest.data_mut().handlers.push((declaration.name, handler));
@@ -108,6 +119,21 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             let ctx = guest.data().call.ctx;
             // SAFETY: phase Load: `ctx` is the context of RedisModule_OnLoad.
             Ok(unsafe { command::register(ctx, member, handler, &declaration) })
+        },
+    )?;
+    linker.func_wrap(
+        NS,
+        "SetCommandInfo",
+        move |mut guest: Guest<'_>, name: u32, name_length: u32, info: u32, length: u32| -> Result<i32> {
+            let (name, _) = bytes(&mut guest, "SetCommandInfo", LOADING, name, name_length)?;
+            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            let (text, _) = bytes(&mut guest, "SetCommandInfo", LOADING, info, length)?;
+            // CreateCommand has told the server already, by what was noted down when the module was asked.
+            match host::description(member, &name) {
+                Some(noted) if noted.text == text => Ok(api::OK),
+                Some(_) => Err(wasmtime::Error::msg(format!("it describes {name} otherwise than when it was asked"))),
+                None => Ok(api::ERR),
+            }
         },
     )?;
     // Settings are declared in the scratch store alone; here, where onLoad() runs for good, they are known.
@@ -170,8 +196,22 @@ fn replies(linker: &mut Linker<State>) -> Result<()> {
         reply(&mut guest, "WrongArity", |ctx| unsafe { _ = rm!(WrongArity(ctx)) })
     })?;
     linker.func_wrap(NS, "Fail", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        let (text, _) = bytes(&mut guest, "Fail", &[Phase::Command], pointer, length)?;
+        let (text, _) = bytes(&mut guest, "Fail", RUNNING, pointer, length)?;
         Err(wasmtime::Error::new(Failed(text.to_vec())))
+    })?;
+    linker.func_wrap(NS, "Attempt", |mut guest: Guest<'_>, handler: i32| -> Result<i32> {
+        allow(&guest, "Attempt", RUNNING)?;
+        if is_committing(&mut guest) {
+            return Err(wasmtime::Error::msg("an attempt inside a commit"));
+        }
+        let function = in_table(&mut guest, handler)?;
+        let function = function.typed::<(), ()>(&guest).map_err(|_| another_type(handler))?;
+        match function.call(&mut guest, ()) {
+            Ok(()) => Ok(0),
+            // What is half changed cannot be gone on with.
+            Err(error) if error.downcast_ref::<Failed>().is_some() && !is_committing(&mut guest) => Ok(1),
+            Err(error) => Err(error),
+        }
     })?;
     Ok(())
 }
@@ -254,19 +294,18 @@ fn with_string<T>(bytes: &[u8], action: impl FnOnce(*mut Str) -> T) -> T {
 }
 
 fn effects(linker: &mut Linker<State>) -> Result<()> {
-    const COMMAND: &[Phase] = &[Phase::Command];
     linker.func_wrap(NS, "ReplicateVerbatim", |guest: Guest<'_>| -> Result<()> {
-        allow(&guest, "ReplicateVerbatim", COMMAND)?;
-        // SAFETY: phase Command: `ctx` is the running command's, here and below.
+        allow(&guest, "ReplicateVerbatim", &[Phase::Command])?;
+        // SAFETY: phase Command, below or Sweep: `ctx` is the running command's, or the timer's.
         unsafe { rm!(ReplicateVerbatim(guest.data().call.ctx)) };
         Ok(())
     })?;
     linker.func_wrap(NS, "EffectsWanted", |guest: Guest<'_>| -> Result<i32> {
-        allow(&guest, "EffectsWanted", COMMAND)?;
+        allow(&guest, "EffectsWanted", RUNNING)?;
         Ok(unsafe { listeners::wanted(guest.data().call.ctx) }.into())
     })?;
     linker.func_wrap(NS, "Replicate", |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
-        allow(&guest, "Replicate", COMMAND)?;
+        allow(&guest, "Replicate", RUNNING)?;
         let (all, state) = parts(&mut guest)?;
         let name = handed(all, &mut state.call, name, name_length)?;
         let arguments = memory::pairs(all, argv, argc.cast_unsigned())?;
@@ -277,7 +316,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         Ok(())
     })?;
     linker.func_wrap(NS, "SignalModifiedKey", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        allow(&guest, "SignalModifiedKey", COMMAND)?;
+        allow(&guest, "SignalModifiedKey", RUNNING)?;
         let (all, state) = parts(&mut guest)?;
         handed(all, &mut state.call, pointer, length)?;
         let ctx = state.call.ctx;
@@ -287,7 +326,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         NS,
         "NotifyKeyspaceEvent",
         |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32| -> Result<()> {
-            allow(&guest, "NotifyKeyspaceEvent", COMMAND)?;
+            allow(&guest, "NotifyKeyspaceEvent", RUNNING)?;
             let (all, state) = parts(&mut guest)?;
             let event = handed(all, &mut state.call, event, event_length)?;
             handed(all, &mut state.call, pointer, length)?;
@@ -301,7 +340,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         NS,
         "KeyChanged",
         |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32, verbatim: i32| -> Result<()> {
-            allow(&guest, "KeyChanged", COMMAND)?;
+            allow(&guest, "KeyChanged", if verbatim == 0 { RUNNING } else { &[Phase::Command] })?;
             let (all, state) = parts(&mut guest)?;
             let event = handed(all, &mut state.call, event, event_length)?;
             handed(all, &mut state.call, pointer, length)?;

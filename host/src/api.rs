@@ -42,12 +42,20 @@ pub const TYPE_METHOD_VERSION: u64 = 5;
 
 pub const CMD_KEY_RO: u64 = 1 << 0;
 pub const CMD_KEY_RW: u64 = 1 << 1;
+pub const CMD_KEY_OW: u64 = 1 << 2;
+pub const CMD_KEY_RM: u64 = 1 << 3;
 pub const CMD_KEY_ACCESS: u64 = 1 << 4;
 pub const CMD_KEY_UPDATE: u64 = 1 << 5;
+pub const CMD_KEY_INSERT: u64 = 1 << 6;
+pub const CMD_KEY_DELETE: u64 = 1 << 7;
+
+pub const CMD_ARG_OPTIONAL: c_int = 1 << 0;
+pub const CMD_ARG_MULTIPLE: c_int = 1 << 1;
 
 pub const EVENT_ROLE_CHANGED: u64 = 0;
 pub const EVENT_FLUSHDB: u64 = 2;
 pub const EVENT_LOADING: u64 = 3;
+pub const EVENT_CRON_LOOP: u64 = 8;
 pub const EVENT_FORK_CHILD: u64 = 13;
 pub const EVENT_REPL_ASYNC_LOAD: u64 = 14;
 pub const EVENT_CONFIG: u64 = 16;
@@ -59,6 +67,7 @@ pub const SUBEVENT_REPL_ASYNC_LOAD_STARTED: u64 = 0;
 pub const SUBEVENT_REPL_ASYNC_LOAD_COMPLETED: u64 = 2;
 
 pub type CommandFunc = unsafe extern "C" fn(*mut Ctx, *mut *mut Str, c_int) -> c_int;
+pub type TimerFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void);
 pub type InfoFunc = unsafe extern "C" fn(*mut InfoCtx, c_int);
 pub type EventFunc = unsafe extern "C" fn(*mut Ctx, Event, u64, *mut c_void);
 pub type AuxLoadFunc = unsafe extern "C" fn(*mut Io, c_int, c_int) -> c_int;
@@ -132,27 +141,32 @@ pub static COMMAND_INFO_VERSION: CommandInfoVersion = CommandInfoVersion {
     version: 1,
     size_of_history_entry: size_of::<[*const c_char; 2]>(),
     size_of_key_spec: size_of::<KeySpec>(),
-    size_of_argument: 72,
+    size_of_argument: size_of::<CommandArg>(),
 };
 
-/// `RedisModuleCommandKeySpec`, with the search by index and the keys by range, the only forms that this host uses.
+/// `RedisModuleCommandKeySpec`; of the ways to find keys, this host uses the range alone.
 #[repr(C)]
-#[derive(Clone, Copy)]
 pub struct KeySpec {
     pub notes: *const c_char,
     pub flags: u64,
     pub begin_search_type: c_uint,
-    _alignment: c_uint,
-    pub begin_index: c_int,
-    _begin_padding: [c_int; 3],
+    pub begin: KeySpecBegin,
     pub find_keys_type: c_uint,
     pub last_key: c_int,
     pub key_step: c_int,
     pub limit: c_int,
 }
 
-const KSPEC_BS_INDEX: c_uint = 2;
+/// How `KeySpec::begin` is to be read; 0 ends a list.
+pub const KSPEC_BS_INDEX: c_uint = 2;
+pub const KSPEC_BS_KEYWORD: c_uint = 3;
 const KSPEC_FK_RANGE: c_uint = 2;
+
+#[repr(C)]
+pub union KeySpecBegin {
+    pub index: c_int,
+    pub keyword: (*const c_char, c_int),
+}
 
 impl KeySpec {
     /// The end of a list of key specifications.
@@ -160,27 +174,33 @@ impl KeySpec {
         notes: std::ptr::null(),
         flags: 0,
         begin_search_type: 0,
-        _alignment: 0,
-        begin_index: 0,
-        _begin_padding: [0; 3],
+        begin: KeySpecBegin { keyword: (std::ptr::null(), 0) },
         find_keys_type: 0,
         last_key: 0,
         key_step: 0,
         limit: 0,
     };
 
-    /// Keys from argument `first` on; `last` is relative to `first`, or negative from the end, as in `RedisModuleCommandKeySpec`.
-    pub fn range(flags: u64, first: c_int, last: c_int, step: c_int) -> KeySpec {
-        KeySpec {
-            flags,
-            begin_search_type: KSPEC_BS_INDEX,
-            begin_index: first,
-            find_keys_type: KSPEC_FK_RANGE,
-            last_key: last,
-            key_step: step,
-            ..KeySpec::END
-        }
+    /// Keys from where `begin` finds the first one; `last` is relative to it, or negative from the end.
+    pub fn range(flags: u64, (begin_search_type, begin): (c_uint, KeySpecBegin), last: c_int, step: c_int) -> KeySpec {
+        KeySpec { flags, begin_search_type, begin, find_keys_type: KSPEC_FK_RANGE, last_key: last, key_step: step, ..KeySpec::END }
     }
+}
+
+/// `RedisModuleCommandArg`.
+#[repr(C)]
+pub struct CommandArg {
+    /// Null at the end of a list.
+    pub name: *const c_char,
+    pub kind: c_uint,
+    pub key_spec_index: c_int,
+    pub token: *const c_char,
+    pub summary: *const c_char,
+    pub since: *const c_char,
+    pub flags: c_int,
+    pub deprecated_since: *const c_char,
+    pub subargs: *const CommandArg,
+    pub display_text: *const c_char,
 }
 
 /// `RedisModuleCommandInfo`, version 1.
@@ -194,7 +214,7 @@ pub struct CommandInfo {
     pub tips: *const c_char,
     pub arity: c_int,
     pub key_specs: *const KeySpec,
-    pub arguments: *const c_void,
+    pub arguments: *const CommandArg,
 }
 
 /// One optional static per function, and one loader for all.
@@ -234,6 +254,10 @@ api! {
     fn SetModuleOptions(ctx: *mut Ctx, options: c_int);
     fn CreateCommand(ctx: *mut Ctx, name: *const c_char, function: CommandFunc, flags: *const c_char, first: c_int, last: c_int, step: c_int) -> c_int;
     fn GetCommand(ctx: *mut Ctx, name: *const c_char) -> *mut Command;
+    fn IsKeysPositionRequest(ctx: *mut Ctx) -> c_int;
+    fn KeyAtPosWithFlags(ctx: *mut Ctx, position: c_int, flags: c_int);
+    #[optional] fn AddACLCategory(ctx: *mut Ctx, name: *const c_char) -> c_int;
+    #[optional] fn SetCommandACLCategories(command: *mut Command, names: *const c_char) -> c_int;
     fn SetCommandInfo(command: *mut Command, info: *const CommandInfo) -> c_int;
 
     fn StringPtrLen(string: *const Str, length: *mut usize) -> *const c_char;
@@ -252,6 +276,8 @@ api! {
     fn WrongArity(ctx: *mut Ctx) -> c_int;
 
     fn Milliseconds() -> c_longlong;
+    fn CreateTimer(ctx: *mut Ctx, period_ms: c_longlong, callback: TimerFunc, data: *mut c_void) -> u64;
+    fn AvoidReplicaTraffic() -> c_int;
     fn GetRandomBytes(target: *mut c_uchar, length: usize);
     fn Log(ctx: *mut Ctx, level: *const c_char, format: *const c_char; ...);
     fn GetContextFlags(ctx: *mut Ctx) -> c_int;

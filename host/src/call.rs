@@ -38,7 +38,7 @@ pub fn define(linker: &mut Linker<State>, namespace: &str, name: &str, function:
 }
 
 fn call(guest: &mut Caller<'_, State>, name: &CString, command: &str, missing: &str, params: &[Val]) -> Result<u64> {
-    if guest.data().call.phase != Phase::Command {
+    if !matches!(guest.data().call.phase, Phase::Command | Phase::Sweep) {
         return Err(Error::msg(format!("{command} is called outside a command")));
     }
     let memory = guest.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
@@ -51,7 +51,7 @@ fn call(guest: &mut Caller<'_, State>, name: &CString, command: &str, missing: &
     state.call.hand(memory::sum(&arguments), all.len())?;
     let strings = Strings::new(&arguments);
     let ctx = state.call.ctx;
-    // SAFETY: phase Command: the context is the running command's. Format "v" takes an array and its length. Without `E`, NULL and errno tell
+    // SAFETY: phase Command or Sweep: the context is the running command's, or the timer's. Format "v" takes an array and its length. Without `E`, NULL and errno tell
     // why nothing ran; without `!`, nothing is propagated: the caller's own effect is.
     let reply = unsafe {
         *libc::__errno_location() = 0;

@@ -11,11 +11,12 @@ use wasmtime::{AsContextMut, Error, Memory, Store};
 
 use crate::abi::{MemberId, OUT_OF_MEMORY};
 use crate::api::{self, Ctx, Str};
+use crate::description::{Begin, Description, Keys};
 use crate::file::COMMANDS_MAX;
 use crate::group::{Call, Entered, Group, Handler, Phase, State};
 use crate::host::{self, DEPTH_MAX, Outer};
 use crate::trap::{self, Failed, TimedOut};
-use crate::{config, memory, rm, text};
+use crate::{config, docs, memory, rm, text};
 
 /// What a module says of a command when it registers it.
 pub struct Declaration {
@@ -71,6 +72,8 @@ pub struct Slot {
     write: bool,
     deny_oom: bool,
     effect: bool,
+    /// Where its keys are, if the server has to ask: it finds none by itself where the word before one of them is missing.
+    keys: Vec<Keys>,
 }
 
 impl Slot {
@@ -86,6 +89,8 @@ impl Slot {
 
 /// The host's own flag: a command that the replication stream and the append-only file alone may run.
 const FLAG_EFFECT: &str = "effect";
+/// The server's flag of a command that tells its keys when it is asked.
+const FLAG_ASKS_FOR_KEYS: &str = "getkeys-api";
 
 /// Registers a command with the server: [`api::OK`], or [`api::ERR`] when the server refuses or the table is full.
 ///
@@ -94,45 +99,39 @@ const FLAG_EFFECT: &str = "effect";
 pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declaration: &Declaration) -> c_int {
     let slots = host::slots_mut();
     let Some(&trampoline) = TRAMPOLINES.get(slots.len()) else { return api::ERR };
+    let none = Description::default();
+    let description = host::description(member, &declaration.name.to_string_lossy().to_ascii_lowercase()).unwrap_or(&none);
     let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
-    let server_flags: Vec<&str> = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect();
+    let mut server_flags: Vec<&str> = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect();
+    if description.searches() {
+        server_flags.push(FLAG_ASKS_FOR_KEYS);
+    }
     let Ok(server_flags) = CString::new(server_flags.join(" ")) else { return api::ERR };
     let Declaration { name, first, last, step, arity, .. } = declaration;
+    let write = flags.contains(&"write");
+    let key_flags = if write { api::CMD_KEY_RW | api::CMD_KEY_UPDATE } else { api::CMD_KEY_RO | api::CMD_KEY_ACCESS };
+    // A specification counts the last key from the first one, or from the end when negative.
+    let last_relative = if *last < 0 { *last } else { *last - *first };
+    let keys = (*first > 0).then_some(Keys { begin: Begin::At(*first), last: last_relative, step: *step, flags: key_flags });
     // SAFETY: by this function's contract; the server copies the texts.
     unsafe {
-        if rm!(CreateCommand(ctx, name.as_ptr(), trampoline, server_flags.as_ptr(), *first, *last, *step)) != api::OK {
+        if rm!(CreateCommand(ctx, name.as_ptr(), trampoline, server_flags.as_ptr(), *first, *last, *step)) != api::OK
+            || docs::describe(ctx, name.as_ptr(), *arity, keys, description) != api::OK
+        {
             return api::ERR;
         }
-        let write = flags.contains(&"write");
-        let key_flags = if write { api::CMD_KEY_RW | api::CMD_KEY_UPDATE } else { api::CMD_KEY_RO | api::CMD_KEY_ACCESS };
-        // The specification counts the last key from the first one, or from the end when negative.
-        let last_relative = if *last < 0 { *last } else { *last - *first };
-        let specs = [api::KeySpec::range(key_flags, *first, last_relative, *step), api::KeySpec::END];
-        let info = api::CommandInfo {
-            version: &raw const api::COMMAND_INFO_VERSION,
-            summary: std::ptr::null(),
-            complexity: std::ptr::null(),
-            since: std::ptr::null(),
-            history: std::ptr::null(),
-            tips: std::ptr::null(),
-            arity: *arity,
-            key_specs: if *first > 0 { specs.as_ptr() } else { std::ptr::null() },
-            arguments: std::ptr::null(),
-        };
-        if rm!(SetCommandInfo(rm!(GetCommand(ctx, name.as_ptr())), &raw const info)) != api::OK {
-            return api::ERR;
-        }
-        slots.push(Slot {
-            name: name.clone(),
-            member,
-            calls: Cell::new(0),
-            group: host::group_of(member),
-            handler: UnsafeCell::new(handler),
-            write,
-            deny_oom: flags.contains(&"deny-oom"),
-            effect: flags.contains(&FLAG_EFFECT),
-        });
     }
+    slots.push(Slot {
+        name: name.clone(),
+        member,
+        calls: Cell::new(0),
+        group: host::group_of(member),
+        handler: UnsafeCell::new(handler),
+        write,
+        deny_oom: flags.contains(&"deny-oom"),
+        effect: flags.contains(&FLAG_EFFECT),
+        keys: if description.searches() { description.keys.clone() } else { Vec::new() },
+    });
     api::OK
 }
 
@@ -141,7 +140,13 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
     let outcome = host::guarded(|| {
         if let Some(slot) = host::slot(N) {
             // SAFETY: the server calls with the context and the arguments of a running command.
-            unsafe { dispatch(slot, ctx, argv, argc) };
+            unsafe {
+                if !slot.keys.is_empty() && rm!(IsKeysPositionRequest(ctx)) != 0 {
+                    tell_keys(slot, ctx, argv, argc);
+                } else {
+                    dispatch(slot, ctx, argv, argc);
+                }
+            }
         }
     });
     if outcome.is_none() {
@@ -149,6 +154,22 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
         unsafe { rm!(ReplyWithError(ctx, c"ERR the host failed: see the server's log".as_ptr())) };
     }
     api::OK
+}
+
+/// Tells the server where the keys of a command are that it has not begun yet.
+///
+/// # Safety
+/// As [`dispatch`], where the server asks for keys.
+#[cold]
+unsafe fn tell_keys(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
+    // SAFETY: by this function's contract there are argc arguments.
+    let arguments: Vec<&[u8]> = (0..argc as usize).map(|index| unsafe { bytes(*argv.add(index)) }).collect();
+    for keys in &slot.keys {
+        for place in keys.places(&arguments) {
+            // SAFETY: by this function's contract.
+            unsafe { rm!(KeyAtPosWithFlags(ctx, place as c_int, keys.flags as c_int)) };
+        }
+    }
 }
 
 /// # Safety
@@ -411,9 +432,10 @@ unsafe fn refuse_unknown(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
 /// As [`dispatch`].
 #[cold]
 unsafe fn end(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, error: &Error) {
+    let committing = entered.is_committing();
     let message = match error.downcast_ref::<Failed>() {
-        Some(Failed(text)) => text::line(text),
-        None => fault(slot.member, &slot.name, entered, ctx, error),
+        Some(Failed(text)) if !committing => text::line(text),
+        _ => fault(slot.member, &slot.name, entered, ctx, error),
     };
     if slot.effect {
         // What another server did cannot be done here: its format is newer, or the data differs already.

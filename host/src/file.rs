@@ -12,6 +12,7 @@ use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
 use wasmtime::{Caller, Engine, Extern, ExternType, FuncType, Linker, Memory, MemoryType, Module, ResourceLimiter, Store};
 
 use crate::api::{self, Ctx};
+use crate::description::Description;
 use crate::group::TABLE_ELEMENTS_MAX;
 use crate::{config, trap};
 
@@ -42,6 +43,8 @@ pub struct WasmFile {
     pub static_range: Option<(u64, u64)>,
     /// The commands that it registers, in lower case.
     pub commands: Vec<String>,
+    /// What it says of them, by their names.
+    pub descriptions: BTreeMap<String, Description>,
     /// Namespace → function name → type, of every import that is neither the host's nor the memory.
     pub imports: BTreeMap<String, BTreeMap<String, FuncType>>,
     /// Namespace → the file that ordinarily serves it, for the error message when nothing does.
@@ -70,6 +73,7 @@ impl WasmFile {
             memory: None,
             static_range: None,
             commands: Vec::new(),
+            descriptions: BTreeMap::new(),
             imports: BTreeMap::new(),
             served_by: BTreeMap::new(),
             settings: BTreeMap::new(),
@@ -156,7 +160,8 @@ impl WasmFile {
             Err(error) => return Err(format!("its declarations failed: {}", trap::located(&error))),
         }
         let declared = store.into_data();
-        self.commands = declared.commands;
+        self.commands = declared.commands.into_iter().map(|command| command.name).collect();
+        self.descriptions = declared.descriptions;
         self.served_by = declared.served_by;
         self.settings = declared.settings;
         Ok(())
@@ -186,7 +191,8 @@ impl ResourceLimiter for ScratchLimits {
 struct Declared {
     ctx: *mut Ctx,
     memory: Option<Memory>,
-    commands: Vec<String>,
+    commands: Vec<DeclaredCommand>,
+    descriptions: BTreeMap<String, Description>,
     served_by: BTreeMap<String, String>,
     settings: BTreeMap<i32, &'static AtomicI64>,
     settings_allowed: bool,
@@ -199,12 +205,19 @@ impl Default for Declared {
             ctx: std::ptr::null_mut(),
             memory: None,
             commands: Vec::new(),
+            descriptions: BTreeMap::new(),
             served_by: BTreeMap::new(),
             settings: BTreeMap::new(),
             settings_allowed: false,
             limits: ScratchLimits,
         }
     }
+}
+
+struct DeclaredCommand {
+    /// In lower case.
+    name: String,
+    has_key: bool,
 }
 
 /// The text at (`pointer`, `length`) of the scratch memory.
@@ -225,7 +238,7 @@ fn declarations(linker: &mut Linker<Declared>) -> wasmtime::Result<()> {
          _: i32,
          _: u32,
          _: u32,
-         _: i32,
+         first: i32,
          _: i32,
          _: i32,
          _: i32|
@@ -235,11 +248,27 @@ fn declarations(linker: &mut Linker<Declared>) -> wasmtime::Result<()> {
             if commands.len() == COMMANDS_MAX {
                 return Err(wasmtime::Error::msg(format!("more than {COMMANDS_MAX} commands")));
             }
-            if commands.contains(&name) {
+            if commands.iter().any(|command| command.name == name) {
                 return Err(wasmtime::Error::msg(format!("the command {name} twice")));
             }
-            commands.push(name);
+            commands.push(DeclaredCommand { name, has_key: first > 0 });
             Ok(0)
+        },
+    )?;
+    linker.func_wrap(
+        HOST_NAMESPACE,
+        "SetCommandInfo",
+        |mut caller: Caller<'_, Declared>, name: u32, name_length: u32, info: u32, length: u32| -> wasmtime::Result<i32> {
+            let name = text(&caller, name, name_length)?.to_ascii_lowercase();
+            let info = text(&caller, info, length)?;
+            let declared = caller.data_mut();
+            let Some(command) = declared.commands.iter().find(|command| command.name == name) else { return Ok(api::ERR) };
+            let description = Description::parse(info.as_bytes(), command.has_key);
+            let description = description.map_err(|reason| wasmtime::Error::msg(format!("the description of {name}: {reason}")))?;
+            match declared.descriptions.insert(name, description) {
+                None => Ok(api::OK),
+                Some(_) => Ok(api::ERR),
+            }
         },
     )?;
     linker.func_wrap(HOST_NAMESPACE, "CreateDataType", |_: u32, _: u32, _: i32| 0)?;

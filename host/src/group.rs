@@ -25,12 +25,14 @@ pub enum Phase {
     AuxLoad,
     Info,
     Flush,
+    /// A step of reclaiming what has expired; no command runs.
+    Sweep,
 }
 
 /// The running call, as the host's functions see it.
 pub struct Call {
     pub phase: Phase,
-    /// Null but in a load's and a command's phase: the server takes null for its log and its flags.
+    /// Null but in a load's, a command's and a sweep's phase: the server takes null for its log and its flags.
     pub ctx: *mut Ctx,
     pub io: *mut Io,
     pub info: *mut InfoCtx,
@@ -130,6 +132,7 @@ pub struct Member {
     pub is_empty: Option<TypedFunc<(), i32>>,
     pub info: Option<TypedFunc<(), ()>>,
     pub free_bytes: Option<TypedFunc<(), u64>>,
+    pub sweep: Option<TypedFunc<(), i32>>,
 }
 
 /// One store and what runs in it. The server is one thread; a call that comes back into its own group is refused, so the store is
@@ -150,8 +153,7 @@ impl Group {
         let mut store = Store::new(engine, State::new());
         store.limiter(|state| &mut state.limits);
         store.epoch_deadline_callback(|mut context| {
-            let committing = context.data().committing.clone();
-            let committing = committing.iter().any(|global| global.get(&mut context).i32() != Some(0));
+            let committing = is_committing(&mut context);
             let call = &mut context.data_mut().call;
             call.overtime += 1;
             if host::obeys() || (committing && call.overtime < COMMIT_LIMITS_MAX) {
@@ -222,6 +224,12 @@ impl Group {
     }
 }
 
+/// Whether any member of the store's group is in the middle of a commit.
+pub fn is_committing(store: &mut impl AsContextMut<Data = State>) -> bool {
+    let committing = store.as_context().data().committing.clone();
+    committing.iter().any(|global| global.get(&mut *store).i32() != Some(0))
+}
+
 /// How many time limits a commit may run on for before it is given up.
 const COMMIT_LIMITS_MAX: u32 = 10;
 
@@ -254,6 +262,11 @@ impl Entered<'_> {
             }
         }
         (memory.data_size(&*self.store) as u64, free)
+    }
+
+    /// Whether the call is, or ended, in the middle of a commit.
+    pub fn is_committing(&mut self) -> bool {
+        is_committing(self.store)
     }
 
     /// Gives the call a whole time limit again.

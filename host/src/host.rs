@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
 use crate::abi::MemberId;
 use crate::api::{self, CallReply, Ctx};
 use crate::command::Slot;
+use crate::description::Description;
+use crate::docs::Categories;
 use crate::engine::Ticker;
 use crate::file::WasmFile;
 use crate::fresh::Fresh;
@@ -17,6 +19,7 @@ use crate::group::{Entered, Group};
 use crate::link::Link;
 use crate::persistence::DataType;
 use crate::rm;
+use crate::sweep::{Sweeper, Turn};
 
 /// Everything that one load made.
 pub struct Host {
@@ -33,6 +36,10 @@ pub struct Host {
     pub fresh: Fresh,
     /// How often a change of the server's settings was undone because it would have lost data.
     pub settings_undone: Cell<u64>,
+    /// The server's categories of permissions.
+    pub categories: Categories,
+    /// The timer that has modules reclaim what has expired.
+    pub sweeper: Sweeper,
     /// The process that the server runs in: a save's child has another.
     pub pid: u32,
     /// Ends with the host.
@@ -48,6 +55,8 @@ pub struct LoadedModule {
     pub index: usize,
     pub traps: Cell<u64>,
     pub timeouts: Cell<u64>,
+    /// When it is to reclaim what has expired.
+    pub turn: Turn,
 }
 
 /// The one host of this process, null while nothing is loaded.
@@ -64,6 +73,8 @@ impl Host {
             ok: Cell::new(std::ptr::null_mut()),
             fresh: Fresh::default(),
             settings_undone: Cell::new(0),
+            categories: Categories::default(),
+            sweeper: Sweeper::default(),
             pid: std::process::id(),
             _ticker: ticker,
         }
@@ -145,6 +156,11 @@ pub fn member_of(group: &Group, index: usize) -> Option<MemberId> {
 /// A module's place in its group.
 pub fn index_of(member: MemberId) -> usize {
     expect().modules[member].index
+}
+
+/// What a module said of its command, named in lower case, when it was asked.
+pub fn description(member: MemberId, command: &str) -> Option<&'static Description> {
+    get()?.modules.get(member)?.file.descriptions.get(command)
 }
 
 pub fn module_name(member: MemberId) -> &'static str {

@@ -10,6 +10,7 @@ use crate::file::{ENV_NAMESPACE, WasmFile};
 use crate::group::{Group, Handler, Member, Phase, State};
 use crate::host::{Host, LoadedModule};
 use crate::link::{Link, Plan};
+use crate::sweep::Turn;
 use crate::{call, host, trap};
 
 /// Instantiates every file in the order of the arguments and runs its `onLoad()`, which registers its commands. What was made stands in
@@ -35,7 +36,7 @@ pub unsafe fn all(ctx: *mut Ctx, engine: &Engine, files: Vec<WasmFile>, plan: &P
         let host = unsafe { host::get_mut() }.expect("installed");
         let index = host.groups[group].members().len();
         let links: Vec<(String, Link)> = plan.links[member].iter().map(|(namespace, link)| (namespace.clone(), link.clone())).collect();
-        host.modules.push(LoadedModule { file, links, group, index, traps: Cell::new(0), timeouts: Cell::new(0) });
+        host.modules.push(LoadedModule { file, links, group, index, traps: Cell::new(0), timeouts: Cell::new(0), turn: Turn::default() });
         let group = host::group_of(member);
         let instance = build(engine, group, member, &instances).map_err(|error| (member, trap::describe_link(&error)))?;
         instances.push(instance);
@@ -130,6 +131,7 @@ fn build(engine: &Engine, group: &Group, member: MemberId, instances: &[Instance
         is_empty: optional(store, &instance, "isEmpty")?,
         info: optional(store, &instance, "info")?,
         free_bytes: optional(store, &instance, "freeBytes")?,
+        sweep: optional(store, &instance, "sweep")?,
     };
     group.add(functions);
     Ok(instance)
@@ -167,7 +169,9 @@ fn on_load(ctx: *mut Ctx, group: &Group, phase: Phase, instance: &Instance) -> R
     entered.store.data_mut().call.ctx = std::ptr::null_mut();
     match code {
         Ok(0) => Ok(()),
-        Ok(_) => Err("the server refused what its onLoad() registers: a name is taken, or a flag is unknown here".into()),
+        Ok(_) => {
+            Err("the server refused what its onLoad() registers: a name is taken, or a flag or a key specification is unknown here".into())
+        }
         Err(error) => Err(trap::located(&error)),
     }
 }

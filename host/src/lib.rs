@@ -8,6 +8,8 @@ mod append_only;
 mod call;
 mod command;
 mod config;
+mod description;
+mod docs;
 mod engine;
 mod file;
 mod fresh;
@@ -20,6 +22,8 @@ mod listeners;
 mod memory;
 mod persistence;
 mod reply;
+mod sweep;
+mod syntax;
 mod text;
 mod trap;
 
@@ -171,11 +175,12 @@ fn own_folder() -> PathBuf {
 /// # Safety
 /// As [`RedisModule_OnLoad`].
 unsafe fn subscribe(ctx: *mut Ctx) -> Result<(), String> {
-    let events: [(u64, api::EventFunc); 6] = [
+    let events: [(u64, api::EventFunc); 7] = [
         (api::EVENT_FLUSHDB, persistence::on_flush),
         (api::EVENT_REPL_ASYNC_LOAD, fresh::on_async_load),
         (api::EVENT_LOADING, persistence::on_loading),
         (api::EVENT_CONFIG, on_config),
+        (api::EVENT_CRON_LOOP, sweep::on_cron),
         (api::EVENT_FORK_CHILD, listeners::on_change),
         (api::EVENT_ROLE_CHANGED, listeners::on_change),
     ];
