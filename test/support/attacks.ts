@@ -132,11 +132,8 @@ const IMPORTS = hostFunctions()
 const littleEndian = (word: number) =>
   [0, 8, 16, 24].map((shift) => `\\${((word >>> shift) & 255).toString(16).padStart(2, '0')}`).join('');
 
-/** Memory, texts and functions that the modules here have in common. */
-const COMMON = `
-  (memory (export "memory") 1)
-  (data (i32.const ${OK}) "OK") (data (i32.const ${TEXT}) "hi") (data (i32.const ${PAIR}) "${littleEndian(TEXT)}${littleEndian(2)}${littleEndian(-1)}${littleEndian(2)}")
-  (func $number (param $argv i32) (result i32) (local $at i32) (local $end i32) (local $value i32)
+/** A function that reads the first argument as a whole number. */
+export const NUMBER = `(func $number (param $argv i32) (result i32) (local $at i32) (local $end i32) (local $value i32)
     (local.set $at (i32.load (local.get $argv)))
     (local.set $end (i32.add (local.get $at) (i32.load offset=4 (local.get $argv))))
     (block $done (loop $next
@@ -145,6 +142,12 @@ const COMMON = `
       (local.set $at (i32.add (local.get $at) (i32.const 1)))
       (br $next)))
     (local.get $value))`;
+
+/** Memory, texts and functions that the modules here have in common. */
+const COMMON = `
+  (memory (export "memory") 1)
+  (data (i32.const ${OK}) "OK") (data (i32.const ${TEXT}) "hi") (data (i32.const ${PAIR}) "${littleEndian(TEXT)}${littleEndian(2)}${littleEndian(-1)}${littleEndian(2)}")
+  ${NUMBER}`;
 
 /** A command of the module, by the place of its handler in the table. */
 export interface HostileCommand {

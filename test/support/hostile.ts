@@ -1,5 +1,6 @@
 /** Modules written to break out of what the host allows them, and one that remembers, to see that nothing reached it. */
-import { hostile, registering, type HostileCommand } from './attacks.ts';
+import { hostile, NUMBER, registering, type HostileCommand } from './attacks.ts';
+import { assemble, THIRD } from './modules.ts';
 
 const command = (name: string, flags = 'readonly', arity = 1): HostileCommand => ({
   name: `hostile.${name}`,
@@ -251,3 +252,46 @@ export function loading(body: string, when: 'asked' | 'for good') {
      (func (export "onLoad") (result i32) (if (i32.${when === 'asked' ? 'eq' : 'gt_u'} (memory.size) (i32.const 1)) (then (call $misdeed))) (i32.const 0))`,
   );
 }
+
+/** Where the module below has its texts: behind the static data of the shipped modules. */
+const OWN = THIRD.memoryBase!;
+/** The call that registers a command whose name is at `name` behind OWN. */
+const ownCommand = (name: number, length: number, index: number) =>
+  `(call $CreateCommand (i32.const ${OWN + name}) (i32.const ${length}) (i32.const ${index}) (i32.const ${OWN + 64}) (i32.const 5)
+     (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2))`;
+
+/**
+ * A module that is linked directly to the storage, and so trusted with its memory, and breaks that trust: HOSTILE.SCRIBBLE n writes n bytes
+ * anywhere; HOSTILE.SEED n chooses which and where.
+ */
+export const traitor = assemble(
+  'hostile',
+  `(import "env" "memory" (memory ${THIRD.initialMemory!}))
+   (import "CUSTOM" "get" (func $get (param i32 i32) (result i64)))
+   (import "redis" "CreateCommand" (func $CreateCommand (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+   (import "redis" "ReplyWithLongLong" (func $ReplyWithLongLong (param i64)))
+   (global (export "abi") i32 (i32.const 1))
+   (global $state (mut i64) (i64.const 1))
+   (data (i32.const ${OWN}) "hostile.scribble") (data (i32.const ${OWN + 32}) "hostile.seed") (data (i32.const ${OWN + 64}) "write")
+   (table (export "table") 2 funcref) (elem (i32.const 0) $scribble $seed)
+   (func (export "onLoad") (result i32) (i32.add ${ownCommand(0, 16, 0)} ${ownCommand(32, 12, 1)}))
+   ${NUMBER}
+   (func $random (result i32)
+     (global.set $state (i64.add (i64.mul (global.get $state) (i64.const 6364136223846793005)) (i64.const 1442695040888963407)))
+     (i32.wrap_i64 (i64.shr_u (global.get $state) (i64.const 33))))
+   ${handler(
+     'seed',
+     `(global.set $state (i64.extend_i32_u (call $number (local.get $argv))))
+     (call $ReplyWithLongLong (i64.extend_i32_u (i64.ne (call $get (i32.const ${OWN}) (i32.const 7)) (i64.const 0))))`,
+   )}
+   ${handler(
+     'scribble',
+     `(local.set $left (call $number (local.get $argv)))
+     (loop $more
+       (i32.store8 (i32.rem_u (call $random) (i32.shl (memory.size) (i32.const 16))) (call $random))
+       (br_if $more (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+     (call $ReplyWithLongLong (i64.extend_i32_u (memory.size)))`,
+     '(local $left i32)',
+   )}`,
+  { plain: true, names: true },
+);
