@@ -76,6 +76,9 @@ import { alloc, free, usableSize } from "./heap";
 /** Buddies merge when together they fill at most this many of a segment's 768 slots. */
 @inline const MERGE_MAX: u32 = 288;
 
+/** Chunks and entries that look-ups have looked at: counted in a test build alone. */
+export let looks: u32 = 0;
+
 
 @unmanaged
 export class Table {
@@ -161,10 +164,12 @@ export class Table {
     const probes = min(PROBES, mask + 1);
     for (let probe: u32 = 0; probe < probes; probe++) {
       const chunk = base + ((<usize>index) << 6);
+      if (isDefined(STORAGE_COUNT_LOOKS)) looks++;
       let matches = (<u32>i8x16.bitmask(i8x16.eq(v128.load(chunk), tag))) & SLOT_MASK;
       while (matches) {
         const slot = chunk + FIRST_SLOT + ((<usize>ctz(matches)) << 2);
         const entry = <usize>load<u32>(slot);
+        if (isDefined(STORAGE_COUNT_LOOKS)) looks++;
         if (hasKey(entry, key, length)) return slot;
         matches &= matches - 1;
       }
@@ -177,6 +182,7 @@ export class Table {
   private lookupStash(key: usize, length: u32): usize {
     for (let slot = this.stash, end = slot + ((<usize>this.stashCount) << 2); slot < end; slot += 4) {
       const entry = <usize>load<u32>(slot);
+      if (isDefined(STORAGE_COUNT_LOOKS)) looks++;
       if (hasKey(entry, key, length)) return slot;
     }
     return 0;

@@ -28,6 +28,7 @@ type Numbers =
   | 'passInsert' | 'passFind' | 'passIterate' | 'passDelete'
   | 'tableSize' | 'tableFind' | 'tableSlotOf' | 'tableReserveMany' | 'tableNext' | 'tableCheck' | 'tableCount' | 'tableDepth'
   | 'tableSegments' | 'tableStash' | 'tableReplace' | 'tableCompact'
+  | 'listSet' | 'listFind' | 'tableLooks'
   | 'wheelBytes' | 'wheelCount' | 'wheelCheck' | 'wheelProbes'; // prettier-ignore
 type Nothings = 'free' | 'heapReset' | 'bytesCopy' | 'destroy' | 'tableClear' | 'tableForget' | 'tableEndWalk' | 'tableCompactStep'
   | 'wheelInit' | 'wheelRemove' | 'wheelMoved'; // prettier-ignore
@@ -47,6 +48,7 @@ export type Exports = Record<Numbers, (...values: number[]) => number> &
     tableSeek(table: number, cursor: bigint): void;
     tableCursor(table: number): bigint;
     tableMemory(table: number): bigint;
+    collidingKeys(keys: number, count: number, mask: bigint): number;
     wheelInsert(wheel: number, node: number, deadline: bigint): void;
     wheelTake(wheel: number, now: bigint): number;
   };
@@ -57,12 +59,20 @@ async function sourceFiles(entry: string): Promise<string[]> {
   return (await readdir(full)).sort().map((name) => path.join(full, name));
 }
 
+/** What the engine is compiled with: nothing; a key's hash is its first eight bytes; it counts what look-ups look at. */
+type Build = 'plain' | 'test hash' | 'counting';
+const USES: Record<Build, string[]> = {
+  plain: [],
+  'test hash': ['--use', 'STORAGE_TEST_HASH=1'],
+  counting: ['--use', 'STORAGE_COUNT_LOOKS=1'],
+};
+
 /**
- * Compiles entry.ts, or takes the file of the same sources. `testHash`: a key's hash is its first eight bytes.
+ * Compiles entry.ts, or takes the file of the same sources.
  * @returns the file's absolute path
  */
-export async function compiledFile(testHash = false): Promise<string> {
-  const flags = testHash ? [...FLAGS, '--use', 'STORAGE_TEST_HASH=1'] : FLAGS;
+export async function compiledFile(build: Build = 'plain'): Promise<string> {
+  const flags = [...FLAGS, ...USES[build]];
   const digest = createHash('sha256').update(flags.join(' '));
   for (const file of (await Promise.all(SOURCES.map(sourceFiles))).flat()) digest.update(await readFile(file));
   const target = path.join(ROOT, 'build/test', `storage-${digest.digest('hex').slice(0, 16)}.wasm`);
@@ -83,29 +93,33 @@ export async function compiledFile(testHash = false): Promise<string> {
   return target;
 }
 
-async function compile(testHash: boolean): Promise<WebAssembly.Module> {
-  return new WebAssembly.Module(await readFile(await compiledFile(testHash)));
+async function compile(build: Build): Promise<WebAssembly.Module> {
+  return new WebAssembly.Module(await readFile(await compiledFile(build)));
 }
 
-const modules = new Map<boolean, Promise<WebAssembly.Module>>();
+const modules = new Map<Build, Promise<WebAssembly.Module>>();
 
 export interface Options {
   /** A key's hash is its first eight bytes, big-endian; 0 for shorter ones. */
   testHash?: boolean;
+  /** Look-ups count what they look at. */
+  counting?: boolean;
   /** Pages that the memory may reach. */
   maximum?: number;
 }
 
 /** A fresh engine: its own memory, heap and table. */
-export async function loadEngine({ testHash = false, maximum = 65536 }: Options = {}): Promise<Engine> {
-  let module = modules.get(testHash);
-  if (!module) modules.set(testHash, (module = compile(testHash)));
+export async function loadEngine({ testHash = false, counting = false, maximum = 65536 }: Options = {}): Promise<Engine> {
+  const build = counting ? 'counting' : testHash ? 'test hash' : 'plain';
+  let module = modules.get(build);
+  if (!module) modules.set(build, (module = compile(build)));
   return new Engine(await module, maximum);
 }
 
 /** Creates any number of engines without waiting: for properties. */
 export async function engineFactory(testHash = false): Promise<(maximum?: number) => Engine> {
-  const module = await (modules.get(testHash) ?? compile(testHash));
+  const build = testHash ? 'test hash' : 'plain';
+  const module = await (modules.get(build) ?? compile(build));
   return (maximum = 65536) => new Engine(module, maximum);
 }
 

@@ -4,7 +4,7 @@ import { hash as sipHash } from "../../assembly/storage/hash";
 import { kindOf as pageKind, freePageCount as pagesFree, ownedPageCount as pagesOwned } from "../../assembly/storage/pages";
 import { compact, compactStep, moveEntry } from "../../assembly/storage/compact";
 import { create, destroy, valueLength, valueOf } from "../../assembly/storage/entry";
-import { Table } from "../../assembly/storage/table";
+import { looks, Table } from "../../assembly/storage/table";
 import { probes, Wheel, WHEEL_BYTES } from "../../assembly/storage/wheel";
 
 export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesOwned };
@@ -230,6 +230,48 @@ export function manyHash(table: Table, count: u32): u64 {
     sum += table.hashOf(keyBytes, 16);
   }
   return sum;
+}
+
+// ── Keys that collide, for who does not know the key of the hash ──────────────────────────────────────────────────────
+
+/**
+ * Writes `count` keys of 16 bytes to `keys` whose hashes under the key 0 have none of the bits of `mask`; 0: keys like any others.
+ * Returns how many numbers it tried.
+ */
+export function collidingKeys(keys: usize, count: u32, mask: u64): u32 {
+  let number: u32 = 0;
+  for (let found: u32 = 0; found < count; number++) {
+    keyOfNumber(number);
+    if (sipHash(0, 0, keyBytes, 16) & mask) continue;
+    bytesCopy(keys + ((<usize>found) << 4), keyBytes, 16);
+    found++;
+  }
+  return number;
+}
+
+/** Sets the `count` keys of 16 bytes at `keys`, each as a command does; returns how many it could. */
+export function listSet(table: Table, keys: usize, count: u32): u32 {
+  for (let index: u32 = 0; index < count; index++) {
+    const key = keys + ((<usize>index) << 4);
+    const hash = table.hashOf(key, 16);
+    if (table.lookup(key, 16, hash)) continue;
+    const entry = create(key, 16, 0, 0);
+    if (!entry || !table.reserve(hash)) return index;
+    table.insert(hash, entry);
+  }
+  return count;
+}
+
+/** How many of the `count` keys at `keys` there are. */
+export function listFind(table: Table, keys: usize, count: u32): u32 {
+  let found: u32 = 0;
+  for (let index: u32 = 0; index < count; index++) found += <u32>(table.find(keys + ((<usize>index) << 4), 16) != 0);
+  return found;
+}
+
+/** What the look-ups so far have looked at: in a build that counts it. */
+export function tableLooks(): u32 {
+  return looks;
 }
 
 // ── One operation for each of `count` numbers, in steps that jump about: for the benchmark against other tables ───────
