@@ -16,6 +16,7 @@ import { durability } from './measures/durability.ts';
 import { growth } from './measures/growth.ts';
 import { instructions } from './measures/instructions.ts';
 import { large } from './measures/large.ts';
+import { limit } from './measures/limit.ts';
 import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
 import { noop } from './measures/noop.ts';
@@ -40,7 +41,7 @@ export interface Measure {
   run: (context: Context) => Promise<void>;
 }
 
-const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, large, growth, durability, tables, instructions];
+const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, large, growth, durability, tables, limit, instructions];
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
 const ENTRIES_DEFAULT = 10_000_000;

@@ -27,6 +27,8 @@ export interface StartOptions {
   core?: number;
   /** words before the server's own, for example valgrind's */
   under?: string[];
+  /** set on top of this process's environment */
+  environment?: Record<string, string>;
 }
 
 export class MeasuredServer {
@@ -47,7 +49,7 @@ export class MeasuredServer {
       ...(options.modules === false ? [] : ['--loadmodule', host, ...(Array.isArray(options.modules) ? options.modules : [])]),
       ...(options.settings ?? []),
     ];
-    this.process = spawn('taskset', words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn('taskset', words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.environment } });
     for (const stream of [this.process.stdout, this.process.stderr]) stream?.on('data', (chunk: Buffer) => (this.log += chunk.toString()));
   }
 
