@@ -182,6 +182,23 @@ test.each(ANYWHERE)('FLUSHALL with a flush() that does %s empties all others', a
   expect(await server.send('HOSTILE.WRITE')).toBe('+OK\r\n');
 });
 
+test.each<Misdeed>([...ANYWHERE, 'memory'])(
+  'a sweep() that does %s is ended, and left alone for a while; others are served',
+  async (misdeed) => {
+    const { server, before } = await start();
+    const from = server.log.length;
+    await arm(server, 'sweep', misdeed);
+    await expectLogged(server, from, 'sweep', misdeed);
+    const first = server.log.length;
+    await expectUnharmed(server, before);
+    expect(await server.send('CUSTOM.SET', 'key', 'value')).toBe('+OK\r\n');
+    expect(await server.send('CUSTOM.DEL', 'key')).toBe(':1\r\n');
+    // It is asked again, and again it fails.
+    await expectLogged(server, first, 'sweep', misdeed);
+    await expectUnharmed(server, before);
+  },
+);
+
 test.each<Misdeed>([...ANYWHERE, 'fields'])('INFO with an info() that does %s lacks its fields alone', async (misdeed) => {
   const { server, before } = await start();
   await arm(server, 'info', misdeed);

@@ -31,6 +31,7 @@ const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   flush: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   freeBytes: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   isEmpty: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
+  sweep: /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|EffectsWanted|Signal|Notify|KeyChanged)/,
 };
 /** Functions that answer an error of their own to a harmless call: a setting, or a command, that is not declared. */
 const OWN_ERROR = /^(GetNumericConfig|RegisterNumericConfig|CreateCommand|SetCommandInfo|CreateDataType|ServedBy)$/;
@@ -151,6 +152,42 @@ describe.each(['auxLoad', 'flush'] as const)('in %s,', (moment) => {
       expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toBe('+OK\r\n');
     }
     expect(await dump(server)).toEqual(before);
+  });
+});
+
+describe('in a sweep,', () => {
+  // After a fault the timer leaves a module alone for a second and more: a server for each, and one attack on each function.
+  const chosen = ALL.filter(({ title, isHarmless, function: { parameters, name } }) => {
+    const hasBytes = parameters.some(({ type }) => type === 'usize');
+    return !/^(Reply|Attempt|GetNumericConfig)/.test(name) && (hasBytes ? title.endsWith('wrapping around') : isHarmless);
+  });
+
+  async function attackOnce(attack: Attack): Promise<void> {
+    const server = await startServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile], link: 'auto' });
+    await fill(server);
+    const before = await dump(server);
+    const wanted = expected(attack, 'sweep');
+    await server.send('HOSTILE.ARM', armed('sweep', attack.number));
+    const log = await eventually(
+      () => server.log,
+      (text) => text.includes('running: sweep;'),
+      wanted === undefined ? 300 : 10_000,
+    );
+    if (wanted === undefined) expect(log, attack.title).not.toContain('module hostile: ');
+    else
+      expect(log, attack.title).toMatch(new RegExp(`module hostile: .*(${wanted.source}).*functions: attack_${attack.number} < attack < `));
+    await server.send('HOSTILE.ARM', DISARMED);
+    expect(await dump(server)).toEqual(before);
+    await server.stop();
+  }
+
+  test('an error in the log, and no harm', { timeout: 120_000 }, async () => {
+    expect(chosen.length).toBeGreaterThan(20);
+    const queue = [...chosen];
+    const worker = async () => {
+      for (let attack = queue.pop(); attack !== undefined; attack = queue.pop()) await attackOnce(attack);
+    };
+    await Promise.all([worker(), worker(), worker()]);
   });
 });
 

@@ -116,7 +116,7 @@ export function attacks(): Attack[] {
 }
 
 /** When an armed attack happens: in which of the module's exports. */
-export const MOMENTS = ['info', 'auxSave', 'auxLoad', 'flush', 'freeBytes', 'isEmpty'] as const;
+export const MOMENTS = ['info', 'auxSave', 'auxLoad', 'flush', 'freeBytes', 'isEmpty', 'sweep'] as const;
 export type Moment = (typeof MOMENTS)[number];
 /** What HOSTILE.ARM takes: the attack `number` when the host calls the export of this name next. */
 export const armed = (moment: Moment, number: number) => String((MOMENTS.indexOf(moment) + 1) * 1000 + number);
@@ -209,7 +209,8 @@ export function hostileModule(all: Attack[]): Promise<string> {
      ${moment('info')} ${moment('flush')}
      ${moment('auxSave', '', '(call $SaveUnsigned (i64.const 7))')}
      ${moment('auxLoad', '(result i32)', '(drop (call $LoadUnsigned))', '(i32.const 0)')}
-     ${moment('freeBytes', '(result i64)', '', '(i64.const 0)')} ${moment('isEmpty', '(result i32)', '', '(i32.const 0)')}`,
+     ${moment('freeBytes', '(result i64)', '', '(i64.const 0)')} ${moment('isEmpty', '(result i32)', '', '(i32.const 0)')}
+     ${moment('sweep', '(result i32)', '', '(i32.const 0)')}`,
     { plain: true, names: true },
   );
 }

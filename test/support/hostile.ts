@@ -153,7 +153,7 @@ export type Misdeed = keyof typeof MISDEEDS;
 const DEEDS = Object.entries(MISDEEDS);
 
 /** HOSTILE.ARM n: from now on the export number n / 100, in this order, does misdeed number n % 100, from 1. */
-const EXPORTS = ['info', 'auxSave', 'auxLoad', 'flush', 'freeBytes', 'isEmpty'] as const;
+const EXPORTS = ['info', 'auxSave', 'auxLoad', 'flush', 'freeBytes', 'isEmpty', 'sweep'] as const;
 export const misdeedOf = (name: (typeof EXPORTS)[number], misdeed: Misdeed) =>
   String((EXPORTS.indexOf(name) + 1) * 100 + Object.keys(MISDEEDS).indexOf(misdeed) + 1);
 const wicked = (name: (typeof EXPORTS)[number], head: string, before = '', after = '') =>
@@ -175,7 +175,8 @@ export const unreliable = hostile(
    ${wicked('info', '')} ${wicked('flush', '')}
    ${wicked('auxSave', '', '(call $SaveUnsigned (i64.const 7))')}
    ${wicked('auxLoad', '(param i32) (result i32)', '(drop (call $LoadUnsigned))', '(i32.const 0)')}
-   ${wicked('freeBytes', '(result i64)', '', '(i64.const 0x7fffffffffffffff)')} ${wicked('isEmpty', '(result i32)', '', '(i32.const 0)')}`,
+   ${wicked('freeBytes', '(result i64)', '', '(i64.const 0x7fffffffffffffff)')} ${wicked('isEmpty', '(result i32)', '', '(i32.const 0)')}
+   ${wicked('sweep', '(result i32)', '', '(i32.const 0)')}`,
 );
 
 /** Number `index` of modules that each use up most of a stack and then call the next one's command, `CHAIN<n>.go`. */
