@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, ProfilingStrategy};
+use wasmtime::{Config, Engine, ProfilingStrategy, WasmFeatures};
 
 /// How often the clock of `wasm.time-limit` ticks, in milliseconds.
 pub const TICK_MS: u64 = 10;
@@ -31,6 +31,10 @@ pub fn new() -> wasmtime::Result<Engine> {
     // wasm.max-memory limits each memory: a module has one.
     config.wasm_multi_memory(false);
     config.wasm_memory64(false);
+    // Its results depend on the processor, and a replica may have another one.
+    config.wasm_relaxed_simd(false);
+    // No module needs them: what is refused needs no trust.
+    config.wasm_features(WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::GC, false);
     config.epoch_interruption(std::env::var_os(NO_TIME_LIMIT).is_none());
     config.max_wasm_stack(512 << 10);
     // Traps name functions, not places in them, and no native debugger looks into modules: what it takes to compile is saved.

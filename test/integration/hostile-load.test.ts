@@ -135,7 +135,8 @@ describe.each(['asked', 'for good'] as const)('an onLoad() that, when it is %s,'
       'takes all memory',
       '(loop $l (br_if $l (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (drop (i32.div_u (i32.const 1) (i32.gt_u (memory.size) (i32.const 1024)))) unreachable',
       /divide by zero/,
-      /unreachable/,
+      // Four thousand MiB, a page at a time, may take longer than the limit on a busy machine.
+      /unreachable|ran longer than wasm\.time-limit/,
     ],
   ])('%s is refused', async (_, body, whenAsked, forGood) => {
     const server = await startNative();
@@ -176,6 +177,15 @@ describe('a file', () => {
     });
     expect(await load(server, odd)).toMatch(/^-ERR Error loading/);
     expect(await refusal(server)).toMatch(reason);
+    await expectServing(server);
+  });
+
+  test('whose results depend on the processor is refused', async () => {
+    const server = await startNative();
+    const splat = '(f32x4.splat (f32.const 1))';
+    const odd = await assemble('odd', `(func (export "odd") (drop (f32x4.relaxed_madd ${splat} ${splat} ${splat})))`);
+    expect(await load(server, odd)).toMatch(/^-ERR Error loading/);
+    expect(await refusal(server)).toMatch(/cannot load .*odd\.wasm: .*relaxed/i);
     await expectServing(server);
   });
 
