@@ -254,8 +254,6 @@ api! {
     fn SetModuleOptions(ctx: *mut Ctx, options: c_int);
     fn CreateCommand(ctx: *mut Ctx, name: *const c_char, function: CommandFunc, flags: *const c_char, first: c_int, last: c_int, step: c_int) -> c_int;
     fn GetCommand(ctx: *mut Ctx, name: *const c_char) -> *mut Command;
-    fn IsKeysPositionRequest(ctx: *mut Ctx) -> c_int;
-    fn KeyAtPosWithFlags(ctx: *mut Ctx, position: c_int, flags: c_int);
     #[optional] fn AddACLCategory(ctx: *mut Ctx, name: *const c_char) -> c_int;
     #[optional] fn SetCommandACLCategories(command: *mut Command, names: *const c_char) -> c_int;
     fn SetCommandInfo(command: *mut Command, info: *const CommandInfo) -> c_int;

@@ -72,8 +72,6 @@ pub struct Slot {
     write: bool,
     deny_oom: bool,
     effect: bool,
-    /// Where its keys are, if the server has to ask: it finds none by itself where the word before one of them is missing.
-    keys: Vec<Keys>,
 }
 
 impl Slot {
@@ -89,8 +87,6 @@ impl Slot {
 
 /// The host's own flag: a command that the replication stream and the append-only file alone may run.
 const FLAG_EFFECT: &str = "effect";
-/// The server's flag of a command that tells its keys when it is asked.
-const FLAG_ASKS_FOR_KEYS: &str = "getkeys-api";
 
 /// Registers a command with the server: [`api::OK`], or [`api::ERR`] when the server refuses or the table is full.
 ///
@@ -102,10 +98,7 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declar
     let none = Description::default();
     let description = host::description(member, &declaration.name.to_string_lossy().to_ascii_lowercase()).unwrap_or(&none);
     let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
-    let mut server_flags: Vec<&str> = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect();
-    if description.searches() {
-        server_flags.push(FLAG_ASKS_FOR_KEYS);
-    }
+    let server_flags: Vec<&str> = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect();
     let Ok(server_flags) = CString::new(server_flags.join(" ")) else { return api::ERR };
     let Declaration { name, first, last, step, arity, .. } = declaration;
     let write = flags.contains(&"write");
@@ -130,7 +123,6 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declar
         write,
         deny_oom: flags.contains(&"deny-oom"),
         effect: flags.contains(&FLAG_EFFECT),
-        keys: if description.searches() { description.keys.clone() } else { Vec::new() },
     });
     api::OK
 }
@@ -140,13 +132,7 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
     let outcome = host::guarded(|| {
         if let Some(slot) = host::slot(N) {
             // SAFETY: the server calls with the context and the arguments of a running command.
-            unsafe {
-                if !slot.keys.is_empty() && rm!(IsKeysPositionRequest(ctx)) != 0 {
-                    tell_keys(slot, ctx, argv, argc);
-                } else {
-                    dispatch(slot, ctx, argv, argc);
-                }
-            }
+            unsafe { dispatch(slot, ctx, argv, argc) };
         }
     });
     if outcome.is_none() {
@@ -154,22 +140,6 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
         unsafe { rm!(ReplyWithError(ctx, c"ERR the host failed: see the server's log".as_ptr())) };
     }
     api::OK
-}
-
-/// Tells the server where the keys of a command are that it has not begun yet.
-///
-/// # Safety
-/// As [`dispatch`], where the server asks for keys.
-#[cold]
-unsafe fn tell_keys(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
-    // SAFETY: by this function's contract there are argc arguments.
-    let arguments: Vec<&[u8]> = (0..argc as usize).map(|index| unsafe { bytes(*argv.add(index)) }).collect();
-    for keys in &slot.keys {
-        for place in keys.places(&arguments) {
-            // SAFETY: by this function's contract.
-            unsafe { rm!(KeyAtPosWithFlags(ctx, place as c_int, keys.flags as c_int)) };
-        }
-    }
 }
 
 /// # Safety

@@ -76,11 +76,6 @@ impl Description {
         Ok(description)
     }
 
-    /// Whether a key comes after a word, which need not be there.
-    pub fn searches(&self) -> bool {
-        self.keys.iter().any(|keys| matches!(keys.begin, Begin::After(..)))
-    }
-
     fn take(&mut self, line: &str) -> Result<(), String> {
         let (key, value) = line.split_once(':').ok_or("it is not `key: value`")?;
         let value = value.trim();
@@ -178,22 +173,6 @@ fn positive(text: &str) -> Result<c_int, String> {
     }
 }
 
-impl Keys {
-    /// The places of its keys in a command whose arguments are these, its name included; none where its word is not there.
-    pub fn places(&self, arguments: &[&[u8]]) -> impl Iterator<Item = usize> + use<> {
-        let count = arguments.len();
-        let first = match &self.begin {
-            Begin::At(first) => *first as usize,
-            Begin::After(word, from) => {
-                let found = arguments.iter().skip(*from as usize).position(|argument| argument.eq_ignore_ascii_case(word.to_bytes()));
-                found.map_or(count, |index| *from as usize + index + 1)
-            }
-        };
-        let last = if self.last < 0 { count.saturating_sub(self.last.unsigned_abs() as usize) } else { first + self.last as usize };
-        (first..count.min(last + 1)).step_by(self.step as usize)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,22 +241,5 @@ mod tests {
         assert!(refused(&"x".repeat(TEXT_BYTES_MAX + 1)).contains("more than"));
         assert!(refused(&"keys: 1 RO\n".repeat(KEYS_MAX + 1)).contains("more than"));
         assert!(Description::parse(b"syntax: key:key", true).is_ok());
-    }
-
-    #[test]
-    fn places_are_those_of_the_arguments_that_are_there() {
-        let of = |text: &str, arguments: &str| {
-            let arguments: Vec<&[u8]> = arguments.split(' ').map(str::as_bytes).collect();
-            keys(text).unwrap().places(&arguments).collect::<Vec<_>>()
-        };
-        assert_eq!(of("1 RO", "get a"), [1]);
-        assert_eq!(of("1 RO", "count"), [0; 0]);
-        assert_eq!(of("1..-1/2 RO", "mset a 1 b 2"), [1, 3]);
-        assert_eq!(of("1..-2 RO", "x a b c"), [1, 2]);
-        assert_eq!(of("1..-9 RO", "x a"), [0; 0]);
-        assert_eq!(of("ID@2 RO", "create u id x"), [3]);
-        assert_eq!(of("ID@2 RO", "create id x"), [0; 0]);
-        assert_eq!(of("ID@2 RO", "create u new"), [0; 0]);
-        assert_eq!(of("ID@2 RO", "create u id"), [0; 0]);
     }
 }

@@ -34,6 +34,18 @@ export const tested = {
   link: (process.env.TEST_LINK ?? 'auto') as LinkMode,
 };
 
+/** Whether the server under test is at least of this version: one for Redis, one for Valkey. */
+function isAtLeast(redis: string, valkey: string): boolean {
+  const [wanted = [], have = []] = [tested.name === 'Valkey' ? valkey : redis, tested.version].map((text) => text.split('.').map(Number));
+  const [major = 0, minor = 0] = have;
+  return major > wanted[0]! || (major === wanted[0] && minor >= wanted[1]!);
+}
+
+/** Whether it puts commands of modules into categories of permissions … */
+export const hasCategories = isAtLeast('7.2', '7.2');
+/** … and into such as the modules add. */
+export const hasOwnCategories = isAtLeast('7.4', '8.0');
+
 export interface ServerOptions {
   /** The module file and its arguments; false: no module. By default build/host.so without arguments. */
   module?: string[] | false;
