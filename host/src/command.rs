@@ -109,7 +109,7 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declar
     // SAFETY: by this function's contract; the server copies the texts.
     unsafe {
         if rm!(CreateCommand(ctx, name.as_ptr(), trampoline, server_flags.as_ptr(), *first, *last, *step)) != api::OK
-            || docs::describe(ctx, name.as_ptr(), *arity, keys, description) != api::OK
+            || docs::describe(ctx, name, &flags, *arity, keys, description) != api::OK
         {
             return api::ERR;
         }

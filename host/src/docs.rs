@@ -1,19 +1,20 @@
 //! What the server is told of a command: its arity and keys in any case, and what its module says of it.
 
 use std::cell::RefCell;
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int};
 
 use crate::api::{self, CallReply, Command, CommandArg, Ctx, KeySpec, KeySpecBegin};
 use crate::description::{Begin, Description, Keys};
 use crate::syntax::Argument;
 use crate::{host, rm};
 
-/// Tells the server of a command that it has just created: [`api::OK`], or [`api::ERR`] when it refuses. `keys` are those that hold where
-/// the description has none.
+/// Tells the server of a command that it has just created with these flags: [`api::OK`], or [`api::ERR`] when it refuses. `keys` are those
+/// that hold where the description has none.
 ///
 /// # Safety
 /// `ctx` is the context of `RedisModule_OnLoad`, which is running and has created `name`.
-pub unsafe fn describe(ctx: *mut Ctx, name: *const c_char, arity: c_int, keys: Option<Keys>, description: &Description) -> c_int {
+pub unsafe fn describe(ctx: *mut Ctx, name: &CStr, flags: &[&str], arity: c_int, keys: Option<Keys>, description: &Description) -> c_int {
+    let name = name.as_ptr();
     let mut specs: Vec<KeySpec> =
         if description.keys.is_empty() { keys.iter().map(spec).collect() } else { description.keys.iter().map(spec).collect() };
     specs.push(KeySpec::END);
@@ -36,7 +37,7 @@ pub unsafe fn describe(ctx: *mut Ctx, name: *const c_char, arity: c_int, keys: O
         if command.is_null() || rm!(SetCommandInfo(command, &raw const info)) != api::OK {
             return api::ERR;
         }
-        categorise(ctx, command, &description.categories)
+        categorise(ctx, command, &categories_of(description, flags))
     }
 }
 
@@ -110,6 +111,23 @@ const END: CommandArg = CommandArg {
 /// The categories that the server has, once they were asked for during a load.
 #[derive(Default)]
 pub struct Categories(RefCell<Option<Vec<String>>>);
+
+/// The categories that a description names, and those that the server gives its own commands of these flags; none where it names none.
+fn categories_of(description: &Description, flags: &[&str]) -> Vec<String> {
+    let mut names = description.categories.clone();
+    if names.is_empty() {
+        return names;
+    }
+    let has = |flag: &str| flags.contains(&flag);
+    let speed = if has("fast") { "fast" } else { "slow" };
+    let implied = [(has("write"), "write"), (has("readonly"), "read"), (true, speed)];
+    for (_, name) in implied.into_iter().filter(|(applies, _)| *applies) {
+        if !names.iter().any(|given| given == name) {
+            names.push(name.into());
+        }
+    }
+    names
+}
 
 /// Puts a command into those of `names` that there are. Servers that put no module's command into any (7.0), or that add none (7.2), do
 /// as they can.

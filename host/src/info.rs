@@ -7,10 +7,11 @@ use wasmtime::{AsContextMut, ExternType};
 use crate::abi::MemberId;
 use crate::api::{self, Ctx, InfoCtx, Str};
 use crate::command::fault;
+use crate::description::Description;
 use crate::group::Phase;
 use crate::host::{self, Host, LoadedModule};
 use crate::link::Link;
-use crate::{rm, text};
+use crate::{docs, rm, text};
 
 /// Registers both.
 ///
@@ -25,14 +26,19 @@ pub unsafe fn register(ctx: *mut Ctx) -> Result<(), String> {
         if rm!(RegisterInfoFunc(ctx, info)) != api::OK {
             return Err("the sections of INFO".into());
         }
-        if rm!(CreateCommand(ctx, c"wasm.modules".as_ptr(), modules, c"readonly fast allow-loading allow-stale".as_ptr(), 0, 0, 0))
-            != api::OK
+        let description = Description::parse(MODULES.as_bytes(), false)?;
+        if rm!(CreateCommand(ctx, c"wasm.modules".as_ptr(), modules, c"readonly allow-loading allow-stale".as_ptr(), 0, 0, 0)) != api::OK
+            || docs::describe(ctx, c"wasm.modules", &["readonly"], 1, None, &description) != api::OK
         {
             return Err("the command WASM.MODULES".into());
         }
     }
     Ok(())
 }
+
+/// What COMMAND DOCS tells of the host's own command.
+const MODULES: &str =
+    "summary: Lists the loaded modules with their files and links\ncomplexity: O(exports and imports)\nsince: 0.1.0\nacl: read";
 
 unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
     let Some(host) = host::get() else { return };

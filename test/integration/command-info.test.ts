@@ -1,0 +1,137 @@
+/** Every command that is shipped, as COMMAND INFO and COMMAND DOCS show it: what users, proxies and permissions rely on. */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HASHMAP_FILE, hasCategories, hasOwnCategories, SESSION_FILE, useServer } from '../support/server.ts';
+
+/** Flags as COMMAND INFO has them; `oom`: refused over `maxmemory`, `oom?`: that is left open. */
+type Flag = 'write' | 'readonly' | 'oom' | 'oom?' | 'fast' | 'dangerous' | 'effect';
+/** Name, arity, flags, and where the keys are: `first..last/step`, or `WORD@from`. */
+type Row = [name: string, arity: number, flags: string, ...keys: string[]];
+
+const ALL: Row[] = [
+  ['custom.set', -3, 'write oom fast', '1'],
+  ['custom.get', 2, 'readonly fast', '1'],
+  ['custom.del', -2, 'write fast', '1..-1'],
+  ['custom.exists', -2, 'readonly fast', '1..-1'],
+  ['custom.keys', -1, 'readonly dangerous'],
+  ['custom.mset', -3, 'write oom', '1..-1/2'],
+  ['custom.mget', -2, 'readonly fast', '1..-1'],
+  ['custom.getdel', 2, 'write fast', '1'],
+  ['custom.strlen', 2, 'readonly fast', '1'],
+  ['custom.incrby', 3, 'write oom fast', '1'],
+  ['custom.append', 3, 'write oom fast', '1'],
+  ['custom.expire', 3, 'write fast', '1'],
+  ['custom.pexpire', 3, 'write fast', '1'],
+  ['custom.ttl', 2, 'readonly fast', '1'],
+  ['custom.pttl', 2, 'readonly fast', '1'],
+  ['custom.persist', 2, 'write fast', '1'],
+  ['custom.scan', -2, 'readonly'],
+  ['custom.len', 1, 'readonly fast'],
+  ['custom.clear', 1, 'write dangerous'],
+  ['custom.memory', 2, 'readonly fast', '1'],
+  ['custom.check', 1, 'readonly dangerous'],
+  ['custom.apply', -5, 'write effect', '3'],
+  ['session.create', -2, 'write oom', '1', 'ID@2'],
+  ['session.get', 2, 'readonly', '1'],
+  ['session.list', 1, 'readonly dangerous'],
+  ['session.add_data', -4, 'write oom fast', '1'],
+  ['session.get_data', 3, 'readonly fast', '1'],
+  ['session.delete', 2, 'write', '1'],
+  ['session.assign', 3, 'write oom?', '1', '2'],
+  ['session.getall', 2, 'readonly', '1'],
+  ['session.del_data', -3, 'write fast', '1'],
+  ['session.incr_data', 4, 'write oom fast', '1'],
+  ['session.cas', -5, 'write oom fast', '1'],
+  ['session.touch', 2, 'write fast', '1'],
+  ['session.expire', -3, 'write', '1'],
+  ['session.ttl', 2, 'readonly fast', '1'],
+  ['session.info', 2, 'readonly', '1'],
+  ['session.rotate', -2, 'write oom?', '1'],
+  ['session.user', 2, 'readonly', '1'],
+  ['session.deluser', -2, 'write', '1', 'EXCEPT@2'],
+  ['session.scan', -2, 'readonly'],
+  ['session.count', -1, 'readonly fast', '1'],
+  ['session.check', 1, 'readonly dangerous'],
+  ['session.apply', -4, 'write effect', '3'],
+  ['wasm.modules', 1, 'readonly'],
+];
+
+/** The modules that describe their commands: all of theirs must be here then. */
+const COMMANDS = ALL.filter(([name]) => {
+  const file = { custom: HASHMAP_FILE, session: SESSION_FILE }[name.split('.')[0]!];
+  return file === undefined || readFileSync(file).includes(Buffer.from('summary: ', 'utf16le'));
+});
+
+interface KeySpec {
+  flags: string[];
+  begin_search: { type: string; spec: { index?: number; keyword?: string; startfrom?: number } };
+  find_keys: { spec: { lastkey: number; keystep: number } };
+}
+type Info = [name: string, arity: number, flags: string[], ...unknown[]];
+
+/** A key specification in the table's words. */
+function shown({ begin_search: { spec }, find_keys }: KeySpec): string {
+  if (spec.keyword !== undefined) return `${spec.keyword}@${spec.startfrom}`;
+  const { lastkey, keystep } = find_keys.spec;
+  return `${spec.index}${lastkey === 0 ? '' : `..${lastkey}`}${keystep === 1 ? '' : `/${keystep}`}`;
+}
+
+const server = useServer();
+const found = new Map<string, Info>();
+let docs: Record<string, { summary?: string; complexity?: string; since?: string; arguments?: unknown[] }> = {};
+beforeAll(async () => {
+  const client = await server.client(3);
+  const names = (await client.sendCommand(['COMMAND', 'LIST', 'FILTERBY', 'MODULE', 'wasm'])) as unknown as string[];
+  const infos = (await client.sendCommand(['COMMAND', 'INFO', ...names])) as unknown as Info[];
+  for (const info of infos) found.set(info[0], info);
+  docs = (await client.sendCommand(['COMMAND', 'DOCS', ...names])) as unknown as typeof docs;
+  client.destroy();
+});
+afterAll(() => {
+  found.clear();
+});
+
+test('every command that the server has of the module is in the table, and the other way round', () => {
+  const families = new Set(COMMANDS.map(([name]) => name.split('.')[0]));
+  const described = [...found.keys()].filter((name) => families.has(name.split('.')[0]));
+  expect(described.sort()).toEqual(COMMANDS.map(([name]) => name).sort());
+});
+
+describe.each(COMMANDS)('%s', (name, arity, words, ...keys) => {
+  const flags = words.split(' ') as Flag[];
+  const has = (flag: Flag) => flags.includes(flag);
+
+  test('has its arity, flags and keys', () => {
+    const [, foundArity, foundFlags, , , , categories, , specs] = found.get(name)! as unknown as [
+      ...[string, number, string[], number, number, number, string[], string[], KeySpec[]],
+    ];
+    expect(foundArity).toBe(arity);
+    for (const flag of ['write', 'readonly', 'fast'] as const) expect(foundFlags.includes(flag), flag).toBe(has(flag));
+    if (!has('oom?')) expect(foundFlags.includes('denyoom'), 'denyoom').toBe(has('oom'));
+    // What carries keys, ids or data is shown by neither MONITOR nor SLOWLOG.
+    if (keys.length > 0) expect(foundFlags.filter((flag) => /^skip_(monitor|slowlog|commandlog)$/.test(flag))).toHaveLength(2);
+    expect(specs.map(shown)).toEqual(keys);
+    for (const spec of specs) {
+      // The key after EXCEPT is the one that nothing is done to.
+      const writes = has('write') && spec.begin_search.spec.keyword !== 'EXCEPT';
+      expect(spec.flags.includes('RO'), spec.flags.join(' ')).toBe(!writes);
+    }
+    if (!hasCategories || has('effect')) return;
+    const [family] = name.split('.');
+    const own = hasOwnCategories && family !== 'wasm' ? [`@${family}`] : [];
+    const dangerous = has('dangerous') ? ['@dangerous'] : [];
+    expect([...categories].sort()).toEqual(
+      [...own, ...dangerous, has('write') ? '@write' : '@read', has('fast') ? '@fast' : '@slow'].sort(),
+    );
+  });
+
+  test.skipIf(has('effect'))('is described', () => {
+    const { summary, complexity, since, arguments: described = [] } = docs[name]!;
+    expect(summary).toMatch(/^[A-Z].*[^.]$/);
+    expect(complexity).toMatch(/^O\(/);
+    expect(since).toMatch(/^0\.\d\.0$/);
+    // A command that takes arguments names them.
+    if (arity !== 1) expect(described.length).toBeGreaterThan(0);
+    else expect(described).toEqual([]);
+  });
+});
