@@ -169,30 +169,37 @@ fn replies(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(NS, "ReplyWithSimpleString", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (text, state) = bytes(&mut guest, "ReplyWithSimpleString", &[Phase::Command], pointer, length)?;
         if text == b"OK" {
+            // SAFETY: phase Command: `ctx` is the running command's.
             send(&mut state.call, |ctx| unsafe { command::reply_ok(ctx) });
         } else {
+            // SAFETY: phase Command: `ctx` is the running command's.
             text::with_line(text, |text| send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithSimpleString(ctx, text)) }));
         }
         Ok(())
     })?;
     linker.func_wrap(NS, "ReplyWithError", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (text, state) = bytes(&mut guest, "ReplyWithError", &[Phase::Command], pointer, length)?;
+        // SAFETY: phase Command: `ctx` is the running command's.
         text::with_line(text, |text| send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithError(ctx, text)) }));
         Ok(())
     })?;
     linker.func_wrap(NS, "ReplyWithStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (bytes, state) = bytes(&mut guest, "ReplyWithStringBuffer", &[Phase::Command], pointer, length)?;
         let (bytes, length) = (bytes.as_ptr().cast(), bytes.len());
+        // SAFETY: phase Command: `ctx` is the running command's, and the bytes outlive the call, which copies them.
         send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithStringBuffer(ctx, bytes, length)) });
         Ok(())
     })?;
     linker.func_wrap(NS, "ReplyWithNull", |mut guest: Guest<'_>| -> Result<()> {
+        // SAFETY: phase Command: `ctx` is the running command's.
         reply(&mut guest, "ReplyWithNull", |ctx| unsafe { _ = rm!(ReplyWithNull(ctx)) })
     })?;
     linker.func_wrap(NS, "ReplyWithLongLong", |mut guest: Guest<'_>, value: i64| -> Result<()> {
+        // SAFETY: phase Command: `ctx` is the running command's.
         reply(&mut guest, "ReplyWithLongLong", |ctx| unsafe { _ = rm!(ReplyWithLongLong(ctx, value)) })
     })?;
     linker.func_wrap(NS, "WrongArity", |mut guest: Guest<'_>| -> Result<()> {
+        // SAFETY: phase Command: `ctx` is the running command's.
         reply(&mut guest, "WrongArity", |ctx| unsafe { _ = rm!(WrongArity(ctx)) })
     })?;
     linker.func_wrap(NS, "Fail", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
@@ -235,6 +242,7 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
         linker.func_wrap(NS, set_length, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
             allow(&guest, set_length, &[Phase::Command])?;
             let call = &mut guest.data_mut().call;
+            // SAFETY: phase Command: `ctx` is the running command's.
             unsafe { call.replies.set_length(call.ctx, container, length) };
             Ok(())
         })?;
@@ -302,6 +310,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
     })?;
     linker.func_wrap(NS, "EffectsWanted", |guest: Guest<'_>| -> Result<i32> {
         allow(&guest, "EffectsWanted", RUNNING)?;
+        // SAFETY: phase Command or Sweep: `ctx` is the running command's, or the timer's.
         Ok(unsafe { listeners::wanted(guest.data().call.ctx) }.into())
     })?;
     linker.func_wrap(NS, "Replicate", |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
@@ -320,6 +329,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         let (all, state) = parts(&mut guest)?;
         handed(all, &mut state.call, pointer, length)?;
         let ctx = state.call.ctx;
+        // SAFETY: as above; the key lives as long as the call.
         with_key(state, all, pointer, length, |key| unsafe { _ = rm!(SignalModifiedKey(ctx, key)) })
     })?;
     linker.func_wrap(
@@ -332,6 +342,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
             handed(all, &mut state.call, pointer, length)?;
             let ctx = state.call.ctx;
             with_key(state, all, pointer, length, |key| {
+                // SAFETY: as above; the key and the text live as long as the call.
                 text::with_line(event, |event| unsafe { _ = rm!(NotifyKeyspaceEvent(ctx, kind, event, key)) })
             })
         },
@@ -406,6 +417,7 @@ fn saving(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     })?;
     linker.func_wrap(NS, "SaveStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (bytes, state) = bytes(&mut guest, "SaveStringBuffer", &[Phase::AuxSave], pointer, length)?;
+        // SAFETY: phase AuxSave: `io` is the stream of the running save, which copies the bytes.
         unsafe { rm!(SaveStringBuffer(state.call.io, bytes.as_ptr().cast(), bytes.len())) };
         persistence::renew_deadline(&mut guest);
         Ok(())
@@ -422,6 +434,7 @@ fn loading(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(NS, "LoadStringBuffer", |mut guest: Guest<'_>| -> Result<u64> {
         allow(&guest, "LoadStringBuffer", &[Phase::AuxLoad])?;
         let mut length = 0;
+        // SAFETY: phase AuxLoad: `io` is the stream of the running load.
         let source: *mut c_char = unsafe { rm!(LoadStringBuffer(guest.data().call.io, &raw mut length)) };
         if source.is_null() {
             return Ok(0);
@@ -429,12 +442,14 @@ fn loading(linker: &mut Linker<State>) -> Result<()> {
         guest.data_mut().limits.note_read(length);
         // SAFETY: the server answers `length` bytes that are ours until they are freed, below.
         let result = answer(&mut guest, unsafe { std::slice::from_raw_parts(source.cast(), length) });
+        // SAFETY: the server gave it to be freed, once, and it is not used any more.
         unsafe { rm!(Free(source.cast())) };
         persistence::renew_deadline(&mut guest);
         result
     })?;
     linker.func_wrap(NS, "IsIOError", |guest: Guest<'_>| -> Result<i32> {
         allow(&guest, "IsIOError", &[Phase::AuxLoad, Phase::AuxSave])?;
+        // SAFETY: phase AuxLoad or AuxSave: `io` is the stream of what runs.
         Ok(unsafe { rm!(IsIOError(guest.data().call.io)) })
     })?;
     Ok(())

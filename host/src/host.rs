@@ -377,3 +377,14 @@ pub unsafe fn server_setting(ctx: *mut Ctx, name: &CStr) -> Option<String> {
         value
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_at_the_guard() {
+        assert_eq!(guarded(|| 7), Some(7));
+        assert_eq!(guarded(|| -> i32 { panic!("on purpose") }), None);
+    }
+}

@@ -123,11 +123,20 @@ unsafe fn field_text(ctx: *mut InfoCtx, name: &str, value: &str) {
 
 /// `WASM.MODULES` → an array, a map per module: name, path, sha256, abi, exports, imports (each with how it is resolved).
 unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -> c_int {
-    let Some(host) = host::get() else { return api::OK };
-    // SAFETY: the server calls with the context of a running command; the texts are C strings, and what is announced is sent.
+    // SAFETY: the server calls with the context of a running command.
+    host::guarded(|| unsafe { list_modules(ctx, argc) });
+    api::OK
+}
+
+/// # Safety
+/// `ctx` is the context of a running command.
+unsafe fn list_modules(ctx: *mut Ctx, argc: c_int) {
+    let Some(host) = host::get() else { return };
+    // SAFETY: by this function's contract; the texts are C strings, and what is announced is sent.
     unsafe {
         if argc != 1 {
-            return rm!(WrongArity(ctx));
+            rm!(WrongArity(ctx));
+            return;
         }
         rm!(ReplyWithArray(ctx, host.modules.len() as std::ffi::c_long));
         for module in &host.modules {
@@ -153,7 +162,6 @@ unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -
             list(ctx, &imports(module));
         }
     }
-    api::OK
 }
 
 /// Every import with how it is resolved: `SPACE.name: direct, linked to <module>`.

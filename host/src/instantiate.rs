@@ -28,11 +28,12 @@ pub unsafe fn all(ctx: *mut Ctx, engine: &Engine, files: Vec<WasmFile>, plan: &P
     numbers.dedup();
     for &number in &numbers {
         let group = Group::new(engine, initial_pages(&files, plan, number));
-        // SAFETY: by this function's contract, here and below.
+        // SAFETY: by this function's contract.
         unsafe { host::get_mut() }.expect("installed").groups.push(group);
     }
     for (member, file) in files.into_iter().enumerate() {
         let group = numbers.binary_search(&plan.group[member]).expect("every group has a number");
+        // SAFETY: by this function's contract.
         let host = unsafe { host::get_mut() }.expect("installed");
         let index = host.groups[group].members().len();
         let links: Vec<(String, Link)> = plan.links[member].iter().map(|(namespace, link)| (namespace.clone(), link.clone())).collect();

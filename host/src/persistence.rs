@@ -56,12 +56,13 @@ static TRAMPOLINES: [(api::AuxLoadFunc, api::AuxSaveFunc, api::AuxSaveFunc); TYP
 
 /// What a server calls that writes the section in any case, and reads it back in any case: an empty store is written too.
 unsafe extern "C" fn aux_save<const N: usize>(io: *mut Io, _when: c_int) {
-    // SAFETY: `io` is the stream of the running save, here and below.
+    // SAFETY: `io` is the stream of the running save.
     unsafe { save_or_fail(N, io, false) };
 }
 
 /// What a server calls that writes the section only if anything is written to it.
 unsafe extern "C" fn aux_save2<const N: usize>(io: *mut Io, _when: c_int) {
+    // SAFETY: `io` is the stream of the running save.
     unsafe { save_or_fail(N, io, true) };
 }
 

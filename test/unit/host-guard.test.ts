@@ -1,0 +1,31 @@
+/** What the server calls in the host: a panic in it ends at a guard and does not reach the server, which it would end. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+
+const SOURCES = path.resolve(import.meta.dirname, '../../host/src');
+/** These hand over one number, or set one flag: nothing in them can panic. */
+const PLAIN = ['get_numeric', 'set_numeric', 'get_enum', 'set_enum', 'on_change'];
+/** Its two callers do nothing else. */
+const GUARDED_INSIDE = 'save_or_fail';
+
+/** Functions by name with their bodies: those that the server calls, and what they may leave the guarding to. */
+function functions(pattern: RegExp): { name: string; body: string }[] {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.rs'));
+  return files.flatMap((file) => {
+    const text = readFileSync(path.join(SOURCES, file), 'utf8');
+    return [...text.matchAll(pattern)].map((match) => ({
+      name: match[1]!,
+      body: text.slice(match.index, text.indexOf('\n}\n', match.index)),
+    }));
+  });
+}
+
+test('every function that the server calls is guarded', () => {
+  const called = functions(/^(?:pub )?unsafe extern "C" fn (\w+)/gm);
+  expect(called.length).toBeGreaterThanOrEqual(18);
+  const guarded = functions(new RegExp(`^unsafe fn (${GUARDED_INSIDE})\\b`, 'gm'));
+  expect(guarded.map(({ body }) => body.includes('guarded('))).toEqual([true]);
+  const open = called.filter(({ body }) => !body.includes('guarded(') && !body.includes(`${GUARDED_INSIDE}(`));
+  expect(open.map(({ name }) => name).sort()).toEqual([...PLAIN].sort());
+});
