@@ -1,0 +1,73 @@
+/** The permissions that docs/SECURITY.md shows, each as it stands there, and what they let through. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ROOT, useServer } from '../support/server.ts';
+import type { RawConnection } from '../support/raw.ts';
+
+const PAGE = readFileSync(path.join(ROOT, 'docs/SECURITY.md'), 'utf8');
+const EXAMPLES = [...PAGE.matchAll(/^ {4}(ACL SETUSER (\w+) on >(\S+) .*)$/gm)].map(([, line, user, password]) => ({
+  line: line!,
+  user: user!,
+  password: password!,
+}));
+
+/** What each of them may do and what not; <id> is a session of the user `user:1`. */
+const RULES: Record<string, { allowed: string[]; refused: string[] }> = {
+  app: {
+    allowed: ['SESSION.CREATE user:2', 'SESSION.GET <id>', 'SESSION.ADD_DATA <id> f v', 'SESSION.GET_DATA <id> f', 'SESSION.DELETE <id>'],
+    refused: ['SESSION.CREATE other', 'SESSION.LIST', 'CUSTOM.GET user:1', 'CUSTOM.SET user:1 v', 'CUSTOM.KEYS', 'GET user:1', 'INFO'],
+  },
+  gate: {
+    allowed: ['SESSION.GET <id>'],
+    refused: ['SESSION.DELETE <id>', 'SESSION.ADD_DATA <id> f v', 'SESSION.GET user:1', 'SESSION.CREATE user:1', 'SESSION.LIST'],
+  },
+  shop: {
+    allowed: ['CUSTOM.SET shop:1 v', 'CUSTOM.GET shop:1', 'CUSTOM.EXISTS shop:1', 'CUSTOM.DEL shop:1'],
+    refused: ['CUSTOM.SET other v', 'CUSTOM.GET user:1', 'CUSTOM.KEYS', 'SESSION.GET <id>', 'SESSION.CREATE shop:1'],
+  },
+  report: {
+    allowed: ['CUSTOM.GET shop:1', 'CUSTOM.EXISTS shop:1'],
+    refused: ['CUSTOM.SET shop:1 v', 'CUSTOM.DEL shop:1', 'CUSTOM.GET user:1', 'CUSTOM.KEYS'],
+  },
+  probe: {
+    allowed: ['PING', 'INFO wasm', 'WASM.MODULES', 'CUSTOM.CHECK', 'SESSION.CHECK'],
+    refused: ['CUSTOM.GET user:1', 'SESSION.LIST', 'CUSTOM.KEYS', 'SESSION.GET <id>', 'CONFIG GET wasm.*'],
+  },
+  team: {
+    allowed: ['SESSION.CREATE other', 'SESSION.GET <id>', 'CUSTOM.SET any v', 'CUSTOM.GET any'],
+    refused: ['SESSION.LIST', 'CUSTOM.KEYS', 'GET any', 'INFO'],
+  },
+};
+
+test('every example of the page is tried', () => {
+  expect(EXAMPLES.map(({ user }) => user)).toEqual(Object.keys(RULES));
+});
+
+describe('the example', () => {
+  const server = useServer();
+  let id = '';
+  beforeEach(async () => {
+    id = (await server.send('SESSION.CREATE', 'user:1')).slice(-38, -2);
+  });
+  const words = (line: string) => line.replace('<id>', id).split(' ');
+
+  async function login({ line, user, password }: (typeof EXAMPLES)[number]): Promise<RawConnection> {
+    expect(await server.send(...line.split(' '))).toBe('+OK\r\n');
+    const client = await server.connect();
+    expect(await client.send('AUTH', user, password)).toBe('+OK\r\n');
+    return client;
+  }
+
+  test.each(EXAMPLES)('$user', async (example) => {
+    if (example.user === 'team' && !(await server.send('ACL', 'CAT')).includes('session\r\n')) {
+      // The server is older than the page asks for: it refuses the example, and no user is made.
+      expect(await server.send(...example.line.split(' '))).toMatch(/^-ERR .*(category|command)/i);
+      return;
+    }
+    const client = await login(example);
+    const { allowed, refused } = RULES[example.user]!;
+    for (const line of refused) expect(await client.send(...words(line)), line).toMatch(/^-NOPERM /);
+    for (const line of allowed) expect(await client.send(...words(line)), line).not.toMatch(/^-/);
+  });
+});
