@@ -13,6 +13,7 @@ import * as wheels from '../scripts/lib/wheels.ts';
 import { CLIENT_CORE } from './lib/server.ts';
 import { calls } from './measures/calls.ts';
 import { durability } from './measures/durability.ts';
+import { expiry } from './measures/expiry.ts';
 import { growth } from './measures/growth.ts';
 import { instructions } from './measures/instructions.ts';
 import { large } from './measures/large.ts';
@@ -21,6 +22,7 @@ import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
 import { noop } from './measures/noop.ts';
 import { session } from './measures/session.ts';
+import { sessions } from './measures/sessions.ts';
 import { storage } from './measures/storage.ts';
 import { tables } from './measures/tables.ts';
 
@@ -41,7 +43,22 @@ export interface Measure {
   run: (context: Context) => Promise<void>;
 }
 
-const MEASURES: Measure[] = [load, storage, session, memory, calls, noop, large, growth, durability, tables, limit, instructions];
+const MEASURES: Measure[] = [
+  load,
+  storage,
+  session,
+  memory,
+  sessions,
+  calls,
+  noop,
+  large,
+  growth,
+  durability,
+  expiry,
+  tables,
+  limit,
+  instructions,
+];
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
 const ENTRIES_DEFAULT = 10_000_000;
