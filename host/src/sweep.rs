@@ -18,7 +18,7 @@ use crate::trap::Failed;
 use crate::{rm, text};
 
 /// How often a module that has nothing more to do is asked again.
-const PERIOD: Duration = Duration::from_millis(50);
+const PERIOD: Duration = Duration::from_millis(30);
 /// How long one turn of the timer sweeps at most, but for its last step …
 const SLICE: Duration = Duration::from_micros(100);
 /// … and the pause until the next one while there is more to do: clients' commands come between.
