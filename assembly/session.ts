@@ -6,10 +6,14 @@ import { infoField, dataType, servedBy } from "./register";
 import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
 import { failLine } from "./text";
 import { registerCommands } from "./session/commands";
+import { addField, getData } from "./session/data";
+import { useDefaults } from "./session/options";
 import { loadSessions, saveSessions, VERSION } from "./session/persistence";
-import { dropAll, table } from "./session/records";
+import { countSessions, dropAll } from "./session/records";
 import { createdText, notFoundLine, sessionJson } from "./session/replies";
-import { addData, createSession, deleteSession, getData, sessionOf } from "./session/sessions";
+import { beginCommand, createSession, deleteSession, evicted, expired, sessionOf } from "./session/sessions";
+import { registerSettings } from "./session/settings";
+import { sweepStep } from "./session/sweep";
 
 export { committing } from "./change";
 export { del as delete };
@@ -17,10 +21,20 @@ export { del as delete };
 /** Version of the conventions between directly linked modules. */
 export const abi: u32 = 1;
 
+/** Declares the settings `wasm.session-…`. */
+export function settings(): void {
+  registerSettings();
+}
+
 /** Declares the data type and the commands; 0, or how many of them the server refused. */
 export function onLoad(): i32 {
   servedBy(changetype<usize>("CUSTOM"), changetype<usize>("hashmap.wasm"));
   return dataType(changetype<usize>("wasm-sess"), VERSION) + registerCommands();
+}
+
+/** Reclaims some of what has expired; 1 when more is due now. O(1). */
+export function sweep(): i32 {
+  return sweepStep() ? 1 : 0;
 }
 
 /** Drops all data at once. O(pages of the memory). */
@@ -40,7 +54,9 @@ export function auxLoad(version: i32): i32 {
 
 /** Adds this module's fields to INFO. */
 export function info(): void {
-  infoField(changetype<usize>("sessions"), table.count);
+  infoField(changetype<usize>("sessions"), countSessions());
+  infoField(changetype<usize>("expired"), expired);
+  infoField(changetype<usize>("evicted"), evicted);
   infoField(changetype<usize>("heap_used"), usedBytes());
 }
 
@@ -51,7 +67,7 @@ export function freeBytes(): u64 {
 
 /** 1 when there is nothing to save. */
 export function isEmpty(): i32 {
-  return table.count ? 0 : 1;
+  return countSessions() ? 0 : 1;
 }
 
 // The link functions do not replicate: their caller's effect does. Byte strings are `length << 32 | pointer`, valid until the
@@ -59,18 +75,21 @@ export function isEmpty(): i32 {
 
 /** Link function of SESSION.CREATE: the text of the reply. Errors: `OOM …`, those of the storage. */
 export function create(user: usize, userLength: u32): u64 {
+  beginCommand();
+  useDefaults();
   return createdText(createSession(user, userLength, false));
 }
 
 /** Link function of SESSION.GET: the JSON, 0 when unknown. */
 export function get(id: usize, idLength: u32): u64 {
+  beginCommand();
   const record = sessionOf(id, idLength);
   return record ? sessionJson(record) : 0;
 }
 
 /** Link function of SESSION.ADD_DATA: 1. Errors: `Session not found: <id>`, `OOM …`. */
 export function add_data(id: usize, idLength: u32, field: usize, fieldLength: u32, value: usize, valueLength: u32): u64 {
-  addData(found(id, idLength), field, fieldLength, value, valueLength, false);
+  addField(found(id, idLength), field, fieldLength, value, valueLength, false);
   return 1;
 }
 
@@ -81,6 +100,7 @@ export function get_data(id: usize, idLength: u32, field: usize, fieldLength: u3
 
 /** Link function of SESSION.DELETE: 1, or 0 when unknown. */
 function del(id: usize, idLength: u32): u64 {
+  beginCommand();
   const record = sessionOf(id, idLength);
   if (record) deleteSession(record, false);
   return record ? 1 : 0;
@@ -88,6 +108,7 @@ function del(id: usize, idLength: u32): u64 {
 
 /** The session of this id; ends the command when it is unknown. */
 function found(id: usize, idLength: u32): usize {
+  beginCommand();
   const record = sessionOf(id, idLength);
   if (!record) {
     notFoundLine(id, idLength);

@@ -1,25 +1,53 @@
-/** The commands SESSION.*: the table of them first, then a handler for each. */
-import { argument, argumentLength, lengthOf, NULL, OK, pointerOf, REPLIED } from "../frame";
-import { redis } from "../redis";
+/** The commands SESSION.*: the one table of them. Their handlers stand in handlers/, by what they are about. */
 import { command } from "../register";
-import { lineLength, linePointer } from "../text";
 import { commandApply } from "./apply";
 import { commandCheck } from "./check";
-import { table } from "./records";
-import { createdText, listLine, notFoundLine, sessionJson } from "./replies";
-import { releaseScratch } from "./scratch";
-import { addData, createSession, deleteSession, getData, sessionOf } from "./sessions";
+import { commandAddData, commandCas, commandDelData, commandGetAll, commandGetData, commandIncrData } from "./handlers/data";
+import { commandCount, commandDelUser, commandList, commandScan, commandUser } from "./handlers/lists";
+import {
+  commandAssign,
+  commandCreate,
+  commandDelete,
+  commandExpire,
+  commandGet,
+  commandInfo,
+  commandRotate,
+  commandTouch,
+  commandTtl,
+} from "./handlers/sessions";
 
 /** Registers the commands: 0, or how many of them the server refused. */
 export function registerCommands(): i32 {
   let refused = 0;
-  // name, handler's index in the table, flags, position of the key, arity
+  // name, handler's index in the table, flags, position of the first key, arity, and what COMMAND and ACL know of it (docs/ABI.md)
   refused += command(
     changetype<usize>("session.create"),
     load<i32>(changetype<usize>(commandCreate)),
     changetype<usize>("write deny-oom no-monitor no-slowlog"),
     1,
-    2,
+    -2,
+    changetype<usize>(`summary: Gives a user's session, a new one where there is none
+syntax: user:key [NEW] [IDLE seconds:integer] [TTL seconds:integer] [MAX sessions:integer [EVICT|REJECT]] [ID id:key] [DATA (field value ...)]
+complexity: O(1), where a limit of sessions is reached O(N) with N the sessions of the user
+since: 0.1.0
+keys: 1 RW UPDATE
+keys: ID@2 RW INSERT
+tips: nondeterministic_output
+acl: @session write`),
+  );
+  refused += command(
+    changetype<usize>("session.assign"),
+    load<i32>(changetype<usize>(commandAssign)),
+    changetype<usize>("write deny-oom no-monitor no-slowlog"),
+    1,
+    3,
+    changetype<usize>(`summary: Makes a session another user's
+syntax: id:key user:key
+complexity: O(N) with N the sessions of both users
+since: 0.2.0
+keys: 1 RW UPDATE
+keys: 2 RW UPDATE
+acl: @session write`),
   );
   refused += command(
     changetype<usize>("session.get"),
@@ -27,14 +55,50 @@ export function registerCommands(): i32 {
     changetype<usize>("readonly no-monitor no-slowlog"),
     1,
     2,
+    changetype<usize>(`summary: Returns a session as JSON
+syntax: id:key
+complexity: O(N) with N the bytes of its data
+since: 0.1.0
+keys: 1 RO ACCESS
+acl: @session read`),
   );
-  refused += command(changetype<usize>("session.list"), load<i32>(changetype<usize>(commandList)), changetype<usize>("readonly"), 0, 1);
+  refused += command(
+    changetype<usize>("session.getall"),
+    load<i32>(changetype<usize>(commandGetAll)),
+    changetype<usize>("readonly may-replicate no-monitor no-slowlog"),
+    1,
+    2,
+    changetype<usize>(`summary: Returns all fields of a session and touches it
+syntax: id:key
+complexity: O(N) with N the fields
+since: 0.2.0
+keys: 1 RO ACCESS
+acl: @session read`),
+  );
+  refused += command(
+    changetype<usize>("session.list"),
+    load<i32>(changetype<usize>(commandList)),
+    changetype<usize>("readonly"),
+    0,
+    1,
+    changetype<usize>(`summary: Lists all live sessions
+complexity: O(N) with N the sessions
+since: 0.1.0
+tips: nondeterministic_output_order
+acl: @session read dangerous`),
+  );
   refused += command(
     changetype<usize>("session.add_data"),
     load<i32>(changetype<usize>(commandAddData)),
     changetype<usize>("write deny-oom fast no-monitor no-slowlog"),
     1,
-    4,
+    -4,
+    changetype<usize>(`summary: Sets fields of a session, all or none, and touches it
+syntax: id:key (field value ...)
+complexity: O(N) with N the bytes written
+since: 0.1.0
+keys: 1 RW UPDATE
+acl: @session write fast`),
   );
   refused += command(
     changetype<usize>("session.get_data"),
@@ -42,6 +106,145 @@ export function registerCommands(): i32 {
     changetype<usize>("readonly may-replicate fast no-monitor no-slowlog"),
     1,
     3,
+    changetype<usize>(`summary: Returns a field of a session and touches it
+syntax: id:key field
+complexity: O(1)
+since: 0.1.0
+keys: 1 RO ACCESS
+acl: @session read fast`),
+  );
+  refused += command(
+    changetype<usize>("session.del_data"),
+    load<i32>(changetype<usize>(commandDelData)),
+    changetype<usize>("write fast no-monitor no-slowlog"),
+    1,
+    -3,
+    changetype<usize>(`summary: Removes fields of a session and touches it
+syntax: id:key field ...
+complexity: O(N) with N the fields named
+since: 0.2.0
+keys: 1 RW DELETE
+acl: @session write fast`),
+  );
+  refused += command(
+    changetype<usize>("session.incr_data"),
+    load<i32>(changetype<usize>(commandIncrData)),
+    changetype<usize>("write deny-oom fast no-monitor no-slowlog"),
+    1,
+    4,
+    changetype<usize>(`summary: Adds to a field that holds an integer and touches the session
+syntax: id:key field increment:integer
+complexity: O(1)
+since: 0.2.0
+keys: 1 RW ACCESS UPDATE
+acl: @session write fast`),
+  );
+  refused += command(
+    changetype<usize>("session.cas"),
+    load<i32>(changetype<usize>(commandCas)),
+    changetype<usize>("write deny-oom fast no-monitor no-slowlog"),
+    1,
+    -5,
+    changetype<usize>(`summary: Sets fields of a session if its data is at a version
+syntax: id:key version:integer (field value ...)
+complexity: O(N) with N the bytes written
+since: 0.2.0
+keys: 1 RW ACCESS UPDATE
+acl: @session write fast`),
+  );
+  refused += command(
+    changetype<usize>("session.touch"),
+    load<i32>(changetype<usize>(commandTouch)),
+    changetype<usize>("write fast no-monitor no-slowlog"),
+    1,
+    2,
+    changetype<usize>(`summary: Notes an access to a session
+syntax: id:key
+complexity: O(1)
+since: 0.2.0
+keys: 1 RW UPDATE
+acl: @session write fast`),
+  );
+  refused += command(
+    changetype<usize>("session.expire"),
+    load<i32>(changetype<usize>(commandExpire)),
+    changetype<usize>("write no-monitor no-slowlog"),
+    1,
+    -3,
+    changetype<usize>(`summary: Limits the lifetime or the idle time of a session
+syntax: id:key seconds:integer [IDLE|TTL]
+complexity: O(1)
+since: 0.2.0
+keys: 1 RW UPDATE
+acl: @session write`),
+  );
+  refused += command(
+    changetype<usize>("session.ttl"),
+    load<i32>(changetype<usize>(commandTtl)),
+    changetype<usize>("readonly fast no-monitor no-slowlog"),
+    1,
+    2,
+    changetype<usize>(`summary: Returns the milliseconds that a session has left
+syntax: id:key
+complexity: O(1)
+since: 0.2.0
+keys: 1 RO ACCESS
+tips: nondeterministic_output
+acl: @session read fast`),
+  );
+  refused += command(
+    changetype<usize>("session.info"),
+    load<i32>(changetype<usize>(commandInfo)),
+    changetype<usize>("readonly no-monitor no-slowlog"),
+    1,
+    2,
+    changetype<usize>(`summary: Returns what is known of a session
+syntax: id:key
+complexity: O(N) with N the fields
+since: 0.2.0
+keys: 1 RO ACCESS
+acl: @session read`),
+  );
+  refused += command(
+    changetype<usize>("session.rotate"),
+    load<i32>(changetype<usize>(commandRotate)),
+    changetype<usize>("write deny-oom no-monitor no-slowlog"),
+    1,
+    -2,
+    changetype<usize>(`summary: Gives a session a new id
+syntax: id:key [GRACE milliseconds:integer]
+complexity: O(1)
+since: 0.2.0
+keys: 1 RW ACCESS UPDATE
+tips: nondeterministic_output
+acl: @session write`),
+  );
+  refused += command(
+    changetype<usize>("session.user"),
+    load<i32>(changetype<usize>(commandUser)),
+    changetype<usize>("readonly no-monitor no-slowlog"),
+    1,
+    2,
+    changetype<usize>(`summary: Returns the ids of a user's live sessions, the newest first
+syntax: user:key
+complexity: O(N) with N the sessions of the user
+since: 0.2.0
+keys: 1 RO ACCESS
+acl: @session read`),
+  );
+  refused += command(
+    changetype<usize>("session.deluser"),
+    load<i32>(changetype<usize>(commandDelUser)),
+    changetype<usize>("write no-monitor no-slowlog"),
+    1,
+    -2,
+    changetype<usize>(`summary: Ends the sessions of a user
+syntax: user:key [EXCEPT id:key] [BEFORE milliseconds:integer]
+complexity: O(N) with N the sessions of the user
+since: 0.2.0
+keys: 1 RW DELETE
+keys: EXCEPT@2 RO
+acl: @session write`),
   );
   refused += command(
     changetype<usize>("session.delete"),
@@ -49,6 +252,49 @@ export function registerCommands(): i32 {
     changetype<usize>("write no-monitor no-slowlog"),
     1,
     2,
+    changetype<usize>(`summary: Ends a session
+syntax: id:key
+complexity: O(N) with N the sessions of its user
+since: 0.1.0
+keys: 1 RW DELETE
+acl: @session write`),
+  );
+  refused += command(
+    changetype<usize>("session.scan"),
+    load<i32>(changetype<usize>(commandScan)),
+    changetype<usize>("readonly"),
+    0,
+    -2,
+    changetype<usize>(`summary: Iterates over the ids of the live sessions
+syntax: cursor:integer [MATCH pattern:pattern] [COUNT count:integer]
+complexity: O(1) for each call, O(N) for all of them with N the sessions
+since: 0.2.0
+tips: nondeterministic_output
+acl: @session read`),
+  );
+  refused += command(
+    changetype<usize>("session.count"),
+    load<i32>(changetype<usize>(commandCount)),
+    changetype<usize>("readonly fast no-monitor no-slowlog"),
+    1,
+    -1,
+    changetype<usize>(`summary: Counts all sessions, or those of a user
+syntax: [user:key]
+complexity: O(1)
+since: 0.2.0
+keys: 1 RO
+acl: @session read fast`),
+  );
+  refused += command(
+    changetype<usize>("session.check"),
+    load<i32>(changetype<usize>(commandCheck)),
+    changetype<usize>("readonly"),
+    0,
+    1,
+    changetype<usize>(`summary: Tells whether all structures and counters hold together
+complexity: O(N) with N the bytes of all sessions
+since: 0.2.0
+acl: @session read dangerous`),
   );
   refused += command(
     changetype<usize>("session.apply"),
@@ -56,69 +302,11 @@ export function registerCommands(): i32 {
     changetype<usize>("write effect no-monitor no-slowlog"),
     3,
     -4,
+    changetype<usize>(`summary: Applies an effect of another SESSION command; for the replication stream and the append-only file
+complexity: O(N) with N the bytes written
+since: 0.1.0
+keys: 3 RW UPDATE
+acl: @session write dangerous`),
   );
-  refused += command(changetype<usize>("session.check"), load<i32>(changetype<usize>(commandCheck)), changetype<usize>("readonly"), 0, 1);
   return refused;
-}
-
-/** `SESSION.CREATE user_key` → `+Session created: ID`, `+Session exists: ID` or `+Session recreated: ID`. O(user). */
-function commandCreate(argc: i32, argv: usize): u64 {
-  const text = createdText(createSession(argument(argv, 0), argumentLength(argv, 0), true));
-  redis.ReplyWithSimpleString(pointerOf(text), lengthOf(text));
-  return REPLIED;
-}
-
-/** `SESSION.GET id` → the session as JSON, or null. O(bytes). */
-function commandGet(argc: i32, argv: usize): u64 {
-  const record = sessionOf(argument(argv, 0), argumentLength(argv, 0));
-  if (!record) return NULL;
-  const json = sessionJson(record);
-  redis.ReplyWithStringBuffer(pointerOf(json), lengthOf(json));
-  releaseScratch();
-  return REPLIED;
-}
-
-/** `SESSION.LIST` → a line for each session, in no particular order. O(sessions). */
-function commandList(argc: i32, argv: usize): u64 {
-  redis.ReplyWithArray(<i64>table.count);
-  let cursor: u64 = 0;
-  do {
-    table.seek(cursor);
-    for (let record = table.next(); record; record = table.next()) {
-      const line = listLine(record);
-      redis.ReplyWithStringBuffer(pointerOf(line), lengthOf(line));
-    }
-    cursor = table.cursor;
-  } while (cursor);
-  releaseScratch();
-  return REPLIED;
-}
-
-/** `SESSION.ADD_DATA id field value` → `+OK`, or `-Session not found: <id>`. O(field + value). */
-function commandAddData(argc: i32, argv: usize): u64 {
-  const record = sessionOf(argument(argv, 0), argumentLength(argv, 0));
-  if (!record) return replyNotFound(argv);
-  addData(record, argument(argv, 1), argumentLength(argv, 1), argument(argv, 2), argumentLength(argv, 2), true);
-  return OK;
-}
-
-/** `SESSION.GET_DATA id field` → the value, null when absent, or `-Session not found: <id>`. O(field + value). */
-function commandGetData(argc: i32, argv: usize): u64 {
-  const record = sessionOf(argument(argv, 0), argumentLength(argv, 0));
-  if (!record) return replyNotFound(argv);
-  return getData(record, argument(argv, 1), argumentLength(argv, 1), true);
-}
-
-/** `SESSION.DELETE id` → `:1`, or `:0` when it was unknown. O(user + fields). */
-function commandDelete(argc: i32, argv: usize): u64 {
-  const record = sessionOf(argument(argv, 0), argumentLength(argv, 0));
-  if (record) deleteSession(record, true);
-  redis.ReplyWithLongLong(record ? 1 : 0);
-  return REPLIED;
-}
-
-function replyNotFound(argv: usize): u64 {
-  notFoundLine(argument(argv, 0), argumentLength(argv, 0));
-  redis.ReplyWithError(linePointer(), lineLength());
-  return REPLIED;
 }

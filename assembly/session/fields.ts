@@ -19,7 +19,7 @@ import { copy, equal } from "../storage/bytes";
 import { createFixed, destroy, keyLength, keyOf, sizeOf, valueLength, valueOf } from "../storage/entry";
 import { alloc, free, usableSize } from "../storage/heap";
 import { Table } from "../storage/table";
-import { pack } from "../frame";
+import { argument, argumentLength, pack } from "../frame";
 
 // prettier-ignore
 @inline const HEADER: u32 = 6;
@@ -202,6 +202,130 @@ export function commitPut(): u32 {
   else putPacked();
   if (putFields != putTarget) releaseFields(putFields);
   return putTarget;
+}
+
+// ── Several fields at once ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** The puts that were prepared: of tabled data the new entries, in a block of u32; else the finished copy. */
+let putsFields: u32 = 0;
+let putsCopy: u32 = 0;
+let putsEntries: usize = 0;
+let putsCount: u32 = 0;
+
+/**
+ * As preparePut, for `pairs` of name and value from argument `first` of `argv` on, all or nothing; the last value of a name that comes twice.
+ * Data of up to 2 KiB is copied; of tabled data the new entries alone are made. O(bytes written + 2 KiB).
+ */
+export function preparePuts(fields: u32, argv: usize, first: u32, pairs: u32): bool {
+  putsFields = fields;
+  putsCount = pairs;
+  return fields & TABLED ? prepareEntries(argv, first) : prepareCopy(argv, first);
+}
+
+/** Does what preparePuts prepared, as commitPut. */
+export function commitPuts(): u32 {
+  if (putsFields & TABLED) {
+    putEntries();
+    return putsFields;
+  }
+  releaseFields(putsFields);
+  return putsCopy;
+}
+
+function prepareCopy(argv: usize, first: u32): bool {
+  putsCopy = 0;
+  if (putsFields) {
+    const size = load<u16>(putsFields);
+    const block = alloc(size);
+    if (!block) return false;
+    memory.copy(block, putsFields, load<u16>(putsFields, 2));
+    putsCopy = <u32>block;
+  }
+  for (let pair: u32 = 0; pair < putsCount; pair++) {
+    const at = first + 2 * pair;
+    if (!preparePut(putsCopy, argument(argv, at), argumentLength(argv, at), argument(argv, at + 1), argumentLength(argv, at + 1))) {
+      releaseFields(putsCopy);
+      return false;
+    }
+    putsCopy = commitPut();
+  }
+  return true;
+}
+
+function prepareEntries(argv: usize, first: u32): bool {
+  putsEntries = alloc(putsCount << 2);
+  if (!putsEntries) return false;
+  for (let pair: u32 = 0; pair < putsCount; pair++) {
+    const at = first + 2 * pair;
+    const entry = createField(argument(argv, at), argumentLength(argv, at), argument(argv, at + 1), argumentLength(argv, at + 1));
+    if (!entry) return releaseEntries(pair);
+    store<u32>(putsEntries + ((<usize>pair) << 2), <u32>entry);
+  }
+  return tableOf(putsFields).reserveMany(putsCount) || releaseEntries(putsCount);
+}
+
+/** Frees the first `count` of the entries that were made, and their block. */
+function releaseEntries(count: u32): bool {
+  for (let pair: u32 = 0; pair < count; pair++) destroy(<usize>load<u32>(putsEntries + ((<usize>pair) << 2)));
+  free(putsEntries, putsCount << 2);
+  return false;
+}
+
+function putEntries(): void {
+  const table = tableOf(putsFields);
+  putTarget = putsFields;
+  for (let pair: u32 = 0; pair < putsCount; pair++) {
+    putEntry = <usize>load<u32>(putsEntries + ((<usize>pair) << 2));
+    putHash = table.hashOf(keyOf(putEntry), keyLength(putEntry));
+    putSlot = table.lookup(keyOf(putEntry), keyLength(putEntry), putHash);
+    // Where this finds no room, the place that reserveMany has kept is taken.
+    if (!putSlot) table.reserve(putHash);
+    putTabled();
+  }
+  free(putsEntries, putsCount << 2);
+}
+
+// ── Removing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Removes a field, if it is there, and returns the u32 that stands for the data from now on. Needs no memory. O(1). */
+export function removeField(fields: u32, name: usize, length: u32): u32 {
+  if (!fields) return 0;
+  return fields & TABLED ? removeTabled(fields, name, length) : removePacked(fields, name, length);
+}
+
+function removePacked(fields: u32, name: usize, length: u32): u32 {
+  const block = <usize>fields;
+  const item = findItem(block, name, length);
+  if (!item) return fields;
+  const count = load<u16>(block, 4) - 1;
+  if (!count) {
+    releaseFields(fields);
+    return 0;
+  }
+  const size = itemSize(item);
+  const used = <u32>load<u16>(block, 2);
+  memory.copy(item, item + size, block + used - item - size);
+  store<u16>(block, used - size, 2);
+  store<u16>(block, count, 4);
+  return fields;
+}
+
+function removeTabled(fields: u32, name: usize, length: u32): u32 {
+  const tabled = <usize>(fields & ~TABLED);
+  const table = changetype<Table>(tabled);
+  const hash = table.hashOf(name, length);
+  const slot = table.lookup(name, length, hash);
+  if (!slot) return fields;
+  const entry = table.remove(slot, hash);
+  const previous = load<u32>(valueOf(entry));
+  const next = load<u32>(valueOf(entry), 4);
+  store<u32>(previous ? valueOf(<usize>previous) + 4 : tabled + FIRST, next);
+  store<u32>(next ? valueOf(<usize>next) : tabled + LAST, previous);
+  destroy(entry);
+  if (table.count) return fields;
+  // What reserveMany has kept goes too.
+  releaseFields(fields);
+  return 0;
 }
 
 // ── Packed ──────────────────────────────────────────────────────────────────────────────────────────────────────────

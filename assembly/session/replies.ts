@@ -1,26 +1,30 @@
 /** The texts that SESSION.* commands reply with. Each returns `length << 32 | pointer`, valid until the next of them. */
 import { copy } from "../storage/bytes";
 import { pack } from "../frame";
+import { redis } from "../redis";
 import { appendEcho, line, narrow } from "../text";
 import { beginFields, fieldName, fieldNameLength, fieldValue, fieldValueLength, nextField } from "./fields";
 import { stringSize, writeString } from "./json";
-import { accessedOf, createdOf, fieldsOf, idOf, userLengthOf, userOf } from "./records";
+import { TEXT_MAX, writeId } from "./ids";
+import { accessedOf, createdOf, fieldsOf, idLengthOf, idOf, ownerOf } from "./records";
 import { takeScratch } from "./scratch";
-import { CREATED, EXISTS, resultId } from "./sessions";
+import { CREATED, EXISTS, idText, idTextLength } from "./sessions";
 import { TIME_TEXT_SIZE, writeTime } from "./time";
-import { format, ID_TEXT_SIZE } from "./uuid";
+import { userKey, userKeyLength } from "./users";
 
 /** Bytes of the JSON without user key and data, and more than enough for those of a line without the key. */
 // prettier-ignore
-@inline const JSON_FRAME: u32 = 160;
+@inline const JSON_FRAME: u32 = 128 + 2 * TEXT_MAX;
 
 
-@inline const LINE_FRAME: u32 = 128;
+@inline const LINE_FRAME: u32 = 64 + TEXT_MAX;
 
 /** The replies of CREATE, each with room for the id behind it: the words are written once. */
-const created: usize = memory.data(64);
-const exists: usize = memory.data(64);
-const recreated: usize = memory.data(64);
+const created: usize = memory.data(160);
+const exists: usize = memory.data(160);
+const recreated: usize = memory.data(160);
+const id: usize = memory.data(128);
+const word: usize = memory.data(64);
 let createdLength: u32 = 0;
 let existsLength: u32 = 0;
 let recreatedLength: u32 = 0;
@@ -34,8 +38,8 @@ export function createdText(outcome: u32): u64 {
   }
   const text = outcome == CREATED ? created : outcome == EXISTS ? exists : recreated;
   const length = outcome == CREATED ? createdLength : outcome == EXISTS ? existsLength : recreatedLength;
-  copy(text + length, resultId(), ID_TEXT_SIZE);
-  return pack(text, length + ID_TEXT_SIZE);
+  copy(text + length, idText, idTextLength);
+  return pack(text, length + idTextLength);
 }
 
 /** Makes `Session not found: <id>` the line of text.ts. */
@@ -46,12 +50,13 @@ export function notFoundLine(id: usize, length: u32): void {
 
 /** `ID: <id>, Key: <user key>, Created: <time>`, the key raw. O(user). */
 export function listLine(record: usize): u64 {
-  const userLength = userLengthOf(record);
+  const user = ownerOf(record);
+  const userLength = userKeyLength(user);
   const start = takeScratch(<u64>userLength + LINE_FRAME);
   let end = put(changetype<usize>("ID: "), start);
   end = putId(record, end);
   end = put(changetype<usize>(", Key: "), end);
-  memory.copy(end, userOf(record), userLength);
+  memory.copy(end, userKey(user), userLength);
   end = put(changetype<usize>(", Created: "), end + userLength);
   end = putTime(createdOf(record), end);
   return pack(start, <u32>(end - start));
@@ -62,11 +67,12 @@ export function listLine(record: usize): u64 {
  * Errors: `OOM …` where it is over 16 KiB and there is no memory.
  */
 export function sessionJson(record: usize): u64 {
+  const user = ownerOf(record);
   const start = takeScratch(jsonSize(record));
-  let end = put(changetype<usize>('{"id":"'), start);
-  end = putId(record, end);
-  end = put(changetype<usize>('","user_key":'), end);
-  end = writeString(userOf(record), userLengthOf(record), end);
+  let end = put(changetype<usize>('{"id":'), start);
+  end = writeString(id, writeId(idOf(record), idLengthOf(record), id), end);
+  end = put(changetype<usize>(',"user_key":'), end);
+  end = writeString(userKey(user), userKeyLength(user), end);
   end = put(changetype<usize>(',"created_at":"'), end);
   end = putTime(createdOf(record), end);
   end = put(changetype<usize>('","last_accessed":"'), end);
@@ -86,10 +92,20 @@ export function sessionJson(record: usize): u64 {
 
 /** An upper bound of the JSON's length, short by nothing and over by a few bytes. */
 function jsonSize(record: usize): u64 {
-  let size = JSON_FRAME + stringSize(userOf(record), userLengthOf(record));
+  let size = JSON_FRAME + stringSize(userKey(ownerOf(record)), userKeyLength(ownerOf(record)));
   beginFields(fieldsOf(record));
   while (nextField()) size += 2 + stringSize(fieldName, fieldNameLength) + stringSize(fieldValue, fieldValueLength);
   return size;
+}
+
+/** Replies with an ASCII literal of at most 64 bytes as a bulk string. */
+export function replyWord(literal: usize): void {
+  redis.ReplyWithStringBuffer(word, narrow(literal, word));
+}
+
+/** Replies with a time as RFC 3339. */
+export function replyTime(ms: i64): void {
+  redis.ReplyWithStringBuffer(word, <u32>(putTime(ms, word) - word));
 }
 
 function put(literal: usize, target: usize): usize {
@@ -97,8 +113,7 @@ function put(literal: usize, target: usize): usize {
 }
 
 function putId(record: usize, target: usize): usize {
-  format(idOf(record), target);
-  return target + ID_TEXT_SIZE;
+  return target + writeId(idOf(record), idLengthOf(record), target);
 }
 
 function putTime(ms: i64, target: usize): usize {

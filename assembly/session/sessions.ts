@@ -1,35 +1,62 @@
 /**
- * What SESSION.* commands do, without their replies: shared by the commands, the link functions and the effects. Each write keeps the order
- * allocate → import calls → replicate → commit → signal. `own` says that the running command is this module's, which
+ * What SESSION.* commands do to whole sessions, without their replies: shared by the commands, the link functions and the sweep. Each write keeps
+ * the order allocate → import calls → replicate → commit → signal. `own` says that the running command is this module's, which
  * replicates; a link function leaves that to its caller's effect.
  */
-import { equal } from "../storage/bytes";
 import { beginChange, endChange } from "../change";
 import { lengthOf, pointerOf } from "../frame";
 import { ContextFlags, redis } from "../redis";
-import { EVENT_CREATE, EVENT_DELETE, EVENT_SET } from "./events";
 import { changed } from "../register";
-import { failOutOfMemory } from "../text";
-import { customDel, customGet, customSet } from "./custom";
-import { replicateCreate, replicateDelete, replicateSet, replicateTouch } from "./effects";
-import { commitPut, getField, preparePut } from "./fields";
+import { appendEcho, appendNumber, appendText, failLine, failOutOfMemory, line } from "../text";
+import { customGet, customSet } from "./custom";
+import {
+  prepareEffect,
+  replicateAssign,
+  replicateCreate,
+  replicateDelete,
+  replicateExpire,
+  replicateForget,
+  replicateRotate,
+  replicateTouch,
+} from "./effects";
+import { EVENT_ASSIGN, EVENT_CREATE, EVENT_DELETE, EVENT_EVICTED, EVENT_EXPIRE, EVENT_EXPIRED, EVENT_ROTATE } from "./events";
+import { insertNode, isLive, liveOf, nowMs, removeNode, startClock } from "./expiry";
+import { commitPuts, preparePuts } from "./fields";
+import { givenKey, givenKeyLength, isSame, keyOfText, take, takeMinted, writeId } from "./ids";
+import { changeMapping, endAll, endOnly, ends, stays, tryToChangeMapping } from "./mapping";
+import * as options from "./options";
 import {
   accessedOf,
+  commitRotation,
   compactRecords,
-  fieldsOf,
+  deadlineOf,
+  expiresOf,
   findRecord,
+  idLengthOf,
+  idleOf,
   idOf,
   insertRecord,
-  isOf,
+  isOldId,
+  makeExpiring,
+  newerOf,
+  nodeOf,
+  olderOf,
+  ownerOf,
+  pendingRecord,
+  prepareCopy,
+  prepareOldId,
   prepareRecord,
   releasePending,
   removeRecord,
   setAccessed,
   setFields,
-  userLengthOf,
-  userOf,
+  setLimits,
+  setTimes,
 } from "./records";
-import { format, ID_SIZE, ID_TEXT_SIZE, mint, parse } from "./uuid";
+import { releaseScratch } from "./scratch";
+import { moveToSlot, slotOf } from "./slots";
+import { attach, countOf, detach, findUser, insertUser, isUser, newestOf, prepareUser, userKey, userKeyLength } from "./users";
+import { ID_SIZE, mint } from "./uuid";
 
 /** How createSession ended. */
 // prettier-ignore
@@ -41,116 +68,364 @@ import { format, ID_SIZE, ID_TEXT_SIZE, mint, parse } from "./uuid";
 
 @inline export const RECREATED: u32 = 2;
 
-/** The id that the running command is about, raw and as text. */
-const id: usize = memory.data(16, 8);
-const idText: usize = memory.data(36);
+/** Text of the id that the running command is about, or has made: valid until the next command. */
+export const idText: usize = memory.data(128);
+export let idTextLength: u32 = 0;
+/** Text of another id: of the one that a rotation ends, of a session that ends beside. */
+const otherText: usize = memory.data(128);
+const mappedKey: usize = memory.data(144, 8);
+
+/** How many sessions have ended because of their time, or to make room for newer ones of the same user. */
+export let expired: u64 = 0;
+export let evicted: u64 = 0;
+
+/** Begins a command: what an earlier one left behind is freed, and the clock is read anew. */
+export function beginCommand(): void {
+  startClock();
+  releasePending();
+}
+
+/** The live session of the id whose text this is, also of an old id in grace; 0 when there is none. O(1). */
+export function sessionOf(text: usize, length: u32): usize {
+  return take(text, length) ? liveOf(findRecord(givenKey, givenKeyLength)) : 0;
+}
+
+/** Notes the session's id as text. */
+export function nameSession(record: usize): void {
+  idTextLength = writeId(idOf(record), idLengthOf(record), idText);
+}
 
 /**
- * The user's session: the one that the storage maps the user to, or a new one. Its id's text is at `resultId`. O(user).
+ * The user's session: the one that the storage maps the user to, or a new one, with what `options` say. Its id is then `idText`.
+ * O(user + data), where a limit is reached also O(sessions of the user).
  *
- *     the storage maps the user to          then
- *     nothing                               CREATED   new id, mapped
- *     a live session of this user           EXISTS    touched
- *     a live session of somebody else       CREATED   stale mapping: new id, mapped
- *     a well-formed id unknown here         RECREATED with that id
- *     anything else                         CREATED   stale mapping: new id, mapped
+ *     the storage maps the user to               then
+ *     nothing                                    CREATED   new id, mapped
+ *     a live session of this user                EXISTS    touched
+ *     a live session of somebody else            CREATED   stale mapping: new id, mapped
+ *     a UUID unknown here                        RECREATED with that id
+ *     anything else                              CREATED   stale mapping: new id, mapped
  *
- * Errors: `OOM …`, nothing changed; those of the storage.
+ * Errors: `OOM …`, `IDEXISTS …`, `MAXSESSIONS …`, those of the storage; nothing changed.
  */
 export function createSession(user: usize, userLength: u32, own: bool): u32 {
-  releasePending();
-  const now = redis.Milliseconds();
-  const mapping = customGet(user, userLength);
-  let outcome = CREATED;
-  if (mapping && parse(pointerOf(mapping), lengthOf(mapping), id)) {
-    const record = findRecord(id);
-    if (!record) outcome = RECREATED;
-    else if (isOf(record, user, userLength)) {
-      format(id, idText);
-      touch(record, now, own);
-      return EXISTS;
-    }
+  const outcome = options.isNew ? CREATED : mappedSession(user, userLength, own);
+  if (outcome == EXISTS) return EXISTS;
+  if (outcome == CREATED) chooseId(user, userLength, own);
+  const victims = victimsAmong(findUser(user, userLength), options.most, options.rejects);
+  prepareEffect(options.dataCount);
+  prepareSession(user, userLength);
+  nameSession(pendingRecord());
+  if (outcome == CREATED) customSet(user, userLength, idText, idTextLength);
+  const owner = findUser(user, userLength);
+  if (own) {
+    replicateEvictions(owner, victims);
+    const limited = options.idle || options.expires || options.dataCount;
+    // prettier-ignore
+    replicateCreate(idText, idTextLength, user, userLength, nowMs(), nowMs(), outcome == CREATED, <bool>limited, options.idle, options.expires,
+      options.data, options.dataFirst, options.dataCount);
   }
-  if (outcome == CREATED) mintUnknown();
-  format(id, idText);
-  if (!prepareRecord(id, user, userLength, now, now)) failOutOfMemory();
-  if (outcome == CREATED) customSet(user, userLength, idText, ID_TEXT_SIZE);
-  if (own) replicateCreate(idText, user, userLength, now, now, outcome == CREATED);
   beginChange();
   insertRecord();
+  evict(owner, victims);
   endChange();
-  changed(EVENT_CREATE, 14, idText, ID_TEXT_SIZE);
+  releaseScratch();
+  changed(EVENT_CREATE, 14, idText, idTextLength);
   compactRecords(userLength);
   return outcome;
 }
 
-/** Text of the id that createSession gave: 36 bytes, valid until the next command. */
-// prettier-ignore
-@inline
-export function resultId(): usize {
-  return idText;
-}
-
-/** The record of the id whose text this is, 0 when it is unknown or no id at all. O(1). */
-export function sessionOf(text: usize, length: u32): usize {
-  return parse(text, length, id) ? findRecord(id) : 0;
-}
-
-/** Sets a field of the session and touches it. O(field + value). Errors: `OOM …`, nothing changed. */
-export function addData(record: usize, field: usize, fieldLength: u32, value: usize, valueLength: u32, own: bool): void {
-  const now = redis.Milliseconds();
-  releasePending();
-  format(idOf(record), idText);
-  beginChange();
-  if (!preparePut(fieldsOf(record), field, fieldLength, value, valueLength)) {
-    endChange();
-    failOutOfMemory();
-  }
-  if (own) replicateSet(idText, now, field, fieldLength, value, valueLength);
-  setFields(record, commitPut());
-  setAccessed(record, now);
-  endChange();
-  changed(EVENT_SET, 11, idText, ID_TEXT_SIZE);
-  compactRecords(valueLength);
-}
-
-/** The field's value (`length << 32 | pointer`, valid until the next write), 0 when absent; touches the session. O(field). */
-export function getData(record: usize, field: usize, length: u32, own: bool): u64 {
-  format(idOf(record), idText);
-  touch(record, redis.Milliseconds(), own);
-  return getField(fieldsOf(record), field, length);
-}
-
-/** Ends the session; deletes the storage's mapping of its user when that still names it. Needs no memory. O(user + fields). */
-export function deleteSession(record: usize, own: bool): void {
-  releasePending();
-  const user = userOf(record);
-  const userLength = userLengthOf(record);
-  format(idOf(record), idText);
+/** What the storage's mapping of the user asks for, as the table above has it; the id is then in `givenKey`. */
+function mappedSession(user: usize, userLength: u32, own: bool): u32 {
   const mapping = customGet(user, userLength);
-  const unmap = lengthOf(mapping) == ID_TEXT_SIZE && equal(pointerOf(mapping), idText, ID_TEXT_SIZE);
-  if (unmap) customDel(user, userLength);
-  if (own) replicateDelete(idText, user, userLength, unmap);
+  if (!mapping || !take(pointerOf(mapping), lengthOf(mapping))) return CREATED;
+  if (isClustered()) {
+    idTextLength = writeId(givenKey, givenKeyLength, idText);
+    if (slotOf(idText, idTextLength) != slotOf(user, userLength)) return CREATED;
+  }
+  const entry = findRecord(givenKey, givenKeyLength);
+  const record = liveOf(entry);
+  if (record && isUser(ownerOf(record), user, userLength)) {
+    nameSession(record);
+    touch(record, own);
+    return EXISTS;
+  }
+  // What has expired and is not reclaimed yet is not unknown, so that its id never becomes valid again.
+  return !entry && givenKeyLength == ID_SIZE && !options.ownId ? RECREATED : CREATED;
+}
+
+/** The id of a new session in `givenKey`: the caller's own, or one that no session has. */
+function chooseId(user: usize, userLength: u32, own: bool): void {
+  if (!options.ownId) return mintUnknown(user, userLength);
+  if (!take(options.ownId, options.ownIdLength)) {
+    line(changetype<usize>("ERR an id has 16 to 128 visible ASCII characters"));
+    failLine();
+  }
+  const entry = findRecord(givenKey, givenKeyLength);
+  if (!entry) return;
+  if (liveOf(entry)) {
+    line(changetype<usize>("IDEXISTS the id is known"));
+    failLine();
+  }
+  reclaim(entry, own);
+  take(options.ownId, options.ownIdLength);
+}
+
+/** Allocates the new session with its data. Errors: `OOM …`. */
+function prepareSession(user: usize, userLength: u32): void {
+  const expiring = options.idle || options.expires;
+  const record = prepareRecord(givenKey, givenKeyLength, user, userLength, <bool>expiring);
+  if (!record) failOutOfMemory();
+  setTimes(record, nowMs(), nowMs());
+  if (expiring) setLimits(record, options.idle, options.expires);
+  if (!options.dataCount) return;
+  beginChange();
+  const prepared = preparePuts(0, options.data, options.dataFirst, options.dataCount >> 1);
+  if (prepared) setFields(record, commitPuts());
+  endChange();
+  if (!prepared) failOutOfMemory();
+}
+
+/** A new id that no session has, in the cluster slot of its user. */
+function mintUnknown(user: usize, userLength: u32): void {
+  const clustered = isClustered();
+  do {
+    mint(givenKey);
+    if (clustered) moveToSlot(givenKey, slotOf(user, userLength));
+  } while (findRecord(givenKey, ID_SIZE));
+  takeMinted();
+}
+
+function isClustered(): bool {
+  return (redis.GetContextFlags() & ContextFlags.CLUSTER) != 0;
+}
+
+// ── A limit of sessions per user ────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * How many of the user's live sessions must end before one more is within the limit (0: none). O(1) below the limit, else O(sessions of the user).
+ * Errors: `MAXSESSIONS <user> has <n> sessions`, where they are not to be evicted.
+ */
+function victimsAmong(owner: usize, most: u32, rejects: bool): u32 {
+  if (!owner || !most || countOf(owner) < most) return 0;
+  let live: u32 = 0;
+  let session = newestOf(owner);
+  for (let left = countOf(owner); left; left--) {
+    live += <u32>isLive(session);
+    session = olderOf(session);
+  }
+  if (live < most) return 0;
+  if (rejects) {
+    line(changetype<usize>("MAXSESSIONS "));
+    appendEcho(userKey(owner), userKeyLength(owner));
+    appendText(changetype<usize>(" has "));
+    appendNumber(live);
+    appendText(changetype<usize>(" sessions"));
+    failLine();
+  }
+  return live - most + 1;
+}
+
+/** Queues the ends of the oldest `victims` live sessions. */
+function replicateEvictions(owner: usize, victims: u32): void {
+  if (!victims) return;
+  let session = newerOf(newestOf(owner));
+  while (victims) {
+    if (isLive(session)) {
+      replicateDelete(otherText, writeId(idOf(session), idLengthOf(session), otherText), userKey(owner), userKeyLength(owner), false);
+      victims--;
+    }
+    session = newerOf(session);
+  }
+}
+
+/** Ends the oldest `victims` live sessions; the mapping names a newer one already. */
+function evict(owner: usize, victims: u32): void {
+  if (!victims) return;
+  evicted += victims;
+  let session = newerOf(newestOf(owner));
+  while (victims) {
+    const next = newerOf(session);
+    if (isLive(session)) {
+      changed(EVENT_EVICTED, 15, otherText, writeId(idOf(session), idLengthOf(session), otherText));
+      removeRecord(session);
+      victims--;
+    }
+    session = next;
+  }
+}
+
+// ── Ends ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Ends the session; where the storage maps its user to it, that mapping moves on. Needs no memory. O(fields + sessions of the user). */
+export function deleteSession(record: usize, own: bool): void {
+  endOnly(record);
+  changeMapping(ownerOf(record));
+  end(record, own, EVENT_DELETE, 14);
+}
+
+function end(record: usize, own: bool, event: usize, eventLength: u32): void {
+  nameSession(record);
+  const owner = ownerOf(record);
+  if (own) replicateDelete(idText, idTextLength, userKey(owner), userKeyLength(owner), true);
+  signalUser(owner);
   beginChange();
   removeRecord(record);
   endChange();
-  changed(EVENT_DELETE, 14, idText, ID_TEXT_SIZE);
+  changed(event, eventLength, idText, idTextLength);
   compactRecords(0);
+}
+
+/** Tells WATCH and client-side caching that a user's sessions change, which a change of the mapping tells otherwise. */
+function signalUser(owner: usize): void {
+  if (stays()) redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
+}
+
+/** Removes a session or an old id that has expired. The storage's errors stop it as little as a lack of memory. */
+export function reclaim(entry: usize, own: bool): void {
+  if (!isOldId(entry)) {
+    endOnly(entry);
+    tryToChangeMapping(ownerOf(entry));
+    expired++;
+    return end(entry, own, EVENT_EXPIRED, 15);
+  }
+  const length = writeId(idOf(entry), idLengthOf(entry), otherText);
+  if (own) replicateForget(otherText, length);
+  beginChange();
+  removeRecord(entry);
+  endChange();
+}
+
+/**
+ * Ends the user's sessions but `except` (0: none), of those created before `before`, Unix ms; how many of them were live. O(sessions of the user).
+ */
+export function deleteAll(owner: usize, except: usize, before: i64): u32 {
+  endAll(except, before);
+  changeMapping(owner);
+  let live: u32 = 0;
+  let first = true;
+  let session = newestOf(owner);
+  for (let left = countOf(owner); left; left--) {
+    if (ends(session)) {
+      live += <u32>isLive(session);
+      const length = writeId(idOf(session), idLengthOf(session), otherText);
+      replicateDelete(otherText, length, userKey(owner), userKeyLength(owner), first);
+      first = false;
+    }
+    session = olderOf(session);
+  }
+  if (first) return 0;
+  signalUser(owner);
+  beginChange();
+  session = newestOf(owner);
+  for (let left = countOf(owner); left; left--) {
+    const next = olderOf(session);
+    if (ends(session)) {
+      changed(EVENT_DELETE, 14, otherText, writeId(idOf(session), idLengthOf(session), otherText));
+      removeRecord(session);
+    }
+    session = next;
+  }
+  endChange();
+  compactRecords(0);
+  return live;
+}
+
+// ── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * Makes the session another user's newest, whose oldest ones make room where a limit is set. O(sessions of both users).
+ * Errors: `OOM …`, those of the storage; nothing changed.
+ */
+export function assignSession(record: usize, user: usize, userLength: u32): void {
+  const before = ownerOf(record);
+  if (isUser(before, user, userLength)) return;
+  options.useDefaults();
+  nameSession(record);
+  const victims = victimsAmong(findUser(user, userLength), options.most, false);
+  beginChange();
+  const owner = prepareUser(user, userLength);
+  endChange();
+  if (!owner) failOutOfMemory();
+  customSet(user, userLength, idText, idTextLength);
+  endOnly(record);
+  changeMapping(before);
+  replicateEvictions(owner, victims);
+  replicateAssign(idText, idTextLength, user, userLength);
+  signalUser(before);
+  beginChange();
+  insertUser();
+  detach(before, record);
+  attach(owner, record);
+  evict(owner, victims);
+  endChange();
+  changed(EVENT_ASSIGN, 14, idText, idTextLength);
+  compactRecords(userLength);
+}
+
+/**
+ * Gives the session another id, which is then `idText`; the one that it had answers for `grace` ms more. O(old ids).
+ * Errors: `OOM …`, those of the storage; nothing changed.
+ */
+export function rotateSession(record: usize, grace: i64): void {
+  const owner = ownerOf(record);
+  mintUnknown(userKey(owner), userKeyLength(owner));
+  const until = grace ? nowMs() + grace : 0;
+  if (!prepareCopy(record, givenKey, givenKeyLength) || (grace && !prepareOldId(record, until))) failOutOfMemory();
+  const length = writeId(idOf(record), idLengthOf(record), otherText);
+  nameSession(pendingRecord());
+  const mapping = customGet(userKey(owner), userKeyLength(owner));
+  const mapped = isMappingTo(mapping, record);
+  if (mapped) customSet(userKey(owner), userKeyLength(owner), idText, idTextLength);
+  replicateRotate(otherText, length, idText, idTextLength, until, mapped);
+  if (!mapped) redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
+  beginChange();
+  commitRotation(record);
+  endChange();
+  redis.SignalModifiedKey(otherText, length);
+  changed(EVENT_ROTATE, 14, idText, idTextLength);
+  compactRecords(0);
+}
+
+/** Whether a value of the storage is the id of this session. */
+function isMappingTo(mapping: u64, record: usize): bool {
+  const length = mapping ? keyOfText(pointerOf(mapping), lengthOf(mapping), mappedKey) : 0;
+  return length != 0 && isSame(mappedKey, length, idOf(record), idLengthOf(record));
+}
+
+/** Sets both limits of the session: seconds of idleness, Unix ms of its end, 0: none. Errors: `OOM …`, nothing changed. O(1). */
+export function limitSession(record: usize, idle: u32, expires: i64): void {
+  const session = makeExpiring(record);
+  if (!session) failOutOfMemory();
+  nameSession(session);
+  replicateExpire(idText, idTextLength, idle, expires);
+  beginChange();
+  applyLimits(session, idle, expires);
+  endChange();
+  changed(EVENT_EXPIRE, 14, idText, idTextLength);
+  compactRecords(0);
+}
+
+/** Sets the limits and its place in the queue. Cannot fail. */
+export function applyLimits(session: usize, idle: u32, expires: i64): void {
+  setLimits(session, idle, expires);
+  removeNode(nodeOf(session));
+  insertNode(nodeOf(session), deadlineOf(session));
 }
 
 /**
  * Notes an access, on a primary only. Of the accesses in one second of the clock the first is replicated, where anybody listens, so a
- * replica lags by less than a second. Signals nothing: WATCH would abort on one's own read.
+ * replica lags by less than a second. Signals nothing: WATCH would abort on one's own read. The id must be `idText`.
  */
-function touch(record: usize, now: i64, own: bool): void {
+export function touch(record: usize, own: bool): void {
+  const now = nowMs();
   const before = accessedOf(record);
   if (before == now || redis.GetContextFlags() & ContextFlags.REPLICA) return;
-  if (own && before / 1000 != now / 1000 && redis.EffectsWanted()) replicateTouch(idText, now);
+  if (own && before / 1000 != now / 1000 && redis.EffectsWanted()) replicateTouch(idText, idTextLength, now);
   setAccessed(record, now);
 }
 
-/** A new id that no session has. */
-function mintUnknown(): void {
-  do mint(id);
-  while (findRecord(id));
+/** The limits that a session has, with one of them changed; for EXPIRE. */
+export function changeLimit(record: usize, seconds: i64, isIdle: bool): void {
+  limitSession(record, isIdle ? <u32>seconds : idleOf(record), isIdle ? expiresOf(record) : nowMs() + seconds * 1000);
 }

@@ -189,7 +189,7 @@ function retire(notes: usize): void {
 
 /** Bytes of each block of the slab with these notes. */
 export function slabSize(notes: usize): u32 {
-  return classSize(<u32>load<u16>(notes, NOTE_CLASS) & 255);
+  return classSize((<u32>load<u16>(notes, NOTE_CLASS)) & 255);
 }
 
 /** Frees a block of a slab. O(1). */

@@ -29,6 +29,8 @@ export interface Expected {
   entries: [string, string][];
   /** Each session as SESSION.GET tells it, and its data as SESSION.GET_DATA does. */
   sessions: { id: string; user: string; created: string; accessed: string; data: [field: string, value: string][] }[];
+  /** Further commands, and their replies. */
+  replies?: [argv: string[], reply: string][];
 }
 
 /** Keys, values, users and fields of the samples: empty, no text, and longer than a block of the file. */

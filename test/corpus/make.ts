@@ -29,6 +29,43 @@ function fillSessions(server: FakeServer): void {
   }
 }
 
+/** What encoding 2 can tell beside: limits, ids of the caller, versions, old ids, and the order of a user's sessions. */
+function fillMoreSessions(server: FakeServer): void {
+  const CENTURY_S = '3000000000';
+  for (let index = 0; index < 5; index++) {
+    const limits = [['IDLE', CENTURY_S], ['TTL', CENTURY_S], []][index % 3] ?? [];
+    server.call(
+      'SESSION.CREATE',
+      'user of many',
+      'NEW',
+      'ID',
+      `session-${index}-of-the-user`,
+      ...limits,
+      'DATA',
+      'field',
+      `value ${index}`,
+    );
+  }
+  const rotated = server.text('SESSION.CREATE', 'user of a rotated one', 'TTL', CENTURY_S).trim().slice(-36);
+  server.call('SESSION.ADD_DATA', rotated, 'field', 'rotated');
+  server.call('SESSION.ROTATE', rotated, 'GRACE', `${CENTURY_S}000`);
+  server.call('CUSTOM.SET', 'rotated', rotated);
+}
+
+/** Replies that do not depend on the time: of the sessions that `fillMoreSessions` made. */
+function repliesOf(server: FakeServer): Expected['replies'] {
+  const rotated = bulkOf(server.call('CUSTOM.GET', 'rotated'));
+  const commands = [
+    ['SESSION.USER', 'user of many'],
+    ...[0, 1, 2].map((index) => ['SESSION.GETALL', `session-${index}-of-the-user`]),
+    ['SESSION.TTL', 'session-2-of-the-user'],
+    ['SESSION.ROTATE', rotated],
+    ['SESSION.CAS', rotated, '0', 'field', 'refused'],
+    ['SESSION.COUNT', 'user of a rotated one'],
+  ];
+  return commands.map(([name = '', ...args]) => [[name, ...args], server.text(name, ...args)]);
+}
+
 function bulkOf(reply: Buffer): string {
   return reply.toString('latin1', reply.indexOf('\r\n') + 2, reply.length - 2);
 }
@@ -39,7 +76,7 @@ function entriesOf(server: FakeServer): Expected['entries'] {
 }
 
 function sessionsOf(server: FakeServer): Expected['sessions'] {
-  const ids = elements(server.call('SESSION.LIST')).map((line) => line.toString('latin1', 4, 40));
+  const ids = elements(server.call('SESSION.LIST')).map((line) => line.toString('latin1', 4).split(', Key: ')[0] ?? '');
   return ids.sort().map((id) => {
     const json = bulkOf(server.call('SESSION.GET', id));
     const replies = FIELDS.map((field) => server.call('SESSION.GET_DATA', id, latin1(field)));
@@ -68,6 +105,7 @@ await main(() => {
   fillHashmap(server);
   add(server, server.hashmap, () => ({ entries: entriesOf(server), sessions: [] }));
   fillSessions(server);
-  add(server, server.session, () => ({ entries: [], sessions: sessionsOf(server) }));
+  fillMoreSessions(server);
+  add(server, server.session, () => ({ entries: [], sessions: sessionsOf(server), replies: repliesOf(server) }));
   return 0;
 });

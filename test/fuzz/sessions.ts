@@ -47,7 +47,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 const GIVEN_ID = /^[\x21-\x7e]{16,128}$/;
 const ECHO_BYTES = 128;
 /** Whether the modules have the second part: several fields at once, mappings that move to the newest session that remains. */
-const SECOND_PART = false as boolean;
+const SECOND_PART = true as boolean;
 const INTEGER_MAX = 2n ** 63n - 1n;
 
 export const bulk = (bytes: string) => `$${bytes.length}\r\n${bytes}\r\n`;

@@ -29,7 +29,7 @@ const WRITES: [command: string[], effect: string[] | undefined][] = [
   ],
   [
     ['SESSION.ADD_DATA', '<id>', 'field', 'value'],
-    ['session.apply', '1', 'set', '<id>', '<ms>', 'field', 'value'],
+    ['session.apply', '1', 'set', '<id>', '<ms>', '1', 'field', 'value'],
   ],
   [['SESSION.ADD_DATA', ID, 'field', 'value'], undefined],
   [['SESSION.GET', '<id>'], undefined],

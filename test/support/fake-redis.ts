@@ -163,6 +163,9 @@ class Region {
   }
 }
 
+/** The host's functions: in which phases each may be called, and what it does. */
+type Functions = Record<string, [phases: string, body: (...args: never[]) => unknown]>;
+
 /** One loaded module. */
 export class FakeModule {
   readonly name: string;
@@ -217,6 +220,72 @@ export class FakeModule {
     this.given = undefined;
   }
 
+  private replies(read: (pointer: number, length: number) => Buffer, line: (pointer: number, length: number) => string): Functions {
+    const server = this.server;
+    return {
+      ReplyWithSimpleString: [
+        'command',
+        (p: number, l: number) => {
+          server.reply(`+${line(p, l)}\r\n`);
+        },
+      ],
+      ReplyWithError: [
+        'command',
+        (p: number, l: number) => {
+          server.reply(`-${line(p, l)}\r\n`);
+        },
+      ],
+      ReplyWithStringBuffer: [
+        'command',
+        (p: number, l: number) => {
+          server.replyBulk(read(p, l));
+        },
+      ],
+      ReplyWithNull: [
+        'command',
+        () => {
+          server.reply(NULL);
+        },
+      ],
+      WrongArity: [
+        'command',
+        () => {
+          server.reply(`-ERR wrong number of arguments for '${server.running?.name ?? ''}' command\r\n`);
+        },
+      ],
+      ReplyWithLongLong: [
+        'command',
+        (value: bigint) => {
+          server.reply(`:${value}\r\n`);
+        },
+      ],
+      ReplyWithArray: [
+        'command',
+        (length: bigint) => {
+          server.openReply('Array', length);
+        },
+      ],
+      ReplySetArrayLength: [
+        'command',
+        (length: bigint) => {
+          server.setReplyLength('Array', length);
+        },
+      ],
+      ReplyWithMap: [
+        'command',
+        (length: bigint) => {
+          server.openReply('Map', length);
+        },
+      ],
+      ReplySetMapLength: [
+        'command',
+        (length: bigint) => {
+          server.setReplyLength('Map', length);
+        },
+      ],
+    };
+  }
+
   private namespace(): Record<string, unknown> {
     const server = this.server;
     const read = (pointer: number, length: number): Buffer => this.region.read(pointer, length);
@@ -231,7 +300,7 @@ export class FakeModule {
       const words = read(pointer, count * 8);
       return Array.from({ length: count }, (_, index) => read(words.readUInt32LE(index * 8), words.readUInt32LE(index * 8 + 4)));
     };
-    const functions: Record<string, [phases: string, body: (...args: never[]) => unknown]> = {
+    const functions: Functions = {
       CreateCommand: ['load', (...args: number[]) => this.createCommand(args, text)],
       SetCommandInfo: ['load', (n: number, nl: number, p: number, l: number) => server.describe(this, text(n, nl), text(p, l))],
       RegisterNumericConfig: [
@@ -242,15 +311,7 @@ export class FakeModule {
       GetNumericConfig: ['command sweep aux save info', (handle: number) => server.setting(this, handle)],
       ServedBy: ['load', (n: number, nl: number, f: number, fl: number) => server.servedBy.set(text(n, nl), text(f, fl))],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
-      ReplyWithSimpleString: ['command', (p: number, l: number) => server.reply(`+${line(p, l)}\r\n`)],
-      ReplyWithError: ['command', (p: number, l: number) => server.reply(`-${line(p, l)}\r\n`)],
-      ReplyWithStringBuffer: ['command', (p: number, l: number) => server.replyBulk(read(p, l))],
-      ReplyWithNull: ['command', () => server.reply(NULL)],
-      ReplyWithLongLong: ['command', (value: bigint) => server.reply(`:${value}\r\n`)],
-      ReplyWithArray: ['command', (length: bigint) => server.openReply('Array', length)],
-      ReplySetArrayLength: ['command', (length: bigint) => server.setReplyLength('Array', length)],
-      ReplyWithMap: ['command', (length: bigint) => server.openReply('Map', length)],
-      ReplySetMapLength: ['command', (length: bigint) => server.setReplyLength('Map', length)],
+      ...this.replies(read, line),
       Fail: ['command sweep', (p: number, l: number) => this.fail(line(p, l))],
       Attempt: ['command sweep', (handler: number) => this.attempt(handler)],
       Milliseconds: ['command sweep', () => BigInt(server.clock)],
@@ -393,7 +454,7 @@ export class FakeServer {
   }
 
   private newRegion(): Region {
-    return new Region(new WebAssembly.Memory({ initial: 2, maximum: this.maxPages }));
+    return new Region(new WebAssembly.Memory({ initial: 3, maximum: this.maxPages }));
   }
 
   private add(name: string, region: Region, links: Record<string, Record<string, unknown>>): FakeModule {
@@ -550,7 +611,7 @@ export class FakeServer {
 
   /** One element of the reply. More than one reply in all, which the host drops, is a fault here. */
   private sent(...parts: Buffer[]): void {
-    const open = this.containers.at(-1);
+    const open = this.containers[this.containers.length - 1];
     if (!open && this.replies.length > 0) throw new Fault('a second reply');
     this.replies.push(...parts);
     if (!open) return;
@@ -561,7 +622,7 @@ export class FakeServer {
 
   /** Closes what has got all of its elements. */
   private settle(): void {
-    while (this.containers.at(-1)?.owed === 0) this.containers.pop();
+    while (this.containers[this.containers.length - 1]?.owed === 0) this.containers.pop();
   }
 
   /** Opens an array or map; RESP2, where a map is an array of both. */
@@ -678,7 +739,7 @@ export class FakeServer {
   }
 
   /** Loads what `save` gave, as the host does: flush before, and after a failure. */
-  load(module: FakeModule, saved: Saved, version = 1): boolean {
+  load(module: FakeModule, saved: Saved, version = this.dataTypes.get(module.name)?.[1] ?? 0): boolean {
     return this.inPhase('aux', () => {
       this.file = [...saved];
       this.ioError = false;

@@ -142,7 +142,7 @@ function documented(title: string): string[] {
 
 describe.each([
   ['hashmap', 1024, 65536],
-  ['session', 65536, 131072],
+  ['session', 65536, 196608],
 ])('%s.wasm', (name, start, end) => {
   const { imports, exports, starts, data } = interfaceOf(name);
 

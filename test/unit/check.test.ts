@@ -95,7 +95,7 @@ describe('SESSION.CHECK', () => {
 
 test.each(Object.keys(MODULE))('%s takes no argument and needs no memory', (command) => {
   expect(server.text(command, 'surplus')).toBe(`-ERR wrong number of arguments for '${command.toLowerCase()}' command\r\n`);
-  const full = new FakeServer({ maxPages: 5 });
+  const full = new FakeServer({ maxPages: 6 });
   while (full.text('CUSTOM.SET', String(Math.random()), Buffer.alloc(500)) === '+OK\r\n');
   expect(full.text(command)).toBe('+OK\r\n');
 });

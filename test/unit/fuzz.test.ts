@@ -14,7 +14,7 @@ test('replies and final state equal the model, linked directly and by command', 
       // The same random numbers give the same ids.
       expect(await runOn(fakeTarget('command'), new Model(), all)).toEqual(direct);
     }),
-    { seed: SEED, numRuns: 200 },
+    { seed: SEED, numRuns: 200, endOnFailure: true },
   );
 });
 

@@ -38,7 +38,7 @@ function refused(server: FakeServer, name: string, ...args: Bytes[]): boolean {
 
 describe('hashmap', () => {
   test('from the first page on, CUSTOM.SET is done whole or refused whole', () => {
-    for (let maxPages = 5; maxPages < 14; maxPages += 2) {
+    for (let maxPages = 6; maxPages < 14; maxPages += 2) {
       const server = new FakeServer({ maxPages });
       let refusals = 0;
       for (let index = 0; index < 200; index++) {
@@ -75,7 +75,7 @@ describe('hashmap', () => {
 
 describe.each(['direct', 'command'] as const)('session, linked %s', (link) => {
   test('from the first page on, CREATE and ADD_DATA are done whole or refused whole', () => {
-    for (let maxPages = 5; maxPages < 26; maxPages += 2) {
+    for (let maxPages = 6; maxPages < 26; maxPages += 2) {
       const server = new FakeServer({ link, maxPages });
       const ids: string[] = [];
       let refusals = 0;

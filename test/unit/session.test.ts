@@ -399,7 +399,6 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
 
   test.each([
     ['session.create'],
-    ['session.create', 'u', 'NEW'],
     ['session.get'],
     ['session.get', 'i', 'x'],
     ['session.list', 'x'],
@@ -429,7 +428,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       server.call('SESSION.DELETE', id);
       expect(effects(server)).toEqual([
         `session.apply 1 create ${id} u ${t0} ${t0} 1`,
-        `session.apply 1 set ${id} ${t0} f v`,
+        `session.apply 1 set ${id} ${t0} 1 f v`,
         `session.apply 1 touch ${id} ${t1}`,
         `session.apply 1 delete ${id} u 1`,
       ]);
@@ -441,7 +440,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       server.clock += 1000;
       server.call('SESSION.GET_DATA', id, 'f');
       server.call('SESSION.ADD_DATA', id, 'f', 'v');
-      expect(effects(server).slice(1)).toEqual([`session.apply 1 set ${id} ${server.clock} f v`]);
+      expect(effects(server).slice(1)).toEqual([`session.apply 1 set ${id} ${server.clock} 1 f v`]);
       expect(json(server, id)).toContain(`"last_accessed":"${new Date(server.clock).toISOString()}"`);
     });
 
@@ -508,7 +507,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
 
     test('an effect for a session that was deleted since does nothing', () => {
       const before = effects(server).length;
-      expect(server.text('session.apply', '1', 'set', UNKNOWN, '5', 'f', 'v')).toBe('+OK\r\n');
+      expect(server.text('session.apply', '1', 'set', UNKNOWN, '5', '1', 'f', 'v')).toBe('+OK\r\n');
       expect(server.text('session.apply', '1', 'touch', UNKNOWN, '5')).toBe('+OK\r\n');
       expect(server.text('session.apply', '1', 'delete', UNKNOWN, 'u', '0')).toBe('+OK\r\n');
       expect(server.text('SESSION.LIST')).toBe('*0\r\n');
@@ -530,7 +529,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       const used = (): bigint => server.infoOf(server.session).get('session_heap_used') ?? 0n;
       const replace = (user: string): void => {
         server.call('session.apply', '1', 'create', UNKNOWN, user, '5', '6', '0');
-        for (let index = 0; index < 80; index++) server.call('session.apply', '1', 'set', UNKNOWN, '7', `f${index}`, 'v'.repeat(40));
+        for (let index = 0; index < 80; index++) server.call('session.apply', '1', 'set', UNKNOWN, '7', '1', `f${index}`, 'v'.repeat(40));
       };
       replace('a');
       const before = used();
@@ -560,7 +559,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       [['1', 'touch', UNKNOWN, ''], 'not an effect that this version knows'],
       [['1', 'touch', UNKNOWN, '1', '2'], 'not an effect that this version knows'],
       [['1', 'rename', UNKNOWN, '1'], 'not an effect that this version knows'],
-      [['1', 'set', UNKNOWN, '1x', 'f', 'v'], 'not an effect that this version knows'],
+      [['1', 'set', UNKNOWN, '1x', '1', 'f', 'v'], 'not an effect that this version knows'],
     ])('session.apply %j is an error and changes nothing', (args, error) => {
       expect(server.text('session.apply', ...args)).toBe(`-ERR session.apply: ${error}\r\n`);
       expect(server.text('SESSION.LIST')).toBe('*0\r\n');

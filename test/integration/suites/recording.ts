@@ -60,12 +60,58 @@ export async function record(raw: RawConnection): Promise<string[]> {
   await storage(recorder);
   await lives(recorder);
   await mappings(recorder);
+  await severalOfAUser(recorder);
+  await partsOfData(recorder);
   await bytes(recorder);
   await refusals(recorder);
   await recorder.list('CUSTOM.KEYS');
   await recorder.list('SESSION.LIST');
   await recorder.say('SESSION.CHECK');
   return recorder.lines;
+}
+
+/** Several sessions of a user: their order, limits, other ids, other users, and the mapping that moves on. */
+async function severalOfAUser(recorder: Recorder): Promise<void> {
+  const first = await recorder.create('many');
+  await recorder.say('SESSION.CREATE', 'many', 'NEW', 'IDLE', '1000', 'TTL', '2000', 'DATA', 'f', 'v');
+  await recorder.say('SESSION.CREATE', 'many', 'NEW', 'ID', 'an-id-of-the-caller');
+  await recorder.say('SESSION.CREATE', 'many', 'NEW', 'ID', 'an-id-of-the-caller');
+  await recorder.say('SESSION.CREATE', 'many', 'NEW', 'MAX', '3', 'REJECT');
+  const newest = (await recorder.say('SESSION.CREATE', 'many', 'NEW', 'MAX', '3')).match(ID)?.[0] ?? '';
+  await recorder.say('SESSION.USER', 'many');
+  await recorder.say('SESSION.COUNT', 'many');
+  await recorder.say('SESSION.GET', first);
+  const rotated = (await recorder.say('SESSION.ROTATE', newest, 'GRACE', '1000000')).match(ID)?.[0] ?? '';
+  await recorder.say('SESSION.ROTATE', newest);
+  await recorder.say('SESSION.GET', newest);
+  await recorder.say('CUSTOM.GET', 'many');
+  await recorder.say('SESSION.ASSIGN', rotated, 'another');
+  await recorder.say('SESSION.ASSIGN', UNKNOWN_ID, 'another');
+  await recorder.say('CUSTOM.GET', 'many');
+  await recorder.say('CUSTOM.GET', 'another');
+  await recorder.say('SESSION.DELETE', 'an-id-of-the-caller');
+  await recorder.say('CUSTOM.GET', 'many');
+  await recorder.say('SESSION.TOUCH', rotated);
+  await recorder.say('SESSION.TTL', rotated);
+  await recorder.say('SESSION.EXPIRE', rotated, '100', 'IDLE');
+  await recorder.say('SESSION.EXPIRE', rotated, '0');
+  await recorder.say('SESSION.TTL', rotated);
+  await recorder.say('SESSION.DELUSER', 'many', 'BEFORE', '1');
+  await recorder.say('SESSION.DELUSER', 'many', 'EXCEPT', UNKNOWN_ID);
+  await recorder.say('SESSION.COUNT');
+}
+
+async function partsOfData(recorder: Recorder): Promise<void> {
+  const id = await recorder.create('data');
+  await recorder.say('SESSION.ADD_DATA', id, 'a', '1', 'b', '2', 'a', '3');
+  await recorder.say('SESSION.GETALL', id);
+  await recorder.say('SESSION.INCR_DATA', id, 'a', '-5');
+  await recorder.say('SESSION.CAS', id, '1', 'c', 'no');
+  await recorder.say('SESSION.CAS', id, '2', 'c', 'yes');
+  await recorder.say('SESSION.DEL_DATA', id, 'a', 'b', 'x');
+  await recorder.say('SESSION.INFO', id);
+  await recorder.say('SESSION.SCAN', '0', 'MATCH', id, 'COUNT', '100000');
+  await recorder.say('SESSION.DELETE', id);
 }
 
 async function storage(recorder: Recorder): Promise<void> {

@@ -1,0 +1,30 @@
+/** The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short. */
+import { beginChange, endChange } from "../change";
+import { insertNode, nowMs, wheel } from "./expiry";
+import { deadlineOf, isOldId, recordOfNode, untilOf } from "./records";
+import { beginCommand, reclaim } from "./sessions";
+
+/** Nodes that one step looks at. */
+// prettier-ignore
+@inline const STEP_NODES: u32 = 16;
+/** When a step that did not end comes to its session again, in ms. */
+@inline const RETRY_MS: i64 = 1000;
+
+/** One step. @returns whether more is due now */
+export function sweepStep(): bool {
+  beginCommand();
+  if (!wheel.count) return false;
+  const now = nowMs();
+  for (let looked: u32 = 0; looked < STEP_NODES; looked++) {
+    beginChange();
+    const node = wheel.take(now);
+    const record = node ? recordOfNode(node) : 0;
+    const deadline = record ? (isOldId(record) ? untilOf(record) : deadlineOf(record)) : 0;
+    // It stays queued until it is gone: a call to the storage may end this step.
+    if (node) insertNode(node, deadline > now ? deadline : now + RETRY_MS);
+    endChange();
+    if (!node) return false;
+    if (deadline <= now) reclaim(record, true);
+  }
+  return true;
+}
