@@ -26,6 +26,7 @@ import {
   prepareOldId,
   prepareRecord,
   removeRecord,
+  repeatRotation,
   setAccessed,
   setFields,
   setLimits,
@@ -178,13 +179,17 @@ function applyRotate(): void {
   const mapped = flagAt(5);
   const record = named();
   if (!length) failUnsound();
-  if (!record || findRecord(newKey, length)) return;
-  if (!prepareCopy(record, newKey, length) || (until && !prepareOldId(record, until))) failOutOfMemory();
+  if (!record) return;
+  // It is there when the effects are applied once more, from the session's creation on.
+  const successor = findRecord(newKey, length);
+  if (!successor && !prepareCopy(record, newKey, length)) failOutOfMemory();
+  if (until && !prepareOldId(record, until)) failOutOfMemory();
   const owner = ownerOf(record);
   if (mapped) customSet(userKey(owner), userKeyLength(owner), newId, argumentLength(argv, 3));
   else redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
   beginChange();
-  commitRotation(record);
+  if (successor) repeatRotation(record, successor);
+  else commitRotation(record);
   endChange();
   redis.SignalModifiedKey(argument(argv, 2), argumentLength(argv, 2));
   changed(EVENT_ROTATE, 14, newId, argumentLength(argv, 3));

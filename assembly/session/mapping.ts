@@ -66,10 +66,12 @@ export function stays(): bool {
   return changeLength == 1 && load<u8>(change) == 48;
 }
 
-/** As changeMapping, where the storage's errors are nobody's: the mapping then stays. For what the sweep reclaims. */
-export function tryToChangeMapping(user: usize): void {
+/** As changeMapping, but the storage's errors do not end the command: false, the mapping stays. */
+export function tryToChangeMapping(user: usize): bool {
   owner = user;
-  if (redis.Attempt(load<i32>(changetype<usize>(attempt)))) setChange(48);
+  if (!redis.Attempt(load<i32>(changetype<usize>(attempt)))) return true;
+  setChange(48); // 0
+  return false;
 }
 
 function attempt(): void {

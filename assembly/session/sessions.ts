@@ -167,7 +167,8 @@ function chooseId(user: usize, userLength: u32, own: bool): void {
     line(changetype<usize>("IDEXISTS the id is known"));
     failLine();
   }
-  reclaim(entry, own);
+  if (isOldId(entry)) forgetOldId(entry, own);
+  else reclaim(entry, own);
   take(options.ownId, options.ownIdLength);
 }
 
@@ -281,18 +282,31 @@ function signalUser(owner: usize): void {
   if (stays()) redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
 }
 
-/** Removes a session or an old id that has expired. The storage's errors stop it as little as a lack of memory. */
-export function reclaim(entry: usize, own: bool): void {
-  if (!isOldId(entry)) {
-    endOnly(entry);
-    tryToChangeMapping(ownerOf(entry));
-    expired++;
-    return end(entry, own, EVENT_EXPIRED, 15);
-  }
-  const length = writeId(idOf(entry), idLengthOf(entry), otherText);
+/** Removes a session that has expired, for a command that needs its id. Errors: those of the storage, nothing changed. */
+function reclaim(record: usize, own: bool): void {
+  endOnly(record);
+  changeMapping(ownerOf(record));
+  expired++;
+  end(record, own, EVENT_EXPIRED, 15);
+}
+
+/**
+ * Removes a session that has expired, for the sweep. Not while the storage fails: a mapping that went on naming it would bring its id back to
+ * life.
+ */
+export function sweepSession(record: usize): void {
+  endOnly(record);
+  if (!tryToChangeMapping(ownerOf(record))) return;
+  expired++;
+  end(record, true, EVENT_EXPIRED, 15);
+}
+
+/** Removes an old id whose time is over. */
+export function forgetOldId(record: usize, own: bool): void {
+  const length = writeId(idOf(record), idLengthOf(record), otherText);
   if (own) replicateForget(otherText, length);
   beginChange();
-  removeRecord(entry);
+  removeRecord(record);
   endChange();
 }
 
@@ -349,7 +363,8 @@ export function assignSession(record: usize, user: usize, userLength: u32): void
   if (!owner) failOutOfMemory();
   customSet(user, userLength, idText, idTextLength);
   endOnly(record);
-  changeMapping(before);
+  // Where the storage fails now, the mapping goes on naming somebody else's session, and so is stale.
+  tryToChangeMapping(before);
   replicateEvictions(owner, victims);
   replicateAssign(idText, idTextLength, user, userLength);
   signalUser(before);

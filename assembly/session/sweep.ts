@@ -2,13 +2,13 @@
 import { beginChange, endChange } from "../change";
 import { insertNode, nowMs, wheel } from "./expiry";
 import { deadlineOf, isOldId, recordOfNode, untilOf } from "./records";
-import { beginCommand, reclaim } from "./sessions";
+import { beginCommand, forgetOldId, sweepSession } from "./sessions";
 
 /** Nodes that one step looks at. */
 // prettier-ignore
 @inline const STEP_NODES: u32 = 16;
-/** When a step that did not end comes to its session again, in ms. */
-@inline const RETRY_MS: i64 = 1000;
+/** When a session that could not be reclaimed is come to again, in ms. */
+@inline const RETRY_MS: i64 = 10_000;
 
 /** One step. @returns whether more is due now */
 export function sweepStep(): bool {
@@ -24,7 +24,9 @@ export function sweepStep(): bool {
     if (node) insertNode(node, deadline > now ? deadline : now + RETRY_MS);
     endChange();
     if (!node) return false;
-    if (deadline <= now) reclaim(record, true);
+    if (deadline > now) continue;
+    if (isOldId(record)) forgetOldId(record, true);
+    else sweepSession(record);
   }
   return true;
 }
