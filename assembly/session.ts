@@ -11,7 +11,7 @@ import { useDefaults } from "./session/options";
 import { loadSessions, saveSessions, VERSION } from "./session/persistence";
 import { countSessions, dropAll } from "./session/records";
 import { createdText, notFoundLine, sessionJson } from "./session/replies";
-import { beginCommand, createSession, deleteSession, evicted, expired, sessionOf } from "./session/sessions";
+import { beginCommand, created, createSession, deleteSession, evicted, expired, sessionOf } from "./session/sessions";
 import { registerSettings } from "./session/settings";
 import { sweepStep } from "./session/sweep";
 
@@ -55,6 +55,7 @@ export function auxLoad(version: i32): i32 {
 /** Adds this module's fields to INFO. */
 export function info(): void {
   infoField(changetype<usize>("sessions"), countSessions());
+  infoField(changetype<usize>("created"), created);
   infoField(changetype<usize>("expired"), expired);
   infoField(changetype<usize>("evicted"), evicted);
   infoField(changetype<usize>("heap_used"), usedBytes());

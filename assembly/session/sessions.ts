@@ -75,7 +75,8 @@ export let idTextLength: u32 = 0;
 const otherText: usize = memory.data(128);
 const mappedKey: usize = memory.data(144, 8);
 
-/** How many sessions have ended because of their time, or to make room for newer ones of the same user. */
+/** How many sessions commands have created, how many have ended because of their time, or to make room for newer ones of the same user. */
+export let created: u64 = 0;
 export let expired: u64 = 0;
 export let evicted: u64 = 0;
 
@@ -127,6 +128,7 @@ export function createSession(user: usize, userLength: u32, own: bool): u32 {
   }
   beginChange();
   insertRecord();
+  created++;
   evict(owner, victims);
   endChange();
   releaseScratch();
