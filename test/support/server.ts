@@ -248,7 +248,7 @@ export async function eventually<T>(attempt: () => Promise<T> | T, accepted: (va
 }
 
 /** A TCP port that nothing listens on. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const listener = createServer().once('error', reject);
     listener.listen(0, '127.0.0.1', () => {
