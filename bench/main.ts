@@ -15,6 +15,7 @@ import { calls } from './measures/calls.ts';
 import { durability } from './measures/durability.ts';
 import { expiry } from './measures/expiry.ts';
 import { growth } from './measures/growth.ts';
+import { ids } from './measures/ids.ts';
 import { instructions } from './measures/instructions.ts';
 import { large } from './measures/large.ts';
 import { limit } from './measures/limit.ts';
@@ -49,6 +50,7 @@ const MEASURES: Measure[] = [
   session,
   memory,
   sessions,
+  ids,
   calls,
   noop,
   large,
