@@ -90,7 +90,7 @@ function applyCreate(): void {
   if (argc > 9) putData(record, 9);
   if (mapped) customSet(user, userLength, argument(argv, 2), argumentLength(argv, 2));
   beginChange();
-  insertRecord();
+  insertRecord(true);
   endChange();
   tell(EVENT_CREATE, 14);
 }

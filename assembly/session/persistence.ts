@@ -198,7 +198,7 @@ function loadSession(): usize {
   if (idle || expires) setLimits(record, idle, expires);
   setVersion(record, load<u32>(head, DATA_VERSION));
   beginChange();
-  insertRecord();
+  insertRecord(false);
   endChange();
   return record;
 }

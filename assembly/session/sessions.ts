@@ -113,12 +113,12 @@ export function createSession(user: usize, userLength: u32, own: bool): u32 {
   const outcome = options.isNew ? CREATED : mappedSession(user, userLength, own);
   if (outcome == EXISTS) return EXISTS;
   if (outcome == CREATED) chooseId(user, userLength, own);
-  const victims = victimsAmong(findUser(user, userLength), options.most, options.rejects);
+  const victims = options.most ? victimsAmong(findUser(user, userLength), options.most, options.rejects) : 0;
   prepareEffect(options.dataCount);
   prepareSession(user, userLength);
   nameSession(pendingRecord());
   if (outcome == CREATED) customSet(user, userLength, idText, idTextLength);
-  const owner = findUser(user, userLength);
+  const owner = ownerOf(pendingRecord());
   if (own) {
     replicateEvictions(owner, victims);
     const limited = options.idle || options.expires || options.dataCount;
@@ -210,7 +210,7 @@ function isClustered(): bool {
  * Errors: `MAXSESSIONS <user> has <n> sessions`, where they are not to be evicted.
  */
 function victimsAmong(owner: usize, most: u32, rejects: bool): u32 {
-  if (!owner || !most || countOf(owner) < most) return 0;
+  if (!owner || countOf(owner) < most) return 0;
   let live: u32 = 0;
   let session = newestOf(owner);
   for (let left = countOf(owner); left; left--) {
@@ -358,7 +358,7 @@ export function assignSession(record: usize, user: usize, userLength: u32): void
   if (isUser(before, user, userLength)) return;
   options.useDefaults();
   nameSession(record);
-  const victims = victimsAmong(findUser(user, userLength), options.most, false);
+  const victims = options.most ? victimsAmong(findUser(user, userLength), options.most, false) : 0;
   beginChange();
   const owner = prepareUser(user, userLength);
   endChange();
