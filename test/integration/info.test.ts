@@ -4,7 +4,7 @@ import { startServer, tested, useServer, type TestServer } from '../support/serv
 
 const server = useServer();
 const COMMON = ['memory_reserved', 'memory_used', 'memory_free', 'commands', 'traps', 'timeouts', 'damaged'];
-const OWN = { hashmap: ['entries'], session: ['sessions'] };
+const OWN = { hashmap: ['entries'], session: ['sessions', 'expired', 'evicted'] };
 
 const numbers = async (of: TestServer, module: string, names: string[]) => {
   const fields = await of.info(`wasm_${module}`);
@@ -44,6 +44,7 @@ test('entries, sessions, commands and memory are counted', async () => {
 test('reading INFO counts as no command, and a server without anything in it tells as much', async () => {
   const own = await startServer();
   for (const module of ['hashmap', 'session'] as const) {
-    expect(await numbers(own, module, ['commands', 'traps', 'timeouts', 'damaged', ...OWN[module]])).toEqual([0, 0, 0, 0, 0]);
+    const counted = await numbers(own, module, ['commands', 'traps', 'timeouts', 'damaged', ...OWN[module]]);
+    expect(new Set(counted)).toEqual(new Set([0]));
   }
 });
