@@ -26,7 +26,6 @@ import {
   prepareOldId,
   prepareRecord,
   removeRecord,
-  repeatRotation,
   setAccessed,
   setFields,
   setLimits,
@@ -180,16 +179,18 @@ function applyRotate(): void {
   const record = named();
   if (!length) failUnsound();
   if (!record) return;
-  // It is there when the effects are applied once more, from the session's creation on.
-  const successor = findRecord(newKey, length);
-  if (!successor && !prepareCopy(record, newKey, length)) failOutOfMemory();
-  if (until && !prepareOldId(record, until)) failOutOfMemory();
+  // What has the new id already is from the same effects, applied before: those that follow make it what it was, in its place.
+  const present = findRecord(newKey, length);
+  if (present == record) failUnsound();
+  beginChange();
+  if (present) removeRecord(present);
+  endChange();
+  if (!prepareCopy(record, newKey, length) || (until && !prepareOldId(record, until))) failOutOfMemory();
   const owner = ownerOf(record);
   if (mapped) customSet(userKey(owner), userKeyLength(owner), newId, argumentLength(argv, 3));
   else redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
   beginChange();
-  if (successor) repeatRotation(record, successor);
-  else commitRotation(record);
+  commitRotation(record);
   endChange();
   redis.SignalModifiedKey(argument(argv, 2), argumentLength(argv, 2));
   changed(EVENT_ROTATE, 14, newId, argumentLength(argv, 3));

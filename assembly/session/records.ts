@@ -243,17 +243,6 @@ export function commitRotation(record: usize): usize {
   return successor;
 }
 
-/**
- * As commitRotation where the new id has its session already, since the rotation is applied once more: what came back under the id before
- * goes, and is an old id where one is prepared. O(fields of that).
- */
-export function repeatRotation(record: usize, successor: usize): void {
-  if (!pendingOldId) return removeRecord(record);
-  table.replace(table.slotOf(record), pendingOldId);
-  addOldId(successor);
-  discard(record);
-}
-
 function addOldId(session: usize): void {
   const value = valueOf(pendingOldId);
   store<u32>(value, <u32>session, OLD_ID_SESSION);
