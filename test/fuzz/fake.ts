@@ -12,6 +12,8 @@ export function fakeTarget(link: 'direct' | 'command', options: Options = {}): T
     name: `linked ${link}`,
     server,
     now: () => (server.clock += STEP_MS),
+    pass: (ms) => (server.clock += ms),
+    sweep: () => void server.sweep(),
     send: ([name = '', ...args]) => {
       if (name === 'FLUSHALL' || name === 'DEBUG RELOAD') {
         if (args.length > 0) return server.text(name, ...args.map(latin1));

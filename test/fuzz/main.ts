@@ -42,7 +42,7 @@ await main(async () => {
     commands += 2 * all.length;
     if (++runs % REPORT_EVERY === 0) console.log(`${runs} runs, ${commands} commands`);
   };
-  const details = await fc.check(fc.asyncProperty(operations(length), run), { seed, numRuns: count });
+  const details = await fc.check(fc.asyncProperty(operations(length, true), run), { seed, numRuns: count });
   if (details.failed) {
     console.error(fc.defaultReportMessage(details));
     console.error(`again: npm run fuzz -- --seed ${seed} --count ${count} --length ${length}`);

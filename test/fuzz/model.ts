@@ -46,6 +46,11 @@ export class Model {
     return handler.run(args);
   }
 
+  /** Whether nothing has expired within so many ms, which a sweep may not have come to. */
+  isSettled(now: number, within: number): boolean {
+    return this.sessions.isSettled(now, within);
+  }
+
   /** Reclaims all that has expired. */
   sweep(now: number): void {
     this.sessions.sweep(now);

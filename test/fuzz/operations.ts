@@ -14,11 +14,14 @@ export type { Operation } from './arguments.ts';
 
 const NAMES = ['CUSTOM.SET', 'CUSTOM.GET', 'CUSTOM.DEL', 'CUSTOM.EXISTS', 'CUSTOM.KEYS', 'SESSION.CREATE', 'SESSION.GET', 'SESSION.LIST', 'SESSION.ADD_DATA', 'SESSION.GET_DATA', 'SESSION.DELETE']; // prettier-ignore
 
-/** A run of at most `most` commands. */
-export function operations(most: number): fc.Arbitrary<Operation[]> {
+/**
+ * A run of at most `most` commands.
+ * @param timed whether the target's clock is known and can be moved, so that sessions expire by it
+ */
+export function operations(most: number, timed = false): fc.Arbitrary<Operation[]> {
   const operation = fc.oneof(
     ...storageOperations(),
-    ...sessionOperations(),
+    ...sessionOperations(timed),
     { weight: 5, arbitrary: fc.tuple(fc.constantFrom(...NAMES), fc.array(key, { maxLength: 5 })).map(([name, args]) => [name, ...args]) },
     { weight: 2, arbitrary: command('DEBUG RELOAD') },
     { weight: 1, arbitrary: command('FLUSHALL') },
@@ -44,6 +47,9 @@ const NO_TIME = '0000-00-00T00:00:00.000Z';
 /** Milliseconds left, where the target's clock is not known: limits there are so long that these are always seven digits or more. */
 const LEFT = /:\d{7,}\r\n/g;
 
+/** What expired so long ago is reclaimed by a sweep. */
+const SWEPT_AFTER_MS = 100;
+
 /** A difference between what was replied and what should have been. */
 export class Difference extends Error {}
 
@@ -65,17 +71,36 @@ async function walk(target: Target, [name = '', , ...options]: string[]): Promis
 }
 
 /** Everything that clients can see, asked at the end of each run. */
-function questions(model: Model, ids: string[]): string[][] {
+function questions(model: Model, ids: string[], users: string[]): string[][] {
   return [
     ['CUSTOM.KEYS'],
     ['SESSION.LIST'],
     ...[...model.storage.keys()].map((known) => ['CUSTOM.GET', known]),
     ...ids.map((known) => ['SESSION.GET', known]),
+    ...sessionQuestions(ids, users),
   ];
 }
 
-/** Whether a reply gives an id out: created, or rotated. */
-function idIn(name: string, reply: string): string | undefined {
+/** Those of the sessions. */
+function sessionQuestions(ids: string[], users: string[]): string[][] {
+  return [
+    ['SESSION.COUNT'],
+    ...users.flatMap((user) => [
+      ['SESSION.USER', user],
+      ['SESSION.COUNT', user],
+    ]),
+    ...ids.flatMap((known) => [
+      ['SESSION.INFO', known],
+      ['SESSION.TTL', known],
+      ['SESSION.GETALL', known],
+    ]),
+    ['SESSION.CHECK'],
+    ['CUSTOM.CHECK'],
+  ];
+}
+
+/** The id that a reply gives out: created, or rotated. */
+export function idIn(name: string, reply: string): string | undefined {
   const created = /^\+Session created: (.*)\r\n$/.exec(reply)?.[1];
   if (created !== undefined) return created;
   return name === 'SESSION.ROTATE' && reply.startsWith('$') && reply !== '$-1\r\n' ? (parseReply(reply) as string) : undefined;
@@ -88,6 +113,7 @@ function idIn(name: string, reply: string): string | undefined {
  */
 export async function runOn(target: Target, model: Model, all: Operation[]): Promise<string[]> {
   const ids: string[] = [];
+  const users = new Set<string>();
   let now = 0;
   const check = async (argv: string[]): Promise<void> => {
     const name = argv[0]!.toUpperCase();
@@ -96,6 +122,7 @@ export async function runOn(target: Target, model: Model, all: Operation[]): Pro
       return;
     }
     if (target.sweep && showsExpired(name)) {
+      for (; !model.isSettled(now, SWEPT_AFTER_MS); now += SWEPT_AFTER_MS) target.pass?.(SWEPT_AFTER_MS);
       target.sweep();
       model.sweep(now);
     }
@@ -108,13 +135,14 @@ export async function runOn(target: Target, model: Model, all: Operation[]): Pro
     }
     const id = idIn(name, actual);
     if (id !== undefined && !ids.includes(id)) ids.push(id);
+    if (/^SESSION\.(CREATE|ASSIGN)$/.test(name)) users.add((name.endsWith('ASSIGN') ? argv[2] : argv[1]) ?? '');
   };
   const tick = () => (now = target.now?.() ?? Date.now());
   for (const one of all) {
     tick();
     await check(one.map((argument) => resolve(argument, ids, now)));
   }
-  for (const question of questions(model, ids)) {
+  for (const question of questions(model, ids, [...users])) {
     tick();
     await check(question);
   }

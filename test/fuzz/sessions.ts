@@ -46,8 +46,6 @@ interface Options {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const GIVEN_ID = /^[\x21-\x7e]{16,128}$/;
 const ECHO_BYTES = 128;
-/** Whether the modules have the second part: several fields at once, mappings that move to the newest session that remains. */
-const SECOND_PART = true as boolean;
 const INTEGER_MAX = 2n ** 63n - 1n;
 
 export const bulk = (bytes: string) => `$${bytes.length}\r\n${bytes}\r\n`;
@@ -114,6 +112,15 @@ export class Sessions {
     for (const [id, { until }] of this.#old) if (until <= now) this.#old.delete(id);
   }
 
+  /** Whether nothing has expired within so many ms, which a sweep may not have come to. */
+  isSettled(now: number, within: number): boolean {
+    const ends = [
+      ...[...this.#sessions.values()].map((session) => this.#endOf(session)),
+      ...[...this.#old.values()].map(({ until }) => until),
+    ];
+    return !ends.some((end) => end <= now && end > now - within);
+  }
+
   /** Ids that are known, live ones. */
   ids(now: number): string[] {
     return this.#live(now).map(({ id }) => id);
@@ -142,7 +149,7 @@ export class Sessions {
     'SESSION.CREATE': [1, Infinity, ([user = '', ...options], now, actual) => this.#create(user, options, now, actual)],
     'SESSION.GET': [1, 1, ([id = ''], now) => this.#get(id, now)],
     'SESSION.LIST': [0, 0, (_, now) => array(this.list(now))],
-    'SESSION.ADD_DATA': [3, SECOND_PART ? Infinity : 3, ([id = '', ...flat], now) => this.#addData(id, flat, now)],
+    'SESSION.ADD_DATA': [3, Infinity, ([id = '', ...flat], now) => this.#addData(id, flat, now)],
     'SESSION.GET_DATA': [2, 2, ([id = '', field = ''], now) => this.#getData(id, field, now)],
     'SESSION.DELETE': [1, 1, ([id = ''], now) => this.#delete(id, now)],
     'SESSION.ASSIGN': [2, 2, ([id = '', user = ''], now) => this.#assign(id, user, now)],
@@ -208,14 +215,13 @@ export class Sessions {
 
   #mapToNewest(user: string, now: number): void {
     const [newest] = this.#of(user, now);
-    if (SECOND_PART && newest) this.#storage.set(user, newest.id);
+    if (newest) this.#storage.set(user, newest.id);
     else this.#storage.delete(user);
   }
 
   #options(words: string[]): Options {
     const options: Options = { fresh: false, idle: 0, ttl: 0, max: 0, reject: false, id: undefined, data: new Map() };
     const seen = new Set<string>();
-    let evict = false;
     for (let index = 0; index < words.length; index++) {
       const word = words[index]!.toUpperCase();
       if (seen.has(word)) throw syntax();
@@ -228,10 +234,12 @@ export class Sessions {
       if (word === 'NEW') options.fresh = true;
       else if (word === 'IDLE') options.idle = expiry(next(), 'session.create');
       else if (word === 'TTL') options.ttl = expiry(next(), 'session.create');
-      else if (word === 'MAX') options.max = positive(next());
-      else if (word === 'EVICT') evict = true;
-      else if (word === 'REJECT') options.reject = true;
-      else if (word === 'ID') options.id = next();
+      else if (word === 'MAX') {
+        options.max = positive(next());
+        const how = words[index + 1]?.toUpperCase();
+        options.reject = how === 'REJECT';
+        if (how === 'EVICT' || how === 'REJECT') index++;
+      } else if (word === 'ID') options.id = next();
       else if (word === 'DATA') {
         const rest = words.slice(index + 1);
         if (rest.length === 0 || rest.length % 2 !== 0) throw syntax();
@@ -239,8 +247,6 @@ export class Sessions {
         index = words.length;
       } else throw syntax();
     }
-    if ((evict || options.reject) && (options.max === 0 || (evict && options.reject))) throw syntax();
-    if (options.id !== undefined && !GIVEN_ID.test(options.id)) throw new Refused('ERR an id has 16 to 128 visible ASCII characters');
     return options;
   }
 
@@ -259,6 +265,7 @@ export class Sessions {
         return this.#insert(mapped, user, options, now, 'recreated');
       }
     }
+    if (options.id !== undefined && !GIVEN_ID.test(options.id)) throw new Refused('ERR an id has 16 to 128 visible ASCII characters');
     const id = options.id ?? actual.slice('+Session created: '.length, -2);
     if (options.id !== undefined && this.#find(id, now)) throw new Refused('IDEXISTS the id is known');
     if (options.id === undefined && options.reject) this.#refuseOver(user, options.max, now);
@@ -450,16 +457,16 @@ export class Sessions {
   }
 
   #delUser(user: string, words: string[], now: number): string {
-    const given: { except?: string; before?: bigint } = {};
+    const given: { except?: string; before?: string } = {};
     for (let index = 0; index < words.length; index += 2) {
       const [word, value] = [words[index]!.toUpperCase(), words[index + 1]];
       if (value === undefined) throw syntax();
       if (word === 'EXCEPT' && given.except === undefined) given.except = value;
-      else if (word === 'BEFORE' && given.before === undefined) given.before = integerOf(value);
+      else if (word === 'BEFORE' && given.before === undefined) given.before = value;
       else throw syntax();
     }
     const kept = given.except === undefined ? undefined : this.#find(given.except, now);
-    const before = given.before;
+    const before = given.before === undefined ? undefined : integerOf(given.before);
     const ended = this.#of(user, now).filter((session) => session !== kept && (before === undefined || BigInt(session.created) < before));
     for (const session of ended) this.#remove(session, now);
     return integer(ended.length);

@@ -3,11 +3,13 @@ import { expect, test } from 'vitest';
 import { eventually, tested, useServer } from '../support/server.ts';
 import { customSuite } from './suites/custom.ts';
 import { sessionSuite } from './suites/session.ts';
+import { sessionOptionsSuite } from './suites/session-options.ts';
 
 const server = useServer();
 
 customSuite(server);
 sessionSuite(server);
+sessionOptionsSuite(server);
 
 test('INFO tells how the session module is linked to CUSTOM.*', async () => {
   const info = await server.info('wasm');

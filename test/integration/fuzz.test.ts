@@ -21,7 +21,7 @@ test('replies and final state equal the model', { timeout: 120_000 }, async () =
       await runOn(target, new Model(), all);
       commands += all.length;
     }),
-    { seed: SEED, numRuns: 120 },
+    { seed: SEED, numRuns: 120, endOnFailure: true },
   );
   expect(commands).toBeGreaterThan(1000);
   const info = await server.info('wasm');

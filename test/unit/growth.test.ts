@@ -5,11 +5,11 @@
 import { describe, expect, test } from 'vitest';
 import { fakeTarget } from '../fuzz/fake.ts';
 import { comparable, Model } from '../fuzz/model.ts';
+import { idIn } from '../fuzz/operations.ts';
 import { FakeServer } from '../support/fake-redis.ts';
+import { created, mapped, visible } from '../support/sessions.ts';
 
 const FULL = "-OOM the module's memory is full (wasm.max-memory)\r\n";
-/** What may be refused when memory cannot grow: writes, and a JSON that fits no buffer of a fixed size. */
-const MAY_BE_REFUSED = ['CUSTOM.SET', 'SESSION.CREATE', 'SESSION.ADD_DATA', 'SESSION.GET'];
 /** Lengths of each kind of block: slabs, a part of a page, several pages. */
 const LENGTHS = [10, 500, 3000, 20_000, 70_000, 150_000];
 
@@ -44,18 +44,63 @@ function script(): Step[] {
 /** A heap asks for 16 pages at first, and for half as many as long as it does not get them: of little steps there are more to fail. */
 const isLittle = (pages: number) => pages <= 4 || (pages & (pages - 1)) !== 0;
 
+/** The same for what sessions have beside: options, several fields at once, other users, new ids; indexes of users with many sessions. */
+function sessionScript(): Step[] {
+  const steps: Step[] = [];
+  for (const [index, length] of LENGTHS.entries()) {
+    const filler = String(index).repeat(length);
+    const many = Array.from({ length: 40 }, (_, field) => [`field ${field}`, filler.slice(0, field * 60)]).flat();
+    steps.push(() => ['SESSION.CREATE', `user ${index}`, 'NEW', 'IDLE', '3600', 'DATA', ...many, 'large', filler]);
+    steps.push((ids) => ['SESSION.ADD_DATA', newest(ids), ...many.map((text) => `${text}+`)]);
+    steps.push((ids) => ['SESSION.CAS', newest(ids), '1', 'a', filler, 'b', filler]);
+    steps.push((ids) => ['SESSION.INCR_DATA', newest(ids), `n${filler.slice(0, 3000)}`, '5']);
+    steps.push((ids) => ['SESSION.GETALL', newest(ids)]);
+    steps.push((ids) => ['SESSION.DEL_DATA', newest(ids), 'a', 'field 3', 'field 7']);
+    steps.push((ids) => ['SESSION.ASSIGN', newest(ids), `other ${filler.slice(0, 70_000)}`]);
+    steps.push((ids) => ['SESSION.ROTATE', newest(ids), 'GRACE', '1000000']);
+    for (let count = 0; count < 120; count++) steps.push(() => ['SESSION.CREATE', `many ${index} ${count % 3}`, 'NEW', 'TTL', '7200']);
+    steps.push(() => [
+      'SESSION.CREATE',
+      `many ${index} 0`,
+      'NEW',
+      'MAX',
+      '20',
+      'ID',
+      `given ${index}`.padEnd(100, '-').replaceAll(' ', '-'),
+    ]);
+    for (let count = 0; count < 30; count++) steps.push((ids) => ['SESSION.ROTATE', newest(ids, 2 * count + 3), 'GRACE', '1000000']);
+    for (let count = 0; count < 30; count++) steps.push((ids) => ['SESSION.EXPIRE', newest(ids, count + 2), '4000', 'IDLE']);
+    steps.push((ids) => ['SESSION.DELETE', newest(ids, 5)]);
+    steps.push(() => ['SESSION.DELUSER', `many ${index} 1`]);
+    steps.push(() => ['SESSION.USER', `many ${index} 0`]);
+  }
+  return steps;
+}
+
+/** Scripts, and what of them may be refused when memory cannot grow: writes that add, and a JSON that fits no buffer of a fixed size. */
+const SCRIPTS: [name: string, script: () => Step[], mayBeRefused: string[]][] = [
+  ['the original commands', script, ['CUSTOM.SET', 'SESSION.CREATE', 'SESSION.ADD_DATA', 'SESSION.GET']],
+  [
+    'the further ones of sessions',
+    sessionScript,
+    ['ADD_DATA', 'ASSIGN', 'CAS', 'CREATE', 'INCR_DATA', 'ROTATE'].map((name) => `SESSION.${name}`),
+  ],
+];
+
 interface Outcome {
   growths: number;
   refused: string[];
 }
 
 /** Runs the script; growth number `failing` (from 1) fails, and with `all` those after it in the same command too. */
-function run(link: 'direct' | 'command', failing: number, all: boolean): Outcome {
+function run(link: 'direct' | 'command', steps: Step[], failing: number, all: boolean): Outcome {
   let growths = 0;
   let command = 0;
   let failedIn = -1;
   const mayGrow = (pages: number): boolean => {
     if (!isLittle(pages)) return false;
+    // What is asked at the end may not fail.
+    if (command < 0) return true;
     growths++;
     if (growths === failing) failedIn = command;
     return growths !== failing && !(all && failedIn === command);
@@ -71,11 +116,12 @@ function run(link: 'direct' | 'command', failing: number, all: boolean): Outcome
       return;
     }
     const wanted = model.reply(argv, now, actual);
-    if (comparable(actual) !== comparable(wanted)) expect(comparable(actual), argv.join(' ').slice(0, 100)).toBe(comparable(wanted));
-    const id = /^\+Session created: (.{36})/.exec(actual)?.[1];
-    if (id !== undefined) ids.push(id);
+    const known = (reply: string) => comparable(reply, argv[0]);
+    if (known(actual) !== known(wanted)) expect(known(actual), argv.join(' ').slice(0, 100)).toBe(known(wanted));
+    const id = idIn(argv[0]!, actual);
+    if (id !== undefined && !ids.includes(id)) ids.push(id);
   };
-  for (const step of script()) {
+  for (const step of steps) {
     command++;
     check(step(ids));
     if (command++ === failedIn) for (const known of ids.slice(-2)) check(['SESSION.GET', known]);
@@ -83,6 +129,8 @@ function run(link: 'direct' | 'command', failing: number, all: boolean): Outcome
   command = -2;
   check(['CUSTOM.KEYS']);
   check(['SESSION.LIST']);
+  check(['SESSION.CHECK']);
+  check(['CUSTOM.CHECK']);
   for (const key of model.storage.keys()) check(['CUSTOM.GET', key]);
   for (const id of ids) check(['SESSION.GET', id]);
   for (const module of target.server.modules) expect(target.server.load(module, target.server.save(module))).toBe(true);
@@ -91,29 +139,83 @@ function run(link: 'direct' | 'command', failing: number, all: boolean): Outcome
 }
 
 describe.each(['direct', 'command'] as const)('linked %s', (link) => {
-  test('whichever growth fails, a command is done whole or refused whole', { timeout: 300_000 }, () => {
-    const { growths, refused } = run(link, 0, false);
-    expect(refused).toEqual([]);
-    expect(growths).toBeGreaterThan(30);
-    const all: string[] = [];
-    for (let failing = 1; failing <= growths; failing++) {
-      for (const rest of [false, true]) {
-        const outcome = run(link, failing, rest);
-        expect(outcome.refused.length).toBeLessThanOrEqual(1);
-        all.push(...outcome.refused);
+  test.each(SCRIPTS)(
+    'whichever growth fails in %s, a command is done whole or refused whole',
+    { timeout: 300_000 },
+    (_, make, mayBeRefused) => {
+      const steps = make();
+      const { growths, refused } = run(link, steps, 0, false);
+      expect(refused).toEqual([]);
+      expect(growths).toBeGreaterThan(15);
+      const all: string[] = [];
+      for (let failing = 1; failing <= growths; failing++) {
+        for (const rest of [false, true]) {
+          const outcome = run(link, steps, failing, rest);
+          expect(outcome.refused.length).toBeLessThanOrEqual(1);
+          all.push(...outcome.refused);
+        }
       }
+      // The n-th growth did end commands, and none that need no memory.
+      expect(all.length).toBeGreaterThan(3);
+      expect(mayBeRefused).toEqual(expect.arrayContaining(all));
+    },
+  );
+
+  test.each<[name: string, argv: (id: string, attempt: number) => string[]]>([
+    ['CREATE', (_, attempt) => ['SESSION.CREATE', `u${attempt}`, 'NEW', 'MAX', '3', 'DATA', 'f', 'v'.repeat(attempt * 200)]],
+    ['CREATE', (_, attempt) => ['SESSION.CREATE', 'u', 'NEW', 'TTL', '3600', 'ID', `given-${attempt}`.padEnd(120, '-')]],
+    ['ADD_DATA', (id, attempt) => ['SESSION.ADD_DATA', id, `f${attempt}`, 'v'.repeat(100), `g${attempt}`, 'w'.repeat(attempt)]],
+    ['CAS', (id, attempt) => ['SESSION.CAS', id, String(attempt), `f${attempt}`, 'v'.repeat(200), 'g', 'w'.repeat(attempt)]],
+    ['INCR_DATA', (id, attempt) => ['SESSION.INCR_DATA', id, `${attempt}`.padEnd(300, 'n'), '5']],
+    ['ASSIGN', (id, attempt) => ['SESSION.ASSIGN', id, 'u'.repeat(8000 * attempt)]],
+    ['ROTATE', (id) => ['SESSION.ROTATE', id, 'GRACE', '1000000']],
+  ])('%s is refused whole in a full memory, what ends sessions is not, and room is used again', { timeout: 60_000 }, (_, argv) => {
+    let full = false;
+    const target = fakeTarget(link, { mayGrow: () => !full });
+    const { server } = target;
+    let id = created(server, 'u', 'DATA', 'f', 'v');
+    const others = Array.from({ length: 50 }, (_, index) => created(server, 'v', 'NEW', 'DATA', 'f', 'v'.repeat(40 * index)));
+    full = true;
+    const state = () => visible(server, [id]);
+    let [attempt, reply] = [0, ''];
+    const send = () => (reply = target.send(argv(id, attempt)) as string);
+    while (send() !== FULL) {
+      expect(reply).not.toMatch(/^-/);
+      attempt++;
+      id = idIn(argv(id, 0)[0]!, reply) ?? id;
+      if (attempt > 50_000) throw new Error('nothing is ever refused');
     }
-    // The n-th growth did end commands, of each kind that grows anything.
-    expect(new Set(all)).toEqual(new Set(MAY_BE_REFUSED));
+    server.check();
+    // Looking at it all may have given back a little room that was kept.
+    for (let before = state(), more = 0; ; before = state(), more++) {
+      if (send() === FULL) {
+        expect(state()).toEqual(before);
+        break;
+      }
+      expect(more).toBeLessThan(1000);
+      attempt++;
+      id = idIn(argv(id, 0)[0]!, reply) ?? id;
+    }
+    // What ends something needs no memory.
+    expect(server.text('SESSION.TOUCH', id)).toBe(':1\r\n');
+    expect(server.text('SESSION.EXPIRE', others.pop()!, '0')).toBe(':1\r\n');
+    expect(server.text('SESSION.DEL_DATA', others[40]!, 'f')).toBe(':1\r\n');
+    for (const other of others.slice(30)) expect(server.text('SESSION.DELETE', other)).toBe(':1\r\n');
+    expect(server.text('SESSION.DELUSER', 'v')).toBe(':30\r\n');
+    server.check();
+    expect(mapped(server, 'v')).toBe(null);
+    full = false;
+    expect(send()).not.toMatch(/^-/);
+    server.check();
   });
 
   test('whichever growth fails in a load, it is refused and leaves nothing, and the next one succeeds', () => {
     const source = fakeTarget(link);
     const ids: string[] = [];
-    for (const step of script()) {
-      const reply = source.send(step(ids)) as string;
-      const id = /^\+Session created: (.{36})/.exec(reply)?.[1];
-      if (id !== undefined) ids.push(id);
+    for (const step of [...script(), ...sessionScript()]) {
+      const argv = step(ids);
+      const id = idIn(argv[0]!, source.send(argv) as string);
+      if (id !== undefined && !ids.includes(id)) ids.push(id);
     }
     const saved = source.server.modules.map((module) => source.server.save(module));
     let growths = 0;

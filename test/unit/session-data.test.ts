@@ -1,0 +1,288 @@
+/** The data of sessions: several fields at once, counting, versions; on the shipped session.wasm and a fake server. */
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { bulk, FakeServer, NULL } from '../support/fake-redis.ts';
+import { ask, created, data, info, UNKNOWN_ID } from '../support/sessions.ts';
+
+const NOT_INTEGER = '-ERR value is not an integer or out of range\r\n';
+const MAX = '9223372036854775807';
+const MIN = '-9223372036854775808';
+
+describe.each(['direct', 'command'] as const)('linked %s', (link) => {
+  let server: FakeServer;
+  let id: string;
+  beforeEach(() => {
+    server = new FakeServer({ link });
+    id = created(server, 'u');
+  });
+  const version = () => info(server, id)?.version;
+
+  test('ADD_DATA stores several fields, a repeated one with its last value, and counts one version', () => {
+    expect(server.text('SESSION.ADD_DATA', id, 'b', '1', 'a', '2', 'b', '3')).toBe('+OK\r\n');
+    expect(server.text('SESSION.ADD_DATA', id, 'c', '', '', 'x', 'a', 'longer than it was before')).toBe('+OK\r\n');
+    expect(data(server, id)).toEqual([
+      ['b', '3'],
+      ['a', 'longer than it was before'],
+      ['c', ''],
+      ['', 'x'],
+    ]);
+    expect(version()).toBe(2);
+    server.check();
+  });
+
+  test.each(['SESSION.ADD_DATA', 'SESSION.CAS'])('%s with a field that has no value is refused', (name) => {
+    const head = name === 'SESSION.CAS' ? [id, '0'] : [id];
+    expect(server.text(name, ...head, 'f', 'v', 'g')).toBe(`-ERR wrong number of arguments for '${name.toLowerCase()}' command\r\n`);
+    expect(data(server, id)).toEqual([]);
+  });
+
+  test('GETALL answers the raw bytes, and touches', () => {
+    const raw = Buffer.from([0, 255, 13, 10]);
+    server.call('SESSION.ADD_DATA', id, raw, raw);
+    server.clock += 1500;
+    const bytes = raw.toString('latin1');
+    expect(data(server, id)).toEqual([[bytes, bytes]]);
+    expect(info(server, id)?.last_accessed).toBe(new Date(server.clock).toISOString());
+    expect(ask(server, 'SESSION.GETALL', UNKNOWN_ID)).toBe(null);
+    expect(server.text('SESSION.GETALL', created(server, 'empty'))).toBe('*0\r\n');
+  });
+
+  test('DEL_DATA counts what it removed, and changes the version only then', () => {
+    server.call('SESSION.ADD_DATA', id, 'a', '1', 'b', '2', 'c', '3');
+    server.clock += 1000;
+    expect(server.text('SESSION.DEL_DATA', id, 'x', 'b', 'b', 'a')).toBe(':2\r\n');
+    expect(data(server, id)).toEqual([['c', '3']]);
+    expect(version()).toBe(2);
+    const before = server.propagated.length;
+    expect(server.text('SESSION.DEL_DATA', id, 'a', 'y')).toBe(':0\r\n');
+    expect(version()).toBe(2);
+    expect(server.propagated.slice(before).filter((effect) => String(effect[1]) !== 'touch' && String(effect[2]) !== 'touch')).toEqual([]);
+    // A field that comes again is the last one.
+    server.call('SESSION.ADD_DATA', id, 'a', '4');
+    expect(data(server, id)).toEqual([
+      ['c', '3'],
+      ['a', '4'],
+    ]);
+    expect(server.text('SESSION.DEL_DATA', id, 'a', 'c')).toBe(':2\r\n');
+    expect(data(server, id)).toEqual([]);
+    server.check();
+  });
+
+  test('any sequence of writes and removals does what a Map does, few fields or thousands', () => {
+    const name = fc.oneof(
+      { weight: 3, arbitrary: fc.nat(30).map((index) => `f${index}`) },
+      { weight: 1, arbitrary: fc.nat(3000).map((index) => `many ${index}`) },
+    );
+    const write = fc.record({
+      fields: fc.array(
+        fc.tuple(
+          name,
+          fc.oneof(
+            fc.string({ maxLength: 30 }),
+            fc.nat(4000).map((length) => 'x'.repeat(length)),
+          ),
+        ),
+        {
+          minLength: 1,
+          maxLength: 60,
+        },
+      ),
+      remove: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(write, { maxLength: 30 }), (writes) => {
+        const model = new Map<string, string>();
+        const own = created(server, 'someone', 'NEW');
+        for (const { fields, remove } of writes) {
+          const names = fields.map(([field]) => field);
+          if (remove) {
+            const removed = names.filter((field) => model.delete(field)).length;
+            expect(server.text('SESSION.DEL_DATA', own, ...names)).toBe(`:${removed}\r\n`);
+          } else {
+            for (const [field, value] of fields) model.set(field, value);
+            expect(server.text('SESSION.ADD_DATA', own, ...fields.flat())).toBe('+OK\r\n');
+          }
+        }
+        const bytes = (text: string) => Buffer.from(text).toString('latin1');
+        expect(data(server, own)).toEqual([...model].map(([field, value]) => [field, bytes(value)]));
+        expect(info(server, own)?.fields).toBe(model.size);
+        server.check();
+        server.call('SESSION.DELETE', own);
+      }),
+      { seed: 37, numRuns: 60, endOnFailure: true },
+    );
+  });
+
+  test('removing and writing again and again keeps no memory', () => {
+    const used = () => server.infoOf(server.session).get('session_heap_used') ?? 0n;
+    const names = Array.from({ length: 200 }, (_, index) => `field ${index}`);
+    const round = () => {
+      server.call('SESSION.ADD_DATA', id, ...names.flatMap((name, index) => [name, 'v'.repeat(index)]));
+      server.call('SESSION.DEL_DATA', id, ...names.filter((_, index) => index % 2 === 0));
+      server.call('SESSION.DEL_DATA', id, ...names);
+    };
+    round();
+    const before = used();
+    for (let index = 0; index < 20; index++) round();
+    expect(used()).toBeLessThanOrEqual(before);
+    server.check();
+  });
+
+  describe('INCR_DATA', () => {
+    test('counts from 0, and from what is there', () => {
+      expect(server.text('SESSION.INCR_DATA', id, 'n', '5')).toBe(':5\r\n');
+      expect(server.text('SESSION.INCR_DATA', id, 'n', '-7')).toBe(':-2\r\n');
+      expect(server.text('SESSION.INCR_DATA', id, 'n', '0')).toBe(':-2\r\n');
+      server.call('SESSION.ADD_DATA', id, 'n', MAX);
+      expect(server.text('SESSION.INCR_DATA', id, 'n', MIN)).toBe(':-1\r\n');
+      expect(data(server, id)).toEqual([['n', '-1']]);
+      expect(version()).toBe(5);
+    });
+
+    test.each(['', 'x', '1.0', ' 1', '1 ', '+1', '01', '-0', '-', '9223372036854775808', '1'.repeat(30)])(
+      'refuses a field that is %j, and a step that is',
+      (text) => {
+        server.call('SESSION.ADD_DATA', id, 'n', text);
+        expect(server.text('SESSION.INCR_DATA', id, 'n', '1')).toBe('-ERR hash value is not an integer\r\n');
+        expect(server.text('SESSION.INCR_DATA', id, 'm', text)).toBe(NOT_INTEGER);
+        expect(data(server, id)).toEqual([['n', text]]);
+        expect(version()).toBe(1);
+      },
+    );
+
+    test.each([
+      [MAX, '1'],
+      [MIN, '-1'],
+      ['-2', MIN],
+      ['1', MAX],
+    ])('refuses %s and %s, which would overflow', (value, step) => {
+      server.call('SESSION.ADD_DATA', id, 'n', value);
+      expect(server.text('SESSION.INCR_DATA', id, 'n', step)).toBe('-ERR increment or decrement would overflow\r\n');
+      expect(data(server, id)).toEqual([['n', value]]);
+    });
+  });
+
+  describe('CAS', () => {
+    test('stores when the version is the present one', () => {
+      expect(server.text('SESSION.CAS', id, '0', 'a', '1', 'b', '2')).toBe(':1\r\n');
+      expect(server.text('SESSION.CAS', id, '1', 'a', '3', 'a', '4')).toBe(':2\r\n');
+      expect(data(server, id)).toEqual([
+        ['a', '4'],
+        ['b', '2'],
+      ]);
+    });
+
+    test.each(['1', '-1', MAX, MIN])('of version %s stores nothing and tells the present one', (wanted) => {
+      const before = server.propagated.length;
+      expect(server.text('SESSION.CAS', id, wanted, 'a', '1')).toBe('-VERSION is 0\r\n');
+      expect(data(server, id)).toEqual([]);
+      expect(server.propagated.length).toBe(before);
+    });
+
+    test.each(['', 'x', '1.5', '9223372036854775808'])('of version %j is refused', (wanted) => {
+      expect(server.text('SESSION.CAS', id, wanted, 'a', '1')).toBe(NOT_INTEGER);
+    });
+
+    test('every command that changes data changes the version, and no other', () => {
+      const steps: [string[], number][] = [
+        [['ADD_DATA', id, 'a', '1'], 1],
+        [['INCR_DATA', id, 'a', '1'], 2],
+        [['CAS', id, '2', 'a', '1'], 3],
+        [['DEL_DATA', id, 'a'], 4],
+        [['DEL_DATA', id, 'a'], 4],
+        [['GET_DATA', id, 'a'], 4],
+        [['GETALL', id], 4],
+        [['TOUCH', id], 4],
+        [['EXPIRE', id, '60'], 4],
+        [['ASSIGN', id, 'v'], 4],
+        [['ADD_DATA', id, 'a', '1'], 5],
+      ];
+      for (const [[name = '', ...args], after] of steps) {
+        server.call(`SESSION.${name}`, ...args);
+        expect(version()).toBe(after);
+      }
+      const next = server.text('SESSION.ROTATE', id).slice(5, 41);
+      expect(info(server, next)?.version).toBe(5);
+    });
+  });
+
+  test('INFO tells all of a session, in order', () => {
+    server.clock += 250;
+    server.call('SESSION.ADD_DATA', id, 'f', 'v');
+    server.call('SESSION.EXPIRE', id, '60');
+    server.call('SESSION.EXPIRE', id, '5', 'IDLE');
+    server.clock += 1000;
+    const reply = server.text('SESSION.INFO', id);
+    const [head, bytes = ''] = reply.split('$5\r\nbytes\r\n:');
+    expect(head).toBe(
+      `*18\r\n${bulk('id')}${bulk(id)}${bulk('user_key')}${bulk('u')}${bulk('created_at')}${bulk('2026-01-02T03:04:05.678Z')}` +
+        `${bulk('last_accessed')}${bulk('2026-01-02T03:04:05.928Z')}${bulk('idle')}:5000\r\n${bulk('ttl')}:59000\r\n` +
+        `${bulk('version')}:1\r\n${bulk('fields')}:1\r\n`,
+    );
+    expect(Number.parseInt(bytes, 10)).toBeGreaterThan(40);
+    server.call('SESSION.ADD_DATA', id, 'large', 'x'.repeat(100_000));
+    expect(info(server, id)?.bytes).toBeGreaterThan(100_000);
+    expect(server.text('SESSION.INFO', UNKNOWN_ID)).toBe(NULL);
+  });
+
+  test.each([
+    ['SESSION.GET', NULL],
+    ['SESSION.GETALL', NULL],
+    ['SESSION.INFO', NULL],
+    ['SESSION.TOUCH', ':0\r\n'],
+    ['SESSION.DELETE', ':0\r\n'],
+    ['SESSION.TTL', ':-2\r\n'],
+    ['SESSION.EXPIRE', ':0\r\n', '5'],
+    ['SESSION.EXPIRE', ':0\r\n', '-5'],
+    ['SESSION.ASSIGN', ':0\r\n', 'u'],
+    ['SESSION.ADD_DATA', undefined, 'f', 'v'],
+    ['SESSION.GET_DATA', undefined, 'f'],
+    ['SESSION.DEL_DATA', undefined, 'f'],
+    ['SESSION.INCR_DATA', undefined, 'f', '1'],
+    ['SESSION.CAS', undefined, '0', 'f', 'v'],
+    ['SESSION.ROTATE', undefined],
+    ['SESSION.ROTATE', undefined, 'GRACE', '5'],
+  ])('%s of an unknown id (%s)', (name, reply, ...rest) => {
+    const before = server.propagated.length;
+    server.call('SESSION.CREATE', 'gone', 'ID', 'an-id-of-the-caller', 'TTL', '1');
+    server.clock += 1000;
+    const effects = server.propagated.length;
+    const unknown = ['', '\0', 'a\r\nb', 'x'.repeat(200), UNKNOWN_ID, 'an-id-of-the-caller', '\xff'];
+    for (const text of unknown) {
+      const echo = text.slice(0, 128).replace(/[\r\n\0]/g, ' ');
+      expect(server.text(name, Buffer.from(text, 'latin1'), ...(rest as string[]))).toBe(reply ?? `-Session not found: ${echo}\r\n`);
+    }
+    expect(effects).toBeGreaterThan(before);
+    // At most the end of the expired one is replicated by it.
+    expect(server.propagated.length).toBeLessThanOrEqual(effects + 1);
+    server.check();
+  });
+
+  test.each([
+    ['session.create'],
+    ['session.assign', 'i'],
+    ['session.assign', 'i', 'u', 'x'],
+    ['session.getall'],
+    ['session.getall', 'i', 'x'],
+    ['session.add_data', 'i', 'f'],
+    ['session.del_data', 'i'],
+    ['session.incr_data', 'i', 'f'],
+    ['session.incr_data', 'i', 'f', '1', 'x'],
+    ['session.cas', 'i', '0', 'f'],
+    ['session.touch'],
+    ['session.touch', 'i', 'x'],
+    ['session.expire', 'i'],
+    ['session.ttl'],
+    ['session.ttl', 'i', 'x'],
+    ['session.info'],
+    ['session.info', 'i', 'x'],
+    ['session.rotate'],
+    ['session.user'],
+    ['session.user', 'u', 'x'],
+    ['session.deluser'],
+    ['session.scan'],
+    ['session.check', 'x'],
+  ])('%s with another number of arguments is refused', (name, ...args) => {
+    expect(server.text(name, ...args)).toBe(`-ERR wrong number of arguments for '${name}' command\r\n`);
+  });
+});
