@@ -6,7 +6,8 @@ import { infoField, dataType, servedBy } from "./register";
 import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
 import { registerCommands } from "./hashmap/commands";
 import { loadEntries, saveEntries, VERSION } from "./hashmap/persistence";
-import { deleteValue, dropAll, getValue, setValue, table } from "./hashmap/store";
+import { expired, sweepStep } from "./hashmap/deadlines";
+import { deleteValue, dropAll, findEntry, getValue, setValue, table } from "./hashmap/store";
 
 export { committing } from "./change";
 
@@ -37,6 +38,7 @@ export function auxLoad(version: i32): i32 {
 /** Adds this module's fields to INFO. */
 export function info(): void {
   infoField(changetype<usize>("entries"), table.count);
+  infoField(changetype<usize>("expired"), expired);
   infoField(changetype<usize>("heap_used"), usedBytes());
 }
 
@@ -48,6 +50,11 @@ export function freeBytes(): u64 {
 /** 1 when there is nothing to save. */
 export function isEmpty(): i32 {
   return table.count ? 0 : 1;
+}
+
+/** One step of reclaiming what has expired; 1 when more is due now. O(1). */
+export function sweep(): i32 {
+  return sweepStep() ? 1 : 0;
 }
 
 /** Link function of CUSTOM.GET: the value (`length << 32 | pointer`, valid until the caller's next import call), 0 when absent. */
@@ -68,5 +75,5 @@ export function del(key: usize, keyLength: u32): u64 {
 
 /** Link function of CUSTOM.EXISTS: 1 or 0. */
 export function exists(key: usize, keyLength: u32): u64 {
-  return table.find(key, keyLength) ? 1 : 0;
+  return findEntry(key, keyLength) ? 1 : 0;
 }

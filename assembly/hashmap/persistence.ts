@@ -1,7 +1,12 @@
 /**
- * The storage in RDB files, version 1: records are entries, an item each (persistence/blocks.ts), a = key, b = value.
+ * The storage in RDB files, version 2: two sequences of records (persistence/blocks.ts), an item each.
+ *
+ *     entries without a deadline    a = key                              b = value
+ *     entries with one              a = | deadline i64, Unix ms | key |  b = value
+ *
+ * Version 1 had the first sequence alone. Loading judges no deadline by the clock: what has expired meanwhile is reclaimed by sweeping.
  */
-import { create, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
+import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
 import {
   beginLoad,
   beginSave,
@@ -15,49 +20,82 @@ import {
   refuse,
   saveItem,
 } from "../persistence/blocks";
-import { prepareTable, table } from "./store";
+import { redis } from "../redis";
+import { prepareTable, schedule, startWheel, table, wheel } from "./store";
 
 // prettier-ignore
-@inline export const VERSION: i32 = 1;
+@inline export const VERSION: i32 = 2;
+/** Bytes of a deadline, which an entry keeps right before its key. */
+@inline const DEADLINE_SIZE: u32 = 8;
 
 /** What touching entries before their use has read. */
 let touched: u32 = 0;
 
 /** Writes all entries. Allocates nothing. O(bytes). */
 export function saveEntries(): void {
-  beginSave(table.count);
+  const timed = table.count ? wheel.count : 0;
+  saveSequence(table.count - timed, false);
+  saveSequence(timed, true);
+}
+
+/** Writes the entries with a deadline, or those without. */
+function saveSequence(count: u32, timed: bool): void {
+  beginSave(count);
   let cursor: u64 = 0;
-  do {
+  let left = count;
+  while (left) {
     table.seek(cursor);
     touched += table.touch();
     for (let entry = table.next(); entry; entry = table.next()) {
-      saveItem(keyOf(entry), keyLength(entry), valueOf(entry), valueLength(entry));
+      if ((deadlineOf(entry) != 0) != timed) continue;
+      const before = timed ? DEADLINE_SIZE : 0;
+      saveItem(keyOf(entry) - <usize>before, keyLength(entry) + before, valueOf(entry), valueLength(entry));
+      left--;
     }
     cursor = table.cursor;
-  } while (cursor);
+    if (!cursor) break;
+  }
   endSave();
 }
 
 /** Reads all entries into the empty table; false when the data is not sound, the cause is logged. O(bytes). */
 export function loadEntries(version: i32): bool {
-  if (!prepareTable()) return refuse(changetype<usize>("the module's memory is full (wasm.max-memory)"));
-  const count = beginLoad();
+  if (!prepareTable()) return refuseMemory();
+  if (!loadSequence(version, false)) return false;
+  if (version == 1) return true;
+  startWheel(redis.Milliseconds());
+  return loadSequence(version, true);
+}
+
+function loadSequence(version: i32, timed: bool): bool {
+  const count = beginLoad(timed ? DEADLINE_SIZE : 0);
   if (count < 0) return false;
-  if (version != VERSION) return refuse(changetype<usize>("it was written by another version of this module"));
+  if (version < 1 || version > VERSION) return refuse(changetype<usize>("it was written by another version of this module"));
   for (let index: i64 = 0; index < count; index++) {
-    if (!nextItem() || !loadEntry()) return false;
+    if (!nextItem() || !loadEntry(timed)) return false;
   }
   return endLoad();
 }
 
-function loadEntry(): bool {
-  const hash = table.hashOf(itemA, itemALength);
-  if (table.lookup(itemA, itemALength, hash)) return refuse(changetype<usize>("a key is there twice"));
-  const entry = create(itemA, itemALength, itemB, itemBLength);
+function loadEntry(timed: bool): bool {
+  const before = timed ? DEADLINE_SIZE : 0;
+  if (itemALength < before) return refuse(changetype<usize>("a deadline is cut short"));
+  const deadline = timed ? load<i64>(itemA) : 1;
+  if (deadline <= 0) return refuse(changetype<usize>("a deadline is out of range"));
+  const key = itemA + <usize>before;
+  const length = itemALength - before;
+  const hash = table.hashOf(key, length);
+  if (table.lookup(key, length, hash)) return refuse(changetype<usize>("a key is there twice"));
+  const entry = timed ? createUntil(key, length, itemB, itemBLength, 0) : create(key, length, itemB, itemBLength);
   if (entry && table.reserve(hash)) {
     table.insert(hash, entry);
+    if (timed) schedule(entry, deadline);
     return true;
   }
   if (entry) destroy(entry);
+  return refuseMemory();
+}
+
+function refuseMemory(): bool {
   return refuse(changetype<usize>("the module's memory is full (wasm.max-memory)"));
 }

@@ -47,6 +47,8 @@ let cursor: usize = 0;
 let end: usize = 0;
 /** The first string of the LARGE item being read, on the heap. */
 let large: usize = 0;
+/** Bytes that a string of an item may have. */
+let longest: u64 = MAX_LENGTH;
 let largeLength: u32 = 0;
 
 /** The item that `nextItem` read: valid until the next import call. */
@@ -121,8 +123,12 @@ function writeLength(target: usize, length: u32): usize {
   return target + 1;
 }
 
-/** Begins to load and returns the number of records that the file says it holds; -1 when it cannot be read. */
-export function beginLoad(): i64 {
+/**
+ * Begins to load and returns the number of records that the file says it holds; -1 when it cannot be read.
+ * @param extra bytes that the first string of an item may have more than the server's longest
+ */
+export function beginLoad(extra: u32 = 0): i64 {
+  longest = MAX_LENGTH + extra;
   releaseLarge();
   cursor = end = 0;
   items = 0;
@@ -230,7 +236,7 @@ function readLength(): i64 {
   for (let shift: u32 = 0; shift < 35 && cursor < end; shift += 7) {
     const byte = load<u8>(cursor++);
     value |= (<u64>(byte & 0x7f)) << shift;
-    if (!(byte & 0x80)) return value <= MAX_LENGTH ? <i64>value : -1;
+    if (!(byte & 0x80)) return value <= longest ? <i64>value : -1;
   }
   return -1;
 }

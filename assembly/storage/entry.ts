@@ -1,14 +1,16 @@
 /**
  * An entry: key and value in one block of the heap.
  *
- *     short    key < 64, value < 256            +-+-+------------- - -
- *                                               |f|v| deadline? key value            f = flags | key length (6 bits)
- *     medium   key < 256, value < 65536         +-+-+---+------------- - -
- *                                               |f|k| v | deadline? key value        f = flags
- *     long                                      +-+-+---+-------+-------+--- - -
- *                                               |f| zero|   k   |   v   | deadline? key value
+ *     short    key < 64, value < 256            +-+-+------+----------+------------- - -
+ *                                               |f|v| node | deadline | key value            f = flags | key length (6 bits)
+ *     medium   key < 256, value < 65536         +-+-+------+---+----------+------------- - -
+ *                                               |f|k| node | v | deadline | key value        f = flags
+ *     long                                      +-+-+------+----+---+---+----------+------------- - -
+ *                                               |f|0| node |zero| k | v | deadline | key value
  *
- *     flags    bit 7 not short · bit 6 eight bytes of deadline (Unix ms) follow the lengths · bit 5, where bit 7 is set: long
+ *     flags    bit 7 not short · bit 6 it has room for a deadline · bit 5, where bit 7 is set: long
+ *     room     only with bit 6: the node of a timing wheel (wheel.ts), 8 bytes, always at byte 2; the deadline i64, Unix ms, always before the
+ *              key, 0: none
  */
 import { copy, equal } from "./bytes";
 import { alloc, allocMovable, free, usableSize } from "./heap";
@@ -18,6 +20,14 @@ import { alloc, allocMovable, free, usableSize } from "./heap";
 
 
 @inline const DEADLINE: u32 = 0x40;
+/** Bytes of a deadline's node, and of both. */
+@inline const NODE_BYTES: u32 = 8;
+
+
+@inline const ROOM_BYTES: u32 = 16;
+
+
+@inline const NODE: usize = 2;
 
 
 @inline const LONG: u32 = 0x20;
@@ -66,6 +76,22 @@ export function createFixed(key: usize, keyLength: u32, value: usize, valueLengt
   return block ? fill(block, key, keyLength, value, valueLength) : 0;
 }
 
+/**
+ * As create, an entry with room for a deadline, Unix ms, which it has from now on; 0: none yet. Its node is in no wheel: that is the caller's to do.
+ */
+export function createUntil(key: usize, keyLength: u32, value: usize, valueLength: u32, deadline: i64): usize {
+  if (keyLength > LENGTH_MAX || valueLength > LENGTH_MAX) return 0;
+  const lengths = headerFor(keyLength, valueLength);
+  const block = allocMovable(lengths + ROOM_BYTES + keyLength + valueLength);
+  if (!block) return 0;
+  writeLengths(block, lengths, keyLength, valueLength);
+  const target = block + <usize>(lengths + ROOM_BYTES);
+  store<i64>(target - 8, deadline);
+  copy(target, key, keyLength);
+  if (value) copy(target + <usize>keyLength, value, valueLength);
+  return block;
+}
+
 function fill(block: usize, key: usize, keyLength: u32, value: usize, valueLength: u32): usize {
   const header = headerFor(keyLength, valueLength);
   writeHeader(block, header, keyLength, valueLength);
@@ -89,6 +115,21 @@ function writeHeader(block: usize, header: u32, keyLength: u32, valueLength: u32
   }
 }
 
+/** Writes the lengths of an entry with room for a deadline: as writeHeader, but for its node between them. */
+function writeLengths(block: usize, lengths: u32, keyLength: u32, valueLength: u32): void {
+  if (lengths == 2) {
+    store<u16>(block, <u16>(DEADLINE | keyLength | (valueLength << 8)));
+  } else if (lengths == 4) {
+    store<u16>(block, <u16>(WIDE | DEADLINE | (keyLength << 8)));
+    store<u16>(block, <u16>valueLength, 2 + NODE_BYTES);
+  } else {
+    store<u16>(block, <u16>(WIDE | DEADLINE | LONG));
+    store<u16>(block, 0, 2 + NODE_BYTES);
+    store<u32>(block, keyLength, 4 + NODE_BYTES);
+    store<u32>(block, valueLength, 8 + NODE_BYTES);
+  }
+}
+
 /** Frees an entry made by create or createFixed. O(1). */
 export function destroy(entry: usize): void {
   free(entry, sizeOf(entry));
@@ -100,7 +141,21 @@ export function destroy(entry: usize): void {
 function headerOf(entry: usize): u32 {
   const flags = <u32>load<u8>(entry);
   const lengths = flags & WIDE ? (flags & LONG ? 12 : 4) : 2;
-  return lengths + (flags & DEADLINE ? 8 : 0);
+  return lengths + roomOf(flags);
+}
+
+/** ROOM_BYTES where the flags say so. */
+// prettier-ignore
+@inline
+function roomOf(flags: u32): u32 {
+  return (flags & DEADLINE) >> 2;
+}
+
+/** How far the lengths after byte 2 lie behind the node: NODE_BYTES where the flags say so. */
+// prettier-ignore
+@inline
+function shiftOf(flags: u32): usize {
+  return <usize>((flags & DEADLINE) >> 3);
 }
 
 /** Address of the key's first byte. */
@@ -112,7 +167,7 @@ export function keyOf(entry: usize): usize {
 export function keyLength(entry: usize): u32 {
   const flags = <u32>load<u8>(entry);
   if (!(flags & WIDE)) return flags & (SHORT_KEY - 1);
-  return flags & LONG ? load<u32>(entry, 4) : <u32>load<u8>(entry, 1);
+  return flags & LONG ? load<u32>(entry + shiftOf(flags), 4) : <u32>load<u8>(entry, 1);
 }
 
 /** Address of the value's first byte. */
@@ -124,7 +179,7 @@ export function valueOf(entry: usize): usize {
 export function valueLength(entry: usize): u32 {
   const flags = <u32>load<u8>(entry);
   if (!(flags & WIDE)) return <u32>load<u8>(entry, 1);
-  return flags & LONG ? load<u32>(entry, 8) : <u32>load<u16>(entry, 2);
+  return flags & LONG ? load<u32>(entry + shiftOf(flags), 8) : <u32>load<u16>(entry + shiftOf(flags), 2);
 }
 
 /** Whether the entry's key is these bytes. O(length). */
@@ -144,7 +199,7 @@ export function sizeOf(entry: usize): u32 {
 
 /**
  * Replaces the value in place where the entry's block has room for it and a new entry's would be no smaller; `value` 0 leaves
- * the bytes to be written by the caller. O(length).
+ * the bytes to be written by the caller, the former ones as they are as far as both reach. A deadline stays. O(length).
  * @returns false, nothing changed, where a new entry is needed
  */
 export function overwrite(entry: usize, value: usize, length: u32): bool {
@@ -155,11 +210,48 @@ export function overwrite(entry: usize, value: usize, length: u32): bool {
   }
   if (length > LENGTH_MAX) return false;
   const size = keyLength(entry);
-  const header = headerFor(size, length);
-  const deadline = load<u8>(entry) & DEADLINE;
-  if (deadline || header != headerOf(entry)) return false;
+  const room = roomOf(load<u8>(entry));
+  const lengths = headerFor(size, length);
+  const header = lengths + room;
+  if (header != headerOf(entry)) return false;
   if (usableSize(header + size + length) != usableSize(sizeOf(entry))) return false;
-  writeHeader(entry, header, size, length);
+  if (room) writeLengths(entry, lengths, size, length);
+  else writeHeader(entry, lengths, size, length);
   if (value) copy(entry + <usize>header + <usize>size, value, length);
   return true;
+}
+
+// ── Deadlines ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Whether the entry has room for a deadline. */
+// prettier-ignore
+@inline
+export function hasRoom(entry: usize): bool {
+  return (load<u8>(entry) & DEADLINE) != 0;
+}
+
+/** The deadline, Unix ms; 0: none. */
+// prettier-ignore
+@inline
+export function deadlineOf(entry: usize): i64 {
+  return hasRoom(entry) ? load<i64>(keyOf(entry) - 8) : 0;
+}
+
+/** Sets the deadline, Unix ms, of an entry that has room for one; 0: none. The node stays where it is. */
+export function setDeadline(entry: usize, deadline: i64): void {
+  store<i64>(keyOf(entry) - 8, deadline);
+}
+
+/** The node of an entry that has room for a deadline. */
+// prettier-ignore
+@inline
+export function nodeOf(entry: usize): usize {
+  return entry + NODE;
+}
+
+/** The entry with this node. */
+// prettier-ignore
+@inline
+export function entryOf(node: usize): usize {
+  return node - NODE;
 }

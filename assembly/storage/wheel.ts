@@ -88,6 +88,15 @@ export class Wheel {
     this.count--;
   }
 
+  /** Whether what stands beside the node points to it: true of every node in the wheel; of other bytes, whatever they are, hardly. O(1). */
+  holds(node: usize): bool {
+    const end = (<u64>memory.size()) << 16;
+    const next = load<u32>(node);
+    const back = load<u32>(node, BACK);
+    if (<u64>next + NODE_BYTES > end || <u64>back + NODE_BYTES > end) return false;
+    return <usize>load<u32>(<usize>next, BACK) == node && <usize>load<u32>(<usize>back) == node;
+  }
+
   /** The node's bytes were copied to another place: what points to it follows. The old ones need not be readable any more. O(1). */
   moved(from: usize, to: usize): void {
     store<u32>(<usize>load<u32>(to, BACK), <u32>to);
@@ -191,6 +200,7 @@ export class Wheel {
    */
   check(): u32 {
     let nodes: u32 = 0;
+    const end = (<u64>memory.size()) << 16;
     for (let slot: u32 = 0; slot < LEVELS << 6; slot++) {
       const head = this.headOf(slot);
       const digit = slot & 63;
@@ -200,7 +210,7 @@ export class Wheel {
       let before = head;
       do {
         const node = <usize>load<u32>(before);
-        if (<usize>load<u32>(node, BACK) != before) return 1;
+        if (<u64>node + NODE_BYTES > end || <usize>load<u32>(node, BACK) != before) return 1;
         before = node;
         // More than there are: the ring does not come back to its head.
         if (node != head && ++nodes > this.count) return 3;

@@ -27,6 +27,8 @@ export interface Sample {
 export interface Expected {
   /** Key and value. */
   entries: [string, string][];
+  /** Keys that have a deadline, and its day, counted from 1970 on; since encoding 2. */
+  deadlines?: [key: string, day: number][];
   /** Each session as SESSION.GET tells it, and its data as SESSION.GET_DATA does. */
   sessions: { id: string; user: string; created: string; accessed: string; data: [field: string, value: string][] }[];
   /** Further commands, and their replies. */
@@ -37,6 +39,14 @@ export interface Expected {
 export const DIFFICULT = ['', '\0', 'x\r\n+y', '\xff\xfe', 'text', 'L'.repeat(70_000)];
 /** The fields that the samples' sessions have. */
 export const FIELDS = [...DIFFICULT, 'field'];
+
+/** The day, in the year 4969, of the deadline of the `index`-th entry of the samples, which is at noon. */
+export const dayOf = (index: number): number => 1_095_500 + index;
+const DAY_MS = 86_400_000;
+
+/** The moment of a deadline, and the day of a moment, in Unix ms. */
+export const noonOf = (day: number): number => day * DAY_MS + DAY_MS / 2;
+export const dayAt = (ms: number): number => Math.floor(ms / DAY_MS);
 
 /** A session of the expected state, out of the text of SESSION.GET and the values of all FIELDS; undefined: it has none of that name. */
 export function sessionOf(json: string, values: (string | undefined)[]): Expected['sessions'][number] {

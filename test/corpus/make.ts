@@ -5,7 +5,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { main, say } from '../../scripts/lib/process.ts';
 import { bytes, elements, FakeServer, type FakeModule } from '../support/fake-redis.ts';
-import { DIFFICULT, digest, FIELDS, fileOf, format, sessionOf, type Expected } from './encoding.ts';
+import { dayAt, dayOf, DIFFICULT, digest, FIELDS, fileOf, format, noonOf, sessionOf, type Expected } from './encoding.ts';
 
 const MANY = 300;
 
@@ -14,6 +14,12 @@ const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 function fillHashmap(server: FakeServer): void {
   for (const text of DIFFICULT) server.call('CUSTOM.SET', latin1(text), latin1(`value of ${text}`));
   for (let index = 0; index < MANY; index++) server.call('CUSTOM.SET', `key ${index}`, 'v'.repeat(index));
+  for (const [index, text] of DIFFICULT.entries()) {
+    server.call('CUSTOM.SET', latin1(`deadline ${text}`), latin1(text), 'PXAT', String(noonOf(dayOf(index))));
+  }
+  for (let index = 0; index < MANY; index++) {
+    server.call('CUSTOM.SET', `deadline ${index}`, 'v'.repeat(index), 'PXAT', String(noonOf(dayOf(index))));
+  }
 }
 
 function fillSessions(server: FakeServer): void {
@@ -75,6 +81,14 @@ function entriesOf(server: FakeServer): Expected['entries'] {
   return keys.sort().map((key) => [digest(key), digest(bulkOf(server.call('CUSTOM.GET', latin1(key))))]);
 }
 
+function deadlinesOf(server: FakeServer): Expected['deadlines'] {
+  const left = (key: Buffer): number => Number(server.text('CUSTOM.PTTL', key).slice(1));
+  const found = elements(server.call('CUSTOM.KEYS')).filter((key) => left(key) >= 0);
+  return found
+    .map((key): [string, number] => [digest(key.toString('latin1')), dayAt(server.clock + left(key))])
+    .sort(([one], [other]) => (one < other ? -1 : 1));
+}
+
 function sessionsOf(server: FakeServer): Expected['sessions'] {
   const ids = elements(server.call('SESSION.LIST')).map((line) => line.toString('latin1', 4).split(', Key: ')[0] ?? '');
   return ids.sort().map((id) => {
@@ -103,7 +117,7 @@ function add(server: FakeServer, module: FakeModule, state: () => Expected): voi
 await main(() => {
   const server = new FakeServer();
   fillHashmap(server);
-  add(server, server.hashmap, () => ({ entries: entriesOf(server), sessions: [] }));
+  add(server, server.hashmap, () => ({ entries: entriesOf(server), deadlines: deadlinesOf(server), sessions: [] }));
   fillSessions(server);
   fillMoreSessions(server);
   add(server, server.session, () => ({ entries: [], sessions: sessionsOf(server), replies: repliesOf(server) }));

@@ -3,11 +3,11 @@
  * byte. The model says what a reply must be; the one thing that it takes from a reply is the id of a new session.
  */
 import { pairs, parseReply, type Reply } from '../support/reply.ts';
-import { array, bulk, NULL, OK, Sessions, type SessionSettings } from './sessions.ts';
+import { OK, Sessions, type SessionSettings } from './sessions.ts';
+import { Storage } from './storage.ts';
 
-const count = (wanted: boolean) => (wanted ? ':1\r\n' : ':0\r\n');
 /** Commands whose arrays have an order, and those whose arrays are pairs without one. */
-const ORDERED = ['SESSION.USER'];
+const ORDERED = ['SESSION.USER', 'CUSTOM.MGET'];
 const PAIRED = ['SESSION.GETALL'];
 
 /** A reply in a form that can be compared: most arrays, and the fields in a session's JSON, have no order; INFO's bytes are its own. */
@@ -25,7 +25,7 @@ export function comparable(reply: string, name = ''): string {
 }
 
 export class Model {
-  readonly storage = new Map<string, string>();
+  readonly storage = new Storage();
   readonly sessions: Sessions;
 
   constructor(settings?: SessionSettings) {
@@ -38,12 +38,16 @@ export class Model {
    * @param actual what it did reply
    */
   reply(argv: string[], now: number, actual: string): string {
-    const [name = '', ...args] = argv;
-    if (name.toUpperCase().startsWith('SESSION.')) return this.sessions.reply(name.toUpperCase(), args, now, actual);
-    const handler = this.#commands[name.toUpperCase()];
-    if (!handler) throw new Error(`the model has no ${name}`);
-    if (args.length !== handler.arity) return `-ERR wrong number of arguments for '${name.toLowerCase()}' command\r\n`;
-    return handler.run(args);
+    const [given = '', ...args] = argv;
+    const name = given.toUpperCase();
+    this.storage.at(now);
+    if (name.startsWith('SESSION.')) return this.sessions.reply(name, args, now, actual);
+    if (name.startsWith('CUSTOM.')) return this.storage.reply(name, args);
+    if (name === 'FLUSHALL') {
+      this.storage.clear();
+      this.sessions.clear();
+    } else if (name !== 'DEBUG RELOAD') throw new Error(`the model has no ${name}`);
+    return OK;
   }
 
   /** Whether nothing has expired within so many ms, which a sweep may not have come to. */
@@ -55,16 +59,4 @@ export class Model {
   sweep(now: number): void {
     this.sessions.sweep(now);
   }
-
-  readonly #commands: Record<string, { arity: number; run: (args: string[]) => string }> = {
-    'CUSTOM.SET': { arity: 2, run: ([key, value]) => (this.storage.set(key!, value!), OK) },
-    'CUSTOM.GET': { arity: 1, run: ([key]) => (this.storage.has(key!) ? bulk(this.storage.get(key!)!) : NULL) },
-    'CUSTOM.DEL': { arity: 1, run: ([key]) => count(this.storage.delete(key!)) },
-    'CUSTOM.EXISTS': { arity: 1, run: ([key]) => count(this.storage.has(key!)) },
-    'CUSTOM.KEYS': { arity: 0, run: () => array([...this.storage.keys()]) },
-    FLUSHALL: { arity: 0, run: () => (this.storage.clear(), this.sessions.clear(), OK) },
-    // Nothing that the model knows may change by these.
-    'CUSTOM.CHECK': { arity: 0, run: () => OK },
-    'DEBUG RELOAD': { arity: 0, run: () => OK },
-  };
 }

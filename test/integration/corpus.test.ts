@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { digest, FIELDS, rdbFile, readSample, sampleNames, sessionOf, type Expected, type Sample } from '../corpus/encoding.ts';
+import { dayAt, digest, FIELDS, rdbFile, readSample, sampleNames, sessionOf, type Expected, type Sample } from '../corpus/encoding.ts';
 import { FakeServer } from '../support/fake-redis.ts';
 import { bulk, parseBulk, parseBulks } from '../support/raw.ts';
 import { TestServer } from '../support/server.ts';
@@ -22,6 +22,12 @@ async function state(server: TestServer): Promise<Expected> {
     digest(key),
     digest(parseBulk(await server.send('CUSTOM.GET', key))),
   ]);
+  const deadlines = await Promise.all(
+    keys.map(async (key): Promise<[string, number]> => {
+      const left = Number((await server.send('CUSTOM.PTTL', key)).slice(1));
+      return [digest(key), left < 0 ? 0 : dayAt(Date.now() + left)];
+    }),
+  );
   const ids = parseBulks(await server.send('SESSION.LIST')).map((line) => line.slice(4).split(', Key: ')[0]!);
   const sessions = ids.sort().map(async (id) => {
     const json = parseBulk(await server.send('SESSION.GET', id));
@@ -29,7 +35,11 @@ async function state(server: TestServer): Promise<Expected> {
     const values = replies.map((reply) => (reply === '$-1\r\n' ? undefined : parseBulk(reply)));
     return sessionOf(json, values);
   });
-  return { entries: await Promise.all(entries), sessions: await Promise.all(sessions) };
+  return {
+    entries: await Promise.all(entries),
+    deadlines: deadlines.filter(([, day]) => day).sort(([one], [other]) => (one < other ? -1 : 1)),
+    sessions: await Promise.all(sessions),
+  };
 }
 
 test('there is a sample of each encoding that the modules write now', () => {
@@ -40,6 +50,7 @@ test('there is a sample of each encoding that the modules write now', () => {
 
 test.each(sampleNames())('%s loads, and is the same after it is saved anew', async (name) => {
   const { sample, expected } = readSample(name);
+  expected.deadlines ??= [];
   expect(expected.entries.length + expected.sessions.length).toBeGreaterThan(300);
   const { replies = [], ...rest } = expected;
   const server = serverWith(sample);
@@ -49,7 +60,11 @@ test.each(sampleNames())('%s loads, and is the same after it is saved anew', asy
 
   expect(await server.send('SAVE')).toBe('+OK\r\n');
   await server.restart();
-  const withoutAccess = ({ entries, sessions }: Expected) => ({ entries, sessions: sessions.map((one) => ({ ...one, accessed: '' })) });
+  const withoutAccess = ({ entries, deadlines, sessions }: Expected) => ({
+    entries,
+    deadlines,
+    sessions: sessions.map((one) => ({ ...one, accessed: '' })),
+  });
   expect(withoutAccess(await state(server))).toEqual(withoutAccess(rest));
   for (const [argv, reply] of replies) expect(await server.send(...argv)).toBe(reply);
 });

@@ -133,7 +133,7 @@ describe('DEBUG RELOAD NOSAVE', () => {
         expect(await server.send('SESSION.CREATE', 'after it')).toMatch(/^\+Session created: /);
       }
       if (kind !== 'flipped bits') expect(refused).toBeGreaterThan(0);
-      await logged(server, 'its data in this file (encoding 1) cannot be loaded');
+      await logged(server, 'its data in this file (encoding 2) cannot be loaded');
       expect(await server.send('INFO', 'wasm')).not.toMatch(/wasm_(traps|timeouts|damaged):[^0]/);
     });
   });
@@ -156,7 +156,7 @@ describe('a start', () => {
     for (const [change, why] of [
       [
         (values: Saved[]) => values.slice(0, -1),
-        /refused the data of the RDB file: .*its data in this file \(encoding 1\) cannot be loaded/s,
+        /refused the data of the RDB file: .*its data in this file \(encoding 2\) cannot be loaded/s,
       ],
       [(values: Saved[]) => values.slice(0, -2), /refused the data of the RDB file/],
       [(values: Saved[]) => changeOne(values, 1, (bytes) => bytes.fill(0xff, 1, 9)), /refused the data of the RDB file/],

@@ -314,7 +314,7 @@ export class FakeModule {
       ...this.replies(read, line),
       Fail: ['command sweep', (p: number, l: number) => this.fail(line(p, l))],
       Attempt: ['command sweep', (handler: number) => this.attempt(handler)],
-      Milliseconds: ['command sweep', () => BigInt(server.clock)],
+      Milliseconds: ['command sweep aux', () => BigInt(server.clock)],
       GetRandomBytes: [
         'command sweep aux',
         (p: number, l: number) => {

@@ -55,17 +55,12 @@ describe('CUSTOM.*', () => {
     expect(server.text('CUSTOM.DEL', value)).toBe(':1\r\n');
   });
 
-  test.each([
-    ['custom.set', 'k'],
-    ['custom.set', 'k', 'v', 'x'],
-    ['custom.get'],
-    ['custom.get', 'k', 'x'],
-    ['custom.del'],
-    ['custom.exists', 'k', 'x'],
-    ['custom.keys', '*'],
-  ])('%s with another number of arguments is refused', (name, ...args) => {
-    expect(server.text(name, ...args)).toBe(`-ERR wrong number of arguments for '${name}' command\r\n`);
-  });
+  test.each([['custom.set', 'k'], ['custom.get'], ['custom.get', 'k', 'x'], ['custom.del'], ['custom.exists'], ['custom.keys', '*', '*']])(
+    '%s with another number of arguments is refused',
+    (name, ...args) => {
+      expect(server.text(name, ...args)).toBe(`-ERR wrong number of arguments for '${name}' command\r\n`);
+    },
+  );
 
   test('a write is replicated as it came, signalled, and notified; what changes nothing is not', () => {
     server.call('CUSTOM.SET', 'k', 'v');

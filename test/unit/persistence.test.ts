@@ -53,7 +53,7 @@ describe('hashmap', () => {
 
   test('an empty store is saved and loaded', () => {
     const saved = server.save(server.hashmap);
-    expect(saved).toEqual([0n, end(0)]);
+    expect(saved).toEqual([0n, end(0), 0n, end(0)]);
     expect(server.load(server.hashmap, saved)).toBe(true);
     expect(server.hashmap.exports.isEmpty()).toBe(1);
   });
@@ -62,12 +62,62 @@ describe('hashmap', () => {
     server.call('CUSTOM.SET', 'key', 'value');
     server.call('CUSTOM.SET', 'long', Buffer.alloc(70000, 1));
     const saved = server.save(server.hashmap);
-    expect(saved).toHaveLength(6);
+    expect(saved).toHaveLength(8);
     expect(saved[0]).toBe(2n);
     expect(saved).toContainEqual(block(PACKED, item('key', 'value')));
     expect(saved).toContainEqual(block(LARGE, 4, 0xf0, 0xa2, 0x04));
     expect(saved).toContainEqual(Buffer.from('long'));
-    expect(saved[5]).toEqual(end(2));
+    expect(saved.slice(5)).toEqual([end(2), 0n, end(0)]);
+  });
+
+  test('entries with a deadline are a sequence of their own, and expire at it after the load, not in it', () => {
+    server.call('CUSTOM.SET', 'key', 'value', 'PXAT', String(server.clock + 5000));
+    server.call('CUSTOM.SET', 'm', Buffer.alloc(300, 1), 'PXAT', String(server.clock + 6000));
+    server.call('CUSTOM.SET', 'long', Buffer.alloc(70000, 1), 'PXAT', String(server.clock + 7000));
+    server.call('CUSTOM.SET', 'none', 'v');
+    const saved = server.save(server.hashmap);
+    expect(saved.slice(0, 4)).toEqual([1n, block(PACKED, item('none', 'v')), end(1), 3n]);
+    expect(saved).toContainEqual(block(LARGE, 12, 0xf0, 0xa2, 0x04));
+    const deadline = (ms: number): Buffer => u64(BigInt(server.clock + ms));
+    expect(saved).toContainEqual(Buffer.concat([deadline(7000), Buffer.from('long')]));
+    expect(
+      Buffer.concat(saved.filter((value) => typeof value !== 'bigint')).includes(
+        item(Buffer.concat([deadline(5000), bytes('key')]), 'value'),
+      ),
+    ).toBe(true);
+    const other = new FakeServer({ seed: 2 });
+    other.clock += 5000;
+    expect(other.load(other.hashmap, saved)).toBe(true);
+    other.check();
+    expect(other.text('CUSTOM.LEN')).toBe(':4\r\n');
+    expect(other.text('CUSTOM.GET', 'key')).toBe('$-1\r\n');
+    expect(other.text('CUSTOM.PTTL', 'm')).toBe(':1000\r\n');
+    expect(other.text('CUSTOM.PTTL', 'none')).toBe(':-1\r\n');
+    other.clock += 2064;
+    other.sweep();
+    expect(other.text('CUSTOM.LEN')).toBe(':1\r\n');
+    other.check();
+  });
+
+  test('version 1, without deadlines, is loaded', () => {
+    expect(server.load(server.hashmap, [1n, block(PACKED, item('k', 'v')), end(1)], 1)).toBe(true);
+    expect(server.text('CUSTOM.GET', 'k')).toBe(bulk('v'));
+    server.check();
+  });
+
+  test.each<[reason: string, saved: Saved]>([
+    ['the number of records is not readable', []],
+    ['a deadline is cut short', [1n, block(PACKED, item('1234567', 'v')), end(1)]],
+    ['a deadline is out of range', [1n, block(PACKED, item(u64(0n), 'v')), end(1)]],
+    ['a deadline is out of range', [1n, block(PACKED, item(u64(1n << 63n), 'v')), end(1)]],
+    ['a key is there twice', [1n, block(PACKED, item(Buffer.concat([u64(9n), bytes('k')]), 'v')), end(1)]],
+    ['a length is not sound', [1n, block(PACKED, 0x89, 0x80, 0x80, 0x80, 0x02, 1, 'kv'), end(1)]],
+    ['an item is longer than its block', [1n, block(PACKED, 0x88, 0x80, 0x80, 0x80, 0x02, 1, 'kv'), end(1)]],
+  ])('refuses in the second sequence: %s (%#)', (reason, second) => {
+    expect(server.load(server.hashmap, [1n, block(PACKED, item('k', 'v')), end(1), ...second])).toBe(false);
+    expect(server.logs.at(-1)).toContain(reason);
+    expect(server.hashmap.exports.isEmpty()).toBe(1);
+    server.check();
   });
 
   test('any content makes the round trip, into another server', () => {
@@ -95,7 +145,7 @@ describe('hashmap', () => {
   test('many entries go into few strings, and a block is at most 64 KiB', () => {
     for (let index = 0; index < 20000; index++) server.call('CUSTOM.SET', `key:${index}`, `value:${index}`);
     const saved = server.save(server.hashmap);
-    expect(saved.length).toBeLessThan(12);
+    expect(saved.length).toBeLessThan(14);
     for (const value of saved) expect(typeof value === 'bigint' || value.length <= 65536).toBe(true);
     const before = keys();
     expect(server.load(server.hashmap, saved)).toBe(true);
