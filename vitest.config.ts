@@ -1,6 +1,7 @@
 /**
  * The test projects:
  * - `unit`: the shipped .wasm files in Node, and the storage engine compiled on its own; no server.
+ * - `client`: the client package without a server: what its commands send, its types, its documentation, its build.
  * - `scripts`: what `npm start` and `.ci/run` do.
  * - `stock-runtime`: the wasmtime CLI links the shipped .wasm files with nothing of ours.
  * - `Redis 7.0 auto`, … one for each server and link mode: every file of test/integration/ on that server, linked in that way.
@@ -13,8 +14,8 @@ import * as wheels from './scripts/lib/wheels.ts';
 
 const LINK_MODES = ['auto', 'command'];
 const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
-/** Tests that choose the link of each of their servers by themselves: once on each kind of server. */
-const BOTH_LINKS_TESTS = ['test/integration/linking*.test.ts', 'test/integration/hostile*.test.ts'];
+/** Tests that choose the link of each of their servers by themselves, or to which it is all the same: once on each kind of server. */
+const BOTH_LINKS_TESTS = ['test/integration/client-*.test.ts', 'test/integration/linking*.test.ts', 'test/integration/hostile*.test.ts'];
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
   const file = wheels.find(wheel);
@@ -45,6 +46,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/storage/**/*.test.ts'] } },
+      { extends: true, test: { name: 'client', include: ['test/client/**/*.test.ts'] } },
       { extends: true, test: { name: 'scripts', include: ['test/scripts/**/*.test.ts'] } },
       {
         extends: true,

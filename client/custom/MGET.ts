@@ -1,0 +1,12 @@
+import { oneOrMore, type OneOrMore } from '../arguments.ts';
+import type { ArrayReply, BlobStringReply, Command, CommandParser, NullReply } from '../command.ts';
+
+export default {
+  CACHEABLE: true,
+  IS_READ_ONLY: true,
+  parseCommand(parser: CommandParser, keys: OneOrMore) {
+    parser.push('CUSTOM.MGET');
+    parser.pushKeys(oneOrMore('keys', keys));
+  },
+  transformReply: undefined as unknown as () => ArrayReply<BlobStringReply | NullReply>,
+} as const satisfies Command;

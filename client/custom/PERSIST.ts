@@ -1,0 +1,11 @@
+import { pushKey } from '../arguments.ts';
+import type { Command, CommandParser, NumberReply, RedisArgument } from '../command.ts';
+
+export default {
+  IS_READ_ONLY: false,
+  parseCommand(parser: CommandParser, key: RedisArgument) {
+    parser.push('CUSTOM.PERSIST');
+    pushKey(parser, key);
+  },
+  transformReply: undefined as unknown as () => NumberReply,
+} as const satisfies Command;

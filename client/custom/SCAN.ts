@@ -1,0 +1,11 @@
+import type { ArrayReply, BlobStringReply, Command, CommandParser, RedisArgument } from '../command.ts';
+import { pushScan, type ScanOptions } from '../scan.ts';
+
+export default {
+  IS_READ_ONLY: true,
+  parseCommand(parser: CommandParser, cursor: RedisArgument, options?: ScanOptions) {
+    parser.push('CUSTOM.SCAN');
+    pushScan(parser, cursor, options);
+  },
+  transformReply: ([cursor, keys]: [BlobStringReply, ArrayReply<BlobStringReply>]) => ({ cursor, keys }),
+} as const satisfies Command;

@@ -1,0 +1,11 @@
+import { pushId } from '../arguments.ts';
+import type { Command, CommandParser, NumberReply, RedisArgument } from '../command.ts';
+
+export default {
+  IS_READ_ONLY: false,
+  parseCommand(parser: CommandParser, id: RedisArgument) {
+    parser.push('SESSION.DELETE');
+    pushId(parser, id);
+  },
+  transformReply: undefined as unknown as () => NumberReply,
+} as const satisfies Command;
