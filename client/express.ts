@@ -1,0 +1,198 @@
+/**
+ * A store for express-session on SESSION.*: each top-level property of a session is a field of its own on the server, and only what a
+ * request has changed is written.
+ *
+ * @example
+ * import session from 'express-session';
+ * import { createClient } from 'redis';
+ * import { session as commands } from 'redis-wasm-sessions';
+ * import { SessionStore } from 'redis-wasm-sessions/express';
+ *
+ * const client = await createClient({ modules: { session: commands } }).connect();
+ * const store = new SessionStore({ client, userOf: (data) => data.userId });
+ * app.use(session({ store, secret, resave: false, saveUninitialized: false }));
+ */
+import expressSession, { type SessionData } from 'express-session';
+import { ArgumentError, flag, knownOptions } from './arguments.ts';
+import { asText, type ClientWith } from './client.ts';
+import type { RedisArgument } from './command.ts';
+import { Backing, type TextClient } from './express/backing.ts';
+
+/** Options of a SessionStore. */
+export interface SessionStoreOptions {
+  /** A connected client: `createClient({ modules: { session } })`. */
+  client: ClientWith<'session'>;
+  /**
+   * Whose session it is: the user key; undefined, null or '' for an anonymous one. A session is assigned to its user by the save in which this changes;
+   * then `ids` and `destroyAll` find it, and SESSION.USER and SESSION.DELUSER from anywhere. An anonymous session belongs to
+   * `anonymous:{<session id>}`. Without this option all are anonymous.
+   */
+  userOf?: (session: SessionData) => RedisArgument | null | undefined;
+  /** Written before every id and user key: one for each application on a server; `{app}` in a cluster. By default none. */
+  prefix?: string;
+  /**
+   * What the cookie's maxAge means on the server. true (the default): time without a request; for `rolling: true` of express-session.
+   * false: time since the session was created, or its maxAge was changed.
+   */
+  rolling?: boolean;
+  /** Seconds without a request after which a session ends whose cookie has no maxAge; by default 86400, a day. */
+  idle?: number;
+  /** Seconds after which every session ends, however it is used; by default there is no such limit. */
+  lifetime?: number;
+}
+
+/** The session was regenerated or ended by another request, or by the server, while this one was regenerating it. */
+export class SessionGoneError extends Error {
+  override readonly name: string = 'SessionGoneError';
+  readonly code = 'ESESSIONGONE';
+
+  constructor() {
+    super('another request has regenerated or ended this session meanwhile: send this one again');
+  }
+}
+
+type Callback<T = void> = (error?: unknown, value?: T) => void;
+
+const DAY_S = 86_400;
+const OPTIONS = ['client', 'userOf', 'prefix', 'rolling', 'idle', 'lifetime'] as const;
+
+/**
+ * Events: `connect` and `disconnect`, which express-session listens to; `gone` with the session's id, when a save or a touch has found its
+ * session ended; `error`, if it is listened to, for failures of calls without a callback.
+ */
+export class SessionStore extends expressSession.Store {
+  readonly #backing: Backing;
+
+  /** @throws ArgumentError that names the option */
+  constructor(options: SessionStoreOptions) {
+    super();
+    const { client, userOf, prefix = '', rolling = true, idle = DAY_S, lifetime } = knownOptions(options, OPTIONS);
+    if (userOf !== undefined && typeof userOf !== 'function') throw new ArgumentError('options.userOf', 'a function of the session');
+    if (typeof prefix !== 'string' || !/^[\x21-\x7e]*$/.test(prefix)) throw new ArgumentError('options.prefix', 'visible ASCII characters');
+    this.#backing = new Backing({
+      client: asText(client, 'session') as TextClient,
+      userOf: userOf ?? (() => undefined),
+      prefix,
+      limits: {
+        rolling: flag('options.rolling', rolling),
+        idle_s: seconds('options.idle', idle),
+        lifetime_s: lifetime === undefined ? undefined : seconds('options.lifetime', lifetime),
+      },
+      onGone: (sid) => this.emit('gone', sid),
+    });
+    this.#forwardConnection(client);
+  }
+
+  /** Reads a session; null when it is unknown or has ended. Counts as an access. */
+  override get(sid: string, callback: Callback<SessionData | null>): void {
+    this.#answer(this.#backing.read(sid), callback);
+  }
+
+  /**
+   * Saves a session. One that express-session has generated is created. Of one that was read or saved before, the properties that have
+   * changed are written, in one step; when it has ended meanwhile, nothing is: it is not born again, and `gone` is emitted. Any other object
+   * replaces what is there.
+   */
+  override set(sid: string, session: SessionData, callback?: Callback): void {
+    this.#answer(this.#backing.save(sid, session), callback);
+  }
+
+  /** Counts as an access, and applies a changed cookie. Writes no data. */
+  override touch(sid: string, session: SessionData, callback?: Callback): void {
+    this.#answer(this.#backing.touch(sid, session), callback);
+  }
+
+  /** Ends a session. No later save brings it back. */
+  override destroy(sid: string, callback?: Callback): void {
+    const ended = this.#backing.end(sid).then(() => undefined);
+    this.#answer(ended, callback);
+  }
+
+  /**
+   * Ends the request's session and generates another, without data. Of requests that regenerate one session at the same time one wins. The
+   * others get SessionGoneError and have no `session`: nothing is saved for them and no cookie is sent, so that the winner's stays.
+   */
+  override regenerate(request: Parameters<expressSession.Store['regenerate']>[0], callback: (error?: unknown) => void): void {
+    const session = request.session as object | null | undefined;
+    const wasKnown = session instanceof Object && this.#backing.isKnown(session);
+    this.#answer(this.#backing.end(request.sessionID), (error, ended) => {
+      if (wasKnown && ended === false) {
+        delete (request as { session?: unknown }).session;
+        callback(new SessionGoneError());
+        return;
+      }
+      // express-session gives its store this method.
+      (this as unknown as { generate: (request: unknown) => void }).generate(request);
+      callback(error ?? undefined);
+    });
+  }
+
+  /** Called by express-session with what `get` has answered. */
+  override createSession(...given: Parameters<expressSession.Store['createSession']>): ReturnType<expressSession.Store['createSession']> {
+    const session = super.createSession(...given);
+    this.#backing.becomes(given[1], session);
+    return session;
+  }
+
+  /** Reads all sessions, each with its `id`: those with this store's prefix. Does not count as an access. O(sessions). */
+  override all(callback: Callback<SessionData[] | null>): void {
+    this.#answer(this.#backing.all(), callback);
+  }
+
+  /** Counts the sessions: those with this store's prefix. O(1), with a prefix O(sessions). */
+  override length(callback: Callback<number>): void {
+    this.#answer(this.#backing.count(), callback);
+  }
+
+  /** Ends all sessions: those with this store's prefix; without one, all that the server has. O(sessions). */
+  override clear(callback?: Callback): void {
+    this.#answer(this.#backing.clear(), callback);
+  }
+
+  /**
+   * The session ids of a user, newest first.
+   * @param user - as `userOf` answers it
+   */
+  ids(user: RedisArgument): Promise<string[]> {
+    return this.#backing.idsOf(user);
+  }
+
+  /**
+   * Ends sessions of a user: log out everywhere, everywhere else (`except: req.sessionID`), or those from before a moment.
+   * @param user - as `userOf` answers it
+   * @returns how many were ended
+   */
+  async destroyAll(user: RedisArgument, options?: { except?: string; before?: Date | number }): Promise<number> {
+    const { except, before } = knownOptions(options, ['except', 'before']);
+    return this.#backing.endAllOf(user, except, before);
+  }
+
+  /** Calls back outside of the promise, so that what the callback throws is not taken for a failure here. */
+  #answer<T>(promise: Promise<T>, callback: Callback<T> | undefined): void {
+    promise.then(
+      (value) => {
+        if (callback) process.nextTick(callback, null, value);
+      },
+      (error: unknown) => {
+        if (callback) process.nextTick(callback, error);
+        else if (this.listenerCount('error') > 0) this.emit('error', error);
+      },
+    );
+  }
+
+  #forwardConnection(client: unknown): void {
+    const { on } = client as { on?: (event: string, listener: () => void) => unknown };
+    if (typeof on !== 'function') return;
+    const forward = (event: string, as: string) =>
+      on.call(client, event, () => {
+        this.emit(as);
+      });
+    forward('ready', 'connect');
+    for (const event of ['reconnecting', 'terminated', 'end']) forward(event, 'disconnect');
+  }
+}
+
+function seconds(argument: string, given: unknown): number {
+  if (Number.isSafeInteger(given) && (given as number) > 0) return given as number;
+  throw new ArgumentError(argument, 'whole seconds, at least 1');
+}

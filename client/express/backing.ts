@@ -1,0 +1,304 @@
+/**
+ * The sessions of a SessionStore on the server, in promises. The store itself (../express.ts) is the contract of express-session on it.
+ *
+ * What is known of a session that was read or saved stands beside its object, in a WeakMap. A session that has a `Known` is changed on the
+ * server and never created, so that a save under way cannot undo a logout.
+ */
+import type { SessionData } from 'express-session';
+import { ArgumentError, bytes } from '../arguments.ts';
+import { nodesOf } from '../client.ts';
+import type { RedisArgument } from '../command.ts';
+import { IdExistsError, SessionNotFoundError, typedError } from '../errors.ts';
+import { scanIterator, type Scannable } from '../scan.ts';
+import type { Created, CreateOptions } from '../session/CREATE.ts';
+import type { DelUserOptions } from '../session/DELUSER.ts';
+import type { Session } from '../session/GET.ts';
+import { COOKIE, cookieOf, cookieText, limitsOf, sameCookie, type LimitOptions, type Limits } from './cookie.ts';
+import { dataOf, difference, textsOf } from './fields.ts';
+import { InOrder, RecentlyEnded } from './order.ts';
+
+/** What the server has, as far as this process knows. */
+interface Known {
+  /** JSON of each field that the session's object shows, without the cookie */
+  texts: Map<string, string>;
+  /** JSON of the cookie's field */
+  cookie: string;
+  limits: Limits;
+  userKey: RedisArgument;
+}
+
+/** The commands that a save is made of. */
+interface Commands {
+  addData(id: string, fields: ReadonlyMap<string, string>): unknown;
+  delData(id: string, fields: readonly string[]): unknown;
+  expire(id: string, seconds: number, limit: 'IDLE' | 'TTL'): unknown;
+  touch(id: string): unknown;
+  assign(id: string, user: RedisArgument): unknown;
+}
+
+/** A client that answers text, and Maps for maps. */
+export interface TextClient {
+  session: Commands &
+    Scannable<string> & {
+      create(user: RedisArgument, options: CreateOptions): Promise<Created>;
+      get(id: string): Promise<Session | null>;
+      getAll(id: string): Promise<Map<string, string> | null>;
+      delete(id: string): Promise<number>;
+      user(user: RedisArgument): Promise<string[]>;
+      delUser(user: RedisArgument, options: DelUserOptions): Promise<number>;
+      count(): Promise<number>;
+    };
+  multi(): { session: Commands; exec(): Promise<unknown[]> };
+}
+
+/** One command of a save. `mayAnswer0`: 0 does not mean that the session has ended. */
+interface Step {
+  run: (commands: Commands) => unknown;
+  mayAnswer0?: true;
+}
+
+export interface BackingOptions {
+  client: TextClient;
+  userOf: (session: SessionData) => RedisArgument | null | undefined;
+  prefix: string;
+  limits: LimitOptions;
+  /** Called when a save or a touch has found its session ended. */
+  onGone: (sid: string) => void;
+}
+
+const ID = /^[\x21-\x7e]{16,128}$/;
+
+export class Backing {
+  readonly #sessions: TextClient['session'];
+  readonly #options: BackingOptions;
+  readonly #known = new WeakMap<object, Known>();
+  readonly #inOrder = new InOrder();
+  readonly #ended = new RecentlyEnded();
+
+  constructor(options: BackingOptions) {
+    this.#options = options;
+    this.#sessions = options.client.session;
+  }
+
+  /** Whether this object's session was read or saved here. */
+  isKnown(session: object): boolean {
+    return this.#known.has(session);
+  }
+
+  /**
+   * Tells that express-session has made `session` of what `read` has answered. A field that is no property of it, for the name is one of its
+   * methods', is not deleted by a save.
+   */
+  becomes(read: object, session: object): void {
+    const known = this.#known.get(read);
+    if (known === undefined) return;
+    const texts = new Map([...known.texts].filter(([field]) => Object.hasOwn(session, field)));
+    this.#known.set(session, { ...known, texts });
+  }
+
+  /** The session's data; null when it is unknown or has ended. An id that can be none, as of an earlier store's cookie, is unknown. */
+  async read(sid: string): Promise<SessionData | null> {
+    if (!this.#isId(sid)) return null;
+    const known = await this.#fetch(this.#idOf(sid));
+    if (known === null) return null;
+    const session = dataOf(known.texts, cookieOf(known.cookie, this.#options.limits)) as unknown as SessionData;
+    this.#known.set(session, { ...known, userKey: this.#userKeyOf(sid, session) });
+    return session;
+  }
+
+  async #fetch(id: string): Promise<Omit<Known, 'userKey'> | null> {
+    const texts = await this.#sessions.getAll(id);
+    if (texts === null) return null;
+    const cookie = texts.get(COOKIE) ?? '{}';
+    texts.delete(COOKIE);
+    return { texts, cookie, limits: limitsOf(cookieOf(cookie, this.#options.limits), this.#options.limits) };
+  }
+
+  /** Creates the session, or writes what has changed. What is written is its state at this moment, before anything is awaited. */
+  async save(sid: string, session: SessionData): Promise<void> {
+    const id = this.#idOf(sid);
+    const limits = limitsOf(session.cookie, this.#options.limits);
+    const now = { texts: textsOf(session), cookie: cookieText(session.cookie, limits), limits, userKey: this.#userKeyOf(sid, session) };
+    await this.#inOrder.run(sid, async () => {
+      if (this.#ended.has(sid)) this.#options.onGone(sid);
+      else if (limits.isOver) await this.#sessions.delete(id);
+      else await this.#write(sid, session, now);
+    });
+  }
+
+  async #write(sid: string, session: SessionData, now: Known): Promise<void> {
+    const id = this.#idOf(sid);
+    const known = this.#known.get(session) ?? (await this.#create(id, now));
+    if (known !== undefined && !(await this.#update(id, known, now))) this.#options.onGone(sid);
+    this.#known.set(session, now);
+  }
+
+  /** Creates the session. Where its id is known already, as for an object that no `read` has answered, tells what is there. */
+  async #create(id: string, now: Known): Promise<Known | undefined> {
+    const { idle_s: idle, ttl_s: ttl } = now.limits;
+    try {
+      await this.#sessions.create(now.userKey, {
+        new: true,
+        id,
+        data: new Map([...now.texts, [COOKIE, now.cookie]]),
+        ...(idle === undefined ? {} : { idle }),
+        ...(ttl === undefined ? {} : { ttl }),
+      });
+      return undefined;
+    } catch (error) {
+      const typed = typedError(error);
+      if (!(typed instanceof IdExistsError)) throw typed;
+      const present = await this.#fetch(id);
+      // null: it has ended just now, and is not born again.
+      return present === null ? now : { ...present, userKey: '' };
+    }
+  }
+
+  /** Writes what differs, in one step; false when the session has ended. */
+  #update(id: string, known: Known, now: Known): Promise<boolean> {
+    const { changed, removed } = difference(known.texts, now.texts);
+    const steps = this.#cookieSteps(id, known, now, changed);
+    if (removed.length > 0) steps.push({ run: (commands) => commands.delData(id, removed), mayAnswer0: true });
+    if (String(known.userKey) !== String(now.userKey)) steps.push({ run: (commands) => commands.assign(id, now.userKey) });
+    return this.#run(id, steps);
+  }
+
+  /** The steps that a changed cookie needs, and the one that writes the changed fields, the cookie's perhaps among them. */
+  #cookieSteps(id: string, known: Known, now: Known, changed: Map<string, string>): Step[] {
+    const { idle_s, ttl_s } = now.limits;
+    const steps: Step[] = [];
+    if (idle_s !== undefined && idle_s !== known.limits.idle_s) steps.push({ run: (commands) => commands.expire(id, idle_s, 'IDLE') });
+    // With a rolling cookie the lifetime is that of the options, fixed at the session's creation.
+    if (!this.#options.limits.rolling && ttl_s !== undefined && ttl_s !== known.limits.ttl_s) {
+      steps.push({ run: (commands) => commands.expire(id, ttl_s, 'TTL') });
+    }
+    if (steps.length > 0 || !sameCookie(known.cookie, now.cookie)) changed.set(COOKIE, now.cookie);
+    if (changed.size > 0) steps.push({ run: (commands) => commands.addData(id, changed) });
+    return steps;
+  }
+
+  /** Runs the steps as one, by default a touch; false when they found no session. */
+  async #run(id: string, given: readonly Step[]): Promise<boolean> {
+    const steps = given.length > 0 ? given : [{ run: (commands: Commands) => commands.touch(id) }];
+    try {
+      const replies = await this.#replies(steps);
+      return steps.every((step, index) => ('mayAnswer0' in step ? true : replies[index] !== 0));
+    } catch (error) {
+      const typed = typedError(error) as Error & { replies?: unknown[] };
+      const errors = (typed.replies ?? [typed]).filter((each) => each instanceof Error);
+      if (errors.some((each) => each instanceof SessionNotFoundError)) return false;
+      throw errors[0] ?? typed;
+    }
+  }
+
+  async #replies(steps: readonly Step[]): Promise<unknown[]> {
+    const [first] = steps;
+    if (first !== undefined && steps.length === 1) return [await first.run(this.#sessions)];
+    const multi = this.#options.client.multi();
+    for (const step of steps) step.run(multi.session);
+    return multi.exec();
+  }
+
+  /** Counts as an access, and applies a changed cookie; writes no other field. */
+  async touch(sid: string, session: SessionData): Promise<void> {
+    const id = this.#idOf(sid);
+    const limits = limitsOf(session.cookie, this.#options.limits);
+    const cookie = cookieText(session.cookie, limits);
+    await this.#inOrder.run(sid, async () => {
+      if (limits.isOver) {
+        await this.#sessions.delete(id);
+        return;
+      }
+      const known = this.#known.get(session);
+      const now = known && { ...known, limits, cookie };
+      const isThere = await this.#run(id, known && now ? this.#cookieSteps(id, known, now, new Map()) : []);
+      if (!isThere) this.#options.onGone(sid);
+      else if (now) this.#known.set(session, now);
+    });
+  }
+
+  /** Ends a session after the saves of it that are under way, and before those that come; whether it was there. */
+  async end(sid: string): Promise<boolean> {
+    const id = this.#idOf(sid);
+    this.#ended.add(sid);
+    return this.#inOrder.run(sid, async () => (await this.#sessions.delete(id)) === 1);
+  }
+
+  /** All sessions with this prefix, each with its `id`. */
+  async all(): Promise<SessionData[]> {
+    const sessions: SessionData[] = [];
+    for await (const ids of this.#scan()) {
+      for (const found of await Promise.all(ids.map((id) => this.#sessions.get(id)))) {
+        if (found === null) continue;
+        const texts = new Map(Object.entries(found.data));
+        const cookie = cookieOf(texts.get(COOKIE) ?? '{}', this.#options.limits);
+        texts.delete(COOKIE);
+        sessions.push({ ...dataOf(texts, cookie), id: this.#sidOf(found.id) } as unknown as SessionData);
+      }
+    }
+    return sessions;
+  }
+
+  /** How many sessions there are with this prefix. */
+  async count(): Promise<number> {
+    if (this.#options.prefix === '') {
+      const nodes = (await nodesOf(this.#options.client)) as Pick<TextClient, 'session'>[];
+      const counts = await Promise.all(nodes.map((node) => node.session.count()));
+      return counts.reduce((sum, count) => sum + count, 0);
+    }
+    const met = new Set<string>();
+    for await (const ids of this.#scan()) for (const id of ids) met.add(id);
+    return met.size;
+  }
+
+  /** Ends all sessions with this prefix. */
+  async clear(): Promise<void> {
+    for await (const ids of this.#scan()) await Promise.all(ids.map((id) => this.end(this.#sidOf(id))));
+  }
+
+  async idsOf(user: unknown): Promise<string[]> {
+    const ids = await this.#sessions.user(this.#keyOf(bytes('user', user)));
+    return ids.filter((id) => id.startsWith(this.#options.prefix)).map((id) => this.#sidOf(id));
+  }
+
+  async endAllOf(user: unknown, except: unknown, before: Date | number | undefined): Promise<number> {
+    return this.#sessions.delUser(this.#keyOf(bytes('user', user)), {
+      ...(except === undefined ? {} : { except: this.#idOf(except, 'options.except') }),
+      ...(before === undefined ? {} : { before }),
+    });
+  }
+
+  async *#scan(): AsyncGenerator<string[]> {
+    const pattern = `${this.#options.prefix.replace(/[\\*?[\]]/g, '\\$&')}*`;
+    const nodes = (await nodesOf(this.#options.client)) as Pick<TextClient, 'session'>[];
+    const namespaces = nodes.map((node) => node.session);
+    yield* scanIterator<string>(namespaces, { MATCH: pattern, COUNT: 100 });
+  }
+
+  #idOf(sid: unknown, argument = 'sid'): string {
+    if (this.#isId(sid)) return this.#options.prefix + sid;
+    throw new ArgumentError(
+      argument,
+      '16 to 128 visible ASCII characters, with the prefix: let the option genid of express-session make such',
+    );
+  }
+
+  #isId(sid: unknown): sid is string {
+    return typeof sid === 'string' && ID.test(this.#options.prefix + sid);
+  }
+
+  #sidOf(id: string): string {
+    return id.slice(this.#options.prefix.length);
+  }
+
+  #keyOf(user: RedisArgument): RedisArgument {
+    const { prefix } = this.#options;
+    if (prefix === '') return user;
+    return typeof user === 'string' ? prefix + user : Buffer.concat([Buffer.from(prefix), user]);
+  }
+
+  #userKeyOf(sid: string, session: SessionData): RedisArgument {
+    const user = bytes('options.userOf(session)', this.#options.userOf(session) ?? '');
+    return this.#keyOf(user.length === 0 ? `anonymous:{${sid}}` : user);
+  }
+}

@@ -1,0 +1,243 @@
+/** The adapters for better-auth and Keyv, with the real packages. */
+import { betterAuth } from 'better-auth';
+import { memoryAdapter } from 'better-auth/adapters/memory';
+import { Keyv, KeyvMemoryAdapter, type KeyvStorageAdapter } from 'keyv';
+import { Keyv as Keyv5 } from 'keyv-5';
+import { describe, expect, it } from 'vitest';
+import { secondaryStorage } from '../../client/better-auth.ts';
+import { KeyvCustom, type KeyvCustomOptions } from '../../client/keyv.ts';
+import { typedClient } from '../support/clients.ts';
+import { eventually, useServer } from '../support/server.ts';
+
+const server = useServer();
+
+describe('the secondary storage of better-auth', () => {
+  it('stores, counts, and ends in time', async () => {
+    const storage = secondaryStorage({ client: await typedClient(server) });
+    expect(await storage.get('key')).toBeNull();
+    await storage.set('key', 'value');
+    expect(await storage.get('key')).toBe('value');
+    expect(await server.send('CUSTOM.TTL', 'better-auth:key')).toBe(':-1\r\n');
+    await storage.set('key', 'other', 60);
+    expect(await server.send('CUSTOM.TTL', 'better-auth:key')).toBe(':60\r\n');
+    expect(await storage.getAndDelete('key')).toBe('other');
+    expect(await storage.getAndDelete('key')).toBeNull();
+    await storage.set('key', 'value', 0);
+    expect(await storage.get('key')).toBeNull();
+    await storage.set('key', 'short', 0.05);
+    expect(
+      await eventually(
+        () => storage.get('key'),
+        (value) => value === null,
+      ),
+    ).toBeNull();
+    await storage.set('key', 'value');
+    await storage.delete('key');
+    await storage.delete('key');
+    expect(await server.send('CUSTOM.LEN')).toBe(':0\r\n');
+  });
+
+  it('counts in one step, in a window that the first one opens', async () => {
+    const [one, other] = [secondaryStorage({ client: await typedClient(server) }), secondaryStorage({ client: await typedClient(server) })];
+    const counts = await Promise.all(Array.from({ length: 20 }, (_, n) => (n % 2 ? one : other).increment('rate', 60)));
+    expect(counts.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
+    await server.send('CUSTOM.EXPIRE', 'better-auth:rate', '30');
+    expect(await one.increment('rate', 60)).toBe(21);
+    expect(await server.send('CUSTOM.TTL', 'better-auth:rate')).toBe(':30\r\n');
+  });
+
+  it('one of many that ask for a value to delete gets it', async () => {
+    const storage = secondaryStorage({ client: await typedClient(server), prefix: '' });
+    await storage.set('code', '1234', 60);
+    const answers = await Promise.all(Array.from({ length: 10 }, () => storage.getAndDelete('code')));
+    expect(answers.filter((answer) => answer !== null)).toEqual(['1234']);
+  });
+
+  it('refuses what it cannot store', async () => {
+    const client = await typedClient(server);
+    const storage = secondaryStorage({ client });
+    await expect(storage.set('key', 5 as never)).rejects.toThrow('value: a string, not number');
+    await expect(storage.get(undefined as never)).rejects.toThrow('key: a string, not undefined');
+    await expect(storage.set('key', 'v', Number.NaN)).rejects.toThrow('ttl: seconds, not NaN');
+    await expect(storage.increment('key', 0)).rejects.toThrow('ttl: more than 0 seconds, not 0');
+    expect(() => secondaryStorage({ client, perfix: 'x' } as never)).toThrow('options.perfix: unknown; there are client, prefix');
+    expect(() => secondaryStorage({} as never)).toThrow('createClient({ modules: { custom } })');
+    expect(await server.send('CUSTOM.LEN')).toBe(':0\r\n');
+  });
+
+  it('serves better-auth: sign-up, session, sign-out, rate limit', async () => {
+    const auth = betterAuth({
+      baseURL: 'http://127.0.0.1',
+      secret: 'a secret of the tests, of 32 characters or more',
+      database: memoryAdapter({ user: [], account: [], session: [], verification: [] }),
+      emailAndPassword: { enabled: true },
+      secondaryStorage: secondaryStorage({ client: await typedClient(server) }),
+      rateLimit: { enabled: true, storage: 'secondary-storage', window: 60, max: 3 },
+      telemetry: { enabled: false },
+    });
+    const { headers } = await auth.api.signUpEmail({
+      body: { name: 'Alice', email: 'alice@example.com', password: 'correct horse battery' },
+      returnHeaders: true,
+    });
+    const cookie = headers.getSetCookie()[0]!.split(';')[0]!;
+    const asAlice = new Headers({ cookie });
+    expect((await auth.api.getSession({ headers: asAlice }))?.user.email).toBe('alice@example.com');
+    const token = decodeURIComponent(cookie.slice(cookie.indexOf('=') + 1)).split('.')[0]!;
+    expect(await server.send('CUSTOM.GET', `better-auth:${token}`)).toContain('alice@example.com');
+    expect(await server.send('CUSTOM.TTL', `better-auth:${token}`)).toMatch(/^:60\d{4}\r\n$/);
+    await auth.api.signOut({ headers: asAlice });
+    expect(await auth.api.getSession({ headers: asAlice })).toBeNull();
+    expect(await server.send('CUSTOM.EXISTS', `better-auth:${token}`)).toBe(':0\r\n');
+
+    const statuses: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const request = new Request('http://127.0.0.1/api/auth/get-session', { headers: { 'x-forwarded-for': '192.0.2.1' } });
+      statuses.push((await auth.handler(request)).status);
+    }
+    expect(statuses).toEqual([200, 200, 200, 429, 429]);
+  });
+});
+
+async function keyvStore(options: Partial<KeyvCustomOptions> = {}): Promise<KeyvCustom> {
+  return new KeyvCustom({ client: await typedClient(server), ...options });
+}
+
+async function entries(keyv: { iterator?: ((argument: undefined) => AsyncGenerator) | undefined }): Promise<[string, unknown][]> {
+  const met: [string, unknown][] = [];
+  for await (const entry of keyv.iterator!(undefined)) met.push(entry as [string, unknown]);
+  return met.sort();
+}
+
+describe.each([
+  ['Keyv 6', 6],
+  ['Keyv 5', 5],
+] as const)('the store of %s', (_title, version) => {
+  async function newKeyv(namespace?: string) {
+    const store = await keyvStore({ keyv: version });
+    const options = { ...(namespace === undefined ? {} : { namespace }), throwOnErrors: true };
+    const keyv = version === 6 ? new Keyv({ store, ...options }) : (new Keyv5({ store, ...options }) as unknown as Keyv);
+    keyv.on('error', (error: unknown) => {
+      throw error;
+    });
+    return keyv;
+  }
+
+  it('stores values of any kind that JSON has', async () => {
+    const keyv = await newKeyv();
+    for (const value of ['text', '', 0, 1.5, true, false, null, [1, 'a'], { a: { b: [] } }]) {
+      expect(await keyv.set('key', value)).toBe(true);
+      expect(await keyv.get('key')).toEqual(value);
+    }
+    expect(await keyv.get('absent')).toBeUndefined();
+    expect(await keyv.has('key')).toBe(true);
+    expect(await keyv.delete('key')).toBe(true);
+    expect(await keyv.delete('key')).toBe(false);
+    expect(await keyv.has('key')).toBe(false);
+  });
+
+  it('ends entries in time, on the server', async () => {
+    const keyv = await newKeyv('pages');
+    await keyv.set('key', 'value', 60_000);
+    const [name] = (await (await typedClient(server)).custom.keys()) as [string];
+    expect(name).toBe(version === 6 ? 'keyv:pages::key' : 'keyv:pages:key');
+    expect(await server.send('CUSTOM.TTL', name)).toMatch(/^:(59|60)\r\n$/);
+    await keyv.set('key', 'value', 50);
+    await eventually(
+      () => server.send('CUSTOM.EXISTS', name),
+      (reply) => reply === ':0\r\n',
+    );
+    expect(await server.send('CUSTOM.EXISTS', name)).toBe(':0\r\n');
+    expect(await keyv.get('key')).toBeUndefined();
+    await keyv.set('key', 'value');
+    expect(await server.send('CUSTOM.TTL', name)).toBe(':-1\r\n');
+  });
+
+  it('stores, reads and deletes several', async () => {
+    const keyv = await newKeyv('many');
+    await keyv.setMany([
+      { key: 'a', value: 1 },
+      { key: 'b', value: 2, ttl: 60_000 },
+      { key: 'c', value: 3 },
+    ]);
+    expect(await keyv.getMany(['a', 'x', 'b'])).toEqual([1, undefined, 2]);
+    expect(await keyv.hasMany(['a', 'x'])).toEqual([true, false]);
+    expect(await keyv.deleteMany(['a', 'x', 'b'])).toEqual(version === 6 ? [true, false, true] : true);
+    expect(await keyv.deleteMany(['x', 'y'])).toEqual(version === 6 ? [false, false] : false);
+    expect(await keyv.getMany(['a', 'b', 'c'])).toEqual([undefined, undefined, 3]);
+  });
+
+  it('keeps namespaces apart', async () => {
+    const [one, other] = [await newKeyv('one'), await newKeyv('one*')];
+    await server.send('CUSTOM.SET', 'alice', 'a session');
+    for (let n = 0; n < 150; n++) await one.set(`key${n}`, n);
+    await other.set('key', 'other');
+    expect(await entries(one)).toHaveLength(150);
+    expect(await entries(other)).toEqual([['key', 'other']]);
+    await other.clear();
+    expect(await one.get('key149')).toBe(149);
+    await one.clear();
+    expect(await entries(one)).toEqual([]);
+    expect(await server.send('CUSTOM.KEYS')).toBe('*1\r\n$5\r\nalice\r\n');
+    await one.disconnect();
+    expect(await one.has('key1')).toBe(false);
+  });
+});
+
+describe('the store for Keyv', () => {
+  it('has the interface that Keyv asks for, and is used as it is', async () => {
+    const store: KeyvStorageAdapter = await keyvStore();
+    const keyv = new Keyv({ store });
+    expect(keyv.store).toBe(store);
+    expect(Object.keys(store.capabilities!.methods).sort()).toEqual(
+      Object.keys(new KeyvMemoryAdapter(new Map()).capabilities.methods).sort(),
+    );
+  });
+
+  it('answers as the store in memory does', async () => {
+    const stores: KeyvStorageAdapter[] = [await keyvStore(), new KeyvMemoryAdapter(new Map())];
+    const [ours, memory] = await Promise.all(
+      stores.map(async (store) => {
+        store.namespace = 'n';
+        const later = Date.now() + 60_000;
+        const answers: unknown[] = [
+          await store.set('a', '1'),
+          await store.set('b', '2', later),
+          await store.setMany([
+            { key: 'c', value: '3' },
+            { key: 'd', value: '4', expires: later },
+          ]),
+          await store.get('a'),
+          await store.get('x'),
+          await store.getMany(['a', 'x', 'd']),
+          await store.has('b'),
+          await store.hasMany(['b', 'x']),
+          await store.delete('a'),
+          await store.delete('a'),
+          await store.deleteMany(['b', 'x']),
+        ];
+        const met: unknown[] = [];
+        for await (const entry of store.iterator!()) met.push(entry);
+        await store.clear();
+        return [...answers, met.sort(), await store.hasMany(['c', 'd'])];
+      }),
+    );
+    expect(ours).toEqual(memory);
+  });
+
+  it('refuses what it cannot store', async () => {
+    const client = await typedClient(server);
+    const store = await keyvStore();
+    await expect(store.set('key', { a: 1 })).rejects.toThrow("value: text, not object: leave Keyv's serialization on");
+    await expect(store.set('key', 'v', 60_000)).rejects.toThrow(
+      'expires: a moment in Unix ms, not 60000: with Keyv 5 say new KeyvCustom({ client, keyv: 5 })',
+    );
+    await expect(store.set('key', 'v', Number.NaN)).rejects.toThrow('expires: a number of ms, not NaN');
+    await expect(store.get(1 as never)).rejects.toThrow('key: a string, not number');
+    expect(() => new KeyvCustom({ client, keyv: 4 as never })).toThrow('options.keyv: 5 or 6');
+    expect(() => new KeyvCustom({ client, prefix: 1 as never })).toThrow('options.prefix: a string');
+    expect(() => new KeyvCustom({ client, namespace: 'n' } as never)).toThrow('options.namespace: unknown; there are client, prefix, keyv');
+    expect(await server.send('CUSTOM.LEN')).toBe(':0\r\n');
+    expect(await store.set('key', 'v', Date.now() - 1)).toBe(true);
+    expect(await store.has('key')).toBe(false);
+  });
+});

@@ -1,0 +1,571 @@
+/** The store for express-session, with real requests. What other stores lose to races is kept here: each has a test. */
+import { once } from 'node:events';
+import expressSession, { type SessionData } from 'express-session';
+import { createClient } from 'redis';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { ArgumentError, session } from '../../client/index.ts';
+import { SessionGoneError, SessionStore, type SessionStoreOptions } from '../../client/express.ts';
+import { typedClient, typedPool } from '../support/clients.ts';
+import { parseBulks } from '../support/raw.ts';
+import { eventually, startServer, useServer } from '../support/server.ts';
+import { Browser, Gate, serve } from '../support/web.ts';
+import { wiretap } from '../support/wiretap.ts';
+
+const server = useServer();
+const SID = 'a-session-id-of-32-characters-00';
+
+async function newStore(options: Partial<SessionStoreOptions> = {}) {
+  const client = await typedClient(server);
+  return new SessionStore({ client, userOf: (session) => session.user, ...options });
+}
+
+type Done<T> = (error?: unknown, value?: T) => void;
+
+/** The methods of a store as promises. */
+function calls(store: SessionStore) {
+  const call = <T = void>(start: (done: Done<T>) => void) =>
+    new Promise<T>((resolve, reject) => {
+      start((error, value) => {
+        if (error instanceof Error) reject(error);
+        else resolve(value as T);
+      });
+    });
+  return {
+    get: (sid: string) => call<SessionData | null>(store.get.bind(store, sid)),
+    set: (sid: string, session: SessionData) => call(store.set.bind(store, sid, session)),
+    touch: (sid: string, session: SessionData) => call(store.touch.bind(store, sid, session)),
+    destroy: (sid: string) => call(store.destroy.bind(store, sid)),
+    all: () => call<SessionData[] | null>(store.all.bind(store)),
+    length: () => call<number>(store.length.bind(store)),
+    clear: () => call(store.clear.bind(store)),
+  };
+}
+
+function sessionData(data: Record<string, unknown> = {}, cookie: Record<string, unknown> = {}): SessionData {
+  const session: unknown = { ...data, cookie: { originalMaxAge: null, ...cookie } };
+  return session as SessionData;
+}
+
+/** The fields of a session on the server. */
+async function fields(sid: string): Promise<Record<string, string>> {
+  const parts = parseBulks(await server.send('SESSION.GETALL', sid));
+  return Object.fromEntries(parts.flatMap((field, index) => (index % 2 === 0 ? [[field, parts[index + 1]!]] : [])));
+}
+
+describe('the contract of express-session', () => {
+  it('stores, reads, touches and destroys', async () => {
+    const store = await newStore();
+    expect(store).toBeInstanceOf(expressSession.Store);
+    expect(await calls(store).get(SID)).toBeNull();
+    await calls(store).set(SID, sessionData({ cart: [1, { a: null }], user: 'alice' }));
+    expect(await calls(store).get(SID)).toMatchObject({
+      cart: [1, { a: null }],
+      user: 'alice',
+      cookie: { originalMaxAge: null },
+    });
+    await calls(store).touch(SID, sessionData());
+    expect(await fields(SID)).toEqual({ cart: '[1,{"a":null}]', user: '"alice"', cookie: '{"originalMaxAge":null}' });
+    await calls(store).destroy(SID);
+    await calls(store).destroy(SID);
+    expect(await calls(store).get(SID)).toBeNull();
+    expect(await server.send('SESSION.CHECK')).toBe('+OK\r\n');
+  });
+
+  it('tells of all sessions, counts and clears them', async () => {
+    const store = await newStore();
+    for (const n of [1, 2, 3]) await calls(store).set(`${SID}${n}`, sessionData({ n }));
+    expect(await calls(store).length()).toBe(3);
+    const all = (await calls(store).all()) as unknown as { id: string; n: number }[];
+    expect(all.map(({ id, n }) => [id, n]).sort()).toEqual([1, 2, 3].map((n) => [`${SID}${n}`, n]));
+    await calls(store).clear();
+    expect(await calls(store).length()).toBe(0);
+  });
+
+  it('keeps applications apart by a prefix', async () => {
+    const [one, other] = [await newStore({ prefix: 'one:[*]' }), await newStore({ prefix: 'other:' })];
+    await calls(one).set(SID, sessionData({ user: 'alice' }));
+    await calls(other).set(SID, sessionData({ user: 'alice', theme: 'dark' }));
+    expect(await calls(one).length()).toBe(1);
+    expect(await calls(one).all()).toMatchObject([{ id: SID, user: 'alice' }]);
+    expect(await one.ids('alice')).toEqual([SID]);
+    await calls(one).clear();
+    expect(await calls(one).get(SID)).toBeNull();
+    expect(await calls(other).get(SID)).toMatchObject({ theme: 'dark' });
+    expect(await server.send('SESSION.USER', 'other:alice')).toBe(`*1\r\n$${SID.length + 6}\r\nother:${SID}\r\n`);
+  });
+
+  it('replaces what is there, of an object that it has not read', async () => {
+    const store = await newStore();
+    await calls(store).set(SID, sessionData({ a: 1, b: 2 }));
+    await calls(store).set(SID, sessionData({ b: 3, user: 'alice' }));
+    expect(await calls(store).get(SID)).toMatchObject({ b: 3, user: 'alice' });
+    expect(await fields(SID)).not.toHaveProperty('a');
+    expect(await store.ids('alice')).toEqual([SID]);
+  });
+
+  it('reads what other programs have written, and leaves what it cannot show', async () => {
+    const store = await newStore();
+    const raw = ['number', '42', 'text', 'not JSON', 'spaced', '{ "a": 1 }', 'constructor', '"c"', '__proto__', '{"polluted":true}'];
+    await server.send('SESSION.CREATE', 'alice', 'ID', SID, 'DATA', ...raw);
+    const session = (await calls(store).get(SID))!;
+    expect(session).toMatchObject({ number: 42, text: 'not JSON', spaced: { a: 1 }, cookie: { originalMaxAge: null } });
+    expect(Object.getPrototypeOf(session)).toBe(Object.prototype);
+    const seen = store.createSession({ sessionID: SID, sessionStore: store } as never, session);
+    expect((seen as unknown as { polluted?: boolean }).polluted).toBeUndefined();
+    seen.added = 1;
+    await calls(store).set(SID, seen);
+    const stored = await fields(SID);
+    expect(stored).toMatchObject({ number: '42', text: 'not JSON', spaced: '{ "a": 1 }', added: '1' });
+    expect(Object.entries(stored)).toEqual(
+      expect.arrayContaining([
+        ['constructor', '"c"'],
+        ['__proto__', '{"polluted":true}'],
+      ]),
+    );
+  });
+
+  it('tells express-session when the connection is lost and back', async () => {
+    const own = await startServer();
+    const client = createClient({ modules: { session }, socket: { path: own.socket, tls: false } });
+    client.on('error', () => undefined);
+    await client.connect();
+    onTestFinished(() => {
+      client.destroy();
+    });
+    const store = new SessionStore({ client });
+    const lost = once(store, 'disconnect');
+    await own.kill();
+    await lost;
+    const reached = once(store, 'connect');
+    await own.start();
+    await reached;
+  });
+
+  it('hands errors to the callback, or to the event', async () => {
+    const store = await newStore();
+    const unwritable = { self: {} as object };
+    unwritable.self = unwritable;
+    await expect(calls(store).set(SID, sessionData({ unwritable }))).rejects.toThrow(/^session\.unwritable: cannot be written as JSON/);
+    await expect(calls(store).set('short', sessionData())).rejects.toThrow(/^sid: 16 to 128 visible ASCII characters/);
+    await expect(calls(store).set(SID, { user: 'alice' } as unknown as SessionData)).rejects.toThrow(/^session\.cookie: /);
+    const emitted = once(store, 'error');
+    store.destroy('short');
+    expect((await emitted)[0]).toBeInstanceOf(ArgumentError);
+    await expect(calls(await newStore({ userOf: () => 5 as never })).set(SID, sessionData())).rejects.toThrow(
+      /^options\.userOf\(session\): /,
+    );
+    expect(await calls(store).get('short')).toBeNull();
+    expect(await calls(store).get('an id with blanks in it')).toBeNull();
+    store.removeAllListeners('error');
+    store.destroy('short');
+    expect(await calls(store).get(SID)).toBeNull();
+  });
+
+  it('refuses options that are none', async () => {
+    const client = await typedClient(server);
+    const made = (options: object) => () => new SessionStore(options as SessionStoreOptions);
+    expect(made({ client, idle: 0 })).toThrow('options.idle: whole seconds, at least 1');
+    expect(made({ client, lifetime: 0.5 })).toThrow('options.lifetime: whole seconds, at least 1');
+    expect(made({ client, userOf: 'user' })).toThrow('options.userOf: a function of the session');
+    expect(made({ client, prefix: 'a b' })).toThrow('options.prefix: visible ASCII characters');
+    expect(made({ client, rolling: 'yes' })).toThrow('options.rolling: true or false, not "yes"');
+    expect(made({ client, ttl: 5 })).toThrow('options.ttl: unknown; there are client, userOf, prefix, rolling, idle, lifetime');
+    expect(made({ client: {} })).toThrow(
+      "options.client: a client of node-redis with this package's module: createClient({ modules: { session } })",
+    );
+    await expect(new SessionStore({ client }).destroyAll('alice', { before: 'x' as never })).rejects.toThrow('options.before: ');
+    await expect(new SessionStore({ client }).ids(5 as never)).rejects.toThrow('user: a string or a Buffer, not a number');
+  });
+});
+
+describe('what goes over the wire', () => {
+  it('is only what a request has changed', async () => {
+    const tap = await wiretap(server);
+    const store = new SessionStore({ client: await typedClient(tap), userOf: (session) => session.user });
+    const address = await serve(store, (app) => {
+      app.get('/set', (request, response) => {
+        Object.assign(request.session, request.query);
+        response.send('set');
+      });
+      app.get('/delete', (request, response) => {
+        request.session[request.query.name as string] = undefined;
+        response.send('deleted');
+      });
+      app.get('/read', (request, response) => response.send(JSON.stringify(request.session)));
+    });
+    const browser = new Browser(address);
+    const sent = async (page: string) => {
+      tap.commands();
+      await browser.open(page);
+      return tap.commands().map((command) => command.replaceAll(browser.sid, 'SID'));
+    };
+    expect(await sent('/set?a=1&b=2')).toEqual([
+      'SESSION.CREATE anonymous:{SID} NEW IDLE 86400 ID SID DATA a "1" b "2" cookie {"originalMaxAge":null,"httpOnly":true,"path":"/"}',
+    ]);
+    expect(await sent('/read')).toEqual(['SESSION.GETALL SID', 'SESSION.TOUCH SID']);
+    expect(await sent('/set?b=2')).toEqual(['SESSION.GETALL SID', 'SESSION.TOUCH SID']);
+    expect(await sent('/set?b=5')).toEqual(['SESSION.GETALL SID', 'SESSION.ADD_DATA SID b "5"']);
+    expect(await sent('/delete?name=a')).toEqual(['SESSION.GETALL SID', 'SESSION.DEL_DATA SID a']);
+    expect(await sent('/set?user=alice')).toEqual([
+      'SESSION.GETALL SID',
+      'MULTI',
+      'SESSION.ADD_DATA SID user "alice"',
+      'SESSION.ASSIGN SID alice',
+      'EXEC',
+    ]);
+    expect(JSON.parse((await browser.open('/read')).text)).toMatchObject({ b: '5', user: 'alice' });
+  });
+});
+
+describe('how long a session lives', () => {
+  const routes = (app: Parameters<Parameters<typeof serve>[1]>[0]) => {
+    app.get('/login', (request, response) => {
+      request.session.user = 'alice';
+      response.send(request.sessionID);
+    });
+    app.get('/age', (request, response) => {
+      request.session.cookie.maxAge = Number(request.query.ms);
+      response.send('aged');
+    });
+    app.get('/end', (request, response) => {
+      request.session.cookie.maxAge = 0;
+      request.session.user = 'nobody';
+      response.send('ended');
+    });
+    app.get('/', (request, response) => response.send(request.session.user ?? 'nobody'));
+  };
+  const info = async (sid: string) => (await (await typedClient(server)).session.info(sid))!;
+
+  it('rolling: maxAge is time without a request', async () => {
+    const address = await serve(await newStore({ lifetime: 7200 }), routes, { cookie: { maxAge: 1_800_000 }, rolling: true });
+    const browser = new Browser(address);
+    await browser.open('/login');
+    expect(await info(browser.sid)).toMatchObject({ idle: 1_800_000, ttl: expect.any(Number) as number, version: 0 });
+    expect((await info(browser.sid)).ttl).toBeGreaterThan(7_190_000);
+    for (let n = 0; n < 3; n++) expect((await browser.open('/')).text).toBe('alice');
+    // Only read: no field was written, the cookie's neither.
+    expect((await info(browser.sid)).version).toBe(0);
+    expect(await fields(browser.sid)).toMatchObject({ cookie: expect.not.stringContaining('expires') as string });
+  });
+
+  it('fixed: maxAge is time since the creation', async () => {
+    const address = await serve(await newStore({ rolling: false, lifetime: 100 }), routes, { cookie: { maxAge: 60_000 } });
+    const browser = new Browser(address);
+    await browser.open('/login');
+    const { ttl, idle } = await info(browser.sid);
+    expect(idle).toBeNull();
+    expect(ttl).toBeLessThanOrEqual(60_000);
+    expect(ttl).toBeGreaterThan(50_000);
+    for (let n = 0; n < 3; n++) expect((await browser.open('/')).text).toBe('alice');
+    expect((await info(browser.sid)).version).toBe(0);
+    await browser.open('/age?ms=30000');
+    expect((await info(browser.sid)).ttl).toBeLessThanOrEqual(30_000);
+  });
+
+  it('without maxAge: the idle time of the options', async () => {
+    const browser = new Browser(await serve(await newStore({ idle: 500 }), routes));
+    await browser.open('/login');
+    expect(await info(browser.sid)).toMatchObject({ idle: 500_000, ttl: null });
+  });
+
+  it('a maxAge that a request changes, and nothing else, is applied', async () => {
+    const browser = new Browser(await serve(await newStore(), routes, { cookie: { maxAge: 60_000 } }));
+    await browser.open('/login');
+    await browser.open('/age?ms=3600000');
+    expect(await info(browser.sid)).toMatchObject({ idle: 3_600_000 });
+    await browser.open('/');
+    expect(await info(browser.sid)).toMatchObject({ idle: 3_600_000, version: 1 });
+  });
+
+  it('a maxAge of 0 ends it', async () => {
+    const browser = new Browser(await serve(await newStore(), routes, { cookie: { maxAge: 60_000 } }));
+    await browser.open('/login');
+    await browser.open('/end');
+    expect((await browser.open('/')).text).toBe('nobody');
+    expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
+  });
+
+  it('ends by itself', async () => {
+    const browser = new Browser(await serve(await newStore(), routes, { cookie: { maxAge: 1000 }, rolling: true }));
+    await browser.open('/login');
+    const { sid } = browser;
+    await eventually(
+      () => server.send('SESSION.GET', sid),
+      (reply) => reply === '$-1\r\n',
+    );
+    expect((await browser.open('/')).text).toBe('nobody');
+  });
+});
+
+describe('users', () => {
+  const routes = (app: Parameters<Parameters<typeof serve>[1]>[0]) => {
+    app.get('/visit', (request, response) => {
+      request.session.visited = true;
+      response.send('welcome');
+    });
+    app.get('/login', (request, response) => {
+      request.session.user = request.query.user as string;
+      response.send('hello');
+    });
+    app.get('/logout', (request, response) => {
+      request.session.user = '';
+      response.send('bye');
+    });
+    app.get('/', (request, response) => response.send(request.session.user ?? 'nobody'));
+  };
+
+  it('a session is anonymous, then its user’s, then anonymous again', async () => {
+    const store = await newStore();
+    const browser = new Browser(await serve(store, routes));
+    await browser.open('/visit');
+    const { sid } = browser;
+    expect(await server.send('CUSTOM.GET', `anonymous:{${sid}}`)).toContain(sid);
+    await browser.open('/login?user=alice');
+    expect(browser.sid).toBe(sid);
+    expect(await store.ids('alice')).toEqual([sid]);
+    expect(await server.send('CUSTOM.GET', 'alice')).toContain(sid);
+    expect(await server.send('CUSTOM.GET', `anonymous:{${sid}}`)).toBe('$-1\r\n');
+    await browser.open('/logout');
+    expect(await store.ids('alice')).toEqual([]);
+    expect(await server.send('SESSION.CHECK')).toBe('+OK\r\n');
+  });
+
+  it('logs out all other devices, all from before a moment, and all', async () => {
+    const store = await newStore();
+    const address = await serve(store, routes);
+    const browsers = [new Browser(address), new Browser(address), new Browser(address)];
+    for (const browser of browsers) await browser.open('/login?user=alice');
+    const [first, second, third] = browsers as [Browser, Browser, Browser];
+    expect(await store.ids('alice')).toEqual([third.sid, second.sid, first.sid]);
+    expect(await store.destroyAll('alice', { except: second.sid })).toBe(2);
+    expect((await first.open('/')).text).toBe('nobody');
+    expect((await second.open('/')).text).toBe('alice');
+    expect(await store.destroyAll('alice', { before: 0 })).toBe(0);
+    expect(await store.destroyAll('alice')).toBe(1);
+    expect((await second.open('/')).text).toBe('nobody');
+  });
+});
+
+describe('races', () => {
+  /** Two processes, as it were: each has a store and a client of its own. */
+  async function twoServers(routes: Parameters<typeof serve>[1]) {
+    const options = { rolling: true, cookie: { maxAge: 60_000 } };
+    const [one, other] = [await newStore(), await newStore()];
+    return { stores: [one, other] as const, addresses: [await serve(one, routes, options), await serve(other, routes, options)] as const };
+  }
+
+  it('a save in flight does not undo a logout', async () => {
+    let gate = new Gate();
+    const { stores, addresses } = await twoServers((app) => {
+      app.get('/login', (request, response) => {
+        request.session.user = 'alice';
+        response.send('hello');
+      });
+      app.get('/slow', async (request, response) => {
+        await gate.wait();
+        request.session.slow = true;
+        response.send('done');
+      });
+      app.get('/logout', (request, response, next) => {
+        request.session.destroy((error: unknown) => {
+          if (error) next(error);
+          else response.send('bye');
+        });
+      });
+      app.get('/', (request, response) => response.send(request.session.user ?? 'nobody'));
+    });
+    for (const logoutAt of addresses) {
+      gate = new Gate();
+      const browser = new Browser(addresses[0]);
+      await browser.open('/login');
+      const { sid, cookie } = browser;
+      const gone = once(stores[0], 'gone');
+      const slow = browser.open('/slow');
+      await eventually(
+        () => gate.count,
+        (count) => count === 1,
+      );
+      expect((await new Browser(logoutAt, cookie).open('/logout')).text).toBe('bye');
+      gate.open();
+      expect(await slow).toEqual({ status: 200, text: 'done' });
+      expect(await gone).toEqual([sid]);
+      expect(await server.send('SESSION.GET', sid)).toBe('$-1\r\n');
+      expect(await server.send('SESSION.COUNT', 'alice')).toBe(':0\r\n');
+      expect((await new Browser(addresses[0], cookie).open('/')).text).toBe('nobody');
+    }
+  });
+
+  it('a session that was never saved, and destroyed, is not saved by who still holds it', async () => {
+    const store = await newStore();
+    const saved = new Gate();
+    const browser = new Browser(
+      await serve(store, (app) => {
+        app.get('/', (request, response) => {
+          const { session } = request;
+          session.user = 'alice';
+          session.destroy(() => {
+            session.save(() => {
+              saved.open();
+              response.send('bye');
+            });
+          });
+        });
+      }),
+    );
+    await browser.open('/');
+    await saved.wait();
+    expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
+  });
+
+  it('parallel requests that change different fields keep both', async () => {
+    const gate = new Gate();
+    const { addresses } = await twoServers((app) => {
+      app.get('/start', (request, response) => {
+        request.session.cart = [];
+        response.send('started');
+      });
+      app.get('/set', async (request, response) => {
+        await gate.wait();
+        Object.assign(request.session, request.query);
+        response.send('set');
+      });
+      app.get('/', (request, response) => response.send(JSON.stringify(request.session)));
+    });
+    const browser = new Browser(addresses[0]);
+    await browser.open('/start');
+    const twin = new Browser(addresses[1], browser.cookie);
+    const requests = [
+      ...Array.from({ length: 4 }, (_, n) => browser.open(`/set?a${n}=1`)),
+      ...Array.from({ length: 4 }, (_, n) => twin.open(`/set?b${n}=2`)),
+    ];
+    await eventually(
+      () => gate.count,
+      (count) => count === 8,
+    );
+    gate.open();
+    await Promise.all(requests);
+    expect(JSON.parse((await browser.open('/')).text)).toMatchObject({
+      cart: [],
+      a0: '1',
+      a1: '1',
+      a2: '1',
+      a3: '1',
+      b0: '2',
+      b1: '2',
+      b2: '2',
+      b3: '2',
+    });
+  });
+
+  it('parallel requests that delete the same field leave the session alone', async () => {
+    const gate = new Gate();
+    const { stores, addresses } = await twoServers((app) => {
+      app.get('/start', (request, response) => {
+        Object.assign(request.session, { note: 'read me', user: 'alice' });
+        response.send('started');
+      });
+      app.get('/read', async (request, response) => {
+        await gate.wait();
+        delete request.session.note;
+        response.send('read');
+      });
+      app.get('/', (request, response) => response.send(JSON.stringify(request.session)));
+    });
+    const gone: string[] = [];
+    for (const store of stores) store.on('gone', (sid: string) => gone.push(sid));
+    const browser = new Browser(addresses[0]);
+    await browser.open('/start');
+    const readers = addresses.map((address) => new Browser(address, browser.cookie).open('/read'));
+    await eventually(
+      () => gate.count,
+      (count) => count === 2,
+    );
+    gate.open();
+    await Promise.all(readers);
+    const left = JSON.parse((await browser.open('/')).text) as object;
+    expect(left).toMatchObject({ user: 'alice' });
+    expect(left).not.toHaveProperty('note');
+    expect(gone).toEqual([]);
+  });
+
+  it('of requests that regenerate one session one wins, and a save of the old one is lost', async () => {
+    const gate = new Gate();
+    const { addresses } = await twoServers((app) => {
+      app.get('/visit', (request, response) => {
+        request.session.visited = true;
+        response.send('welcome');
+      });
+      app.get('/login', async (request, response, next) => {
+        await gate.wait();
+        request.session.regenerate((error: unknown) => {
+          if (error) {
+            next(error);
+            return;
+          }
+          request.session.user = 'alice';
+          response.send('hello');
+        });
+      });
+      app.get('/save', async (request, response) => {
+        await gate.wait();
+        request.session.late = true;
+        response.send('saved');
+      });
+    });
+    const browser = new Browser(addresses[0]);
+    await browser.open('/visit');
+    const { sid, cookie } = browser;
+    const racers = Array.from({ length: 6 }, (_, n) => new Browser(addresses[n % 2]!, cookie));
+    const answers = racers.map((racer) => racer.open('/login'));
+    const save = new Browser(addresses[0], cookie).open('/save');
+    await eventually(
+      () => gate.count,
+      (count) => count === 7,
+    );
+    gate.open();
+    const done = await Promise.all(answers);
+    await save;
+    expect(done.filter(({ status }) => status === 200)).toHaveLength(1);
+    for (const { status, text } of done) if (status !== 200) expect(text).toBe(`SessionGoneError: ${new SessionGoneError().message}`);
+    const winner = racers[done.findIndex(({ status }) => status === 200)]!;
+    expect(winner.sid).not.toBe(sid);
+    expect(racers.filter((racer) => racer.given > 0)).toEqual([winner]);
+    expect(await server.send('SESSION.GET', sid)).toBe('$-1\r\n');
+    expect(await server.send('SESSION.USER', 'alice')).toBe(`*1\r\n$${winner.sid.length}\r\n${winner.sid}\r\n`);
+    expect(await server.send('SESSION.COUNT')).toBe(':1\r\n');
+  });
+
+  it('a session of which nothing was saved may be regenerated', async () => {
+    const browser = new Browser(
+      await serve(await newStore(), (app) => {
+        app.get('/', (request, response, next) => {
+          request.session.regenerate((error: unknown) => {
+            if (error) next(error);
+            else response.send('fresh');
+          });
+        });
+      }),
+    );
+    expect((await browser.open('/')).text).toBe('fresh');
+  });
+
+  it('saves of one request go in their order, on a pool too', async () => {
+    const pool = await typedPool(server);
+    const store = new SessionStore({ client: pool, userOf: (session) => session.user });
+    const browser = new Browser(
+      await serve(store, (app) => {
+        app.get('/', (request, response) => {
+          for (let n = 0; n <= 20; n++) {
+            request.session.n = n;
+            request.session.save();
+          }
+          request.session.user = 'alice';
+          response.send('saved');
+        });
+      }),
+    );
+    await browser.open('/');
+    expect(await fields(browser.sid)).toMatchObject({ n: '20', user: '"alice"' });
+    expect(await store.ids('alice')).toEqual([browser.sid]);
+  });
+});
