@@ -47,7 +47,7 @@ it('shows what each method does', () => {
     const shown = service.getQuickInfoAtPosition(FILE, TEXT.indexOf(`${call};`) + call.length - 1);
     const text = ts.displayPartsToString(shown?.documentation);
     const [, family, method] = call.split('.') as [string, 'custom' | 'session', string];
-    expect(text, call).toMatch(/^[A-Z].{15,}\./s);
+    expect(text, call).toMatch(/^(?!Server command)[A-Z].{15,}\./s);
     if (method === method.toUpperCase()) expect(text, call).toContain('The same as `');
     else expect(text, call).toMatch(new RegExp(`Server command: \`${family.toUpperCase()}\\.[A-Z_]+\`\\. Since 0\\.[12]\\.0\\.`));
   }

@@ -281,8 +281,8 @@ describe('how long a session lives', () => {
     const browser = new Browser(await serve(await newStore(), routes, { cookie: { maxAge: 60_000 } }));
     await browser.open('/login');
     await browser.open('/end');
-    expect((await browser.open('/')).text).toBe('nobody');
     expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
+    expect((await browser.open('/')).text).toBe('nobody');
   });
 
   it('ends by itself', async () => {
