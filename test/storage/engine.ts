@@ -21,6 +21,7 @@ type Numbers =
   | 'alloc' | 'allocMovable' | 'usableSize' | 'heapCheck' | 'bytesEqual' | 'pagesFree' | 'pagesOwned' | 'pageKind'
   | 'create' | 'createFixed' | 'keyOf' | 'keyLength' | 'valueOf' | 'valueLength' | 'sizeOf' | 'sizeFor' | 'overwrite' | 'compactionDue'
   | 'isKept'
+  | 'hasRoom' | 'nodeOf' | 'entryOf'
   | 'manySet'
   | 'manyGet'
   | 'manyDelete'
@@ -48,6 +49,9 @@ export type Exports = Record<Numbers, (...values: number[]) => number> &
     tableSeek(table: number, cursor: bigint): void;
     tableCursor(table: number): bigint;
     tableMemory(table: number): bigint;
+    createUntil(key: number, keyLength: number, value: number, valueLength: number, deadline: bigint): number;
+    deadlineOf(entry: number): bigint;
+    setDeadline(entry: number, deadline: bigint): void;
     collidingKeys(keys: number, count: number, mask: bigint): number;
     wheelInsert(wheel: number, node: number, deadline: bigint): void;
     wheelTake(wheel: number, now: bigint): number;

@@ -74,4 +74,56 @@ describe('entries', async () => {
       { seed: 2, numRuns: 500 },
     );
   });
+
+  const NODE = 8;
+  const ROOM = 16;
+
+  test('with a deadline round-trip at each border of the header forms, 16 bytes longer, their node at one place', () => {
+    for (const keyLength of SIZES) {
+      for (const valueLength of SIZES) {
+        const entry = x.createUntil(big, keyLength, big + 1, valueLength, 253_402_300_799_999n) >>> 0;
+        engine.bytes(x.nodeOf(entry), NODE).fill(0xff);
+        expect(x.entryOf(x.nodeOf(entry)) >>> 0).toBe(entry);
+        expect([x.hasRoom(entry), x.deadlineOf(entry)]).toEqual([1, 253_402_300_799_999n]);
+        x.setDeadline(entry, -2n);
+        expect(x.deadlineOf(entry)).toBe(-2n);
+        expect([x.keyLength(entry), x.valueLength(entry)]).toEqual([keyLength, valueLength]);
+        expect(Buffer.compare(engine.bytes(x.keyOf(entry), keyLength), engine.bytes(big, keyLength))).toBe(0);
+        expect(Buffer.compare(engine.bytes(x.valueOf(entry), valueLength), engine.bytes(big + 1, valueLength))).toBe(0);
+        expect(x.sizeOf(entry)).toBe(x.sizeFor(keyLength, valueLength) + ROOM);
+        // It stands right before the key.
+        expect([...engine.bytes(x.keyOf(entry) - 8, 8)]).toEqual([254, 255, 255, 255, 255, 255, 255, 255]);
+        x.destroy(entry);
+      }
+    }
+    const plain = x.create(big, 5, big, 5) >>> 0;
+    expect([x.hasRoom(plain), x.deadlineOf(plain)]).toEqual([0, 0n]);
+    x.destroy(plain);
+    expect(x.heapCheck()).toBe(0);
+  });
+
+  test('overwrite keeps deadline and node, and succeeds only where a new entry would take the same bytes', () => {
+    const size = fc.integer({ min: 0, max: 700 });
+    let fitted = 0;
+    fc.assert(
+      fc.property(size, size, size, (keyLength, from, to) => {
+        const entry = x.createUntil(big, keyLength, big, from, 12345n) >>> 0;
+        engine.bytes(x.nodeOf(entry), NODE).fill(0xa5);
+        const header = (length: number): number => x.sizeFor(keyLength, length) - keyLength - length;
+        const total = (length: number): number => x.usableSize(x.sizeFor(keyLength, length) + ROOM);
+        const fits = header(from) === header(to) && total(from) === total(to);
+        fitted += Number(fits);
+        expect(x.overwrite(entry, big + 5, to)).toBe(Number(fits));
+        expect([x.valueLength(entry), x.deadlineOf(entry)]).toEqual([fits ? to : from, 12345n]);
+        expect([...engine.bytes(x.nodeOf(entry), NODE)]).toEqual(Array.from({ length: NODE }, () => 0xa5));
+        const source = fits ? big + 5 : big;
+        expect(Buffer.compare(engine.bytes(x.valueOf(entry), fits ? to : from), engine.bytes(source, fits ? to : from))).toBe(0);
+        expect(Buffer.compare(engine.bytes(x.keyOf(entry), keyLength), engine.bytes(big, keyLength))).toBe(0);
+        x.destroy(entry);
+        expect(x.heapCheck()).toBe(0);
+      }),
+      { seed: 4, numRuns: 800 },
+    );
+    expect(fitted).toBeGreaterThan(5);
+  });
 });

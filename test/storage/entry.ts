@@ -33,6 +33,12 @@ export {
   sizeOf,
   sizeFor,
   overwrite,
+  createUntil,
+  deadlineOf,
+  setDeadline,
+  hasRoom,
+  nodeOf,
+  entryOf,
 } from "../../assembly/storage/entry";
 
 export function tableSize(): u32 {

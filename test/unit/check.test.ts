@@ -53,6 +53,28 @@ describe('CUSTOM.CHECK', () => {
   });
 });
 
+describe('CUSTOM.CHECK of deadlines', () => {
+  const NODE = 2;
+  const DEADLINE = 10;
+  const HEADER = 18;
+  let entry: number;
+  beforeEach(() => {
+    for (let index = 0; index < 50; index++) server.call('CUSTOM.SET', `key:${index}`, 'value', 'PX', String(100_000 + index));
+    entry = find(Buffer.from('key:33value'), 'hashmap') - HEADER;
+    expect(server.text('CUSTOM.CHECK')).toBe('+OK\r\n');
+  });
+
+  test('notices a node that nothing points to', () => {
+    poke('hashmap', entry + NODE, 0, 4, 0, 0);
+    expect(server.text('CUSTOM.CHECK')).toBe('-ERR broken: the wheel of deadlines\r\n');
+  });
+
+  test('notices a deadline without a node', () => {
+    poke('hashmap', entry + DEADLINE, 0, 0, 0, 0, 0, 0, 0, 0);
+    expect(server.text('CUSTOM.CHECK')).toBe('-ERR broken: the number of deadlines\r\n');
+  });
+});
+
 describe('SESSION.CHECK', () => {
   test('is +OK for an empty store and a changing one', () => {
     expect(server.text('SESSION.CHECK')).toBe('+OK\r\n');

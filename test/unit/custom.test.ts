@@ -146,6 +146,23 @@ describe('many keys', () => {
     for (const [key, value] of model) expect(server.text('CUSTOM.GET', key)).toBe(bulk(value));
   });
 
+  test('MSET lets the table grow as SET does: keys are found as fast', () => {
+    const CHUNK = 10_000;
+    const keys = Array.from({ length: 4 * CHUNK }, (_, at) => `key:${at}`);
+    const chunks = [0, 1, 2, 3].map((at) => keys.slice(at * CHUNK, (at + 1) * CHUNK));
+    const other = new FakeServer();
+    for (const chunk of chunks) expect(server.text('CUSTOM.MSET', ...chunk.flatMap((key) => [key, 'v']))).toBe(OK);
+    for (const key of keys) other.call('CUSTOM.SET', key, 'v');
+    const time = (target: FakeServer): number => {
+      const start = performance.now();
+      for (const chunk of chunks) expect(target.text('CUSTOM.EXISTS', ...chunk)).toBe(integer(CHUNK));
+      return performance.now() - start;
+    };
+    time(other);
+    expect(time(server)).toBeLessThan(8 * time(other) + 50);
+    server.check();
+  });
+
   test('MSET stores nothing where memory ends, and leaves nothing behind', () => {
     const small = new FakeServer({ maxPages: 120 });
     small.call('CUSTOM.SET', 'a', 'before');
