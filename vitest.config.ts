@@ -3,13 +3,15 @@
  * - `unit`: the shipped .wasm files in Node, and the storage engine compiled on its own; no server.
  * - `client`: the client package without a server: what its commands send, its types, its documentation, its build.
  * - `scripts`: what `npm start` and `.ci/run` do.
+ * - `example`: the example site by itself and in a real browser, once: on Redis 7.0, else on the first server that there is.
  * - `stock-runtime`: the wasmtime CLI links the shipped .wasm files with nothing of ours.
  * - `Redis 7.0 auto`, … one for each server and link mode: every file of test/integration/ on that server, linked in that way.
  *
  * A server that is not to be had (see `npm run tools`) has no projects, which is said once, here.
  */
 import { defineConfig } from 'vitest/config';
-import { testMatrix } from './scripts/lib/servers.ts';
+import * as chromium from './scripts/lib/chromium.ts';
+import { testMatrix, type Server } from './scripts/lib/servers.ts';
 import * as wheels from './scripts/lib/wheels.ts';
 
 const LINK_MODES = ['auto', 'command'];
@@ -22,22 +24,36 @@ function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string
   return file === undefined ? { reason: 'not fetched: npm run tools' } : { file };
 }
 
-const matrix = testMatrix(onlyIfFetched).flatMap((entry) => {
-  if ('reason' in entry) {
-    console.log(`skipped: ${entry.title}: ${entry.reason}`);
-    return [];
-  }
-  const { file, name, version } = entry.server;
-  return LINK_MODES.map((link) => ({
+/** What the tests of a project are told of their server. */
+function serverOf({ file, name, version }: Server, link: string): Record<string, string> {
+  return { TEST_SERVER: file, TEST_SERVER_NAME: name, TEST_SERVER_VERSION: version, TEST_LINK: link };
+}
+
+const entries = testMatrix(onlyIfFetched);
+const servers = entries.filter((entry) => 'server' in entry);
+const matrix = servers.flatMap(({ title, server }) =>
+  LINK_MODES.map((link) => ({
     extends: true as const,
     test: {
-      name: `${entry.title} ${link}`,
+      name: `${title} ${link}`,
       include: ['test/integration/**/*.test.ts'],
       exclude: link === 'auto' ? STOCK_RUNTIME_TESTS : [...STOCK_RUNTIME_TESTS, ...BOTH_LINKS_TESTS],
-      env: { TEST_SERVER: file, TEST_SERVER_NAME: name, TEST_SERVER_VERSION: version, TEST_LINK: link },
+      env: serverOf(server, link),
     },
-  }));
-});
+  })),
+);
+const browser = chromium.find();
+const example = servers.slice(0, 1).map(({ server }) => ({
+  extends: true as const,
+  test: {
+    name: 'example',
+    include: ['test/example/**/*.test.ts'],
+    exclude: browser === undefined ? ['test/example/**/*.browser.test.ts'] : [],
+    env: { ...serverOf(server, 'auto'), TEST_BROWSER: browser ?? '' },
+  },
+}));
+for (const entry of entries) if ('reason' in entry) console.log(`skipped: ${entry.title}: ${entry.reason}`);
+if (browser === undefined) console.log(`skipped: ${chromium.TITLE}: not found: npm run tools`);
 
 export default defineConfig({
   test: {
@@ -56,6 +72,7 @@ export default defineConfig({
           env: { WASMTIME: wheels.find(wheels.WASMTIME) ?? '' },
         },
       },
+      ...example,
       ...matrix,
     ],
   },

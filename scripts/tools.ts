@@ -1,8 +1,9 @@
 /**
  * `npm run tools`: fetches what the tests and benchmarks need beside the project's own packages, into .tools/: Redis 8.2, Valkey 9.1
- * and the wasmtime CLI; on Debian as root also Redis 7.0 by apt. What cannot be had is named as skipped; with CI=true it is an error.
+ * and the wasmtime CLI; on Debian as root also Redis 7.0 and Chromium by apt. What cannot be had is named as skipped; with CI=true it is an error.
  */
 import { pathToFileURL } from 'node:url';
+import * as chromium from './lib/chromium.ts';
 import * as debian from './lib/debian.ts';
 import { findOnPath, main, Problem, say } from './lib/process.ts';
 import { testMatrix } from './lib/servers.ts';
@@ -19,6 +20,9 @@ export function fetchTools(): string[] {
   const wasmtime = wheels.fetch(wheels.WASMTIME);
   if ('file' in wasmtime) say(`${wheels.WASMTIME.title}: ${wasmtime.file}`);
   else missing.push(`${wheels.WASMTIME.title}: ${wasmtime.reason}`);
+  const browser = chromium.fetch();
+  if ('file' in browser) say(`Chromium: ${browser.file}`);
+  else missing.push(`${chromium.TITLE}: ${browser.reason}`);
 
   for (const line of missing) say(`skipped: ${line}`);
   if (missing.length > 0 && process.env.CI === 'true') {

@@ -1,0 +1,110 @@
+/** What the operator's page shows, ready to be shown: by the server's HTML, and by its script, which asks for it every second. */
+import { durationText } from '../time.ts';
+import type { Latency, Memory } from './info.ts';
+import type { Figures, Sample, Sampler } from './sampler.ts';
+
+export type Level = 'good' | 'fair' | 'bad';
+
+/** Something that is well, or is not; what to do in `text`. */
+export interface State {
+  title: string;
+  value: string;
+  level: Level;
+  text: string;
+}
+
+export interface View {
+  /** What keeps the figures from being those of now. */
+  trouble?: { title: string; text: string };
+  states: State[];
+  /** The figures of the charts in words. */
+  rows: { label: string; value: string }[];
+  memories: Memory[];
+  latencies: Latency[];
+  /** Of the last minutes, or those that the page does not have yet. */
+  samples: Sample[];
+}
+
+/** @param after - the number of the last sample that is known already */
+export function viewOf(sampler: Sampler, after = 0): View {
+  const { figures, trouble } = sampler;
+  return {
+    ...(trouble === undefined ? {} : { trouble: { title: trouble.title, text: `${trouble.text} Since ${CLOCK.format(trouble.since)}.` } }),
+    states: figures === undefined || trouble !== undefined ? [] : statesOf(figures),
+    rows: figures === undefined ? [] : rowsOf(figures, sampler.samples.at(-1)),
+    memories: figures?.memories ?? [],
+    latencies: figures?.latencies ?? [],
+    samples: sampler.after(after),
+  };
+}
+
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const NUMBER = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
+
+function statesOf({ modules, server, settingsUndone }: Figures): State[] {
+  const damaged = modules.filter((module) => module.damaged).map(({ name }) => name);
+  const sum = (field: 'traps' | 'timeouts') => modules.reduce((total, module) => total + module[field], 0);
+  return [
+    { title: 'Server', value: `${server.name} ${server.version}`, level: 'good', text: `up for ${durationText(server.uptime_s * 1000)}` },
+    ...modules.flatMap(({ name, links }) =>
+      links.map(({ namespace, way, reason }) => ({
+        title: `${name} → ${namespace}.*`,
+        value: way === 'direct' ? 'direct' : 'by command',
+        level: way === 'direct' ? ('good' as const) : ('fair' as const),
+        text: reason,
+      })),
+    ),
+    damaged.length === 0
+      ? { title: 'Data', value: 'sound', level: 'good', text: 'no fault has struck a change of it' }
+      : {
+          title: 'Data',
+          value: 'damaged',
+          level: 'bad',
+          text: `${damaged.join(', ')}: writes and saves are refused. Restart the server from its last good file, or load from a primary, or FLUSHALL`,
+        },
+    counted('Traps', sum('traps'), 'faults in a module, each ended its command with an error; the server’s log names the functions'),
+    counted('Time-outs', sum('timeouts'), 'calls that took longer than wasm.time-limit; the server’s log names the functions'),
+    ...(settingsUndone === 0
+      ? []
+      : [counted('Settings undone', settingsUndone, 'CONFIG SETs that would have lost data were taken back; the server’s log says which')]),
+  ];
+}
+
+function counted(title: string, count: number, text: string): State {
+  return {
+    title,
+    value: count === 0 ? 'none' : NUMBER.format(count),
+    level: count === 0 ? 'good' : 'fair',
+    text: count === 0 ? 'since the start' : text,
+  };
+}
+
+function rowsOf({ counters, memories, modules }: Figures, sample: Sample | undefined): View['rows'] {
+  const rate = (value: number | null | undefined) => (value === null || value === undefined ? 'not known' : NUMBER.format(value));
+  return [
+    { label: 'Sessions', value: NUMBER.format(counters.sessions) },
+    { label: 'Created per second', value: rate(sample?.created) },
+    { label: 'Expired per second', value: rate(sample?.expired) },
+    { label: 'Evicted per second', value: rate(sample?.evicted) },
+    { label: 'Created since the start', value: NUMBER.format(counters.created) },
+    { label: 'Expired since the start', value: NUMBER.format(counters.expired) },
+    { label: 'Evicted since the start', value: NUMBER.format(counters.evicted) },
+    ...memories.flatMap(({ title, reserved, parts }) => [
+      { label: `Memory of ${title}, reserved`, value: bytesText(reserved) },
+      ...parts.map(({ label, bytes }) => ({ label: `– ${label}`, value: bytesText(bytes) })),
+    ]),
+    ...modules.map(({ name, commands }) => ({ label: `Commands served by ${name}`, value: NUMBER.format(commands) })),
+  ];
+}
+
+/** "1.5 MiB" */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${NUMBER.format(value)} ${units[unit]}`;
+}
