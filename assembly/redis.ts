@@ -142,6 +142,13 @@ export namespace redis {
   @external("redis", "GetContextFlags")
   export declare function GetContextFlags(): i32;
 
+  /**
+   * What the running command does next frees more memory than it takes: until its end its memory may exceed `wasm.max-memory` by a quarter. For
+   * writes that were refused memory and make something smaller. Host's own.
+   */
+  @external("redis", "MayExceed")
+  export declare function MayExceed(): void;
+
   // ── Effects of a write ────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Queues the running command as it came for replicas and the append-only file. */

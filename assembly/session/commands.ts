@@ -27,11 +27,10 @@ export function registerCommands(): i32 {
     1,
     -2,
     changetype<usize>(`summary: Gives a user's session, a new one where there is none
-syntax: user:key [NEW] [IDLE seconds:integer] [TTL seconds:integer] [MAX sessions:integer [EVICT|REJECT]] [ID id:key] [DATA (field value ...)]
+syntax: user:key [NEW] [IDLE seconds:integer] [TTL seconds:integer] [MAX sessions:integer [EVICT|REJECT]] [ID id] [DATA (field value ...)]
 complexity: O(1), where a limit of sessions is reached O(N) with N the sessions of the user
 since: 0.1.0
 keys: 1 RW UPDATE
-keys: ID@2 RW INSERT
 tips: nondeterministic_output
 acl: @session write`),
   );

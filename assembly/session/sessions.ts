@@ -163,6 +163,11 @@ function chooseId(user: usize, userLength: u32, own: bool): void {
     line(changetype<usize>("ERR an id has 16 to 128 visible ASCII characters"));
     failLine();
   }
+  // No key of the command's own, since a field of DATA may be called ID too: the server does not compare the slots.
+  if (isClustered() && slotOf(options.ownId, options.ownIdLength) != slotOf(user, userLength)) {
+    line(changetype<usize>("CROSSSLOT the id is in another slot than its user"));
+    failLine();
+  }
   const entry = findRecord(givenKey, givenKeyLength);
   if (!entry) return;
   if (liveOf(entry)) {

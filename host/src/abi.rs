@@ -308,6 +308,11 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         unsafe { rm!(ReplicateVerbatim(guest.data().call.ctx)) };
         Ok(())
     })?;
+    linker.func_wrap(NS, "MayExceed", |mut guest: Guest<'_>| -> Result<()> {
+        allow(&guest, "MayExceed", &[Phase::Command])?;
+        guest.data_mut().limits.begin_command(false);
+        Ok(())
+    })?;
     linker.func_wrap(NS, "EffectsWanted", |guest: Guest<'_>| -> Result<i32> {
         allow(&guest, "EffectsWanted", RUNNING)?;
         // SAFETY: phase Command or Sweep: `ctx` is the running command's, or the timer's.

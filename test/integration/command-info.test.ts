@@ -1,6 +1,7 @@
 /** Every command that is shipped, as COMMAND INFO and COMMAND DOCS show it: what users, proxies and permissions rely on. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { bulks } from '../support/raw.ts';
 import { HASHMAP_FILE, hasCategories, hasOwnCategories, SESSION_FILE, useServer } from '../support/server.ts';
 
 /** Flags as COMMAND INFO has them; `oom`: refused over `maxmemory`, `oom?`: that is left open. */
@@ -31,7 +32,7 @@ const ALL: Row[] = [
   ['custom.memory', 2, 'readonly fast', '1'],
   ['custom.check', 1, 'readonly dangerous'],
   ['custom.apply', -5, 'write effect', '3'],
-  ['session.create', -2, 'write oom', '1', 'ID@2'],
+  ['session.create', -2, 'write oom', '1'],
   ['session.get', 2, 'readonly', '1'],
   ['session.list', 1, 'readonly dangerous'],
   ['session.add_data', -4, 'write oom fast', '1'],
@@ -134,4 +135,11 @@ describe.each(COMMANDS)('%s', (name, arity, words, ...keys) => {
     if (arity !== 1) expect(described.length).toBeGreaterThan(0);
     else expect(described).toEqual([]);
   });
+});
+
+test('the keys of a command are where they are, and a field of DATA is none, whatever it is called', async () => {
+  const keysOf = (...argv: string[]) => server.send('COMMAND', 'GETKEYS', ...argv);
+  expect(await keysOf('SESSION.CREATE', 'user', 'IDLE', '5', 'DATA', 'id', 'value')).toBe(bulks('user'));
+  expect(await keysOf('SESSION.DELUSER', 'user', 'EXCEPT', 'an id', 'BEFORE', '5')).toBe(bulks('user', 'an id'));
+  expect(await keysOf('SESSION.ASSIGN', 'an id', 'user')).toBe(bulks('an id', 'user'));
 });

@@ -193,7 +193,7 @@ export class FakeModule {
 
   /** Stands in for `memory.grow`: the page that the new ones begin at, or -1. */
   private grow(pages: number): number {
-    if (!this.server.mayGrow?.(pages)) return -1;
+    if (!this.server.mayExceed && !this.server.mayGrow?.(pages)) return -1;
     try {
       return this.region.memory.grow(pages >>> 0);
     } catch {
@@ -331,6 +331,7 @@ export class FakeModule {
         'command sweep',
         (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)]),
       ],
+      MayExceed: ['command', () => (server.mayExceed = true)],
       EffectsWanted: ['command sweep', () => Number(server.effectsWanted)],
       SignalModifiedKey: ['command sweep', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
@@ -428,6 +429,8 @@ export class FakeServer {
   readonly storageCalls: string[] = [];
   /** Name of the import of CUSTOM.* that ends its caller with an error. */
   storageFails = '';
+  /** Whether the running command has said that it frees memory: no growth is refused to it. */
+  mayExceed = false;
   clock = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
   flags = 0;
   effectsWanted = true;
