@@ -2,6 +2,7 @@
 import { beginChange, endChange } from "../change";
 import { argument, argumentLength, lengthOf, pointerOf, setArgument } from "../frame";
 import { parsed, parseInteger } from "../parse";
+import { redis } from "../redis";
 import { changed } from "../register";
 import { appendNumber, failLine, failOutOfMemory, line, writeDecimal } from "../text";
 import { prepareEffect, replicateSet, replicateUnset } from "./effects";
@@ -25,11 +26,13 @@ export function addData(record: usize, argv: usize, first: u32, count: u32, own:
   if (own) prepareEffect(count);
   const now = nowMs();
   beginChange();
-  const prepared =
-    count == 2
-      ? // prettier-ignore
-        preparePut(fieldsOf(record), argument(argv, first), argumentLength(argv, first), argument(argv, first + 1), argumentLength(argv, first + 1))
-      : preparePuts(fieldsOf(record), argv, first, count >> 1);
+  let prepared = prepareData(record, argv, first, count);
+  if (!prepared && makesSmaller(record, argv, first, count)) {
+    endChange();
+    redis.MayExceed();
+    beginChange();
+    prepared = prepareData(record, argv, first, count);
+  }
   if (!prepared) {
     endChange();
     failOutOfMemory();
@@ -41,6 +44,19 @@ export function addData(record: usize, argv: usize, first: u32, count: u32, own:
   releaseScratch();
   changed(EVENT_SET, 11, idText, idTextLength);
   compactRecords(argumentLength(argv, first + 1));
+}
+
+function prepareData(record: usize, argv: usize, first: u32, count: u32): bool {
+  const fields = fieldsOf(record);
+  if (count > 2) return preparePuts(fields, argv, first, count >> 1);
+  const field = argument(argv, first);
+  return preparePut(fields, field, argumentLength(argv, first), argument(argv, first + 1), argumentLength(argv, first + 1));
+}
+
+/** Whether the write is of one field, whose value becomes shorter. */
+function makesSmaller(record: usize, argv: usize, first: u32, count: u32): bool {
+  const before = count == 2 ? getField(fieldsOf(record), argument(argv, first), argumentLength(argv, first)) : 0;
+  return lengthOf(before) > argumentLength(argv, first + 1);
 }
 
 /** As addData, for one field that is no argument of the command. */
