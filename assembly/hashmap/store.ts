@@ -129,13 +129,23 @@ function insertEntry(hash: u64, entry: usize): u32 {
   return ALLOCATED;
 }
 
+/** Whether a value of this length in the place of the entry's frees memory: then it may be had, beyond the limit. Within a change, which it interrupts. */
+function makesRoom(entry: usize, length: u32): bool {
+  if (length >= valueLength(entry)) return false;
+  endChange();
+  redis.MayExceed();
+  beginChange();
+  return true;
+}
+
 /** NO_MEMORY, ALLOCATED or IN_PLACE. */
 function replaceValue(slot: usize, keyPointer: usize, keyLength: u32, value: usize, length: u32): u32 {
   const old = <usize>load<u32>(slot);
   let outcome = IN_PLACE;
   // Where the value fits in place, writing it is itself the commit; only then is it known that nothing can fail any more.
   if (hasRoom(old) || !overwrite(old, value, length)) {
-    const entry = create(keyPointer, keyLength, value, length);
+    let entry = create(keyPointer, keyLength, value, length);
+    if (!entry && makesRoom(old, length)) entry = create(keyPointer, keyLength, value, length);
     if (!entry) return NO_MEMORY;
     drop(table.replace(slot, entry));
     outcome = ALLOCATED;
@@ -172,7 +182,8 @@ export function storeUntil(
     if (deadline) schedule(old, deadline);
     return IN_PLACE;
   }
-  const entry = deadline ? createUntil(keyPointer, keyLength, value, length, 0) : create(keyPointer, keyLength, value, length);
+  let entry = createFor(keyPointer, keyLength, value, length, deadline);
+  if (!entry && old && makesRoom(old, length)) entry = createFor(keyPointer, keyLength, value, length, deadline);
   if (!old) {
     if (insertEntry(hash, entry) == NO_MEMORY) return NO_MEMORY;
   } else {
@@ -183,6 +194,11 @@ export function storeUntil(
   }
   if (deadline) schedule(entry, deadline);
   return ALLOCATED;
+}
+
+/** A new entry, with room for a deadline where there is one; 0 when there is no memory. */
+function createFor(key: usize, keyLength: u32, value: usize, length: u32, deadline: i64): usize {
+  return deadline ? createUntil(key, keyLength, value, length, 0) : create(key, keyLength, value, length);
 }
 
 /**

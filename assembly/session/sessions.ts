@@ -127,7 +127,7 @@ export function createSession(user: usize, userLength: u32, own: bool): u32 {
       options.data, options.dataFirst, options.dataCount);
   }
   beginChange();
-  insertRecord(true);
+  insertRecord(false);
   created++;
   evict(owner, victims);
   endChange();

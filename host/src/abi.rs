@@ -309,7 +309,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         Ok(())
     })?;
     linker.func_wrap(NS, "MayExceed", |mut guest: Guest<'_>| -> Result<()> {
-        allow(&guest, "MayExceed", &[Phase::Command])?;
+        allow(&guest, "MayExceed", RUNNING)?;
         guest.data_mut().limits.begin_command(false);
         Ok(())
     })?;

@@ -131,6 +131,27 @@ describe('a memory that is full', () => {
     expect(await reserved(server)).toBe(before);
   });
 
+  test('takes values that are shorter, whatever blocks they need', async () => {
+    const server = await startServer({ arguments: LIMITED });
+    const id = (await server.send('SESSION.CREATE', 'user')).trim().slice(-36);
+    const field = (index: number) => `field ${index}`;
+    for (let index = 0; index < 100; index++) await server.send('SESSION.ADD_DATA', id, field(index), 'v'.repeat(40 * index));
+    const written = await fillUp(server);
+    const full = await reserved(server);
+    for (const [key, value] of written) {
+      const shorter = value.slice(0, Math.floor(value.length * 0.6));
+      expect(await server.send('CUSTOM.SET', key, shorter)).toBe('+OK\r\n');
+      expect(await server.send('CUSTOM.GET', key)).toBe(bulk(shorter));
+    }
+    for (let index = 1; index < 100; index++) {
+      expect(await server.send('SESSION.ADD_DATA', id, field(index), 'w'.repeat(30 * index))).toBe('+OK\r\n');
+    }
+    // A page for some sizes of blocks, and no more than that.
+    expect(await reserved(server)).toBeLessThan(1.25 * full);
+    expect(await server.send('CUSTOM.CHECK')).toBe('+OK\r\n');
+    expect(await server.send('SESSION.CHECK')).toBe('+OK\r\n');
+  });
+
   test('of sessions refuses their writes; reads and deletes go on, and make room', async () => {
     const server = await startServer({ arguments: LIMITED });
     const { ids, bytes } = await fillSessions(server);

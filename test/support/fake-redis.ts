@@ -331,7 +331,7 @@ export class FakeModule {
         'command sweep',
         (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)]),
       ],
-      MayExceed: ['command', () => (server.mayExceed = true)],
+      MayExceed: ['command sweep', () => (server.mayExceed = true)],
       EffectsWanted: ['command sweep', () => Number(server.effectsWanted)],
       SignalModifiedKey: ['command sweep', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
