@@ -138,6 +138,13 @@ export namespace redis {
   @external("redis", "Log")
   export declare function Log(level: usize, levelLength: u32, text: usize, length: u32): void;
 
+  /**
+   * 1 when the client of the running command may read and write this key: for keys that the command does not declare, because the server could not
+   * tell where they are. (The server's ACLCheckKeyPermissions, with the client's user.)
+   */
+  @external("redis", "MayAccess")
+  export declare function MayAccess(key: usize, length: u32): i32;
+
   /** The server's REDISMODULE_CTX_FLAGS_* bits for the running command; see `ContextFlags`. */
   @external("redis", "GetContextFlags")
   export declare function GetContextFlags(): i32;

@@ -163,11 +163,7 @@ function chooseId(user: usize, userLength: u32, own: bool): void {
     line(changetype<usize>("ERR an id has 16 to 128 visible ASCII characters"));
     failLine();
   }
-  // No key of the command's own, since a field of DATA may be called ID too: the server does not compare the slots.
-  if (isClustered() && slotOf(options.ownId, options.ownIdLength) != slotOf(user, userLength)) {
-    line(changetype<usize>("CROSSSLOT the id is in another slot than its user"));
-    failLine();
-  }
+  checkOwnId(user, userLength);
   const entry = findRecord(givenKey, givenKeyLength);
   if (!entry) return;
   if (liveOf(entry)) {
@@ -177,6 +173,21 @@ function chooseId(user: usize, userLength: u32, own: bool): void {
   if (isOldId(entry)) forgetOldId(entry, own);
   else reclaim(entry, own);
   take(options.ownId, options.ownIdLength);
+}
+
+/**
+ * Checks what the server would, were the caller's id a key that the command declares. It is none: a field of DATA may be called ID too, and the server
+ * would take its value for one. Errors: `NOPERM …`, `CROSSSLOT …`
+ */
+function checkOwnId(user: usize, userLength: u32): void {
+  if (!redis.MayAccess(options.ownId, options.ownIdLength)) {
+    line(changetype<usize>("NOPERM No permissions to access a key"));
+    failLine();
+  }
+  if (isClustered() && slotOf(options.ownId, options.ownIdLength) != slotOf(user, userLength)) {
+    line(changetype<usize>("CROSSSLOT the id is in another slot than its user"));
+    failLine();
+  }
 }
 
 /** Allocates the new session with its data. Errors: `OOM …`. */

@@ -253,6 +253,31 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
 /// Random bytes of one call: no time limit strikes while the server makes them.
 const RANDOM_BYTES_MAX: u32 = 1 << 20;
 
+/// Whether the running command's client may read and write this key; a client that the server does not list, as a script's or a module's own,
+/// may.
+///
+/// # Safety
+/// `ctx` is the context of a running command, `key` a string of the server.
+unsafe fn may_access(ctx: *mut api::Ctx, key: *mut Str) -> bool {
+    const READ_AND_WRITE: c_int = (api::CMD_KEY_ACCESS | api::CMD_KEY_INSERT | api::CMD_KEY_UPDATE) as c_int;
+    // SAFETY: by this function's contract; name and user are freed once, after their last use.
+    unsafe {
+        let name = rm!(GetClientUserNameById(ctx, rm!(GetClientId(ctx))));
+        if name.is_null() {
+            return true;
+        }
+        let user = rm!(GetModuleUserFromUserName(name));
+        rm!(FreeString(std::ptr::null_mut(), name));
+        // A user that was deleted meanwhile.
+        if user.is_null() {
+            return false;
+        }
+        let allowed = rm!(ACLCheckKeyPermissions(user, key, READ_AND_WRITE)) == api::OK;
+        rm!(FreeModuleUser(user));
+        allowed
+    }
+}
+
 fn server(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, "Milliseconds", || -> i64 {
         // SAFETY: takes no argument.
@@ -273,6 +298,13 @@ fn server(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         let text = String::from_utf8_lossy(handed(all, &mut state.call, pointer, length)?).into_owned();
         host::log(guest.data().call.ctx, &level, &format!("module {}: {text}", host::module_name(member)));
         Ok(())
+    })?;
+    linker.func_wrap(NS, "MayAccess", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<i32> {
+        allow(&guest, "MayAccess", &[Phase::Command])?;
+        let (all, state) = parts(&mut guest)?;
+        let ctx = state.call.ctx;
+        // SAFETY: phase Command: the context is the running command's.
+        with_key(state, all, pointer, length, |key| unsafe { may_access(ctx, key) }).map(i32::from)
     })?;
     linker.func_wrap(NS, "GetContextFlags", |guest: Guest<'_>| -> i32 {
         let outer = host::outer_flags();

@@ -14,7 +14,7 @@ use std::ffi::{c_char, c_float, c_int, c_long, c_longlong, c_uchar, c_uint, c_ul
 macro_rules! opaque {
     ($($name:ident),*) => { $(#[repr(C)] pub struct $name { _private: [u8; 0] })* };
 }
-opaque!(Ctx, Str, CallReply, Command, Type, Io, InfoCtx, ServerInfo);
+opaque!(Ctx, Str, User, CallReply, Command, Type, Io, InfoCtx, ServerInfo);
 
 pub const OK: c_int = 0;
 pub const ERR: c_int = 1;
@@ -272,6 +272,12 @@ api! {
     fn ReplyWithMap(ctx: *mut Ctx, length: c_long) -> c_int;
     fn ReplySetMapLength(ctx: *mut Ctx, length: c_long);
     fn WrongArity(ctx: *mut Ctx) -> c_int;
+
+    fn GetClientId(ctx: *mut Ctx) -> c_ulonglong;
+    fn GetClientUserNameById(ctx: *mut Ctx, client: u64) -> *mut Str;
+    fn GetModuleUserFromUserName(name: *mut Str) -> *mut User;
+    fn FreeModuleUser(user: *mut User) -> c_int;
+    fn ACLCheckKeyPermissions(user: *mut User, key: *mut Str, flags: c_int) -> c_int;
 
     fn Milliseconds() -> c_longlong;
     fn CreateTimer(ctx: *mut Ctx, period_ms: c_longlong, callback: TimerFunc, data: *mut c_void) -> u64;

@@ -325,6 +325,7 @@ export class FakeModule {
         'command sweep aux',
         (v: number, vl: number, p: number, l: number) => server.logs.push(`${text(v, vl)} ${this.name}: ${text(p, l)}`),
       ],
+      MayAccess: ['command', (p: number, l: number) => Number(server.mayAccess(text(p, l)))],
       GetContextFlags: ['command sweep', () => server.flags],
       ReplicateVerbatim: ['command', () => server.replicateVerbatim()],
       Replicate: [
@@ -429,6 +430,8 @@ export class FakeServer {
   readonly storageCalls: string[] = [];
   /** Name of the import of CUSTOM.* that ends its caller with an error. */
   storageFails = '';
+  /** Whether the client may read and write a key. */
+  mayAccess = (key: string): boolean => key !== '';
   /** Whether the running command has said that it frees memory: no growth is refused to it. */
   mayExceed = false;
   clock = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
