@@ -24,7 +24,8 @@ const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
 /** The functions that a running command may call; those that only declare, save, load or inform are refused in it. */
 const NOT_NOW = /redis\.\w+ is not allowed here/;
 const BY_MOMENT: Record<Moment | 'command', RegExp> = {
-  command: /^(Reply|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|EffectsWanted|MayAccess|MayExceed|Signal|Notify|KeyChanged)/,
+  command:
+    /^(Reply|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|EffectsWanted|MayAccess|MayExceed|Signal|Notify|KeyChanged)/,
   info: /^(InfoAdd|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxSave: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxLoad: /^(Load|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
