@@ -41,7 +41,8 @@ export function viewOf(sampler: Sampler, after = 0): View {
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const NUMBER = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 
-function statesOf({ modules, server, settingsUndone }: Figures): State[] {
+/** How the server, its modules and their links are. */
+export function statesOf({ modules, server, settingsUndone }: Figures): State[] {
   const damaged = modules.filter((module) => module.damaged).map(({ name }) => name);
   const sum = (field: 'traps' | 'timeouts') => modules.reduce((total, module) => total + module[field], 0);
   return [

@@ -33,6 +33,10 @@ function element(id) {
   return found;
 }
 
+/** What lies between two marks of an axis: bytes, or whole sessions. */
+const BINARY_STEPS = Array.from({ length: 33 }, (_, exponent) => 2 ** exponent);
+const WHOLE_STEPS = Array.from({ length: 30 }, (_, index) => ([1, 2, 5][index % 3] ?? 1) * 10 ** Math.floor(index / 3));
+
 /** The value of a colour of the style sheet. @param {string} name */
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
@@ -103,7 +107,7 @@ function overTime(names, series, text, increments) {
     axes: [
       axis({ space: 70, size: 34, values: (/** @type {uPlot} */ _plot, /** @type {number[]} */ at) => at.map(clockText) }),
       axis({
-        size: 64,
+        size: increments === BINARY_STEPS ? 64 : 44,
         values: (/** @type {uPlot} */ _plot, /** @type {number[]} */ values) => values.map(text),
         ...(increments === undefined ? {} : { incrs: increments }),
       }),
@@ -142,7 +146,8 @@ const times = () => samples.map(({ at }) => at);
 const plain = (/** @type {number} */ value) => PLAIN.format(value);
 
 function drawSessions() {
-  const options = () => overTime(['plot-1'], [{ ...lineOf('Sessions', 'plot-1', plain), fill: `${colour('plot-1')}30` }], plain);
+  const options = () =>
+    overTime(['plot-1'], [{ ...lineOf('Sessions', 'plot-1', plain), fill: `${colour('plot-1')}30` }], plain, WHOLE_STEPS);
   draw('chart-sessions', 'sessions', options, [times(), samples.map(({ sessions }) => sessions)], 'Chart of the number of sessions.');
 }
 
@@ -157,8 +162,6 @@ function drawRates() {
   const data = [times(), samples.map((at) => at.created), samples.map((at) => at.expired), samples.map((at) => at.evicted)];
   draw('chart-rates', 'rates', options, data, 'Chart of the sessions created, expired and evicted per second.');
 }
-
-const BINARY_STEPS = Array.from({ length: 33 }, (_, exponent) => 2 ** exponent);
 
 /** One chart for each linear memory, its parts on top of each other. @param {Memory[]} memories */
 function drawMemories(memories) {
@@ -408,6 +411,7 @@ async function ask() {
   }
   const answer = await response.json().catch(() => undefined);
   if (!response.ok || answer === undefined) {
+    showStates([]);
     showTrouble(answer ?? { title: 'The site has failed', text: `It answered with status ${response.status}. Its terminal says more.` });
     return response.status !== 401 && response.status !== 403;
   }
@@ -425,7 +429,7 @@ function take(news) {
   const from = (samples.at(-1)?.at ?? 0) - WINDOW_S;
   samples = samples.filter(({ at }) => at >= from);
   showTrouble(news.trouble);
-  if (news.trouble === undefined) showStates(news.states);
+  showStates(news.states);
   fill(
     'figures',
     news.rows.map(({ label, value }) => [label, value]),

@@ -4,7 +4,7 @@ import { Attempts } from '../../example/attempts.ts';
 import { deviceOf } from '../../example/device.ts';
 import { escaped, html } from '../../example/html.ts';
 import { countersOf, latenciesOf, memoriesOf, modulesOf, parseInfo } from '../../example/operator/info.ts';
-import { bytesText } from '../../example/operator/view.ts';
+import { bytesText, statesOf } from '../../example/operator/view.ts';
 import { agoText, durationText } from '../../example/time.ts';
 import { DEMO_ACCOUNTS, demoUsers, Users } from '../../example/users.ts';
 
@@ -213,6 +213,27 @@ describe('INFO', () => {
   it('modules linked by command have one each', () => {
     const text = INFO.replace('CUSTOM:direct', 'CUSTOM:command').replace('linked to hashmap', 'wasm.link is command');
     expect(memoriesOf(modulesOf(parseInfo(text))).map(({ title }) => title)).toEqual(['hashmap', 'session']);
+  });
+
+  it('as states: what has struck, and what to do', () => {
+    const modules = modulesOf(parseInfo(INFO));
+    const server = { name: 'Redis', version: '7.0.15', uptime_s: 60 };
+    const counters = { sessions: 0, created: 0, expired: 0, evicted: 0 };
+    const states = statesOf({ server, modules, memories: [], latencies: [], counters, settingsUndone: 2 });
+    expect(states.map(({ title, value, level }) => [title, value, level])).toEqual([
+      ['Server', 'Redis 7.0.15', 'good'],
+      ['session → CUSTOM.*', 'direct', 'good'],
+      ['Data', 'damaged', 'bad'],
+      ['Traps', '1', 'fair'],
+      ['Time-outs', 'none', 'good'],
+      ['Settings undone', '2', 'fair'],
+    ]);
+    expect(states[2]?.text).toMatch(/^session: writes and saves are refused\. Restart the server/);
+    const byCommand = modulesOf(
+      parseInfo(INFO.replace('CUSTOM:direct', 'CUSTOM:command').replace('linked to hashmap', 'wasm.link is command')),
+    );
+    const [, link] = statesOf({ server, modules: byCommand, memories: [], latencies: [], counters, settingsUndone: 0 });
+    expect(link).toMatchObject({ value: 'by command', level: 'fair', text: 'wasm.link is command' });
   });
 
   it('without the module has none', () => {
