@@ -52,8 +52,12 @@ const example = servers.slice(0, 1).map(({ server }) => ({
     env: { ...serverOf(server, 'auto'), TEST_BROWSER: browser ?? '' },
   },
 }));
-for (const entry of entries) if ('reason' in entry) console.log(`skipped: ${entry.title}: ${entry.reason}`);
-if (browser === undefined) console.log(`skipped: ${chromium.TITLE}: not found: npm run tools`);
+// Vitest reads this file once for each project, in one process.
+if (process.env.SKIPPED_IS_TOLD === undefined) {
+  process.env.SKIPPED_IS_TOLD = 'yes';
+  for (const entry of entries) if ('reason' in entry) console.log(`skipped: ${entry.title}: ${entry.reason}`);
+  if (browser === undefined) console.log(`skipped: ${chromium.TITLE}: not found: npm run tools`);
+}
 
 export default defineConfig({
   test: {
