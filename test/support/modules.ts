@@ -21,6 +21,8 @@ export interface CompilerOptions {
   initialMemory?: number;
   importMemory?: boolean;
   noExportMemory?: boolean;
+  /** Names that are given a value, as `--use` gives them. */
+  use?: string[];
 }
 
 interface Configuration {
