@@ -6,8 +6,8 @@ import { fixture, SHIPPED, THIRD } from '../support/modules.ts';
 const PAGES_MAX = 1000;
 
 interface Fields {
-  fill(count: number): number;
-  looksOf(index: number): number;
+  fill: (count: number) => number;
+  looksOf: (index: number) => number;
 }
 
 async function fields(): Promise<Fields> {
