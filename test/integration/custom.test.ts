@@ -180,12 +180,12 @@ describe('a deadline', () => {
     const { primary, replica } = await startPair();
     await primary.send('CUSTOM.SET', 'before', 'v', 'PX', '100000');
     await follow(replica, primary);
-    await primary.send('CUSTOM.SET', 'k', 'v', 'PX', '300');
+    await primary.send('CUSTOM.SET', 'k', 'v', 'PX', '3000');
     await caughtUp(primary, replica);
     expect(await replica.send('CUSTOM.GET', 'k')).toBe(bulk('v'));
     expect(Number((await replica.send('CUSTOM.PTTL', 'before')).slice(1))).toBeGreaterThan(90_000);
     // While writes are paused the primary does not sweep.
-    await primary.send('CLIENT', 'PAUSE', '1500', 'WRITE');
+    await primary.send('CLIENT', 'PAUSE', '20000', 'WRITE');
     await eventually(
       () => replica.send('CUSTOM.GET', 'k'),
       (reply) => reply === '$-1\r\n',

@@ -127,7 +127,7 @@ describe('a replica', () => {
     const { primary, replica } = await startPair();
     await follow(replica, primary);
     const older = await createWith(primary, 'u');
-    const id = await createWith(primary, 'u', 'NEW', 'TTL', '1');
+    const id = await createWith(primary, 'u', 'NEW', 'TTL', '2');
     await caughtUp(primary, replica);
     const sessions = async () => (await replica.info('wasm')).wasm_sessions;
     // The primary may not sweep, so the replica has the session still.
