@@ -54,7 +54,7 @@ class Recorder {
   }
 }
 
-/** Records all of it on an empty server. */
+/** Records, on an empty server, what every provider of CUSTOM.* serves, and the sessions on it. */
 export async function record(raw: RawConnection): Promise<string[]> {
   const recorder = new Recorder(raw);
   await storage(recorder);
@@ -112,6 +112,30 @@ async function partsOfData(recorder: Recorder): Promise<void> {
   await recorder.say('SESSION.INFO', id);
   await recorder.say('SESSION.SCAN', '0', 'MATCH', id, 'COUNT', '100000');
   await recorder.say('SESSION.DELETE', id);
+}
+
+/** Records what hashmap.wasm serves beside what every provider of CUSTOM.* does, on an empty server. */
+export async function recordHashmap(raw: RawConnection): Promise<string[]> {
+  const recorder = new Recorder(raw);
+  await recorder.say('CUSTOM.MSET', 'a', '1', 'b', '2', 'a', '3');
+  await recorder.say('CUSTOM.MGET', 'a', 'absent', 'b');
+  await recorder.say('CUSTOM.SET', 'a', '4', 'NX', 'GET');
+  await recorder.say('CUSTOM.SET', 'b', 'x', 'XX', 'PX', '100000');
+  await recorder.say('CUSTOM.INCRBY', 'a', '-5');
+  await recorder.say('CUSTOM.INCRBY', 'b', '1');
+  await recorder.say('CUSTOM.APPEND', 'b', 'yz');
+  await recorder.say('CUSTOM.STRLEN', 'b');
+  await recorder.say('CUSTOM.MEMORY', 'a');
+  await recorder.say('CUSTOM.EXPIRE', 'a', '100');
+  await recorder.say('CUSTOM.PEXPIRE', 'a', '100000');
+  await recorder.say('CUSTOM.PERSIST', 'a');
+  await recorder.say('CUSTOM.TTL', 'a');
+  await recorder.say('CUSTOM.PTTL', 'absent');
+  await recorder.say('CUSTOM.SCAN', '0', 'MATCH', 'a', 'COUNT', '100000');
+  await recorder.say('CUSTOM.GETDEL', 'a');
+  await recorder.say('CUSTOM.LEN');
+  await recorder.say('CUSTOM.CLEAR');
+  return recorder.lines;
 }
 
 async function storage(recorder: Recorder): Promise<void> {
