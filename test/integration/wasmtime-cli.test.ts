@@ -30,7 +30,7 @@ function invoke(
 
 describe.skipIf(WASMTIME === '')('the wasmtime CLI', () => {
   test('links session.wasm to hashmap.wasm and creates a session', () => {
-    const { status, stdout, stderr } = invoke([ENV, REDIS, CUSTOM], 'create', shipped('session'), 131072, 7);
+    const { status, stdout, stderr } = invoke([ENV, REDIS, CUSTOM], 'create', shipped('session'), 196608, 7);
     expect(stderr).not.toContain('Error');
     expect(status).toBe(0);
     // length << 32 | pointer: "Session created: " and 36 bytes of id.
@@ -38,7 +38,7 @@ describe.skipIf(WASMTIME === '')('the wasmtime CLI', () => {
   });
 
   test('does not link without a provider of CUSTOM.*', () => {
-    const { status, stderr } = invoke([ENV, REDIS], 'create', shipped('session'), 131072, 7);
+    const { status, stderr } = invoke([ENV, REDIS], 'create', shipped('session'), 196608, 7);
     expect(status).not.toBe(0);
     expect(stderr).toMatch(/unknown import: `CUSTOM::\w+` has not been defined/);
   });
