@@ -13,6 +13,7 @@ const CHECKS: [title: string, command: string, ...programArguments: string[]][] 
   ['lint', path.join(BIN, 'eslint'), '--max-warnings', '0', '.'],
   ['types', path.join(BIN, 'tsc'), '--noEmit'],
   ['types of the client', path.join(BIN, 'tsc'), '--project', 'client/tsconfig.json', '--noEmit'],
+  ['types of the program', path.join(BIN, 'tsc'), '--project', 'bin/tsconfig.json', '--noEmit'],
   ['types of the example’s script', path.join(BIN, 'tsc'), '--project', 'example/public/tsconfig.json', '--noEmit'],
   ['hashmap', path.join(BIN, 'asc'), 'assembly/hashmap.ts', '--target', 'hashmap', '--noEmit'],
   ['session', path.join(BIN, 'asc'), 'assembly/session.ts', '--target', 'session', '--noEmit'],

@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { ensureBuilt, HOST, NATIVE_FIXTURE, WASM } from './lib/build.ts';
+import { ensureBuilt, HOST, NATIVE_FIXTURE, PACKAGE, WASM } from './lib/build.ts';
 import { main, ROOT, run, say } from './lib/process.ts';
 import { countReports } from './count.mjs';
 import { fetchTools } from './tools.ts';
@@ -32,7 +32,7 @@ await main(() => {
   const chosen = process.argv.slice(2);
   rmSync(REPORTS, { recursive: true, force: true });
   mkdirSync(REPORTS, { recursive: true });
-  for (const product of [WASM, HOST, NATIVE_FIXTURE]) ensureBuilt(product);
+  for (const product of [WASM, HOST, PACKAGE, NATIVE_FIXTURE]) ensureBuilt(product);
   const missing = fetchTools();
 
   const statuses = [runVitest(chosen)];

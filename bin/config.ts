@@ -1,0 +1,61 @@
+/**
+ * `npx redis-wasm-sessions config <folder>`: copies what the server needs into a folder, with a configuration file that loads it, and says
+ * the one line that a redis.conf needs. The folder needs neither this package nor Node afterwards.
+ */
+import { chmodSync, copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { requirePlatform, SERVER_FILES } from './platform.ts';
+import { Problem } from './process.ts';
+
+const CONFIGURATION = 'redis-wasm-sessions.conf';
+
+/** What the server reads through the include line; `host`: where host.so is. */
+function configuration(host: string): string {
+  return `# CUSTOM.* and SESSION.* for redis-server and valkey-server. To have it, one line in redis.conf:
+#   include ${path.join(path.dirname(host), CONFIGURATION)}
+loadmodule ${host}
+
+# Settings, with their defaults; README.md says what they mean.
+# wasm.link auto
+# wasm.max-memory 4gb
+# wasm.time-limit 5000
+# wasm.max-value-size 512mb
+# wasm.session-idle 0
+# wasm.session-ttl 0
+# wasm.session-max 0
+`;
+}
+
+/** Puts a file in place by renaming: a server that runs with the old one keeps it until its next start. */
+function place(file: string, make: (temporary: string) => void): void {
+  make(`${file}.new`);
+  // Whatever the person's umask: the server runs as another user.
+  chmodSync(`${file}.new`, 0o644);
+  renameSync(`${file}.new`, file);
+}
+
+export function command(given: string[]): number {
+  const [wanted, ...others] = given;
+  if (wanted === undefined || wanted.startsWith('-') || others.length > 0) {
+    throw new Problem('usage: npx redis-wasm-sessions config <folder>, for example: /usr/local/lib/redis-wasm-sessions');
+  }
+  requirePlatform();
+  const folder = path.resolve(wanted);
+  if (/[\s"'\\]/.test(folder)) throw new Problem(`${folder}: a redis.conf takes no spaces, quotes or backslashes in this path.`);
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  for (const source of SERVER_FILES) {
+    place(path.join(folder, path.basename(source)), (temporary) => {
+      copyFileSync(source, temporary);
+    });
+  }
+  const file = path.join(folder, CONFIGURATION);
+  place(file, (temporary) => {
+    writeFileSync(temporary, configuration(path.join(folder, 'host.so')));
+  });
+  console.log(`${folder} holds the host, both modules and their configuration. Add this line to redis.conf, and start the server again:
+
+include ${file}
+
+To be without it again, remove the line. What was stored in CUSTOM.* and SESSION.* then goes: see docs/PACKAGES.md.`);
+  return 0;
+}

@@ -1,0 +1,102 @@
+/** Running a server with the host in it, in the foreground, until it ends. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import path from 'node:path';
+import { findOnPath, Problem, say } from './process.ts';
+import type { Server } from './servers.ts';
+
+const LOADS_HOST = /^\s*loadmodule\s.*host\.so/im;
+
+export interface Launch {
+  /** the person's arguments: a configuration file first, if they want one, and redis-server's options */
+  userArguments: string[];
+  /** what relative paths among them are relative to */
+  folder: string;
+  /** host.so */
+  host: string;
+  /** where the data goes unless they say; undefined: the server's own default, `folder` */
+  dataFolder?: string;
+  /** the command that a person types to start this, for messages: "npm start --" */
+  command: string;
+  /** a client, with the words to start it, where there is no redis-cli */
+  client?: string;
+}
+
+/** The server's arguments: the user's, which win, with what they leave open filled in: module, address (loopback), data folder. */
+export function serverArguments({ userArguments, folder, host, dataFolder }: Launch): string[] {
+  const [first] = userArguments;
+  const hasFile = first !== undefined && !first.startsWith('-');
+  const file = hasFile ? path.resolve(folder, first) : undefined;
+  if (file !== undefined && !existsSync(file)) throw new Problem(`There is no configuration file ${file}`);
+
+  const loadsHost =
+    userArguments.some((argument) => argument.includes('host.so')) || (file !== undefined && LOADS_HOST.test(readFileSync(file, 'utf8')));
+  const module = loadsHost ? [] : ['--loadmodule', host];
+  if (file !== undefined) return [file, ...module, ...userArguments.slice(1)];
+  // The last of several equal options counts, so the user's stand behind ours; but the server enters each folder that it is told, so a
+  // relative one must be the only one.
+  const dir = dataFolder === undefined || userArguments.includes('--dir') ? [] : ['--dir', dataFolder];
+  return [...dir, '--bind', '127.0.0.1', '-::1', ...module, ...userArguments];
+}
+
+/** The value of the last `--name` among the arguments. */
+function option(serverArguments: string[], name: string): string | undefined {
+  const index = serverArguments.lastIndexOf(`--${name}`);
+  return index === -1 ? undefined : serverArguments[index + 1];
+}
+
+/** What is served where, and a first command to try. */
+function announce(log: string, given: string[], otherClient: string): void {
+  const port = option(given, 'port') ?? /port=(\d+)/.exec(log)?.[1] ?? '6379';
+  const socket = option(given, 'unixsocket');
+  const client = ['redis-cli', 'valkey-cli'].find((name) => findOnPath(name) !== undefined) ?? otherClient;
+  const address = socket !== undefined ? ` -s ${socket}` : port === '6379' ? '' : ` -p ${port}`;
+  const where = [...(port === '0' ? [] : [`port ${port}`]), ...(socket === undefined ? [] : [socket])].join(' and ');
+  console.log(`
+  Serving on ${where}:
+    CUSTOM.*   a hashmap, by hashmap.wasm       CUSTOM.SET  CUSTOM.GET  CUSTOM.DEL  CUSTOM.EXISTS  CUSTOM.KEYS
+    SESSION.*  sessions in it, by session.wasm  SESSION.CREATE  .GET  .LIST  .ADD_DATA  .GET_DATA  .DELETE
+  Try, in another terminal:
+    ${client}${address} SESSION.CREATE user123
+  Ctrl-C saves the data and ends the server.
+`);
+}
+
+/** Shows the server's output as it comes and calls `ready` with all of it so far, once, when the server accepts connections. */
+function followOutput(child: ChildProcess, ready: (log: string) => void): () => string {
+  let log = '';
+  let isReady = false;
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    process.stdout.write(chunk);
+    if (isReady) return;
+    log += chunk;
+    if (!/ready to accept connections/i.test(log)) return;
+    isReady = true;
+    ready(log);
+  });
+  return () => log;
+}
+
+/** Runs the server until it ends, and answers its exit status: 128 and the signal's number when a signal ended it. */
+export async function launch(server: Server, request: Launch): Promise<number> {
+  const given = serverArguments(request);
+  say(`${server.name} ${server.version}: ${server.file} ${given.join(' ')}`);
+  // In a process group of its own: a terminal's Ctrl-C would reach the server beside our SIGTERM, and a SIGINT that comes second makes it
+  // end unsaved.
+  const child = spawn(server.file, given, { cwd: request.folder, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGTERM'));
+  const logSoFar = followOutput(child, (log) => {
+    announce(log, given, request.client ?? 'redis-cli');
+  });
+  const status = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    });
+  });
+  if (/Address already in use/i.test(logSoFar())) {
+    throw new Problem(`The port is in use, perhaps by another server. Choose another one: ${request.command} --port 6380`);
+  }
+  return status;
+}
