@@ -28,7 +28,7 @@ function refused(server: FakeServer, name: string, ...args: Bytes[]): boolean {
   expect(state(server)).toEqual(before);
   // What it allocated is not lost: again and again refused, it uses no more.
   const used = (): bigint =>
-    [server.hashmap, server.session].reduce((sum, module) => sum + (server.infoOf(module).get(`${module.name}_memory_used`) ?? 0n), 0n);
+    [server.hashmap, server.session].reduce((sum, module) => sum + (server.infoOf(module).get(`${module.name}_heap_used`) ?? 0n), 0n);
   server.text(name, ...args);
   const usedBefore = used();
   expect(server.text(name, ...args)).toBe(FULL);

@@ -1,0 +1,65 @@
+/** Every page's links lead somewhere, and the files and scripts that it names are there. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+/** Files that are made, not kept: of builds, of a server, of its operator, of an application. */
+const MADE = /^(?:build\/|target\/|data\/|\.tools\/)|^(?:host\.so|redis\.conf|hashmap\.wasm|session\.wasm|dump\.rdb|redis-cli)$/;
+/** Folders that a page may mean where it names a file alone. */
+const SOURCES = ['assembly', 'host/src', 'client', 'example', 'test', 'bench', 'scripts', 'docs'];
+
+const tracked = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+  .stdout.trim()
+  .split('\n');
+const pages = tracked.filter((file) => file.endsWith('.md'));
+const textOf = (page: string): string => readFileSync(path.join(ROOT, page), 'utf8');
+/** Without blocks of code. */
+const proseOf = (page: string): string => textOf(page).replaceAll(/^```[^]*?^```/gm, '');
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchors(page: string): Set<string> {
+  const headings = [...proseOf(page).matchAll(/^#+ (.*)$/gm)].map((match) => match[1]!);
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+test('there are pages', () => {
+  expect(pages.length).toBeGreaterThan(9);
+});
+
+test.each(pages)('%s: links lead to files and headings', (page) => {
+  const links = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!).filter((link) => !/^https?:/.test(link));
+  const broken = links.filter((link) => {
+    const [file = '', anchor] = link.split('#');
+    const target = file === '' ? page : path.normalize(path.join(path.dirname(page), file));
+    if (!existsSync(path.join(ROOT, target))) return true;
+    return anchor !== undefined && !anchors(target).has(anchor);
+  });
+  expect(broken).toEqual([]);
+});
+
+test.each(pages)('%s: the files that it names are there', (page) => {
+  const spans = [...proseOf(page).matchAll(/`([\w./@-]+\.(?:ts|mjs|rs|md|json|toml|wasm|so|conf|rdb))`/g)].map((match) => match[1]!);
+  const missing = spans.filter((file) => {
+    if (MADE.test(file)) return false;
+    const near = [file, path.join(path.dirname(page), file)].some((candidate) => existsSync(path.join(ROOT, candidate)));
+    return !near && !SOURCES.some((folder) => tracked.some((known) => known.startsWith(`${folder}/`) && known.endsWith(`/${file}`)));
+  });
+  expect(missing).toEqual([]);
+});
+
+test.each(pages)('%s: the scripts that it names are there', (page) => {
+  const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
+  const named = [...textOf(page).matchAll(/\bnpm run (?:--silent )?([a-z][\w:-]*)|\bnpm (start|test)\b/g)].map(
+    (match) => match[1] ?? match[2]!,
+  );
+  expect(named.filter((script) => !(script in scripts))).toEqual([]);
+});

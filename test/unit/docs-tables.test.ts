@@ -1,0 +1,127 @@
+/** The tables of the documentation against what they tell of: settings, fields of INFO, commands, events, measures, scripts, folders. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { FakeServer } from '../support/fake-redis.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
+
+/** The rows of the tables under a heading of a page, each as its cells. */
+function rows(file: string, heading: string): string[][] {
+  const level = heading.indexOf(' ');
+  const [, text = ''] = read(file).split(`\n${heading}\n`);
+  expect(text, `${file}: ${heading}`).not.toBe('');
+  const [section = ''] = text.split(new RegExp(`\n#{1,${level}} `));
+  const table = section.split('\n').filter((line) => line.startsWith('|') && !/^\|[-|]+\|$/.test(line));
+  return table.map((line) => line.slice(1, -1).split(/(?<!\\)\|/));
+}
+const cells = (row: string[]): string[] => row.map((cell) => cell.trim().replaceAll(/[`*]/g, '').replaceAll('\\|', '|'));
+
+const server = new FakeServer();
+
+describe('settings', () => {
+  const documented = new Map(
+    rows('docs/OPERATIONS.md', '## Settings')
+      .slice(1)
+      .map(cells)
+      .map(([name = '', , range = '', value = '']) => [name, { range, value }]),
+  );
+  const units: Record<string, number> = { mb: 2 ** 20, gb: 2 ** 30 };
+  const numberOf = (text: string): number => {
+    const [, digits = '', unit = ''] = /^([\d,]+)(mb|gb)?$/.exec(text) ?? [];
+    return Number(digits.replaceAll(',', '')) * (units[unit] ?? 1);
+  };
+
+  /** Of the host's own: what it registers, in its words. */
+  function ofHost(): Map<string, number[]> {
+    const source = read('host/src/config.rs');
+    const value = (words: string): number =>
+      eval(words.replaceAll('_', '').replaceAll('MIB', '2**20').replaceAll('GIB', '2**30')) as number;
+    const calls = source.matchAll(/register_numeric\(ctx, c"([\w-]+)", &\w+, ([^,]+), [^,]+, ([^,]+), ([^,)]+)\)/g);
+    return new Map([...calls].map(([, name, ...values]) => [`wasm.${name}`, values.map(value)]));
+  }
+
+  test('the page has each of them, with its default and range', () => {
+    const ofModules = [...server.settings].map(
+      ([name, { default: value, min, max }]) => [`wasm.${name}`, [value, min, max].map(Number)] as const,
+    );
+    const registered = new Map<string, number[]>([...ofHost(), ...ofModules]);
+    expect(registered.size).toBe(6);
+    expect([...documented.keys()].sort()).toEqual([...registered.keys(), 'wasm.link'].sort());
+    for (const [name, [value, min, max]] of registered) {
+      const told = documented.get(name);
+      const [low = '', high = ''] = told?.range.split(' to ') ?? [];
+      expect([told?.value ?? '', low, high].map(numberOf), name).toEqual([value, min, max]);
+    }
+    const names = /let names = \[([^\]]*)\]/.exec(read('host/src/config.rs'))?.[1]?.match(/(?<=c")\w+/g);
+    expect(documented.get('wasm.link')).toEqual({ range: names?.join(', '), value: names?.[0] });
+  });
+});
+
+test('the page has every field of INFO, and no other', () => {
+  const ofHost = [...read('host/src/info.rs').matchAll(/field\(ctx, c"(\w+)"/g)].map((match) => match[1]);
+  const links = [...read('host/src/info.rs').matchAll(/format!\("(link_\{namespace\}\w*)"\)/g)].map((match) =>
+    match[1]?.replace('{namespace}', '<NAMESPACE>'),
+  );
+  const ofModules = ['hashmap', 'session'].flatMap((name) =>
+    [...read(`assembly/${name}.ts`).matchAll(/infoField\(changetype<usize>\("(\w+)"\)/g)].map((match) => match[1]),
+  );
+  expect(ofHost.length).toBe(8);
+  expect(links.length).toBe(2);
+  const fields = new Set([...ofHost, ...links, ...ofModules].map((name) => `wasm_${name}`));
+  const documented = rows('docs/OPERATIONS.md', '## Watching')
+    .slice(1)
+    .map((row) => cells(row)[0]);
+  expect(documented.sort()).toEqual([...fields].sort());
+});
+
+describe('commands', () => {
+  const EFFECTS = ['CUSTOM.APPLY', 'SESSION.APPLY'];
+  const usages = rows('README.md', '## Commands')
+    .slice(1)
+    .flatMap(([usage = '']) => [...usage.matchAll(/`([^`]+)`/g)].map((match) => match[1]!.replaceAll('\\|', '|')));
+
+  test('the README has each of them once', () => {
+    const served = [...server.commands.keys()].map((name) => name.toUpperCase()).filter((name) => !EFFECTS.includes(name));
+    expect(usages.map((usage) => usage.split(' ')[0]).sort()).toEqual(served.sort());
+  });
+
+  test.each(usages)('%s has the words that the server is told of', (usage) => {
+    const [name = '', ...words] = usage.split(/[ [\]|]+/);
+    const told = server.commandInfo.get(name.toLowerCase()) ?? '';
+    const syntax = /^\s*syntax: (.*)$/m.exec(told)?.[1] ?? '';
+    const tokens = (text: string[]): string[] => text.filter((word) => /^[A-Z]+$/.test(word)).sort();
+    expect(tokens(words)).toEqual(tokens(syntax.split(/[ [\]()|]+/)));
+  });
+});
+
+test('docs/ABI.md has every event', () => {
+  const [, section = ''] = read('docs/ABI.md').split('\n## Notifications\n');
+  const events = ['hashmap', 'session'].flatMap((name) =>
+    [...read(`assembly/${name}/events.ts`).matchAll(/memory\.data<u8>\(\[([\d, ]+)\]\)/g)].map((match) =>
+      String.fromCharCode(...match[1]!.split(',').map(Number)),
+    ),
+  );
+  const told = [...section.split('\n## ')[0]!.matchAll(/`((?:custom|session)\.\w+)`/g)].map((match) => match[1]);
+  expect(events.length).toBe(14);
+  expect([...new Set(told)].sort()).toEqual(events.sort());
+});
+
+test('docs/BENCHMARKS.md has every measure', () => {
+  const [, list = ''] = /const MEASURES: Measure\[\] = \[([^\]]*)\]/.exec(read('bench/main.ts')) ?? [];
+  const measures = [...list.matchAll(/\w+/g)].map((match) => match[0]);
+  const [table = ''] = read('docs/BENCHMARKS.md').split('\n## ');
+  const told = [...table.matchAll(/^\| (`.*?`) \|/gm)].flatMap((row) => [...row[1]!.matchAll(/`([\w]+)`/g)].map((match) => match[1]));
+  expect(told.sort()).toEqual(measures.sort());
+});
+
+test('CONTRIBUTING.md has every script and every folder of tests', () => {
+  const scripts = Object.keys((JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts);
+  const named = [...read('CONTRIBUTING.md').matchAll(/npm (?:run )?([a-z:]+)/g)].map((match) => match[1]!);
+  expect(scripts.filter((script) => !named.includes(script) && !script.startsWith('asbuild:'))).toEqual([]);
+  const folders = rows('CONTRIBUTING.md', '## Tests')
+    .slice(1)
+    .map((row) => cells(row)[0]!);
+  expect(folders.filter((folder) => !existsSync(path.join(ROOT, folder)))).toEqual([]);
+});
