@@ -8,7 +8,7 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 /** Files that are made, not kept: of builds, of a server, of its operator, of an application. */
 const MADE = /^(?:build\/|target\/|data\/|\.tools\/)|^(?:host\.so|redis\.conf|hashmap\.wasm|session\.wasm|dump\.rdb|redis-cli)$/;
 /** Folders that a page may mean where it names a file alone. */
-const SOURCES = ['assembly', 'host/src', 'client', 'example', 'test', 'bench', 'scripts', 'docs'];
+const SOURCES = ['assembly', 'host/src', 'bin', 'client', 'example', 'test', 'bench', 'scripts', 'docs'];
 
 const tracked = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
   .stdout.trim()
