@@ -9,6 +9,7 @@
  *
  * A server that is not to be had (see `npm run tools`) has no projects, which is said once, here.
  */
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import * as chromium from './scripts/lib/chromium.ts';
 import { testMatrix, type Server } from './scripts/lib/servers.ts';
@@ -17,7 +18,9 @@ import * as wheels from './scripts/lib/wheels.ts';
 const LINK_MODES = ['auto', 'command'];
 const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
 /** Tests that choose the link of each of their servers by themselves, or to which it is all the same: once on each kind of server. */
-const BOTH_LINKS_TESTS = ['test/integration/client-*.test.ts', 'test/integration/linking*.test.ts', 'test/integration/hostile*.test.ts'];
+const BOTH_LINKS_TESTS = ['answers', 'attempt', 'client-*', 'described', 'hostile*', 'linking*', 'sweep'].map(
+  (name) => `test/integration/${name}.test.ts`,
+);
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
   const file = wheels.find(wheel);
@@ -64,6 +67,8 @@ export default defineConfig({
     // Generous: a cold, busy machine of two cores compiles and starts servers while the tests run.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Tests wait for servers more than they compute.
+    maxWorkers: availableParallelism(),
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/storage/**/*.test.ts'] } },
       { extends: true, test: { name: 'client', include: ['test/client/**/*.test.ts'] } },

@@ -156,6 +156,13 @@ export namespace redis {
   @external("redis", "MayExceed")
   export declare function MayExceed(): void;
 
+  /**
+   * The `length` bytes at `pointer` are not needed any more: their memory goes back to the system, as far as they are whole pages of it, and the
+   * module may use the same addresses again at any time. What they read until they are written is undefined. Host's own.
+   */
+  @external("redis", "DiscardMemory")
+  export declare function DiscardMemory(pointer: usize, length: u32): void;
+
   // ── Effects of a write ────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Queues the running command as it came for replicas and the append-only file. */

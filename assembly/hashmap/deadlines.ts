@@ -109,11 +109,11 @@ function msLeft(argv: usize): i64 {
 
 /**
  * One step of reclaiming: at most STEP_NODES entries whose slot of the wheel has come. What has expired is deleted, with its effect; the others go on
- * to their slot. O(1).
- * @returns whether more are due now
+ * to their slot. And memory that has become free goes back to the system. O(1).
+ * @returns whether there is more to do now
  */
 export function sweepStep(): bool {
-  if (!wheel.count) return false;
+  if (!wheel.count) return compactEntries(0);
   const now = redis.Milliseconds();
   let more = true;
   beginChange();
@@ -123,8 +123,7 @@ export function sweepStep(): bool {
     if (more) reclaim(entryOf(node), now);
   }
   endChange();
-  compactEntries(0);
-  return more;
+  return compactEntries(0) || more;
 }
 
 /** Deletes an entry that the wheel has given, or puts it back there. */

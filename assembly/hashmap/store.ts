@@ -23,6 +23,7 @@ import {
 } from "../storage/entry";
 import { heapReset } from "../storage/heap";
 import { Table } from "../storage/table";
+import { discardPages } from "../storage/pages";
 import { Wheel, WHEEL_BYTES } from "../storage/wheel";
 import { forgetBlocks, reserveBlock } from "../persistence/blocks";
 import { beginChange, endChange } from "../change";
@@ -324,11 +325,15 @@ export function replaceMany(list: usize, count: u32): void {
 
 // ── Compaction, deleting ────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Moves a few entries together where deletes have left idle memory. `written`: bytes that the command stored. O(1). */
-export function compactEntries(written: u32): void {
+/**
+ * Moves a few entries together where deletes have left idle memory. `written`: bytes that the command stored. O(1).
+ * @returns whether there may be more memory to give back to the system
+ */
+export function compactEntries(written: u32): bool {
   beginChange();
-  compactStep(load<i32>(changetype<usize>(relocate)), written);
+  const idle = compactStep(load<i32>(changetype<usize>(relocate)), written);
   endChange();
+  return discardPages(idle);
 }
 
 /** Compaction moves an entry. */

@@ -16,6 +16,7 @@
  */
 import { copy } from "../storage/bytes";
 import { compactStep, moveEntry } from "../storage/compact";
+import { discardPages } from "../storage/pages";
 import { create, destroy, keyLength, keyOf, sizeOf, valueLength, valueOf } from "../storage/entry";
 import { heapReset } from "../storage/heap";
 import { Table } from "../storage/table";
@@ -318,11 +319,15 @@ export function dropAll(): void {
 
 // ── Moving ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Ends every write: moves a few records together where deletes have left idle memory. `written`: bytes that it stored. O(1). */
-export function compactRecords(written: u32): void {
+/**
+ * Ends every write: moves a few records together where deletes have left idle memory. `written`: bytes that it stored. O(1).
+ * @returns whether there may be more memory to give back to the system
+ */
+export function compactRecords(written: u32): bool {
   beginChange();
-  compactStep(load<u32>(changetype<usize>(relocate)), written);
+  const idle = compactStep(load<u32>(changetype<usize>(relocate)), written);
   endChange();
+  return discardPages(idle);
 }
 
 /** Moves a session, an old id or a user; the address of the copy, 0 when it stays. */

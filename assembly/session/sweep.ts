@@ -1,7 +1,7 @@
 /** The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short. */
 import { beginChange, endChange } from "../change";
 import { insertNode, nowMs, wheel } from "./expiry";
-import { deadlineOf, isOldId, recordOfNode, untilOf } from "./records";
+import { compactRecords, deadlineOf, isOldId, recordOfNode, untilOf } from "./records";
 import { beginCommand, forgetOldId, sweepSession } from "./sessions";
 
 /** Nodes that one step looks at. */
@@ -10,10 +10,15 @@ import { beginCommand, forgetOldId, sweepSession } from "./sessions";
 /** When a session that could not be reclaimed is come to again, in ms. */
 @inline const RETRY_MS: i64 = 10_000;
 
-/** One step. @returns whether more is due now */
+/** One step. @returns whether there is more to do now */
 export function sweepStep(): bool {
   beginCommand();
-  if (!wheel.count) return false;
+  const more = wheel.count != 0 && sweepDue();
+  return compactRecords(0) || more;
+}
+
+/** Takes what is due from the wheel, a few nodes at most; whether there may be more. */
+function sweepDue(): bool {
   const now = nowMs();
   for (let looked: u32 = 0; looked < STEP_NODES; looked++) {
     beginChange();

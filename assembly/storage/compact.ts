@@ -10,6 +10,7 @@
  */
 import { sizeOf } from "./entry";
 import { allocMovable, blockToMove, compactionDue, freeMoved, keepBlock } from "./heap";
+import { takeIdle } from "./pages";
 import { Table } from "./table";
 
 /** A step moves entries until their bytes, and a fixed part for each one's lookup, come to this. */
@@ -27,10 +28,12 @@ import { Table } from "./table";
  * One step: call it at the end of each command that writes or deletes, when no pointer to a movable block and no slot is held, for
  * blocks move. `written` is how many bytes the command has allocated; 0 is fine. A page with a block that `relocate` does not know is left
  * as it is. O(1): at most about 16 small entries, or 256 KiB after long writes.
+ * @returns pages that are to be given back to the system: for discardPages, as soon as the change is over
  */
-export function compactStep(relocate: u32, written: u32): void {
+export function compactStep(relocate: u32, written: u32): u64 {
   if (compactionDue())
     compact(relocate, min(max(STEP_BYTES, written > STEP_BYTES_MAX ? STEP_BYTES_MAX : written * PER_WRITTEN), STEP_BYTES_MAX));
+  return takeIdle();
 }
 
 /** Moves blocks of about `bytes`, or one if it is larger; false when nothing (more) is worth moving. */

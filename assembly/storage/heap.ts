@@ -21,8 +21,10 @@ import {
   reopenArena,
 } from "./large";
 import {
+  countIdle,
   freePageCount,
   giveAllPages,
+  idlePageCount,
   KIND_FREE,
   KIND_LARGE,
   KIND_SLAB,
@@ -189,7 +191,7 @@ export function freeMoved(block: usize): u32 {
 
 /**
  * Walks the whole heap. O(pages + free blocks).
- * @returns 0, or the first rule that does not hold: 1 the number of free pages, 10 … of a slab (checkSlab), 20 … of an arena
+ * @returns 0, or the first rule that does not hold: 1 the number of free pages, 2 of those that are resident, 10 … of a slab (checkSlab), 20 … of an arena
  *   (checkLarge), 30 the bytes in use
  */
 export function heapCheck(): u32 {
@@ -205,6 +207,7 @@ export function heapCheck(): u32 {
     } else if (kind == KIND_LARGE) bytes += load<u32>(notesOf(page), NOTE_FREE);
   }
   if (free != freePageCount()) return 1;
+  if (countIdle() != idlePageCount()) return 2;
   const broken = checkLarge();
   if (broken) return 20 + broken;
   return bytes == used ? 0 : 30;

@@ -9,6 +9,9 @@
  * cache set. The table has two levels: 32 groups of 2048 pages (128 MiB of addresses), each one page of 2048 × 32 bytes, made when the
  * first page of its group is owned.
  *
+ * Pages that have become free stay resident, for they are soon used again; but only so many, in proportion to those in use: the rest go
+ * back to the system, from the highest down, while pages are taken from the lowest up.
+ *
  *     notes of a page (32 bytes)
  *      0        4        8      10     12       16       20     22   23     24       28      32
  *     +--------+--------+------+------+--------+--------+------+----+------+--------+--------+
@@ -16,6 +19,7 @@
  *     +--------+--------+------+------+--------+--------+------+----+------+--------+--------+
  *     `number` is the page's own number; slab.ts and large.ts tell the meaning of the rest.
  */
+import { redis } from "../redis";
 
 // prettier-ignore
 @inline export const PAGE_BITS: u32 = 16;
@@ -95,20 +99,37 @@
 @inline const WORDS: u32 = MAX_PAGES / 64;
 /** Pages by which the memory grows at least, where the limit allows it: 1 MiB. */
 @inline const GROW_STEP: u32 = 16;
+/** Free pages that stay resident: 4 MiB, or one for so many in use. */
+@inline const IDLE_PAGES: u32 = 64;
+
+
+@inline const USED_PER_IDLE: u32 = 16;
+/** Pages that one step gives back to the system, at most: 1 MiB. */
+@inline const DISCARD_PAGES: u32 = 16;
 
 /** One bit for each page of 4 GiB: 1 = ours and free. */
 const bitmap: usize = memory.data(8192, 16);
+/** One bit for each page of 4 GiB: 1 = ours, free, and still resident, for it was in use. */
+const idle: usize = memory.data(8192, 16);
 /** Address of each group's notes, 0 where it has none. */
 const groups: usize = memory.data(128, 16);
 
 /** No bit is set in the bitmap's words below this one. */
 let lowestWord: u32 = 0;
+/** No bit is set in the words of `idle` above this one. */
+let highestIdleWord: u32 = 0;
 let freePages: u32 = 0;
+let idlePages: u32 = 0;
 let ownedPages: u32 = 0;
 
 /** Pages that are ours and free. O(1). */
 export function freePageCount(): u32 {
   return freePages;
+}
+
+/** Free pages that are still resident. O(1). */
+export function idlePageCount(): u32 {
+  return idlePages;
 }
 
 /** Pages that are ours, the notes' own pages included. O(1). */
@@ -144,15 +165,30 @@ export function takeFreePages(count: u32): u32 {
   const first = findRun(count);
   if (!first) return 0;
   for (let page = first, end = first + count; page < end; page++) {
-    const word = bitmap + ((<usize>(page >> 6)) << 3);
-    store<u64>(word, load<u64>(word) & ~((<u64>1) << (page & 63)));
+    const word = (<usize>(page >> 6)) << 3;
+    const bit = (<u64>1) << (page & 63);
+    store<u64>(bitmap + word, load<u64>(bitmap + word) & ~bit);
+    if (load<u64>(idle + word) & bit) {
+      store<u64>(idle + word, load<u64>(idle + word) & ~bit);
+      idlePages--;
+    }
   }
   freePages -= count;
   return first;
 }
 
-/** Gives `count` pages back to the pool. O(count). */
+/** Gives `count` pages back to the pool, resident as they are. O(count). */
 export function givePages(first: u32, count: u32): void {
+  for (let page = first, end = first + count; page < end; page++) {
+    const word = idle + ((<usize>(page >> 6)) << 3);
+    store<u64>(word, load<u64>(word) | ((<u64>1) << (page & 63)));
+  }
+  idlePages += count;
+  highestIdleWord = max(highestIdleWord, (first + count - 1) >> 6);
+  addFree(first, count);
+}
+
+function addFree(first: u32, count: u32): void {
   for (let page = first, end = first + count; page < end; page++) {
     const word = bitmap + ((<usize>(page >> 6)) << 3);
     store<u64>(word, load<u64>(word) | ((<u64>1) << (page & 63)));
@@ -160,6 +196,40 @@ export function givePages(first: u32, count: u32): void {
   }
   lowestWord = min(lowestWord, first >> 6);
   freePages += count;
+}
+
+/**
+ * Chooses free pages to be given back to the system, where more are resident than will soon be used again: DISCARD_PAGES at most, neighbours.
+ * They are for discardPages, at once. O(1).
+ * @returns `count << 32 | first`, 0 when there are enough uses for all
+ */
+export function takeIdle(): u64 {
+  if (idlePages <= max(IDLE_PAGES, (ownedPages - freePages) / USED_PER_IDLE)) return 0;
+  while (!load<u64>(idle + ((<usize>highestIdleWord) << 3))) highestIdleWord--;
+  const word = idle + ((<usize>highestIdleWord) << 3);
+  const bits = load<u64>(word);
+  const above = clz(bits);
+  const count = min(<u32>clz(~(bits << above)), DISCARD_PAGES);
+  const first = 64 - <u32>above - count;
+  store<u64>(word, bits & ~((((<u64>1) << count) - 1) << first));
+  idlePages -= count;
+  return ((<u64>count) << 32) | (<u64>((highestIdleWord << 6) + first));
+}
+
+/**
+ * Gives the pages that takeIdle chose back to the system: an import call, and so outside of changes.
+ * @returns whether there were any, and may be more
+ */
+export function discardPages(pages: u64): bool {
+  if (pages) redis.DiscardMemory(usize(u32(pages)) << PAGE_BITS, u32(pages >> 32) << PAGE_BITS);
+  return <bool>(pages != 0);
+}
+
+/** How many free pages are resident by the bits: for checks. O(words). */
+export function countIdle(): u32 {
+  let count: u32 = 0;
+  for (let word: usize = 0; word < WORDS << 3; word += 8) count += <u32>popcnt(load<u64>(idle + word) & load<u64>(bitmap + word));
+  return count;
 }
 
 /** Gives back every page except the notes' own, whatever it holds. O(pages of the memory), under 1 ms for 4 GiB. */
@@ -253,5 +323,5 @@ function own(first: u32, count: u32, fromStart: bool): void {
     store<u8>(notes, KIND_NOTES, NOTE_KIND);
   }
   ownedPages += count;
-  givePages(low, high - low);
+  addFree(low, high - low);
 }

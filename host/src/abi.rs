@@ -345,6 +345,11 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         guest.data_mut().limits.begin_command(false);
         Ok(())
     })?;
+    linker.func_wrap(NS, "DiscardMemory", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        allow(&guest, "DiscardMemory", RUNNING)?;
+        let (all, _) = parts(&mut guest)?;
+        memory::discard(all, pointer, length)
+    })?;
     linker.func_wrap(NS, "EffectsWanted", |guest: Guest<'_>| -> Result<i32> {
         allow(&guest, "EffectsWanted", RUNNING)?;
         // SAFETY: phase Command or Sweep: `ctx` is the running command's, or the timer's.

@@ -31,6 +31,24 @@ pub fn slice_mut(memory: &mut [u8], pointer: u32, length: u32) -> wasmtime::Resu
     memory.get_mut(start..start + length as usize).ok_or_else(|| outside(pointer, length))
 }
 
+/// Gives the memory of the bytes at (`pointer`, `length`) back to the system, as far as they are whole pages of it; what they read then is
+/// zero, or what they held at first.
+///
+/// # Errors
+/// As [`slice`].
+pub fn discard(memory: &mut [u8], pointer: u32, length: u32) -> wasmtime::Result<()> {
+    let bytes = slice_mut(memory, pointer, length)?;
+    // SAFETY: asks for a number.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) }.unsigned_abs() as usize;
+    let start = bytes.as_ptr().align_offset(page).min(bytes.len());
+    let whole = (bytes.len() - start) / page * page;
+    if let Some(pages) = bytes.get_mut(start..start + whole).filter(|pages| !pages.is_empty()) {
+        // SAFETY: whole pages of a private mapping that this exclusive slice lies in; any bytes are valid ones afterwards.
+        unsafe { libc::madvise(pages.as_mut_ptr().cast(), pages.len(), libc::MADV_DONTNEED) };
+    }
+    Ok(())
+}
+
 #[cold]
 fn outside(pointer: u32, length: u32) -> wasmtime::Error {
     wasmtime::Error::msg(format!("{length} bytes at {pointer} are outside its memory"))
@@ -122,11 +140,8 @@ impl Region {
     #[cold]
     fn decommit<T>(&self, store: &mut StoreContextMut<'_, T>, memory: Memory) {
         let Some((pointer, size)) = self.large else { return };
-        if let Ok(bytes) = slice_mut(memory.data_mut(store.as_context_mut()), pointer, size) {
-            // SAFETY: the range is whole pages of an anonymous mapping that this region owns; after the call they read as zeros,
-            // and nothing relies on their bytes.
-            unsafe { libc::madvise(bytes.as_mut_ptr().cast(), bytes.len(), libc::MADV_DONTNEED) };
-        }
+        // The region lies in the memory, which never shrinks.
+        _ = discard(memory.data_mut(store.as_context_mut()), pointer, size);
     }
 }
 
@@ -155,6 +170,19 @@ mod tests {
         assert!(slice(&memory, 8, 9).is_err());
         assert!(slice(&memory, 17, 0).is_err());
         assert!(slice(&memory, u32::MAX, u32::MAX).is_err());
+    }
+
+    #[test]
+    fn whole_pages_are_discarded_and_not_their_neighbours() {
+        let page = 4096;
+        let mut memory = vec![7u8; 5 * page];
+        let start = memory.as_ptr().align_offset(page);
+        discard(&mut memory, start as u32 + 1, 3 * page as u32).unwrap();
+        assert!(memory[..start + page].iter().all(|&byte| byte == 7));
+        assert!(memory[start + page..start + 3 * page].iter().all(|&byte| byte == 0));
+        assert!(memory[start + 3 * page..].iter().all(|&byte| byte == 7));
+        discard(&mut memory, start as u32 + 1, 10).unwrap();
+        assert!(discard(&mut memory, 0, 5 * page as u32 + 1).is_err());
     }
 
     #[test]

@@ -25,14 +25,15 @@ const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
 const NOT_NOW = /redis\.\w+ is not allowed here/;
 const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   command:
-    /^(Reply|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|EffectsWanted|MayAccess|MayExceed|Signal|Notify|KeyChanged)/,
+    /^(Reply|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
   info: /^(InfoAdd|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxSave: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxLoad: /^(Load|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   flush: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   freeBytes: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   isEmpty: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
-  sweep: /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|EffectsWanted|MayExceed|Signal|Notify|KeyChanged)/,
+  sweep:
+    /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|EffectsWanted|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
 };
 /** Functions that answer an error of their own to a harmless call: a setting, or a command, that is not declared. */
 const OWN_ERROR = /^(GetNumericConfig|RegisterNumericConfig|CreateCommand|SetCommandInfo|CreateDataType|ServedBy)$/;

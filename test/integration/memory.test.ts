@@ -1,6 +1,7 @@
 /** The original neither counted its memory nor refused anything over maxmemory. */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { useServer } from '../support/server.ts';
+import { eventually, startServer, useServer, type TestServer } from '../support/server.ts';
 
 const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 const MIB = 1 << 20;
@@ -85,4 +86,28 @@ test('reads and deletes work over maxmemory', async () => {
   expect(await server.send('SESSION.DELETE', id)).toBe(':1\r\n');
   expect(await server.send('CUSTOM.GET', 'user')).toBe('$-1\r\n');
   await server.send('CONFIG', 'SET', 'maxmemory', '0');
+});
+
+/** Bytes of a server that are resident. */
+function resident({ pid }: TestServer): number {
+  return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+test.each([
+  ['deleted', (one: TestServer, keys: string[]) => Promise.all(keys.map((key) => one.send('CUSTOM.DEL', key)))],
+  ['dropped', (one: TestServer) => one.send('FLUSHALL')],
+  ['expired', (one: TestServer, keys: string[]) => Promise.all(keys.map((key) => one.send('CUSTOM.PEXPIRE', key, '1')))],
+])('what is %s goes back to the system, and no command needs to come', async (_, remove) => {
+  const one = await startServer();
+  const before = resident(one);
+  const keys = Array.from({ length: 1000 }, (_, index) => `key:${index}`);
+  for (const key of keys) await one.send('CUSTOM.SET', key, 'v'.repeat(64 << 10));
+  expect(resident(one) - before).toBeGreaterThan(56 * MIB);
+  await remove(one, keys);
+  const kept = await eventually(
+    () => resident(one),
+    (bytes) => bytes < before + 12 * MIB,
+  );
+  expect(kept - before).toBeLessThan(12 * MIB);
+  expect(await one.send('CUSTOM.CHECK')).toBe('+OK\r\n');
 });

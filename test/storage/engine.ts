@@ -9,7 +9,7 @@ import path from 'node:path';
 import asc from 'assemblyscript/asc';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const SOURCES = ['assembly/storage', 'test/storage/entry.ts', 'assembly/runtime.ts'];
+const SOURCES = ['assembly/storage', 'assembly/redis.ts', 'test/storage/entry.ts', 'assembly/runtime.ts'];
 const FLAGS = [
   ...['--runtime', './assembly/runtime', '--stackSize', '8', '--use', 'abort=', '--importMemory', '--noExportMemory', '--enable', 'simd'],
   ...['-O3', '--noAssert', '--memoryBase', '1024', '--initialMemory', '1'],
@@ -18,7 +18,7 @@ const PAGE = 65536;
 const TABLE_BYTES = 1024;
 
 type Numbers =
-  | 'alloc' | 'allocMovable' | 'usableSize' | 'heapCheck' | 'bytesEqual' | 'pagesFree' | 'pagesOwned' | 'pageKind'
+  | 'alloc' | 'allocMovable' | 'usableSize' | 'heapCheck' | 'bytesEqual' | 'pagesFree' | 'pagesIdle' | 'discardStep' | 'pagesOwned' | 'pageKind'
   | 'create' | 'createFixed' | 'keyOf' | 'keyLength' | 'valueOf' | 'valueLength' | 'sizeOf' | 'sizeFor' | 'overwrite' | 'compactionDue'
   | 'isKept'
   | 'hasRoom' | 'nodeOf' | 'entryOf'
@@ -130,6 +130,8 @@ export async function engineFactory(testHash = false): Promise<(maximum?: number
 export class Engine {
   readonly memory: WebAssembly.Memory;
   readonly x: Exports;
+  /** Pages that the heap has given back to the system so far. */
+  discarded = 0;
   /** Address of a table, in page 1, which the heap does not own. */
   readonly table = PAGE;
   /** Address of two areas of the test's own for arguments. */
@@ -138,8 +140,15 @@ export class Engine {
 
   constructor(module: WebAssembly.Module, maximum: number) {
     this.memory = new WebAssembly.Memory({ initial: 2, maximum: Math.max(2, maximum) });
-    this.x = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Exports;
+    const redis = { DiscardMemory: (pointer: number, length: number) => this.discard(pointer, length) };
+    this.x = new WebAssembly.Instance(module, { env: { memory: this.memory }, redis }).exports as unknown as Exports;
     this.x.tableInit(this.table, 0x0706050403020100n, 0x0f0e0d0c0b0a0908n);
+  }
+
+  /** Spoils what the heap gives back to the system: whoever still relies on it sees that. */
+  private discard(pointer: number, length: number): void {
+    this.discarded += length / PAGE;
+    this.bytes(pointer, length).fill(0xdd);
   }
 
   bytes(pointer: number, length: number): Uint8Array {

@@ -1,13 +1,20 @@
 /** The storage modules' functions as exports, for the tests alone. */
 import { copy as bytesCopy, equal as bytesEqual } from "../../assembly/storage/bytes";
 import { hash as sipHash } from "../../assembly/storage/hash";
-import { kindOf as pageKind, freePageCount as pagesFree, ownedPageCount as pagesOwned } from "../../assembly/storage/pages";
+import {
+  kindOf as pageKind,
+  discardPages,
+  freePageCount as pagesFree,
+  idlePageCount as pagesIdle,
+  ownedPageCount as pagesOwned,
+  takeIdle,
+} from "../../assembly/storage/pages";
 import { compact, compactStep, moveEntry } from "../../assembly/storage/compact";
 import { create, destroy, valueLength, valueOf } from "../../assembly/storage/entry";
 import { looks, Table } from "../../assembly/storage/table";
 import { probes, Wheel, WHEEL_BYTES } from "../../assembly/storage/wheel";
 
-export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesOwned };
+export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesIdle, pagesOwned };
 
 export {
   alloc,
@@ -118,6 +125,9 @@ function relocate(block: usize): usize {
   return moveEntry(compacted, block);
 }
 
+export function discardStep(): bool {
+  return discardPages(takeIdle());
+}
 export function tableCompactStep(table: Table, written: u32): void {
   compacted = table;
   compactStep(load<i32>(changetype<usize>(relocate)), written);

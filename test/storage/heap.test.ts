@@ -90,6 +90,12 @@ class Model {
   }
 }
 
+/** Steps take up to 16 pages at once. */
+function expectKept(pages: number, wanted: number): void {
+  expect(pages).toBeLessThanOrEqual(wanted);
+  expect(pages).toBeGreaterThan(wanted - 16);
+}
+
 describe('heap', async () => {
   const create = await engineFactory();
 
@@ -197,6 +203,71 @@ describe('heap', async () => {
       expect(model.engine.x.freeBytes()).toBe(model.engine.x.ownedBytes() - BigInt(PAGE));
     }
     model.end();
+  });
+
+  test('pages that become free go back to the system, but for 4 MiB, and can be used again', () => {
+    const model = new Model(create());
+    const { engine } = model;
+    const { x } = engine;
+    for (let count = 0; count < 2000; count++) model.alloc(1000 + count * 20, count % 2 === 0);
+    expect(x.discardStep()).toBe(0);
+    const kept = model.blocks.length / 10;
+    while (model.blocks.length > kept) model.free((model.blocks.length * 7919) | 0);
+    const [before, free] = [x.pagesIdle(), x.pagesFree()];
+    expect(before).toBeGreaterThan(200);
+    while (x.discardStep()) model.check();
+    expectKept(x.pagesIdle(), 64);
+    expect(engine.discarded).toBe(before - x.pagesIdle());
+    expect(x.pagesFree()).toBe(free);
+    const owned = x.pagesOwned();
+    for (let count = 200; count < 2000; count++) model.alloc(1000 + count * 20, count % 2 === 0);
+    expect(x.pagesOwned()).toBeLessThan(1.1 * owned);
+    expect(x.pagesIdle()).toBeLessThan(64);
+    model.end();
+    while (x.discardStep());
+    expectKept(x.pagesIdle(), 64);
+  });
+
+  test('of large memory a sixteenth of what is in use stays resident', () => {
+    const { x } = create();
+    const blocks = Array.from({ length: 256 }, () => x.alloc(16 * PAGE - 100));
+    for (const block of blocks.splice(0, 128)) x.free(block, 16 * PAGE - 100);
+    while (x.discardStep());
+    expectKept(x.pagesIdle(), Math.floor((x.pagesOwned() - x.pagesFree()) / 16));
+    expect(x.heapCheck()).toBe(0);
+  });
+
+  test('pages that are soon used again stay', () => {
+    const engine = create();
+    const { x } = engine;
+    for (let round = 0; round < 100; round++) {
+      x.free(x.alloc(3 << 20), 3 << 20);
+      expect(x.discardStep()).toBe(0);
+    }
+    expect(engine.discarded).toBe(0);
+  });
+
+  test('no block is given back to the system, whatever the order', () => {
+    const pages = fc.integer({ min: 1, max: 40 });
+    const steps = fc.array(
+      fc.oneof({ weight: 3, arbitrary: fc.record({ pages }) }, { weight: 3, arbitrary: fc.record({ free: fc.nat() }) }),
+      {
+        maxLength: 60,
+      },
+    );
+    fc.assert(
+      fc.property(steps, (steps) => {
+        const model = new Model(create(2000));
+        for (const next of steps) {
+          if ('pages' in next) model.alloc(next.pages * PAGE - 100, true);
+          else if (model.blocks.length) model.free(next.free);
+          model.engine.x.discardStep();
+          model.check();
+        }
+        model.end();
+      }),
+      { seed: 5, numRuns: 60 },
+    );
   });
 
   test('the last page of 4 GiB can be used', () => {

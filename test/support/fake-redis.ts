@@ -333,6 +333,8 @@ export class FakeModule {
         (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)]),
       ],
       MayExceed: ['command sweep', () => (server.mayExceed = true)],
+      // A module that still relied on the bytes would see these.
+      DiscardMemory: ['command sweep', (p: number, l: number) => this.region.view.fill(0xdd, p >>> 0, (p >>> 0) + l)],
       EffectsWanted: ['command sweep', () => Number(server.effectsWanted)],
       SignalModifiedKey: ['command sweep', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
