@@ -17,7 +17,7 @@
 import { copy } from "../storage/bytes";
 import { compactStep, moveEntry } from "../storage/compact";
 import { discardPages } from "../storage/pages";
-import { create, destroy, keyLength, keyOf, sizeOf, valueLength, valueOf } from "../storage/entry";
+import { create, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
 import { heapReset } from "../storage/heap";
 import { Table } from "../storage/table";
 import { forgetBlocks, reserveBlock } from "../persistence/blocks";
@@ -536,9 +536,4 @@ export function recordOfNode(node: usize): usize {
 function place(record: usize, node: usize): usize {
   store<u16>(node, <u16>(node - record), NODE_DISTANCE);
   return node;
-}
-
-/** Bytes that the record itself asked of the heap. */
-export function recordSize(record: usize): u32 {
-  return sizeOf(record);
 }

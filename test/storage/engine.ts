@@ -140,7 +140,7 @@ export class Engine {
 
   constructor(module: WebAssembly.Module, maximum: number) {
     this.memory = new WebAssembly.Memory({ initial: 2, maximum: Math.max(2, maximum) });
-    const redis = { DiscardMemory: (pointer: number, length: number) => this.discard(pointer, length) };
+    const redis = { DiscardMemory: (pointer: number, length: number) => { this.discard(pointer, length); } };
     this.x = new WebAssembly.Instance(module, { env: { memory: this.memory }, redis }).exports as unknown as Exports;
     this.x.tableInit(this.table, 0x0706050403020100n, 0x0f0e0d0c0b0a0908n);
   }

@@ -100,6 +100,12 @@ function growingFile(name: string): WebAssembly.Module {
 
 export const bytes = (value: Bytes): Buffer => (typeof value === 'string' ? Buffer.from(value) : Buffer.from(value));
 
+/** The host replaces CR, LF and NUL; the modules do not leave that to it. */
+function oneLine(text: string): string {
+  if (/[\r\n\0]/.test(text)) throw new Fault(`CR, LF or NUL in ${JSON.stringify(text)}`);
+  return text;
+}
+
 /** A linear memory and the host's own region in it: a stack of frames. */
 class Region {
   readonly memory: WebAssembly.Memory;
@@ -290,12 +296,7 @@ export class FakeModule {
     const server = this.server;
     const read = (pointer: number, length: number): Buffer => this.region.read(pointer, length);
     const text = (pointer: number, length: number): string => read(pointer, length).toString('latin1');
-    // The host replaces CR, LF and NUL; the modules do not leave that to it.
-    const line = (pointer: number, length: number): string => {
-      const content = text(pointer, length);
-      if (/[\r\n\0]/.test(content)) throw new Fault(`CR, LF or NUL in ${JSON.stringify(content)}`);
-      return content;
-    };
+    const line = (pointer: number, length: number): string => oneLine(text(pointer, length));
     const array = (pointer: number, count: number): Buffer[] => {
       const words = read(pointer, count * 8);
       return Array.from({ length: count }, (_, index) => read(words.readUInt32LE(index * 8), words.readUInt32LE(index * 8 + 4)));
