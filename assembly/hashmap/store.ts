@@ -6,7 +6,8 @@
  * write puts another in its place.
  */
 import { copy } from "../storage/bytes";
-import { compactStep, moveEntry } from "../storage/compact";
+import { compact } from "../compaction";
+import { moveEntry } from "../storage/compact";
 import {
   create,
   createUntil,
@@ -23,7 +24,6 @@ import {
 } from "../storage/entry";
 import { heapReset } from "../storage/heap";
 import { Table } from "../storage/table";
-import { discardPages } from "../storage/pages";
 import { Wheel, WHEEL_BYTES } from "../storage/wheel";
 import { forgetBlocks, reserveBlock } from "../persistence/blocks";
 import { beginChange, endChange } from "../change";
@@ -325,15 +325,9 @@ export function replaceMany(list: usize, count: u32): void {
 
 // ── Compaction, deleting ────────────────────────────────────────────────────────────────────────────────────────────
 
-/**
- * Moves a few entries together where deletes have left idle memory. `written`: bytes that the command stored. O(1).
- * @returns whether there may be more memory to give back to the system
- */
+/** Ends every write that stored `written` bytes: see compact. O(1). */
 export function compactEntries(written: u32): bool {
-  beginChange();
-  const idle = compactStep(load<i32>(changetype<usize>(relocate)), written);
-  endChange();
-  return discardPages(idle);
+  return compact(load<i32>(changetype<usize>(relocate)), written);
 }
 
 /** Compaction moves an entry. */

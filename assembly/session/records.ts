@@ -15,8 +15,8 @@
  * What is allocated but not in a table yet is `pending`: an import call may end its command in between, and the next one frees it.
  */
 import { copy } from "../storage/bytes";
-import { compactStep, moveEntry } from "../storage/compact";
-import { discardPages } from "../storage/pages";
+import { compact } from "../compaction";
+import { moveEntry } from "../storage/compact";
 import { create, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
 import { heapReset } from "../storage/heap";
 import { Table } from "../storage/table";
@@ -319,15 +319,9 @@ export function dropAll(): void {
 
 // ── Moving ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/**
- * Ends every write: moves a few records together where deletes have left idle memory. `written`: bytes that it stored. O(1).
- * @returns whether there may be more memory to give back to the system
- */
+/** Ends every write that stored `written` bytes: see compact. O(1). */
 export function compactRecords(written: u32): bool {
-  beginChange();
-  const idle = compactStep(load<u32>(changetype<usize>(relocate)), written);
-  endChange();
-  return discardPages(idle);
+  return compact(load<i32>(changetype<usize>(relocate)), written);
 }
 
 /** Moves a session, an old id or a user; the address of the copy, 0 when it stays. */

@@ -28,7 +28,7 @@ import { Table } from "./table";
  * One step: call it at the end of each command that writes or deletes, when no pointer to a movable block and no slot is held, for
  * blocks move. `written` is how many bytes the command has allocated; 0 is fine. A page with a block that `relocate` does not know is left
  * as it is. O(1): at most about 16 small entries, or 256 KiB after long writes.
- * @returns pages that are to be given back to the system: for discardPages, as soon as the change is over
+ * @returns pages that are to be given back to the system, as takeIdle answers them
  */
 export function compactStep(relocate: u32, written: u32): u64 {
   if (compactionDue())

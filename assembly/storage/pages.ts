@@ -19,8 +19,6 @@
  *     +--------+--------+------+------+--------+--------+------+----+------+--------+--------+
  *     `number` is the page's own number; slab.ts and large.ts tell the meaning of the rest.
  */
-import { redis } from "../redis";
-
 // prettier-ignore
 @inline export const PAGE_BITS: u32 = 16;
 
@@ -200,7 +198,7 @@ function addFree(first: u32, count: u32): void {
 
 /**
  * Chooses free pages to be given back to the system, where more are resident than will soon be used again: DISCARD_PAGES at most, neighbours.
- * They are for discardPages, at once. O(1).
+ * The caller gives them, at once. O(1).
  * @returns `count << 32 | first`, 0 when there are enough uses for all
  */
 export function takeIdle(): u64 {
@@ -214,15 +212,6 @@ export function takeIdle(): u64 {
   store<u64>(word, bits & ~((((<u64>1) << count) - 1) << first));
   idlePages -= count;
   return ((<u64>count) << 32) | (<u64>((highestIdleWord << 6) + first));
-}
-
-/**
- * Gives the pages that takeIdle chose back to the system: an import call, and so outside of changes.
- * @returns whether there were any, and may be more
- */
-export function discardPages(pages: u64): bool {
-  if (pages) redis.DiscardMemory(usize(u32(pages)) << PAGE_BITS, u32(pages >> 32) << PAGE_BITS);
-  return <bool>(pages != 0);
 }
 
 /** How many free pages are resident by the bits: for checks. O(words). */

@@ -9,7 +9,7 @@ import path from 'node:path';
 import asc from 'assemblyscript/asc';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const SOURCES = ['assembly/storage', 'assembly/redis.ts', 'test/storage/entry.ts', 'assembly/runtime.ts'];
+const SOURCES = ['assembly/storage', 'test/storage/entry.ts', 'assembly/runtime.ts'];
 const FLAGS = [
   ...['--runtime', './assembly/runtime', '--stackSize', '8', '--use', 'abort=', '--importMemory', '--noExportMemory', '--enable', 'simd'],
   ...['-O3', '--noAssert', '--memoryBase', '1024', '--initialMemory', '1'],
@@ -18,7 +18,7 @@ const PAGE = 65536;
 const TABLE_BYTES = 1024;
 
 type Numbers =
-  | 'alloc' | 'allocMovable' | 'usableSize' | 'heapCheck' | 'bytesEqual' | 'pagesFree' | 'pagesIdle' | 'discardStep' | 'pagesOwned' | 'pageKind'
+  | 'alloc' | 'allocMovable' | 'usableSize' | 'heapCheck' | 'bytesEqual' | 'pagesFree' | 'pagesIdle' | 'pagesOwned' | 'pageKind'
   | 'create' | 'createFixed' | 'keyOf' | 'keyLength' | 'valueOf' | 'valueLength' | 'sizeOf' | 'sizeFor' | 'overwrite' | 'compactionDue'
   | 'isKept'
   | 'hasRoom' | 'nodeOf' | 'entryOf'
@@ -33,7 +33,7 @@ type Numbers =
   | 'wheelBytes' | 'wheelCount' | 'wheelCheck' | 'wheelProbes'; // prettier-ignore
 type Nothings = 'free' | 'heapReset' | 'bytesCopy' | 'destroy' | 'tableClear' | 'tableForget' | 'tableEndWalk' | 'tableCompactStep'
   | 'wheelInit' | 'wheelRemove' | 'wheelMoved'; // prettier-ignore
-type Bytes = 'freeBytes' | 'usedBytes' | 'ownedBytes' | 'slackBytes';
+type Bytes = 'takeIdle' | 'freeBytes' | 'usedBytes' | 'ownedBytes' | 'slackBytes';
 
 /** The exports of entry.ts. Addresses may come back negative: `>>> 0`. */
 export type Exports = Record<Numbers, (...values: number[]) => number> &
@@ -140,15 +140,17 @@ export class Engine {
 
   constructor(module: WebAssembly.Module, maximum: number) {
     this.memory = new WebAssembly.Memory({ initial: 2, maximum: Math.max(2, maximum) });
-    const redis = { DiscardMemory: (pointer: number, length: number) => { this.discard(pointer, length); } };
-    this.x = new WebAssembly.Instance(module, { env: { memory: this.memory }, redis }).exports as unknown as Exports;
+    this.x = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Exports;
     this.x.tableInit(this.table, 0x0706050403020100n, 0x0f0e0d0c0b0a0908n);
   }
 
-  /** Spoils what the heap gives back to the system: whoever still relies on it sees that. */
-  private discard(pointer: number, length: number): void {
-    this.discarded += length / PAGE;
-    this.bytes(pointer, length).fill(0xdd);
+  /** Takes idle pages and spoils them, as the system does: whoever still relies on them sees that. Whether there were any. */
+  discardStep(): boolean {
+    const pages = this.x.takeIdle();
+    const [first, count] = [Number(pages & 0xffffffffn), Number(pages >> 32n)];
+    this.discarded += count;
+    this.bytes(first * PAGE, count * PAGE).fill(0xdd);
+    return count > 0;
   }
 
   bytes(pointer: number, length: number): Uint8Array {

@@ -3,7 +3,6 @@ import { copy as bytesCopy, equal as bytesEqual } from "../../assembly/storage/b
 import { hash as sipHash } from "../../assembly/storage/hash";
 import {
   kindOf as pageKind,
-  discardPages,
   freePageCount as pagesFree,
   idlePageCount as pagesIdle,
   ownedPageCount as pagesOwned,
@@ -14,7 +13,7 @@ import { create, destroy, valueLength, valueOf } from "../../assembly/storage/en
 import { looks, Table } from "../../assembly/storage/table";
 import { probes, Wheel, WHEEL_BYTES } from "../../assembly/storage/wheel";
 
-export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesIdle, pagesOwned };
+export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesIdle, pagesOwned, takeIdle };
 
 export {
   alloc,
@@ -125,9 +124,6 @@ function relocate(block: usize): usize {
   return moveEntry(compacted, block);
 }
 
-export function discardStep(): bool {
-  return discardPages(takeIdle());
-}
 export function tableCompactStep(table: Table, written: u32): void {
   compacted = table;
   compactStep(load<i32>(changetype<usize>(relocate)), written);

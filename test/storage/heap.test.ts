@@ -210,12 +210,12 @@ describe('heap', async () => {
     const { engine } = model;
     const { x } = engine;
     for (let count = 0; count < 2000; count++) model.alloc(1000 + count * 20, count % 2 === 0);
-    expect(x.discardStep()).toBe(0);
+    expect(engine.discardStep()).toBe(false);
     const kept = model.blocks.length / 10;
     while (model.blocks.length > kept) model.free((model.blocks.length * 7919) | 0);
     const [before, free] = [x.pagesIdle(), x.pagesFree()];
     expect(before).toBeGreaterThan(200);
-    while (x.discardStep()) model.check();
+    while (engine.discardStep()) model.check();
     expectKept(x.pagesIdle(), 64);
     expect(engine.discarded).toBe(before - x.pagesIdle());
     expect(x.pagesFree()).toBe(free);
@@ -224,15 +224,16 @@ describe('heap', async () => {
     expect(x.pagesOwned()).toBeLessThan(1.1 * owned);
     expect(x.pagesIdle()).toBeLessThan(64);
     model.end();
-    while (x.discardStep());
+    while (engine.discardStep());
     expectKept(x.pagesIdle(), 64);
   });
 
   test('of large memory a sixteenth of what is in use stays resident', () => {
-    const { x } = create();
+    const engine = create();
+    const { x } = engine;
     const blocks = Array.from({ length: 256 }, () => x.alloc(16 * PAGE - 100));
     for (const block of blocks.splice(0, 128)) x.free(block, 16 * PAGE - 100);
-    while (x.discardStep());
+    while (engine.discardStep());
     expectKept(x.pagesIdle(), Math.floor((x.pagesOwned() - x.pagesFree()) / 16));
     expect(x.heapCheck()).toBe(0);
   });
@@ -242,7 +243,7 @@ describe('heap', async () => {
     const { x } = engine;
     for (let round = 0; round < 100; round++) {
       x.free(x.alloc(3 << 20), 3 << 20);
-      expect(x.discardStep()).toBe(0);
+      expect(engine.discardStep()).toBe(false);
     }
     expect(engine.discarded).toBe(0);
   });
@@ -261,7 +262,7 @@ describe('heap', async () => {
         for (const next of steps) {
           if ('pages' in next) model.alloc(next.pages * PAGE - 100, true);
           else if (model.blocks.length) model.free(next.free);
-          model.engine.x.discardStep();
+          model.engine.discardStep();
           model.check();
         }
         model.end();
