@@ -96,9 +96,10 @@ function pairsOf(argument: string, given: unknown): (readonly unknown[])[] {
 }
 
 /** The fields of `(field, value)` or `(fields)`. */
-export function fieldsOrPair(argument: string, given: readonly unknown[]): RedisArgument[] {
-  if (given.length < 2) return flat(`${argument}s`, given[0]);
-  return [bytes(argument, given[0]), valueOf('value', given[1])];
+export function fieldsOrPair(given: readonly unknown[]): RedisArgument[] {
+  if (given.length < 2) return flat('fields', given[0]);
+  if (given.length > 2) throw new ArgumentError('fields', 'an object, a Map or pairs, for more than one field');
+  return [bytes('field', given[0]), valueOf('value', given[1])];
 }
 
 /** The options, of which each must be known: a misspelt option that is ignored would be a limit that is not there. */
@@ -108,7 +109,8 @@ export function knownOptions<T extends object>(
   argument = 'options',
 ): Partial<T> {
   if (given === undefined) return {};
-  if (typeof given !== 'object' || (given as unknown) === null) throw new ArgumentError(argument, `an object, not ${kindOf(given)}`);
+  const isOther = (given as unknown) === null || Array.isArray(given) || given instanceof Date || given instanceof Map;
+  if (typeof given !== 'object' || isOther) throw new ArgumentError(argument, `an object of options, not ${kindOf(given)}`);
   for (const name of Object.keys(given)) {
     if (!(known as readonly string[]).includes(name))
       throw new ArgumentError(`${argument}.${name}`, `unknown; there are ${known.join(', ')}`);
@@ -120,6 +122,11 @@ export function knownOptions<T extends object>(
 export function flag(argument: string, given: unknown): boolean {
   if (given !== undefined && typeof given !== 'boolean') throw new ArgumentError(argument, `true or false, not ${shown(given)}`);
   return given === true;
+}
+
+/** A function that is called back. */
+export function callback(given: unknown): void {
+  if (typeof given !== 'function') throw new ArgumentError('callback', `a function, not ${kindOf(given)}`);
 }
 
 /** One of the words. */
@@ -144,6 +151,7 @@ export function pushKey(parser: CommandParser, given: unknown, argument = 'key')
 function kindOf(given: unknown): string {
   if (given === null || given === undefined) return String(given);
   if (Array.isArray(given)) return 'an array';
+  if (given instanceof Date) return 'a Date';
   const type = typeof given;
   return type === 'object' ? 'an object' : `a ${type}`;
 }

@@ -13,7 +13,7 @@
  * app.use(session({ store, secret, resave: false, saveUninitialized: false }));
  */
 import expressSession, { type SessionData } from 'express-session';
-import { ArgumentError, flag, knownOptions } from './arguments.ts';
+import { ArgumentError, callback as checked, flag, knownOptions } from './arguments.ts';
 import { asText, type ClientWith } from './client.ts';
 import type { RedisArgument } from './command.ts';
 import { Backing, type TextClient } from './express/backing.ts';
@@ -85,7 +85,7 @@ export class SessionStore extends expressSession.Store {
 
   /** Reads a session; null when it is unknown or has ended. Counts as an access. */
   override get(sid: string, callback: Callback<SessionData | null>): void {
-    this.#answer(this.#backing.read(sid), callback);
+    this.#asks(() => this.#backing.read(sid), callback);
   }
 
   /**
@@ -94,18 +94,17 @@ export class SessionStore extends expressSession.Store {
    * replaces what is there.
    */
   override set(sid: string, session: SessionData, callback?: Callback): void {
-    this.#answer(this.#backing.save(sid, session), callback);
+    this.#does(() => this.#backing.save(sid, sessionOf(session)), callback);
   }
 
   /** Counts as an access, and applies a changed cookie. Writes no data. */
   override touch(sid: string, session: SessionData, callback?: Callback): void {
-    this.#answer(this.#backing.touch(sid, session), callback);
+    this.#does(() => this.#backing.touch(sid, sessionOf(session)), callback);
   }
 
   /** Ends a session. No later save brings it back. */
   override destroy(sid: string, callback?: Callback): void {
-    const ended = this.#backing.end(sid).then(() => undefined);
-    this.#answer(ended, callback);
+    this.#does(() => this.#backing.end(sid).then(() => undefined), callback);
   }
 
   /**
@@ -113,6 +112,8 @@ export class SessionStore extends expressSession.Store {
    * others get SessionGoneError and have no `session`: nothing is saved for them and no cookie is sent, so that the winner's stays.
    */
   override regenerate(request: Parameters<expressSession.Store['regenerate']>[0], callback: (error?: unknown) => void): void {
+    checked(callback);
+    requestOf(request);
     const session = request.session as object | null | undefined;
     const wasKnown = session instanceof Object && this.#backing.isKnown(session);
     this.#answer(this.#backing.end(request.sessionID), (error, ended) => {
@@ -129,6 +130,8 @@ export class SessionStore extends expressSession.Store {
 
   /** Called by express-session with what `get` has answered. */
   override createSession(...given: Parameters<expressSession.Store['createSession']>): ReturnType<expressSession.Store['createSession']> {
+    requestOf(given[0]);
+    sessionOf(given[1]);
     const session = super.createSession(...given);
     this.#backing.becomes(given[1], session);
     return session;
@@ -136,17 +139,17 @@ export class SessionStore extends expressSession.Store {
 
   /** Reads all sessions, each with its `id`: those with this store's prefix. Does not count as an access. O(sessions). */
   override all(callback: Callback<SessionData[] | null>): void {
-    this.#answer(this.#backing.all(), callback);
+    this.#asks(() => this.#backing.all(), callback);
   }
 
   /** Counts the sessions: those with this store's prefix. O(1), with a prefix O(sessions). */
   override length(callback: Callback<number>): void {
-    this.#answer(this.#backing.count(), callback);
+    this.#asks(() => this.#backing.count(), callback);
   }
 
   /** Ends all sessions: those with this store's prefix; without one, all that the server has. O(sessions). */
   override clear(callback?: Callback): void {
-    this.#answer(this.#backing.clear(), callback);
+    this.#does(() => this.#backing.clear(), callback);
   }
 
   /**
@@ -165,6 +168,24 @@ export class SessionStore extends expressSession.Store {
   async destroyAll(user: RedisArgument, options?: { except?: string; before?: Date | number }): Promise<number> {
     const { except, before } = knownOptions(options, ['except', 'before']);
     return this.#backing.endAllOf(user, except, before);
+  }
+
+  /** Answers a question: nobody asks it without a callback. */
+  #asks<T>(question: () => Promise<T>, callback: Callback<T>): void {
+    checked(callback);
+    this.#answer(question(), callback);
+  }
+
+  /** Does what may be done without a callback. What is wrong with the other arguments is told as what goes wrong on the server. */
+  #does(deed: () => Promise<void>, callback: Callback | undefined): void {
+    if (callback !== undefined) checked(callback);
+    this.#answer(
+      // In this turn: what is saved is the session of now.
+      new Promise<void>((resolve) => {
+        resolve(deed());
+      }),
+      callback,
+    );
   }
 
   /** Calls back outside of the promise, so that what the callback throws is not taken for a failure here. */
@@ -190,6 +211,17 @@ export class SessionStore extends expressSession.Store {
     forward('ready', 'connect');
     for (const event of ['reconnecting', 'terminated', 'end']) forward(event, 'disconnect');
   }
+}
+
+function requestOf(given: unknown): void {
+  if (typeof given !== 'object' || given === null) throw new ArgumentError('request', 'a request that express-session has seen');
+}
+
+function sessionOf(given: SessionData | null | undefined): SessionData {
+  if (typeof given !== 'object' || given === null) throw new ArgumentError('session', 'the session of a request');
+  const { cookie } = given as { cookie?: object | null };
+  if (typeof cookie === 'object' && cookie !== null) return given;
+  throw new ArgumentError('session.cookie', 'the cookie of a session of express-session');
 }
 
 function seconds(argument: string, given: unknown): number {

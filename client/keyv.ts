@@ -44,6 +44,13 @@ interface Commands extends Scannable<string> {
   exists(key: string): Promise<number>;
 }
 
+/** What is stored under the name of a key, and the moment at which it ends, in Unix ms. */
+interface Entry {
+  name: string;
+  text: string;
+  expires: number | undefined;
+}
+
 /** A moment in ms before this one (1973) is a duration that Keyv 5 has handed over. */
 const MOMENT_MIN_MS = 1e11;
 
@@ -95,12 +102,12 @@ export class KeyvCustom extends EventEmitter {
 
   /** The value as Keyv has encoded it, undefined when the key is absent. */
   async get<Value>(key: string): Promise<Value | undefined> {
-    return ((await this.#custom.get(this.#keyOf(key))) ?? undefined) as Value | undefined;
+    return this.#read<Value>(this.#nameOf('key', key));
   }
 
   /** The values of the keys, in their order. */
   async getMany<Value>(keys: string[]): Promise<(Value | undefined)[]> {
-    return Promise.all(keys.map((key) => this.get<Value>(key)));
+    return Promise.all(this.#namesOf(keys).map((name) => this.#read<Value>(name)));
   }
 
   /**
@@ -108,36 +115,38 @@ export class KeyvCustom extends EventEmitter {
    * @param end - Keyv 6: the moment at which it ends, in Unix ms. Keyv 5: ms from now
    */
   async set(key: string, value: unknown, end?: number): Promise<boolean> {
-    const name = this.#keyOf(key);
-    if (typeof value !== 'string') throw new ArgumentError('value', `text, not ${typeof value}: leave Keyv's serialization on`);
-    const expires = this.#momentOf(end);
-    if (expires === undefined) await this.#custom.set(name, value);
-    else if (expires <= Date.now()) await this.#custom.del(name);
-    else await this.#custom.set(name, value, { expiration: { type: 'PXAT', value: expires } });
-    return true;
+    return this.#write(this.#entryOf('', key, value, end));
   }
 
+  /** Stores several values. Where one of the entries is wrong, none is stored. */
   async setMany(entries: KeyvEntry[]): Promise<boolean[]> {
-    return Promise.all(entries.map(({ key, value, expires, ttl }) => this.set(key, value, this.#version === 6 ? expires : ttl)));
+    const given = listOf('entries', entries).map((entry, index) => {
+      const argument = `entries[${index}]`;
+      if (typeof entry !== 'object' || (entry as unknown) === null) throw new ArgumentError(argument, '{ key, value }');
+      return this.#entryOf(`${argument}.`, entry.key, entry.value, this.#version === 6 ? entry.expires : entry.ttl);
+    });
+    return Promise.all(given.map((entry) => this.#write(entry)));
   }
 
   /** Whether the key was there. */
   async delete(key: string): Promise<boolean> {
-    return (await this.#custom.del(this.#keyOf(key))) === 1;
+    return (await this.#custom.del(this.#nameOf('key', key))) === 1;
   }
 
   /** Which of the keys were there; for Keyv 5, whether any was. */
   async deleteMany(keys: string[]): Promise<boolean[]> {
-    const deleted = await Promise.all(keys.map((key) => this.delete(key)));
+    const deleted = await Promise.all(this.#namesOf(keys).map(async (name) => (await this.#custom.del(name)) === 1));
     return this.#version === 6 ? deleted : (deleted.includes(true) as unknown as boolean[]);
   }
 
+  /** Whether the key is there. */
   async has(key: string): Promise<boolean> {
-    return (await this.#custom.exists(this.#keyOf(key))) === 1;
+    return (await this.#custom.exists(this.#nameOf('key', key))) === 1;
   }
 
+  /** Which of the keys are there. */
   async hasMany(keys: string[]): Promise<boolean[]> {
-    return Promise.all(keys.map((key) => this.has(key)));
+    return Promise.all(this.#namesOf(keys).map(async (name) => (await this.#custom.exists(name)) === 1));
   }
 
   /** Deletes all keys of the namespace; without one, all with this store's prefix. O(all keys of CUSTOM.*). */
@@ -172,24 +181,53 @@ export class KeyvCustom extends EventEmitter {
     );
   }
 
-  #keyOf(key: unknown): string {
-    if (typeof key !== 'string') throw new ArgumentError('key', `a string, not ${typeof key}`);
+  async #read<Value>(name: string): Promise<Value | undefined> {
+    return ((await this.#custom.get(name)) ?? undefined) as Value | undefined;
+  }
+
+  async #write({ name, text, expires }: Entry): Promise<boolean> {
+    if (expires === undefined) await this.#custom.set(name, text);
+    else if (expires <= Date.now()) await this.#custom.del(name);
+    else await this.#custom.set(name, text, { expiration: { type: 'PXAT', value: expires } });
+    return true;
+  }
+
+  /** What is to be stored. `at`: where it stands among the arguments. */
+  #entryOf(at: string, key: unknown, value: unknown, end: number | undefined): Entry {
+    const name = this.#nameOf(`${at}key`, key);
+    if (typeof value !== 'string') throw new ArgumentError(`${at}value`, `text, not ${typeof value}: leave Keyv's serialization on`);
+    return { name, text: value, expires: this.#momentOf(at, end) };
+  }
+
+  #nameOf(argument: string, key: unknown): string {
+    if (typeof key !== 'string') throw new ArgumentError(argument, `a string, not ${typeof key}`);
     return this.#prefix + (this.#version === 6 ? this.#namespacePrefix(this.namespace) : '') + key;
+  }
+
+  #namesOf(keys: unknown[]): string[] {
+    return listOf('keys', keys).map((key, index) => this.#nameOf(`keys[${index}]`, key));
   }
 
   #namespacePrefix(namespace: string | undefined): string {
     if (namespace === undefined || namespace === '') return '';
+    if (typeof namespace !== 'string') throw new ArgumentError('namespace', `a string, not ${typeof namespace}`);
     return namespace + (this.#version === 6 ? '::' : ':');
   }
 
-  #momentOf(end: number | undefined): number | undefined {
+  #momentOf(at: string, end: number | undefined): number | undefined {
     // Keyv 5 hands over 0 or null for none, too.
     if (end === undefined || (end as unknown) === null || (this.#version === 5 && end === 0)) return undefined;
-    if (!Number.isFinite(end)) throw new ArgumentError(this.#version === 6 ? 'expires' : 'ttl', `a number of ms, not ${String(end)}`);
+    if (!Number.isFinite(end))
+      throw new ArgumentError(at + (this.#version === 6 ? 'expires' : 'ttl'), `a number of ms, not ${String(end)}`);
     if (this.#version === 5) return Date.now() + Math.ceil(end);
     if (end < MOMENT_MIN_MS) {
-      throw new ArgumentError('expires', `a moment in Unix ms, not ${end}: with Keyv 5 say new KeyvCustom({ client, keyv: 5 })`);
+      throw new ArgumentError(`${at}expires`, `a moment in Unix ms, not ${end}: with Keyv 5 say new KeyvCustom({ client, keyv: 5 })`);
     }
     return Math.ceil(end);
   }
+}
+
+function listOf<T>(argument: string, given: T[]): T[] {
+  if (Array.isArray(given)) return given;
+  throw new ArgumentError(argument, `a list, not ${typeof given}`);
 }

@@ -10,14 +10,20 @@ export interface ScanOptions {
   COUNT?: number;
 }
 
+/** The options as arguments. */
+function optionsOf(options: ScanOptions | undefined): RedisArgument[] {
+  const { MATCH, COUNT } = knownOptions(options, ['MATCH', 'COUNT']);
+  return [
+    ...(MATCH === undefined ? [] : ['MATCH', bytes('options.MATCH', MATCH)]),
+    ...(COUNT === undefined ? [] : ['COUNT', integer('options.COUNT', COUNT, 1)]),
+  ];
+}
+
 /** Appends the arguments of a SCAN. */
 export function pushScan(parser: CommandParser, cursor: RedisArgument, options?: ScanOptions): void {
-  const { MATCH, COUNT } = knownOptions(options, ['MATCH', 'COUNT']);
   const position = bytes('cursor', cursor);
   if (!/^\d+$/.test(position.toString())) throw new ArgumentError('cursor', "'0', or the cursor of the reply before");
-  parser.push(position);
-  if (MATCH !== undefined) parser.push('MATCH', bytes('options.MATCH', MATCH));
-  if (COUNT !== undefined) parser.push('COUNT', integer('options.COUNT', COUNT, 1));
+  parser.push(position, ...optionsOf(options));
 }
 
 /** What can be scanned: a client's namespace. */
@@ -40,7 +46,7 @@ export interface Scannable<Id> {
  *
  * @param from - `client.custom` or `client.session`, or a list of such
  * @param options - as those of `scan`
- * @throws ArgumentError when `from` has no `scan`: the client was created without the modules of this package
+ * @throws ArgumentError when `from` has no `scan`: the client was created without the modules of this package; or names the option
  */
 export function scanIterator<Id>(from: Scannable<Id> | readonly Scannable<Id>[], options?: ScanOptions): AsyncGenerator<Id[], void, void> {
   const sources = (Array.isArray(from) ? from : [from]) as readonly Scannable<Id>[];
@@ -49,6 +55,7 @@ export function scanIterator<Id>(from: Scannable<Id> | readonly Scannable<Id>[],
       throw new ArgumentError('from', 'client.custom or client.session of a client created with { modules: { custom, session } }');
     }
   }
+  optionsOf(options);
   return pages(sources, options);
 }
 

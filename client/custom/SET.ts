@@ -14,20 +14,21 @@ export interface SetOptions {
   GET?: boolean;
 }
 
+const EXPIRATION = 'options.expiration';
 const TYPES = ['EX', 'PX', 'EXAT', 'PXAT', 'KEEPTTL'] as const;
 
 function pushExpiration(parser: CommandParser, expiration: NonNullable<SetOptions['expiration']>): void {
-  const given = expiration === 'KEEPTTL' ? { type: expiration } : expiration;
-  if (typeof given !== 'object') throw new ArgumentError('options.expiration', "{ type, value } or 'KEEPTTL'");
-  const type = word('options.expiration.type', given.type, TYPES);
+  const given: { type?: unknown; value?: unknown } | null = expiration === 'KEEPTTL' ? { type: expiration } : expiration;
+  if (typeof given !== 'object' || (given as unknown) === null) throw new ArgumentError(EXPIRATION, "{ type, value } or 'KEEPTTL'");
+  const { type: given_type, value } = knownOptions(given, ['type', 'value'], EXPIRATION);
+  const type = word(`${EXPIRATION}.type`, given_type, TYPES);
   parser.push(type);
-  if (given.type === 'KEEPTTL') return;
-  const { value } = given;
+  if (type === 'KEEPTTL') return;
   if (value instanceof Date && (type === 'EXAT' || type === 'PXAT')) {
-    const ms = moment('options.expiration.value', value);
+    const ms = moment(`${EXPIRATION}.value`, value);
     parser.push(String(type === 'EXAT' ? Math.floor(ms / 1000) : ms));
   } else {
-    parser.push(integer('options.expiration.value', value, 1));
+    parser.push(integer(`${EXPIRATION}.value`, value, 1));
   }
 }
 

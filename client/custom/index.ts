@@ -55,7 +55,9 @@ export default {
    *
    * Server command: `CUSTOM.GETDEL`. Since 0.2.0.
    *
+   * @param key - any bytes
    * @returns the value, null when the key is absent
+   * @example const code = await client.custom.getDel('code'); // of several that ask, one gets it
    */
   getDel: GETDEL,
   /** Answers the value of a key and deletes it, in one step. The same as `getDel`. */
@@ -69,6 +71,7 @@ export default {
    *
    * @param keys - a key, or a list of at least one
    * @returns how many were there
+   * @example const deleted = await client.custom.del(['one', 'two']); // 2
    */
   del: DEL,
   /** Deletes one key or several. The same as `del`. */
@@ -81,6 +84,8 @@ export default {
    * Server command: `CUSTOM.EXISTS`. Since 0.1.0.
    *
    * @param keys - a key, or a list of at least one
+   * @returns how many are there
+   * @example const isThere = (await client.custom.exists('greeting')) === 1;
    */
   exists: EXISTS,
   /** Counts how many of the keys are there. The same as `exists`. */
@@ -109,6 +114,7 @@ export default {
    *
    * @param keys - a key, or a list of at least one
    * @returns a value for each key, in their order; null where the key is absent
+   * @example const [one, two] = await client.custom.mGet(['one', 'two']);
    */
   mGet: MGET,
   /** Answers the values of several keys. The same as `mGet`. */
@@ -118,7 +124,9 @@ export default {
    *
    * Server command: `CUSTOM.STRLEN`. Since 0.2.0.
    *
+   * @param key - any bytes
    * @returns 0 when the key is absent
+   * @example const bytes = await client.custom.strLen('greeting');
    */
   strLen: STRLEN,
   /** Answers how many bytes the value of a key has. The same as `strLen`. */
@@ -128,7 +136,10 @@ export default {
    *
    * Server command: `CUSTOM.APPEND`. Since 0.2.0.
    *
+   * @param key - any bytes
+   * @param value - any bytes, or a number as its text
    * @returns bytes of the value afterwards
+   * @example const bytes = await client.custom.append('log', 'line\n');
    */
   append: APPEND,
   /** Appends to the value of a key; an absent key counts as empty. The same as `append`. */
@@ -138,9 +149,11 @@ export default {
    *
    * Server command: `CUSTOM.INCRBY`. Since 0.2.0.
    *
+   * @param key - any bytes
    * @param increment - a whole number, negative too; a bigint beyond 2^53
    * @returns the new integer; beyond 2^53 exact only under a type mapping of numbers to String
    * @throws the server's `ERR value is not an integer or out of range`, `ERR increment or decrement would overflow`
+   * @example const visits = await client.custom.incrBy('visits', 1);
    */
   incrBy: INCRBY,
   /** Adds to the integer that is the value of a key; an absent key counts as 0. The same as `incrBy`. */
@@ -150,7 +163,10 @@ export default {
    *
    * Server command: `CUSTOM.EXPIRE`. Since 0.2.0.
    *
+   * @param key - any bytes
+   * @param seconds - a whole number, from now on
    * @returns 1, or 0 when the key is absent
+   * @example await client.custom.expire('greeting', 60);
    */
   expire: EXPIRE,
   /** Sets the seconds that a key has left; 0 or less deletes it. The same as `expire`. */
@@ -160,7 +176,10 @@ export default {
    *
    * Server command: `CUSTOM.PEXPIRE`. Since 0.2.0.
    *
+   * @param key - any bytes
+   * @param ms - a whole number, from now on
    * @returns 1, or 0 when the key is absent
+   * @example await client.custom.pExpire('greeting', 1500);
    */
   pExpire: PEXPIRE,
   /** Sets the milliseconds that a key has left; 0 or less deletes it. The same as `pExpire`. */
@@ -170,7 +189,9 @@ export default {
    *
    * Server command: `CUSTOM.TTL`. Since 0.2.0.
    *
+   * @param key - any bytes
    * @returns -1 when it has no deadline, -2 when the key is absent
+   * @example const seconds = await client.custom.ttl('greeting');
    */
   ttl: TTL,
   /** Answers the seconds that a key has left. The same as `ttl`. */
@@ -180,7 +201,9 @@ export default {
    *
    * Server command: `CUSTOM.PTTL`. Since 0.2.0.
    *
+   * @param key - any bytes
    * @returns -1 when it has no deadline, -2 when the key is absent
+   * @example const ms = await client.custom.pTTL('greeting');
    */
   pTTL: PTTL,
   /** Answers the milliseconds that a key has left. The same as `pTTL`. */
@@ -190,7 +213,9 @@ export default {
    *
    * Server command: `CUSTOM.PERSIST`. Since 0.2.0.
    *
+   * @param key - any bytes
    * @returns 1, or 0 when the key is absent or has none
+   * @example await client.custom.persist('greeting');
    */
   persist: PERSIST,
   /** Takes away the deadline of a key. The same as `persist`. */
@@ -205,6 +230,7 @@ export default {
    * @param cursor - `'0'` to begin with, then that of the reply before, until it is `'0'` again
    * @param options - `MATCH` pattern, `COUNT`
    * @returns `{ cursor, keys }`
+   * @example const { cursor, keys } = await client.custom.scan('0', { MATCH: 'user:*', COUNT: 100 });
    */
   scan: SCAN,
   /** Answers some of the keys, and where to go on. The same as `scan`. */
@@ -217,6 +243,8 @@ export default {
    * Server command: `CUSTOM.KEYS`. Since 0.1.0.
    *
    * @param pattern - as the server's `KEYS`: `user:*`. Since 0.2.0
+   * @returns the keys
+   * @example const keys = await client.custom.keys('user:*');
    */
   keys: KEYS,
   /** Answers all keys, in any order, or those that match a pattern. The same as `keys`. */
@@ -227,6 +255,9 @@ export default {
    * Those that have expired and are not yet reclaimed are counted. In a cluster: of one node.
    *
    * Server command: `CUSTOM.LEN`. Since 0.2.0.
+   *
+   * @returns how many there are
+   * @example const count = await client.custom.len();
    */
   len: LEN,
   /** Counts the keys. The same as `len`. */
@@ -239,6 +270,7 @@ export default {
    * Server command: `CUSTOM.CLEAR`. Since 0.2.0.
    *
    * @returns how many there were
+   * @example const deleted = await client.custom.clear();
    */
   clear: CLEAR,
   /** Deletes all keys, of whoever has set them, sessions' mappings too. The same as `clear`. */
@@ -248,7 +280,9 @@ export default {
    *
    * Server command: `CUSTOM.MEMORY`. Since 0.2.0.
    *
+   * @param key - any bytes
    * @returns null when the key is absent
+   * @example const bytes = await client.custom.memory('greeting');
    */
   memory: MEMORY,
   /** Answers the bytes of memory that an entry takes. The same as `memory`. */
@@ -260,6 +294,7 @@ export default {
    *
    * @returns `'OK'`
    * @throws an error reply that names the first broken invariant
+   * @example await client.custom.check();
    */
   check: CHECK,
   /** Checks that every structure and counter of the store holds together. The same as `check`. */

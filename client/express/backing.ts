@@ -66,6 +66,9 @@ export interface BackingOptions {
   onGone: (sid: string) => void;
 }
 
+/** A hundred years: the server has no command that takes a limit away. */
+const NO_LIMIT_S = 3_155_760_000;
+
 const ID = /^[\x21-\x7e]{16,128}$/;
 
 export class Backing {
@@ -167,10 +170,10 @@ export class Backing {
   #cookieSteps(id: string, known: Known, now: Known, changed: Map<string, string>): Step[] {
     const { idle_s, ttl_s } = now.limits;
     const steps: Step[] = [];
-    if (idle_s !== undefined && idle_s !== known.limits.idle_s) steps.push({ run: (commands) => commands.expire(id, idle_s, 'IDLE') });
+    if (idle_s !== known.limits.idle_s) steps.push({ run: (commands) => commands.expire(id, idle_s ?? NO_LIMIT_S, 'IDLE') });
     // With a rolling cookie the lifetime is that of the options, fixed at the session's creation.
-    if (!this.#options.limits.rolling && ttl_s !== undefined && ttl_s !== known.limits.ttl_s) {
-      steps.push({ run: (commands) => commands.expire(id, ttl_s, 'TTL') });
+    if (!this.#options.limits.rolling && ttl_s !== known.limits.ttl_s) {
+      steps.push({ run: (commands) => commands.expire(id, ttl_s ?? NO_LIMIT_S, 'TTL') });
     }
     if (steps.length > 0 || !sameCookie(known.cookie, now.cookie)) changed.set(COOKIE, now.cookie);
     if (changed.size > 0) steps.push({ run: (commands) => commands.addData(id, changed) });

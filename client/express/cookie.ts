@@ -32,9 +32,7 @@ interface CookieLike {
 }
 
 /** The limits that a cookie stands for. */
-export function limitsOf(cookie: unknown, options: LimitOptions): Limits {
-  if (typeof cookie !== 'object' || cookie === null)
-    throw new ArgumentError('session.cookie', 'the cookie of a session of express-session');
+export function limitsOf(cookie: object, options: LimitOptions): Limits {
   const maxAge_ms = maxAgeOf(cookie);
   const { lifetime_s } = options;
   if (maxAge_ms === null) return { isOver: false, maxAge_ms, idle_s: options.idle_s, ttl_s: lifetime_s };

@@ -6,7 +6,7 @@ export default {
   parseCommand(parser: CommandParser, id: RedisArgument, ...data: FieldsOrPair) {
     parser.push('SESSION.ADD_DATA');
     pushId(parser, id);
-    parser.pushVariadic(fieldsOrPair('field', data));
+    parser.pushVariadic(fieldsOrPair(data));
   },
   transformReply: undefined as unknown as () => SimpleStringReply<'OK'>,
 } as const satisfies Command;

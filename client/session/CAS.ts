@@ -7,7 +7,7 @@ export default {
     parser.push('SESSION.CAS');
     pushId(parser, id);
     parser.push(integer('version', version, 0));
-    parser.pushVariadic(fieldsOrPair('field', data));
+    parser.pushVariadic(fieldsOrPair(data));
   },
   transformReply: undefined as unknown as () => NumberReply,
 } as const satisfies Command;

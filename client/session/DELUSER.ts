@@ -1,4 +1,4 @@
-import { idOf, knownOptions, moment, pushKey } from '../arguments.ts';
+import { knownOptions, moment, pushId, pushKey } from '../arguments.ts';
 import type { Command, CommandParser, NumberReply, RedisArgument } from '../command.ts';
 
 /** Options of `session.delUser`. */
@@ -15,7 +15,10 @@ export default {
     const { except, before } = knownOptions(options, ['except', 'before']);
     parser.push('SESSION.DELUSER');
     pushKey(parser, user, 'user');
-    if (except !== undefined) parser.push('EXCEPT', idOf('options.except', except));
+    if (except !== undefined) {
+      parser.push('EXCEPT');
+      pushId(parser, except, 'options.except');
+    }
     if (before !== undefined) parser.push('BEFORE', String(moment('options.before', before)));
   },
   transformReply: undefined as unknown as () => NumberReply,

@@ -46,6 +46,7 @@ export default {
    *
    * @param id - also an old id in its grace time; the answer has the present one
    * @returns `{ id, userKey, createdAt, lastAccessed, data }` with Dates, null when unknown or expired
+   * @example const theme = (await client.session.get(id))?.data.theme;
    */
   get: GET,
   /** Answers a session with its data, as text. The same as `get`. */
@@ -55,8 +56,10 @@ export default {
    *
    * Server command: `SESSION.GETALL`. Since 0.2.0.
    *
-   * @returns an object without a prototype, or what the type mapping of maps says: Map, or a flat Array with field names as they are in bytes.
-   * Under RESP3 the client's decoder loses a field named `__proto__` unless maps are mapped to Map or Array. null when unknown or expired
+   * @param id - the session's id
+   * @returns an object without a prototype, or what the type mapping of maps says: Map, or a flat Array with field names as they are in
+   * bytes. Under RESP3 the client's decoder loses a field named `__proto__` unless maps are mapped to Map or Array. null when unknown or expired
+   * @example const fields = await client.session.getAll(id);
    */
   getAll: GETALL,
   /** Answers the fields of a session with their raw values. The same as `getAll`. */
@@ -66,8 +69,10 @@ export default {
    *
    * Server command: `SESSION.INFO`. Since 0.2.0.
    *
+   * @param id - the session's id
    * @returns `{ id, userKey, createdAt, lastAccessed, idle, ttl, version, fields, bytes }`: moments are Dates, `idle` and `ttl` ms or null;
    * null when unknown or expired
+   * @example const version = (await client.session.info(id))?.version;
    */
   info: INFO,
   /** Answers what is known about a session, without its data. The same as `info`. */
@@ -80,6 +85,7 @@ export default {
    * Server command: `SESSION.LIST`. Since 0.1.0.
    *
    * @returns `{ id, userKey, createdAt }` for each, in any order
+   * @example for (const { id, userKey, createdAt } of await client.session.list()) console.log(id, userKey, createdAt);
    */
   list: LIST,
   /** Answers all live sessions. The same as `list`. */
@@ -90,7 +96,9 @@ export default {
    * Server command: `SESSION.ADD_DATA`. Since 0.1.0.
    *
    * @param id - the session's id
-   * @param data - `field, value`, or an object, a Map or pairs (since 0.2.0)
+   * @param field - its name, any bytes
+   * @param value - any bytes, or a number as its text
+   * @param fields - in place of both: an object, a Map or pairs (since 0.2.0)
    * @returns `'OK'`
    * @throws SessionNotFoundError, as `typedError` has it: a session that was ended is never born again by a late write
    * @example await client.session.addData(id, { theme: 'dark', visits: 1 });
@@ -103,8 +111,11 @@ export default {
    *
    * Server command: `SESSION.GET_DATA`. Since 0.1.0.
    *
+   * @param id - the session's id
+   * @param field - its name, any bytes
    * @returns the value, null when the field is absent
    * @throws SessionNotFoundError, as `typedError` has it
+   * @example const theme = await client.session.getData(id, 'theme');
    */
   getData: GET_DATA,
   /** Answers one field of a session's data. The same as `getData`. */
@@ -114,8 +125,11 @@ export default {
    *
    * Server command: `SESSION.DEL_DATA`. Since 0.2.0.
    *
+   * @param id - the session's id
+   * @param fields - a name, or a list of at least one
    * @returns how many were there
    * @throws SessionNotFoundError, as `typedError` has it
+   * @example await client.session.delData(id, ['theme', 'visits']);
    */
   delData: DEL_DATA,
   /** Deletes one field of a session's data, or several. The same as `delData`. */
@@ -125,9 +139,13 @@ export default {
    *
    * Server command: `SESSION.INCR_DATA`. Since 0.2.0.
    *
+   * @param id - the session's id
+   * @param field - its name, any bytes
    * @param increment - a whole number, negative too; a bigint beyond 2^53
    * @returns the new integer; beyond 2^53 exact only under a type mapping of numbers to String
-   * @throws SessionNotFoundError, as `typedError` has it; the server's `ERR hash value is not an integer`, `ERR increment or decrement would overflow`
+   * @throws SessionNotFoundError, as `typedError` has it; the server's `ERR hash value is not an integer`,
+   * `ERR increment or decrement would overflow`
+   * @example const visits = await client.session.incrData(id, 'visits', 1);
    */
   incrData: INCR_DATA,
   /** Adds to the integer that is a field's value; an absent field counts as 0. The same as `incrData`. */
@@ -137,8 +155,11 @@ export default {
    *
    * Server command: `SESSION.CAS`. Since 0.2.0.
    *
+   * @param id - the session's id
    * @param version - that of `info`, or that of the `cas` before
-   * @param data - `field, value`, or an object, a Map or pairs
+   * @param field - its name, any bytes
+   * @param value - any bytes, or a number as its text
+   * @param fields - in place of both: an object, a Map or pairs
    * @returns the new version
    * @throws VersionError with `current` and SessionNotFoundError, as `typedError` has them; nothing is stored then
    * @example const version = await client.session.cas(id, info.version, { cart: JSON.stringify(cart) });
@@ -151,7 +172,9 @@ export default {
    *
    * Server command: `SESSION.TOUCH`. Since 0.2.0.
    *
+   * @param id - the session's id
    * @returns 1, or 0 when unknown or expired
+   * @example const isThere = (await client.session.touch(id)) === 1;
    */
   touch: TOUCH,
   /** Counts as an access, from which the idle limit starts again. The same as `touch`. */
@@ -161,9 +184,11 @@ export default {
    *
    * Server command: `SESSION.EXPIRE`. Since 0.2.0.
    *
+   * @param id - the session's id
    * @param seconds - the new limit
    * @param limit - `'IDLE'`: time without access, counted from the last one. `'TTL'` (without it): time from now on, however it is used
    * @returns 1, or 0 when unknown or expired
+   * @example await client.session.expire(id, 600, 'IDLE');
    */
   expire: EXPIRE,
   /** Sets a limit of a session; 0 or less ends it. The same as `expire`. */
@@ -173,7 +198,9 @@ export default {
    *
    * Server command: `SESSION.TTL`. Since 0.2.0.
    *
+   * @param id - the session's id
    * @returns -1 when it has no limit, -2 when unknown or expired
+   * @example const ms = await client.session.ttl(id);
    */
   ttl: TTL,
   /** Answers the milliseconds until a session ends if nobody uses it. The same as `ttl`. */
@@ -186,9 +213,11 @@ export default {
    *
    * Server command: `SESSION.ROTATE`. Since 0.2.0.
    *
+   * @param id - the present id, or an old one in its grace time
    * @param options - `grace`: ms for which the old id goes on working
    * @returns the new id
    * @throws SessionNotFoundError, as `typedError` has it
+   * @example const newId = await client.session.rotate(id, { grace: 10_000 });
    */
   rotate: ROTATE,
   /** Gives a session a new id, with the same data, user and creation: at login, against session fixation. The same as `rotate`. */
@@ -200,7 +229,10 @@ export default {
    *
    * Server command: `SESSION.ASSIGN`. Since 0.2.0.
    *
+   * @param id - the session's id
+   * @param user - the user key that it has from now on, any bytes
    * @returns 1, or 0 when unknown or expired
+   * @example await client.session.assign(id, 'alice');
    */
   assign: ASSIGN,
   /** Gives a session to another user: an anonymous one, at login. The same as `assign`. */
@@ -210,7 +242,9 @@ export default {
    *
    * Server command: `SESSION.DELETE`. Since 0.1.0.
    *
+   * @param id - the session's id
    * @returns 1, or 0 when unknown or expired
+   * @example const wasThere = (await client.session.delete(id)) === 1;
    */
   delete: DELETE,
   /** Ends a session. The same as `delete`. */
@@ -219,6 +253,10 @@ export default {
    * Answers the ids of a user's live sessions, newest first. O(sessions of the user).
    *
    * Server command: `SESSION.USER`. Since 0.2.0.
+   *
+   * @param user - the user key
+   * @returns the ids; none for a user without sessions
+   * @example const [newest] = await client.session.user('alice');
    */
   user: USER,
   /** Answers the ids of a user's live sessions, newest first. The same as `user`. */
@@ -228,6 +266,7 @@ export default {
    *
    * Server command: `SESSION.DELUSER`. Since 0.2.0.
    *
+   * @param user - the user key
    * @param options - `except`: an id to keep. `before`: a Date or Unix ms: only sessions created before it
    * @returns how many were ended
    * @example await client.session.delUser('alice', { except: id }); // log out all other devices
@@ -245,6 +284,7 @@ export default {
    * @param cursor - `'0'` to begin with, then that of the reply before, until it is `'0'` again
    * @param options - `MATCH` pattern over ids, `COUNT`
    * @returns `{ cursor, ids }`
+   * @example const { cursor, ids } = await client.session.scan('0', { COUNT: 100 });
    */
   scan: SCAN,
   /** Answers the ids of some live sessions, and where to go on. The same as `scan`. */
@@ -257,6 +297,8 @@ export default {
    * Server command: `SESSION.COUNT`. Since 0.2.0.
    *
    * @param user - only of this user
+   * @returns how many there are
+   * @example const devices = await client.session.count('alice');
    */
   count: COUNT,
   /** Counts the sessions, or those of a user. The same as `count`. */
@@ -268,6 +310,7 @@ export default {
    *
    * @returns `'OK'`
    * @throws an error reply that names the first broken invariant
+   * @example await client.session.check();
    */
   check: CHECK,
   /** Checks that records, user index, expiry queue and counters hold together. The same as `check`. */

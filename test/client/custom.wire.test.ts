@@ -103,7 +103,7 @@ describe('bad arguments of CUSTOM.*', () => {
     [[custom.scan, 'x'], "cursor: '0', or the cursor of the reply before"],
     [[custom.scan, '0', { COUNT: 0 }], 'options.COUNT: a whole number of at least 1, not 0'],
     [[custom.scan, '0', { count: 5 }], 'options.count: unknown; there are MATCH, COUNT'],
-    [[custom.set, 'key', 'v', null], 'options: an object, not null'],
+    [[custom.set, 'key', 'v', null], 'options: an object of options, not null'],
     [[custom.set, 'key', 'v', { NX: true }], 'options.NX: unknown; there are condition, expiration, GET'],
     [[custom.set, 'key', 'v', { condition: 'nx' }], `options.condition: 'NX' or 'XX', not "nx"`],
     [[custom.set, 'key', 'v', { GET: 'yes' }], 'options.GET: true or false, not "yes"'],

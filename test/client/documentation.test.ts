@@ -8,23 +8,22 @@ import { custom, session } from '../../client/index.ts';
 const ROOT = path.dirname(path.dirname(import.meta.dirname));
 const FILE = path.join(ROOT, 'test/client/shown.ts');
 
-const CALLS = Object.entries({ custom, session }).flatMap(([family, commands]) =>
-  Object.keys(commands).map((method) => `client.${family}.${method}`),
-);
+const FAMILIES = { custom, session };
+const CALLS = Object.entries(FAMILIES).flatMap(([family, commands]) => Object.keys(commands).map((method) => `client.${family}.${method}`));
 const TEXT = `import { createClient } from 'redis';
 import { custom, session } from '../../client/index.ts';
 const client = createClient({ modules: { custom, session } });
-${CALLS.map((call) => `${call};`).join('\n')}
+${CALLS.map((call) => `${call};\n${call}();`).join('\n')}
 `;
 
-/** The language service that editors ask, on a file that calls every method. */
-function editor(): ts.LanguageService {
+/** The language service that editors ask, on a file with this text: by default one that names and calls every method. */
+function editor(program = TEXT): ts.LanguageService {
   const options = ts.parseJsonConfigFileContent(
     ts.readConfigFile(path.join(ROOT, 'tsconfig.json'), (file) => ts.sys.readFile(file)).config,
     ts.sys,
     ROOT,
   );
-  const textOf = (file: string) => (file === FILE ? TEXT : existsSync(file) ? readFileSync(file, 'utf8') : undefined);
+  const textOf = (file: string) => (file === FILE ? program : existsSync(file) ? readFileSync(file, 'utf8') : undefined);
   return ts.createLanguageService({
     getScriptFileNames: () => [FILE],
     getScriptVersion: () => '1',
@@ -41,14 +40,52 @@ function editor(): ts.LanguageService {
   });
 }
 
-it('shows what each method does', () => {
+/** What is shown of a method: its text, and its tags, each `name: text`. */
+function shownOf(service: ts.LanguageService, call: string): { text: string; tags: string[] } {
+  const { documentation, tags = [] } = service.getQuickInfoAtPosition(FILE, TEXT.indexOf(`${call};`) + call.length - 1) ?? {};
+  return {
+    text: ts.displayPartsToString(documentation),
+    tags: tags.map(({ name, text }) => `${name}: ${ts.displayPartsToString(text)}`),
+  };
+}
+
+/** The names of the parameters that are shown while a call is written: of all its forms. */
+function parametersOf(service: ts.LanguageService, call: string): string[] {
+  const at = TEXT.indexOf(`${call}();`) + call.length + 1;
+  const { items = [] } = service.getSignatureHelpItems(FILE, at, {}) ?? {};
+  expect(items.length, call).toBeGreaterThan(0);
+  return [...new Set(items.flatMap(({ parameters }) => parameters.map(({ name }) => name)))];
+}
+
+/** What TypeScript says of the examples, each a function of its own. */
+function problemsOf(examples: readonly string[]): string[] {
+  const functions = examples.map((code, index) => `async function example${index}() {\n${code}\n}`);
+  const given = 'declare const id: string; declare const cart: string[]; declare const info: { version: number };';
+  const service = editor([...TEXT.split('\n').slice(0, 3), given, ...functions].join('\n'));
+  const problems = [...service.getSyntacticDiagnostics(FILE), ...service.getSemanticDiagnostics(FILE)];
+  return problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+}
+
+it('shows what each method does: arguments, answer, an example whose types are right', () => {
   const service = editor();
+  const examples: string[] = [];
   for (const call of CALLS) {
-    const shown = service.getQuickInfoAtPosition(FILE, TEXT.indexOf(`${call};`) + call.length - 1);
-    const text = ts.displayPartsToString(shown?.documentation);
+    const { text, tags } = shownOf(service, call);
     const [, family, method] = call.split('.') as [string, 'custom' | 'session', string];
     expect(text, call).toMatch(/^(?!Server command)[A-Z].{15,}\./s);
-    if (method === method.toUpperCase()) expect(text, call).toContain('The same as `');
-    else expect(text, call).toMatch(new RegExp(`Server command: \`${family.toUpperCase()}\\.[A-Z_]+\`\\. Since 0\\.[12]\\.0\\.`));
+    if (method === method.toUpperCase()) {
+      expect(text, call).toContain('The same as `');
+      continue;
+    }
+    expect(text, call).toMatch(new RegExp(`Server command: \`${family.toUpperCase()}\\.[A-Z_]+\`\\. Since 0\\.[12]\\.0\\.`));
+    expect(text, call).toMatch(/\bO\([^)]+\)/);
+    const documented = tags.flatMap((tag) => /^param: (\w+) ?- ?\S/.exec(tag)?.[1] ?? []);
+    expect(documented, call).toEqual(parametersOf(service, call));
+    expect(tags, call).toContainEqual(expect.stringMatching(/^returns: \S/));
+    const example = tags.flatMap((tag) => /^example: (.+)$/s.exec(tag)?.[1] ?? []).join('\n');
+    expect(example, call).toContain(`${call}(`);
+    examples.push(example);
   }
+  expect(examples).toHaveLength(42);
+  expect(problemsOf(examples)).toEqual([]);
 });

@@ -1,6 +1,6 @@
 /** The package as it is published: built by tsc, imported by its name, its types used by a program in TypeScript. No server. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt, PACKAGE } from '../../scripts/lib/build.ts';
@@ -23,30 +23,37 @@ function typeErrors(files: Record<string, string>, ...flags: string[]): string {
       writeFileSync(path.join(folder, name), text);
       return path.join(folder, name);
     });
-    const settings = ['--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--module', 'nodenext', '--types', 'node'];
+    const settings = ['--strict', '--exactOptionalPropertyTypes', '--target', 'es2023', '--types', 'node'];
     return node(TSC, '--ignoreConfig', '--noEmit', ...settings, ...flags, ...programs);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-const USER = `import { createClient, createCluster } from 'redis';
-import { custom, session, type SessionInfo } from 'redis-wasm-sessions';
+const NODE = ['--module', 'nodenext'];
+/** How programs are compiled that another tool puts together. */
+const BUNDLER = ['--module', 'esnext', '--moduleResolution', 'bundler'];
+
+const ADAPTERS = `import { createClient, createClientPool, createCluster, createSentinel } from 'redis';
+import { custom, session } from 'redis-wasm-sessions';
 import { SessionStore } from 'redis-wasm-sessions/express';
 import { KeyvCustom } from 'redis-wasm-sessions/keyv';
 import { secondaryStorage } from 'redis-wasm-sessions/better-auth';
-const client = createClient({ modules: { custom, session } });
-const info: SessionInfo | null = await client.session.info('id');
-const ms: number | null | undefined = info?.idle;
-const value: string | null = await createCluster({ rootNodes: [], modules: { custom } }).custom.get('key');
-// @ts-expect-error a misspelt option is an error
-await client.session.create('user', { idel: 5 });
-// @ts-expect-error as is a missing argument
-await client.session.addData('id');
-// @ts-expect-error or a client without the module
+const modules = { custom, session };
+for (const client of [createClient({ modules }), createClient({ RESP: 2, modules }), createClientPool({ modules }),
+  createCluster({ rootNodes: [], modules }), createSentinel({ name: 'main', sentinelRootNodes: [], modules })]) {
+  new SessionStore({ client, userOf: (data) => data.cookie.path });
+  new KeyvCustom({ client });
+  secondaryStorage({ client });
+}
+// @ts-expect-error a client without the module
 export const none = new SessionStore({ client: createClient() });
-export const all = [ms, value, new SessionStore({ client }), new KeyvCustom({ client }), secondaryStorage({ client })];
 `;
+/** Every command on clients of every kind: types.ts, as a program that has installed the package. */
+const COMMANDS = readFileSync(path.join(import.meta.dirname, 'types.ts'), 'utf8').replaceAll(
+  '../../client/index.ts',
+  'redis-wasm-sessions',
+);
 
 beforeAll(() => {
   ensureBuilt(PACKAGE);
@@ -80,12 +87,23 @@ describe('the package', () => {
   });
 
   it('has types that a program can use, with all libraries checked', () => {
-    expect(typeErrors({ 'user.ts': USER })).toBe('');
+    expect(COMMANDS).toContain("from 'redis-wasm-sessions'");
+    expect(typeErrors({ 'commands.ts': COMMANDS, 'adapters.ts': ADAPTERS }, ...NODE)).toBe('');
   });
 
-  it('has examples whose types are right', () => {
+  it('has types that a bundler’s program can use, and examples whose types are right', () => {
     const files = examples().map(({ code }, index) => [`example-${index}.ts`, code] as const);
     expect(files.length).toBeGreaterThanOrEqual(6);
-    expect(typeErrors(Object.fromEntries(files), '--skipLibCheck')).toBe('');
+    const programs = { 'commands.ts': COMMANDS, 'adapters.ts': ADAPTERS, ...Object.fromEntries(files) };
+    expect(typeErrors(programs, ...BUNDLER, '--skipLibCheck')).toBe('');
+  });
+
+  it('is loaded by require where Node can do that, and else says what to do', () => {
+    const program = "console.log(typeof require('redis-wasm-sessions').custom.set)";
+    expect(node('--input-type=commonjs', '-e', program)).toBe('object\n');
+    // As Node 20 before 20.19, and 22 before 22.12.
+    const refused = node('--no-experimental-require-module', '--input-type=commonjs', '-e', program);
+    expect(refused).toContain('ERR_REQUIRE_ESM');
+    expect(refused).toMatch(/dynamic import\(\)/);
   });
 });

@@ -62,7 +62,7 @@ describe('the arguments of SESSION.*', () => {
     expect(keys(session.create, 'alice', { id: MINTED })).toEqual(['alice']);
     expect(keys(session.addData, ID, 'a', '1')).toEqual([ID]);
     expect(keys(session.assign, ID, 'alice')).toEqual([ID, 'alice']);
-    expect(keys(session.delUser, 'alice', { except: ID })).toEqual(['alice']);
+    expect(keys(session.delUser, 'alice', { except: ID })).toEqual(['alice', ID]);
     expect(keys(session.count)).toEqual([]);
     expect(keys(session.scan, '0')).toEqual([]);
   });
@@ -93,7 +93,7 @@ describe('bad arguments of SESSION.*', () => {
     [[session.create, undefined], 'user: a string or a Buffer, not undefined'],
     [[session.get, ''], 'id: the id of a session, not an empty string'],
     [[session.delete, null], 'id: a string or a Buffer, not null'],
-    [[session.create, 'alice', 60], 'options: an object, not a number'],
+    [[session.create, 'alice', 60], 'options: an object of options, not a number'],
     [[session.create, 'alice', { IDLE: 5 }], 'options.IDLE: unknown; there are new, idle, ttl, max, id, data'],
     [[session.create, 'alice', { new: 1 }], 'options.new: true or false, not 1'],
     [[session.create, 'alice', { idle: 0 }], 'options.idle: a whole number of at least 1, not 0'],

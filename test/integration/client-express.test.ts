@@ -71,6 +71,26 @@ describe('the contract of express-session', () => {
     expect(await server.send('SESSION.CHECK')).toBe('+OK\r\n');
   });
 
+  it('loads a session outside of a request', async () => {
+    const store = await newStore();
+    const load = (sid: string) =>
+      new Promise<unknown>((resolve, reject) => {
+        store.load(sid, (error: unknown, loaded?: unknown) => {
+          if (error instanceof Error) reject(error);
+          else resolve(loaded);
+        });
+      });
+    await calls(store).set(SID, sessionData({ user: 'alice' }));
+    const loaded = (await load(SID)) as SessionData & { save: (done: () => void) => void };
+    expect(loaded.user).toBe('alice');
+    loaded.user = 'bob';
+    await new Promise<void>((resolve) => {
+      loaded.save(resolve);
+    });
+    expect(await store.ids('bob')).toEqual([SID]);
+    expect(await load('an-id-of-no-session')).toBeUndefined();
+  });
+
   it('tells of all sessions, counts and clears them', async () => {
     const store = await newStore();
     for (const n of [1, 2, 3]) await calls(store).set(`${SID}${n}`, sessionData({ n }));
@@ -227,6 +247,14 @@ describe('how long a session lives', () => {
       request.session.cookie.maxAge = Number(request.query.ms);
       response.send('aged');
     });
+    app.get('/expires', (request, response) => {
+      Object.assign(request.session.cookie, { expires: new Date(Date.now() + Number(request.query.ms)) });
+      response.send('set');
+    });
+    app.get('/no-age', (request, response) => {
+      Object.assign(request.session.cookie, { maxAge: null });
+      response.send('none');
+    });
     app.get('/end', (request, response) => {
       request.session.cookie.maxAge = 0;
       request.session.user = 'nobody';
@@ -275,6 +303,37 @@ describe('how long a session lives', () => {
     expect(await info(browser.sid)).toMatchObject({ idle: 3_600_000 });
     await browser.open('/');
     expect(await info(browser.sid)).toMatchObject({ idle: 3_600_000, version: 1 });
+  });
+
+  it('a moment is applied that a request sets as the cookie’s end', async () => {
+    for (const rolling of [true, false]) {
+      const browser = new Browser(await serve(await newStore({ rolling }), routes, { cookie: { maxAge: 60_000 } }));
+      await browser.open('/login');
+      await browser.open('/expires?ms=3600000');
+      const { idle, ttl } = await info(browser.sid);
+      const [limit, other] = rolling ? [idle, ttl] : [ttl, idle];
+      expect(limit).toBeGreaterThan(3_590_000);
+      expect(limit).toBeLessThanOrEqual(3_600_000);
+      expect(other).toBeNull();
+    }
+  });
+
+  it('a maxAge that is taken away is the idle time of the options, and one that is given takes its place', async () => {
+    const rolling = new Browser(await serve(await newStore({ idle: 500 }), routes, { cookie: { maxAge: 60_000 } }));
+    await rolling.open('/login');
+    await rolling.open('/no-age');
+    expect(await info(rolling.sid)).toMatchObject({ idle: 500_000, ttl: null });
+
+    const fixed = new Browser(await serve(await newStore({ idle: 500, rolling: false }), routes, { cookie: { maxAge: 60_000 } }));
+    await fixed.open('/login');
+    await fixed.open('/no-age');
+    expect((await info(fixed.sid)).idle).toBe(500_000);
+    expect((await info(fixed.sid)).ttl).toBeGreaterThan(1e12);
+    await fixed.open('/age?ms=3600000');
+    const { idle, ttl } = await info(fixed.sid);
+    expect(ttl).toBeLessThanOrEqual(3_600_000);
+    expect(idle).toBeGreaterThan(1e12);
+    expect((await fixed.open('/')).text).toBe('alice');
   });
 
   it('a maxAge of 0 ends it', async () => {

@@ -1,0 +1,334 @@
+/** Bad input to every public function of the client: an ArgumentError that names the argument, before anything is sent. No server. */
+import { EventEmitter } from 'node:events';
+import type { SessionData } from 'express-session';
+import { describe, expect, it } from 'vitest';
+import { secondaryStorage } from '../../client/better-auth.ts';
+import { SessionStore } from '../../client/express.ts';
+import { ArgumentError, custom, scanIterator, session, withTypedErrors } from '../../client/index.ts';
+import { KeyvCustom } from '../../client/keyv.ts';
+import { CALLS } from '../support/calls.ts';
+import { wire } from '../support/wire.ts';
+
+/** What is no argument anywhere. */
+const WRONG: unknown[] = [null, Number.NaN, [], Symbol('wrong'), () => 0, [null], new Date(Number.NaN)];
+
+type Path = [name: string, ...properties: string[]];
+
+/** Where something may be wrong in a call: each argument, and each property of the options. */
+function pathsOf(call: Readonly<Record<string, unknown>>): Path[] {
+  const within = (value: unknown, path: Path): Path[] => {
+    const isOptions = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return [path, ...(isOptions ? Object.entries(value).flatMap(([name, each]) => within(each, [...path, name])) : [])];
+  };
+  return Object.entries(call).flatMap(([name, value]) => within(value, [name]));
+}
+
+/** The call's arguments with another value at this place. */
+function withValue(call: Readonly<Record<string, unknown>>, [name, ...properties]: Path, wrong: unknown): unknown[] {
+  const changed = (value: unknown, [property, ...rest]: string[]): unknown =>
+    property === undefined ? wrong : { ...(value as object), [property]: changed((value as Record<string, unknown>)[property], rest) };
+  return Object.entries(call).map(([each, value]) => (each === name ? changed(value, properties) : value));
+}
+
+/** How an ArgumentError names this place. */
+const named = (path: Path) => path.join('.').replaceAll('?', '');
+
+/** Whether the name is that of the place, or of an element of what stands there. */
+function isWithin(argument: string, place: string): boolean {
+  return argument === place || (argument.startsWith(place) && '.['.includes(argument.charAt(place.length)));
+}
+
+function thrownBy(run: () => unknown): unknown {
+  try {
+    return run();
+  } catch (error) {
+    return error;
+  }
+}
+
+it('there is a call of every command', () => {
+  expect(CALLS).toHaveLength(42);
+  for (const { command, call } of CALLS) expect(wire(command, ...Object.values(call)).length).toBeGreaterThan(0);
+});
+
+describe.each(CALLS.filter(({ call }) => Object.keys(call).length > 0))('$name', ({ command, call }) => {
+  const paths = pathsOf(call);
+  it('names what is wrong', () => {
+    for (const path of paths) {
+      for (const wrong of WRONG) {
+        const error = thrownBy(() => wire(command, ...withValue(call, path, wrong)));
+        expect(error, `${named(path)}: ${String(wrong)}`).toBeInstanceOf(ArgumentError);
+        expect((error as ArgumentError).argument).toSatisfy((argument: string) => isWithin(argument, named(path)));
+        expect((error as ArgumentError).message).toBe(
+          `${(error as ArgumentError).argument}: ${(error as Error).message.split(': ').slice(1).join(': ')}`,
+        );
+      }
+    }
+  });
+
+  it('names what is missing', () => {
+    for (const name of Object.keys(call).filter((each) => !each.endsWith('?'))) {
+      const error = thrownBy(() => wire(command, ...withValue(call, [name], undefined)));
+      expect(error, name).toMatchObject({ name: 'ArgumentError', argument: name });
+    }
+  });
+
+  const options = call['options?'];
+  if (options === undefined) return;
+  it('names an option that there is not, and knows those that are undefined', () => {
+    const misspelt = withValue(call, ['options?'], { ...(options as object), optoin: 1 });
+    expect(thrownBy(() => wire(command, ...misspelt))).toMatchObject({ name: 'ArgumentError', argument: 'options.optoin' });
+    const none = Object.fromEntries(Object.keys(options as object).map((name) => [name, undefined]));
+    const bare = withValue(call, ['options?'], undefined);
+    expect(wire(command, ...withValue(call, ['options?'], none))).toEqual(wire(command, ...bare));
+  });
+});
+
+describe('more than the eye sees', () => {
+  it.each([
+    ['session.addData', ['id', 'a', '1', 'b', '2'], 'fields'],
+    ['session.addData', ['id', { a: '1' }, 'value'], 'field'],
+    ['session.addData', ['id', 'a', undefined], 'value'],
+    ['session.addData', ['', 'a', '1'], 'id'],
+    ['session.cas', ['id', 0, 'a', '1', 'b', '2'], 'fields'],
+    ['session.cas', ['id', -1, 'a', '1'], 'version'],
+    ['session.create', ['alice', { id: 'short' }], 'options.id'],
+    ['session.create', ['alice', { id: 'with blanks in the middle' }], 'options.id'],
+    ['session.create', ['alice', { max: { n: 0 } }], 'options.max.n'],
+    ['session.create', ['alice', { max: { n: 1, mod: 'EVICT' } }], 'options.max.mod'],
+    ['session.create', ['alice', { data: {} }], 'options.data'],
+    ['session.create', ['alice', { data: { a: null } }], 'options.data.a'],
+    ['session.rotate', ['id', { grace: -1 }], 'options.grace'],
+    ['custom.set', ['key', 'value', { expiration: { type: 'EX', value: 1, at: 2 } }], 'options.expiration.at'],
+    ['custom.set', ['key', 'value', { expiration: { type: 'PXAT' } }], 'options.expiration.value'],
+    ['custom.mSet', [{ a: '1', b: Symbol('b') }], 'entries.b'],
+    ['custom.mSet', [new Map([[1, '1']])], 'entries[0]'],
+    ['custom.del', [['a', null]], 'keys[1]'],
+    ['custom.incrBy', ['key', 2n ** 63n], 'increment'],
+    ['custom.incrBy', ['key', 2 ** 53], 'increment'],
+    ['custom.scan', [0], 'cursor'],
+    ['custom.scan', ['-1'], 'cursor'],
+  ] as const)('%s of %o: %s', (name, given, argument) => {
+    const { command } = CALLS.find((each) => each.name === name)!;
+    expect(thrownBy(() => wire(command, ...given))).toMatchObject({ name: 'ArgumentError', argument });
+  });
+});
+
+/** A client that must not send anything: its commands check their arguments, and fail where these are right. */
+function unusedClient() {
+  const namespace = (commands: object) =>
+    new Proxy(commands, {
+      get:
+        (target, name) =>
+        (...given: unknown[]): never => {
+          wire((target as Record<string | symbol, typeof custom.get>)[name]!, ...given);
+          return expect.fail(`${String(name)} was sent`);
+        },
+    });
+  const modules = { custom: namespace(custom), session: namespace(session) };
+  const client = Object.assign(new EventEmitter(), modules, { multi: (): never => expect.fail('MULTI was sent') });
+  return Object.assign(client, { withTypeMapping: () => client });
+}
+
+describe('the adapters', () => {
+  const client = unusedClient();
+  const store = new SessionStore({ client });
+  const storage = secondaryStorage({ client });
+  const keyv = new KeyvCustom({ client });
+  const sid = 'a-session-id-of-32-characters-00';
+  const data = { cookie: { originalMaxAge: null } } as unknown as SessionData;
+  const done = () => undefined;
+  const not = undefined as never;
+  const wrong = 5 as never;
+
+  it.each([
+    ['scanIterator', () => scanIterator(not), 'from'],
+    ['scanIterator', () => scanIterator([client.custom as never, wrong]), 'from'],
+    ['scanIterator', () => scanIterator(client.custom as never, { COUNT: 0 }), 'options.COUNT'],
+    ['scanIterator', () => scanIterator(client.custom as never, { match: 'a' } as never), 'options.match'],
+    ['withTypedErrors', () => withTypedErrors(wrong), 'namespace'],
+    ['SessionStore', () => new SessionStore(not), 'options.client'],
+    ['SessionStore', () => new SessionStore(wrong), 'options'],
+    ['SessionStore', () => new SessionStore([] as never), 'options'],
+    ['SessionStore', () => new SessionStore({ client: {} as never }), 'options.client'],
+    ['SessionStore', () => new SessionStore({ client, userOf: 'user' as never }), 'options.userOf'],
+    ['SessionStore', () => new SessionStore({ client, prefix: 'a b' }), 'options.prefix'],
+    ['SessionStore', () => new SessionStore({ client, rolling: 1 as never }), 'options.rolling'],
+    ['SessionStore', () => new SessionStore({ client, idle: 0 }), 'options.idle'],
+    ['SessionStore', () => new SessionStore({ client, lifetime: 0.5 }), 'options.lifetime'],
+    ['SessionStore', () => new SessionStore({ client, ttl: 1 } as never), 'options.ttl'],
+    [
+      'get',
+      () => {
+        store.get(sid, wrong);
+      },
+      'callback',
+    ],
+    [
+      'set',
+      () => {
+        store.set(sid, data, wrong);
+      },
+      'callback',
+    ],
+    [
+      'touch',
+      () => {
+        store.touch(sid, data, wrong);
+      },
+      'callback',
+    ],
+    [
+      'destroy',
+      () => {
+        store.destroy(sid, wrong);
+      },
+      'callback',
+    ],
+    [
+      'all',
+      () => {
+        store.all(not);
+      },
+      'callback',
+    ],
+    [
+      'length',
+      () => {
+        store.length(not);
+      },
+      'callback',
+    ],
+    [
+      'clear',
+      () => {
+        store.clear(wrong);
+      },
+      'callback',
+    ],
+    [
+      'regenerate',
+      () => {
+        store.regenerate(not, done);
+      },
+      'request',
+    ],
+    [
+      'regenerate',
+      () => {
+        store.regenerate({} as never, not);
+      },
+      'callback',
+    ],
+    ['createSession', () => store.createSession(not, data), 'request'],
+    ['createSession', () => store.createSession({} as never, {} as never), 'session.cookie'],
+    ['secondaryStorage', () => secondaryStorage(not), 'options.client'],
+    ['secondaryStorage', () => secondaryStorage({ client, prefix: wrong }), 'options.prefix'],
+    ['secondaryStorage', () => secondaryStorage({ client, ttl: 1 } as never), 'options.ttl'],
+    ['KeyvCustom', () => new KeyvCustom(not), 'options.client'],
+    ['KeyvCustom', () => new KeyvCustom({ client, prefix: wrong }), 'options.prefix'],
+    ['KeyvCustom', () => new KeyvCustom({ client, keyv: 4 as never }), 'options.keyv'],
+    ['KeyvCustom', () => new KeyvCustom({ client, namespace: 'n' } as never), 'options.namespace'],
+  ])('%s throws, and names it: %#', (_title, run, argument) => {
+    expect(thrownBy(run)).toMatchObject({ name: 'ArgumentError', argument });
+  });
+
+  it.each([
+    ['ids', () => store.ids(wrong), 'user'],
+    ['destroyAll', () => store.destroyAll(not), 'user'],
+    ['destroyAll', () => store.destroyAll('alice', { except: 'short' }), 'options.except'],
+    ['destroyAll', () => store.destroyAll('alice', { before: 'now' as never }), 'options.before'],
+    ['destroyAll', () => store.destroyAll('alice', { exept: sid } as never), 'options.exept'],
+    ['storage.get', () => storage.get(not), 'key'],
+    ['storage.set', () => storage.set(not, 'value'), 'key'],
+    ['storage.set', () => storage.set('key', wrong), 'value'],
+    ['storage.set', () => storage.set('key', 'value', Number.NaN), 'ttl'],
+    ['storage.delete', () => storage.delete(wrong), 'key'],
+    ['storage.getAndDelete', () => storage.getAndDelete(wrong), 'key'],
+    ['storage.increment', () => storage.increment(wrong, 1), 'key'],
+    ['storage.increment', () => storage.increment('key', 0), 'ttl'],
+    ['keyv.get', () => keyv.get(wrong), 'key'],
+    ['keyv.getMany', () => keyv.getMany(wrong), 'keys'],
+    ['keyv.getMany', () => keyv.getMany(['a', wrong]), 'keys[1]'],
+    ['keyv.set', () => keyv.set(wrong, 'value'), 'key'],
+    ['keyv.set', () => keyv.set('key', { a: 1 }), 'value'],
+    ['keyv.set', () => keyv.set('key', 'value', Number.NaN), 'expires'],
+    ['keyv.set', () => keyv.set('key', 'value', 60_000), 'expires'],
+    ['keyv.setMany', () => keyv.setMany(not), 'entries'],
+    ['keyv.setMany', () => keyv.setMany([{ key: 'a', value: 'v' }, not]), 'entries[1]'],
+    [
+      'keyv.setMany',
+      () =>
+        keyv.setMany([
+          { key: 'a', value: 'v' },
+          { key: 'b', value: 1 },
+        ]),
+      'entries[1].value',
+    ],
+    ['keyv.setMany', () => keyv.setMany([{ key: 'a', value: 'v', expires: Number.NaN }]), 'entries[0].expires'],
+    ['keyv.delete', () => keyv.delete(wrong), 'key'],
+    ['keyv.deleteMany', () => keyv.deleteMany([wrong]), 'keys[0]'],
+    ['keyv.has', () => keyv.has(wrong), 'key'],
+    ['keyv.hasMany', () => keyv.hasMany('key' as never), 'keys'],
+    ['keyv.iterator', () => keyv.iterator(wrong).next(), 'namespace'],
+  ])('%s rejects, and names it: %#', async (_title, run, argument) => {
+    await expect(run()).rejects.toMatchObject({ name: 'ArgumentError', argument });
+  });
+
+  it.each([
+    [
+      'set',
+      (back: (error: unknown) => void) => {
+        store.set('short', data, back);
+      },
+      'sid',
+    ],
+    [
+      'set',
+      (back: (error: unknown) => void) => {
+        store.set(sid, not, back);
+      },
+      'session',
+    ],
+    [
+      'set',
+      (back: (error: unknown) => void) => {
+        store.set(sid, {} as never, back);
+      },
+      'session.cookie',
+    ],
+    [
+      'touch',
+      (back: (error: unknown) => void) => {
+        store.touch(wrong, data, back);
+      },
+      'sid',
+    ],
+    [
+      'touch',
+      (back: (error: unknown) => void) => {
+        store.touch(sid, not, back);
+      },
+      'session',
+    ],
+    [
+      'destroy',
+      (back: (error: unknown) => void) => {
+        store.destroy(wrong, back);
+      },
+      'sid',
+    ],
+  ])('%s calls back with the error that names it: %#', async (_title, run, argument) => {
+    expect(await new Promise(run)).toMatchObject({ name: 'ArgumentError', argument });
+  });
+
+  it('an id that can be none is that of no session', async () => {
+    expect(
+      await new Promise((resolve) => {
+        store.get(wrong, (error, session) => {
+          resolve([error, session]);
+        });
+      }),
+    ).toEqual([null, null]);
+  });
+});
