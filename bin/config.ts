@@ -29,8 +29,8 @@ loadmodule ${host}
 /** Puts a file in place by renaming: a server that runs with the old one keeps it until its next start. */
 function place(file: string, make: (temporary: string) => void): void {
   make(`${file}.new`);
-  // Whatever the person's umask: the server runs as another user.
-  chmodSync(`${file}.new`, 0o644);
+  // Whatever the person's umask: the server runs as another user, and loads only a library that may be executed.
+  chmodSync(`${file}.new`, file.endsWith('.so') ? 0o755 : 0o644);
   renameSync(`${file}.new`, file);
 }
 
@@ -56,6 +56,9 @@ export function command(given: string[]): number {
 
 include ${file}
 
-To be without it again, remove the line. What was stored in CUSTOM.* and SESSION.* then goes: see docs/PACKAGES.md.`);
+To be without it again, remove the line. On a server whose configuration is rewritten (CONFIG REWRITE, Sentinel) add this one instead, which
+a rewrite keeps; it would write it beside the other, and a module is loaded once:
+
+loadmodule ${path.join(folder, 'host.so')}`);
   return 0;
 }

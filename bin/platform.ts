@@ -7,7 +7,7 @@ export const HOST_FILE = path.join(ROOT, 'build/host.so');
 /** What the server needs, in one folder: the host, and the modules that it finds beside it. */
 export const SERVER_FILES = [HOST_FILE, path.join(ROOT, 'build/hashmap.wasm'), path.join(ROOT, 'build/session.wasm')];
 /** The oldest glibc that has what host.so needs: `npm pack` refuses to pack one that needs more. */
-export const GLIBC_MIN = '2.34';
+export const GLIBC_MIN = '2.28';
 
 /** Where an ELF file says for which processor it is, and what it says there, by Node's names. */
 const ELF_MACHINE_OFFSET = 18;

@@ -1,0 +1,312 @@
+/** The package as people get it: packed, installed in an empty folder where there is no Rust, and run from there. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { findOnPath } from '../../bin/process.ts';
+import { isMet, SHIPPED } from '../../scripts/lib/licences.ts';
+import { testMatrix, type Server } from '../../scripts/lib/servers.ts';
+import * as wheels from '../../scripts/lib/wheels.ts';
+import { parseBulk, RawConnection } from '../support/raw.ts';
+import { eventually, ROOT } from '../support/server.ts';
+
+/** From the start of the installation to the end of the transcript. */
+const TIME_LIMIT_MS = 20_000;
+
+const folder = mkdtempSync(path.join(tmpdir(), 'package-'));
+const app = path.join(folder, 'app');
+const installed = path.join(app, 'node_modules/redis-wasm-sessions');
+const programs = path.join(folder, 'programs');
+const socket = path.join(folder, 'socket');
+const servers = testMatrix((wheel) => ({ file: wheels.find(wheel) ?? '' })).flatMap((entry) => ('server' in entry ? [entry.server] : []));
+const onlySocket = ['--port', '0', '--unixsocket', socket, '--save', ''];
+let installationBegan = 0;
+let started: ChildProcess[] = [];
+
+function npm(cwd: string, ...given: string[]): void {
+  const { status, stdout, stderr } = spawnSync('npm', given, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`npm ${given.join(' ')}: ${stdout}${stderr}`);
+}
+
+/** A folder that is all of PATH: Node, a shell, and a server if wanted. No Rust, no compiler, no npm. */
+function makePath(name: string, server?: Server): string {
+  const target = path.join(programs, name);
+  mkdirSync(target, { recursive: true });
+  for (const program of ['node', 'env', 'sh']) symlinkSync(findOnPath(program)!, path.join(target, program));
+  if (server !== undefined) symlinkSync(server.file, path.join(target, `${server.name.toLowerCase()}-server`));
+  return target;
+}
+
+beforeAll(() => {
+  mkdirSync(app);
+  npm(ROOT, 'pack', '--pack-destination', folder);
+  // What the client has as its peer comes from here, so that nothing is asked of a registry.
+  npm(path.join(ROOT, 'node_modules/@redis/client'), 'pack', '--ignore-scripts', '--pack-destination', folder);
+  const archives = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+  writeFileSync(path.join(app, 'package.json'), '{ "private": true }');
+  installationBegan = Date.now();
+  npm(app, 'install', '--offline', '--ignore-scripts', ...archives.map((name) => path.join('..', name)));
+});
+
+afterEach(async () => {
+  for (const child of started) await end(child);
+  started = [];
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Ends the program as a terminal would; answers its exit status. */
+async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+  if (child.exitCode !== null) return child.exitCode;
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  child.kill(signal);
+  await ended;
+  return child.exitCode;
+}
+
+/** Starts a program in the application's folder, with this PATH, and follows what it says. */
+function start(PATH: string, program: string, ...given: string[]): { child: ChildProcess; output: () => string } {
+  const child = spawn(program, given, { cwd: app, env: { PATH, HOME: folder }, stdio: ['ignore', 'pipe', 'pipe'] });
+  started.push(child);
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  return { child, output: () => text };
+}
+
+/** The package's program, run until it ends. */
+function run(PATH: string, ...given: string[]): { status: number | null; output: string } {
+  const program = path.join(app, 'node_modules/.bin/redis-wasm-sessions');
+  const { status, stdout, stderr } = spawnSync(program, given, { cwd: app, env: { PATH, HOME: folder }, encoding: 'utf8' });
+  return { status, output: stdout + stderr };
+}
+
+async function ready({ child, output }: { child: ChildProcess; output: () => string }): Promise<void> {
+  const said = await eventually(output, (text) => /ready to accept connections/i.test(text) || child.exitCode !== null, TIME_LIMIT_MS);
+  expect(said).toMatch(/ready to accept connections/i);
+}
+
+/** A reply as redis-cli shows it. */
+function shown(reply: string): string {
+  if (reply.startsWith('+')) return reply.slice(1, -2);
+  if (reply.startsWith(':')) return `(integer) ${reply.slice(1, -2)}`;
+  return reply === '$-1\r\n' ? '(nil)' : `"${parseBulk(reply)}"`;
+}
+
+/** The commands of the README's session, each with the line that it answers. */
+function transcript(): [command: string, answer: string][] {
+  const text = readFileSync(path.join(installed, 'README.md'), 'utf8');
+  return [...text.matchAll(/^ {4}127\.0\.0\.1:6379> (.*)\n {4}(.*)$/gm)].map(([, command = '', answer = '']) => [command, answer]);
+}
+
+/** A program of the application's: the typed client, by the names that the package exports. */
+const CLIENT_PROGRAM = `import { createClient } from '@redis/client';
+import { custom, session } from 'redis-wasm-sessions';
+const client = await createClient({ socket: { path: process.argv[2] }, modules: { custom, session } }).connect();
+const { id } = await client.session.create('alice', { data: { theme: 'dark' } });
+console.log(await client.session.getData(id, 'theme'), (await client.custom.get('alice')) === id);
+await client.close();
+`;
+
+describe('the installed package', () => {
+  it(
+    'serves what the README shows, to its own client too, within 20 seconds of the start of its installation, without Rust',
+    async () => {
+      const PATH = makePath('serve', servers[0]);
+      const serving = start(PATH, path.join(app, 'node_modules/.bin/redis-wasm-sessions'), 'serve', ...onlySocket);
+      await ready(serving);
+      expect(serving.output()).toMatch(/Serving on [^]*SESSION\.CREATE user123/);
+
+      const connection = await RawConnection.connect(socket);
+      const lines = transcript();
+      expect(lines).toHaveLength(6);
+      const written = /: (\S{36})$/.exec(lines[0]![1])![1]!;
+      let id = written;
+      for (const [command, answer] of lines) {
+        const reply = shown(await connection.send(...command.replace(written, id).split(' ')));
+        id = /^Session created: (\S{36})$/.exec(reply)?.[1] ?? id;
+        expect(reply).toBe(answer.replace(written, id));
+      }
+      expect(id).not.toBe(written);
+      connection.close();
+
+      writeFileSync(path.join(app, 'client.mjs'), CLIENT_PROGRAM);
+      const client = spawnSync(process.execPath, ['client.mjs', socket], { cwd: app, encoding: 'utf8' });
+      expect(client.stdout + client.stderr).toBe('dark true\n');
+      expect(Date.now() - installationBegan).toBeLessThan(TIME_LIMIT_MS);
+
+      expect(await end(serving.child, 'SIGINT')).toBe(0);
+      expect(serving.output()).toMatch(/User requested shutdown/i);
+    },
+    TIME_LIMIT_MS,
+  );
+
+  it('ends with the status of the server', () => {
+    const { status, output } = run(makePath('status', servers[0]), 'serve', '--no-such-setting', '1');
+    expect([status, output]).toEqual([1, expect.stringContaining('no-such-setting')]);
+  });
+
+  it('says what to install where there is no server, and takes the one that is named', async () => {
+    const PATH = makePath('no-server');
+    const { status, output } = run(PATH, 'serve', ...onlySocket);
+    expect([status, output]).toEqual([1, expect.stringMatching(/No redis-server or valkey-server 7\.0[^]*apt-get install redis-server/)]);
+    expect(run(PATH, 'serve', '--server', '/bin/sh').output).toContain('--server is /bin/sh: that is no redis-server');
+    expect(run(PATH, 'serve', '--server').output).toContain('--server needs the path');
+
+    const program = path.join(app, 'node_modules/.bin/redis-wasm-sessions');
+    await ready(start(PATH, program, 'serve', '--server', servers[0]!.file, ...onlySocket));
+  });
+
+  it('says its usage, and that it does not know a command', () => {
+    const PATH = makePath('usage');
+    expect(run(PATH, '--help')).toEqual({ status: 0, output: expect.stringMatching(/serve[^]*config <folder>/) as string });
+    expect(run(PATH)).toEqual({ status: 1, output: expect.stringContaining('usage') as string });
+    expect(run(PATH, 'toString')).toEqual({ status: 1, output: expect.stringContaining('There is no command toString') as string });
+    expect(run(PATH, 'config')).toEqual({
+      status: 1,
+      output: expect.stringContaining('usage: npx redis-wasm-sessions config <folder>') as string,
+    });
+  });
+
+  it('names how to get one where its host is for another processor', () => {
+    const elsewhere = path.join(folder, 'elsewhere');
+    cpSync(path.join(installed, 'build/bin'), path.join(elsewhere, 'build/bin'), { recursive: true });
+    cpSync(path.join(installed, 'package.json'), path.join(elsewhere, 'package.json'));
+    const host = readFileSync(path.join(installed, 'build/host.so')).subarray(0, 64);
+    host.writeUInt16LE(process.arch === 'arm64' ? 0x3e : 0xb7, 18);
+    for (const name of ['host.so', 'hashmap.wasm', 'session.wasm']) writeFileSync(path.join(elsewhere, 'build', name), host);
+    const { status, stderr } = spawnSync(process.execPath, ['build/bin/main.js', 'serve'], { cwd: elsewhere, encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/host\.so is for (arm64|x64), this machine is (x64|arm64)\. Build it on this machine, [^]*npm start/);
+  });
+});
+
+describe('its files in a server of one’s own', () => {
+  /** The newest server that there is. */
+  const server = servers.at(-1);
+  /** Whether its RDB files need modules that held nothing. */
+  const needsModules = server.version.startsWith('7.0.');
+  const own = path.join(folder, 'own');
+  const file = path.join(own, 'redis.conf');
+
+  function startOwn(line: string): Promise<void> {
+    writeFileSync(file, `port 0\nunixsocket ${socket}\ndir ${own}\nsave 3600 1\n${line}`);
+    return ready(start(programs, server.file, file));
+  }
+
+  async function shutdown(connection: RawConnection): Promise<void> {
+    connection.send('SHUTDOWN').catch(() => undefined);
+    await eventually(
+      () => started.at(-1).exitCode,
+      (status) => status !== null,
+    );
+  }
+
+  it('are loaded by one include line, and are gone without it', async () => {
+    mkdirSync(own, { recursive: true });
+    const { status, output } = run(makePath('config'), 'config', '../modules');
+    expect(status).toBe(0);
+    const line = /^include .*$/m.exec(output)![0];
+    expect(readdirSync(path.join(folder, 'modules')).sort()).toEqual([
+      'hashmap.wasm',
+      'host.so',
+      'redis-wasm-sessions.conf',
+      'session.wasm',
+    ]);
+
+    await startOwn(line);
+    const connection = await RawConnection.connect(socket);
+    expect(await connection.send('SESSION.CREATE', 'alice')).toMatch(/^\+Session created: /);
+    expect(await connection.send('SET', 'kept', 'value')).toBe('+OK\r\n');
+    expect(await connection.send('SESSION.DELUSER', 'alice')).toBe(':1\r\n');
+    await shutdown(connection);
+
+    if (needsModules) rmSync(path.join(own, 'dump.rdb'));
+    await startOwn('');
+    const without = await RawConnection.connect(socket);
+    expect(await without.send('SESSION.COUNT')).toMatch(/^-ERR unknown command/);
+    if (!needsModules) expect(await without.send('GET', 'kept')).toBe('$5\r\nvalue\r\n');
+    without.close();
+  });
+});
+
+describe('its contents', () => {
+  const files = () =>
+    readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(path.join(installed, name)).isFile());
+
+  it('are what a server, a client and a reader need, and nothing to build from', () => {
+    const kinds = files().map((name) =>
+      name.replace(/^build\/(bin|client)\/.*\.(js|d\.ts)$/, 'build/$1/*').replace(/^docs\/.*\.md$/, 'docs/*'),
+    );
+    const buildFiles = ['SHA256SUMS', 'THIRD-PARTY-LICENSES.txt', 'hashmap.wasm', 'host.so', 'sbom.cdx.json', 'session.wasm'];
+    expect([...new Set(kinds)].sort()).toEqual(
+      [
+        ...['.dockerignore', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'docker/redis.Dockerfile', 'docker/valkey.Dockerfile'],
+        ...['build/bin/*', 'build/client/*', 'docs/*', ...buildFiles.map((name) => `build/${name}`)],
+      ].sort(),
+    );
+    expect(statSync(path.join(installed, 'build/host.so')).mode & 0o111).not.toBe(0);
+  });
+
+  it('are all in SHA256SUMS, which holds', () => {
+    const listed = readFileSync(path.join(installed, 'build/SHA256SUMS'), 'utf8').trimEnd().split('\n');
+    const built = files().filter((name) => name.startsWith('build/') && name !== 'build/SHA256SUMS');
+    expect(listed.map((line) => `build/${line.slice(66)}`).sort()).toEqual(built.sort());
+    const { status, stderr } = spawnSync('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], {
+      cwd: path.join(installed, 'build'),
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
+  it('are told by a bill of materials, whose licences are taken', () => {
+    const bill = JSON.parse(readFileSync(path.join(installed, 'build/sbom.cdx.json'), 'utf8')) as {
+      components: { 'bom-ref': string; type: string; name: string; licenses?: [{ expression: string }]; hashes: [{ content: string }] }[];
+      dependencies: { ref: string; dependsOn: string[] }[];
+    };
+    const names = bill.components.map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining(['build/host.so', 'build/hashmap.wasm', 'build/session.wasm', 'wasmtime', 'sha2', 'libc']),
+    );
+    expect(names).not.toContain('serde_derive');
+    const sums = readFileSync(path.join(installed, 'build/SHA256SUMS'), 'utf8');
+    const texts = readFileSync(path.join(installed, 'build/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    for (const { type, name, hashes, licenses } of bill.components) {
+      if (type === 'file') expect(sums).toContain(`${hashes[0].content}  ${name.replace('build/', '')}\n`);
+      else
+        expect([name, isMet(licenses?.[0].expression ?? '', SHIPPED), hashes[0].content]).toEqual([
+          name,
+          true,
+          expect.stringMatching(/^[0-9a-f]{64}$/),
+        ]);
+      if (type !== 'file') expect([name, texts.includes(`\n${name} `)]).toEqual([name, true]);
+    }
+    const refs = new Set(bill.components.map((component) => component['bom-ref']));
+    expect(bill.dependencies.flatMap(({ dependsOn }) => dependsOn).filter((ref) => !refs.has(ref))).toEqual([]);
+  });
+
+  it.each(['redis', 'valkey'])('have what the image of %s copies, from an image of a fixed version', (name) => {
+    const text = readFileSync(path.join(installed, `docker/${name}.Dockerfile`), 'utf8');
+    expect(text).toMatch(/^ARG TAG=\d+\.\d+\.\d+-[a-z]+\nFROM (redis|valkey\/valkey):\$\{TAG\}$/m);
+    const [, copied = ''] = /^COPY --chmod=755 (.*) \S+\/$/m.exec(text)!;
+    const ignored = readFileSync(path.join(installed, '.dockerignore'), 'utf8');
+    for (const source of copied.split(' ')) {
+      expect(existsSync(path.join(installed, source))).toBe(true);
+      expect(ignored).toContain(`!${source}\n`);
+    }
+    expect(copied.split(' ')).toHaveLength(3);
+  });
+});
