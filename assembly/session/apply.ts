@@ -72,7 +72,10 @@ function is(operation: usize): bool {
   return isText(argument(argv, 1), argumentLength(argv, 1), operation);
 }
 
-/** `create <id> <user> <created> <accessed> <mapped> [<idle> <expires> [<field> <value> …]]`: one with this id is replaced. */
+/**
+ * `create <id> <user> <created> <accessed> <mapped> [<idle> <expires> [<field> <value> …]]`: one with this id is replaced. Older versions wrote
+ * 0 for `mapped` where the mapping was there already.
+ */
 function applyCreate(): void {
   expect(argc == 7 || (argc >= 9 && (argc & 1) == 1));
   const user = argument(argv, 3);

@@ -55,13 +55,13 @@ export function prepareEffect(rest: u32): void {
  * @param limited whether it has a limit, or data, which follows: `rest` arguments from `first` of `argv`
  */
 // prettier-ignore
-export function replicateCreate(id: usize, idLength: u32, user: usize, userLength: u32, created: i64, accessed: i64, mapped: bool,
+export function replicateCreate(id: usize, idLength: u32, user: usize, userLength: u32, created: i64, accessed: i64,
   limited: bool, idle: u32, expires: i64, argv: usize, first: u32, rest: u32): void {
   begin(changetype<usize>("create"), id, idLength, rest);
   add(user, userLength);
   addNumber(created);
   addNumber(accessed);
-  addFlag(mapped);
+  addFlag(true);
   if (limited) {
     addNumber(idle);
     addNumber(expires);

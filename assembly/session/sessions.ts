@@ -104,7 +104,7 @@ export function nameSession(record: usize): void {
  *     nothing                                    CREATED   new id, mapped
  *     a live session of this user                EXISTS    touched
  *     a live session of somebody else            CREATED   stale mapping: new id, mapped
- *     a UUID unknown here                        RECREATED with that id
+ *     a UUID unknown here                        RECREATED with that id, mapped anew: without a deadline
  *     anything else                              CREATED   stale mapping: new id, mapped
  *
  * Errors: `OOM …`, `IDEXISTS …`, `MAXSESSIONS …`, those of the storage; nothing changed.
@@ -117,13 +117,13 @@ export function createSession(user: usize, userLength: u32, own: bool): u32 {
   prepareEffect(options.dataCount);
   prepareSession(user, userLength);
   nameSession(pendingRecord());
-  if (outcome == CREATED) customSet(user, userLength, idText, idTextLength);
+  customSet(user, userLength, idText, idTextLength);
   const owner = ownerOf(pendingRecord());
   if (own) {
     replicateEvictions(owner, victims);
     const limited = options.idle || options.expires || options.dataCount;
     // prettier-ignore
-    replicateCreate(idText, idTextLength, user, userLength, nowMs(), nowMs(), outcome == CREATED, <bool>limited, options.idle, options.expires,
+    replicateCreate(idText, idTextLength, user, userLength, nowMs(), nowMs(), <bool>limited, options.idle, options.expires,
       options.data, options.dataFirst, options.dataCount);
   }
   beginChange();

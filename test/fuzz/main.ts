@@ -45,6 +45,7 @@ await main(async () => {
   const details = await fc.check(fc.asyncProperty(operations(length, true), run), { seed, numRuns: count });
   if (details.failed) {
     console.error(fc.defaultReportMessage(details));
+    if (details.errorInstance instanceof Error) console.error(details.errorInstance.message);
     console.error(`again: npm run fuzz -- --seed ${seed} --count ${count} --length ${length}`);
     return 1;
   }

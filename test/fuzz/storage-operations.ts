@@ -16,7 +16,8 @@ const passed = fc.oneof(
 const word = fc.constantFrom<Argument[]>(['NX'], ['xx'], ['GET'], ['KEEPTTL'], ['Get'], ['EX'], ['none']);
 const timeOption: fc.Arbitrary<Argument[]> = fc.oneof(
   fc.tuple(fc.constantFrom('EX', 'PX', 'px'), anyTime),
-  fc.tuple(fc.constantFrom('EXAT', 'PXAT'), fc.oneof(fc.constant<Argument>('9999999999999'), passed)),
+  // Far away, and in ms still a number that the model has exactly.
+  fc.tuple(fc.constantFrom('EXAT', 'PXAT'), fc.oneof(fc.constant<Argument>('8999999999999'), passed)),
 );
 const options = fc
   .array(fc.oneof({ weight: 2, arbitrary: word }, { weight: 3, arbitrary: timeOption }), { minLength: 1, maxLength: 3 })

@@ -62,7 +62,15 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       server.call('CUSTOM.SET', 'u', UNKNOWN);
       expect(create(server, 'u', 'recreated')).toBe(UNKNOWN);
       expect(create(server, 'u', 'exists')).toBe(UNKNOWN);
-      expect(server.storageCalls).toEqual(['get', 'get']);
+      expect(server.storageCalls).toEqual(['get', 'set', 'get']);
+    });
+
+    test('and the deadline that its mapping had is gone', () => {
+      server.call('CUSTOM.SET', 'u', UNKNOWN, 'EX', '100');
+      expect(create(server, 'u', 'recreated')).toBe(UNKNOWN);
+      expect(server.call('CUSTOM.PTTL', 'u')).toBe(':-1\r\n');
+      server.clock += 200_000;
+      expect(create(server, 'u', 'exists')).toBe(UNKNOWN);
     });
 
     test("takes a mapping to another user's session as stale", () => {
@@ -450,7 +458,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       server.call('CUSTOM.SET', 'u', 'other');
       server.call('SESSION.DELETE', UNKNOWN);
       expect(effects(server).filter((effect) => effect.startsWith('session'))).toEqual([
-        `session.apply 1 create ${UNKNOWN} u ${server.clock} ${server.clock} 0`,
+        `session.apply 1 create ${UNKNOWN} u ${server.clock} ${server.clock} 1`,
         `session.apply 1 delete ${UNKNOWN} u 0`,
       ]);
     });
