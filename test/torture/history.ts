@@ -4,15 +4,17 @@
  *
  * State is written as a flat map of one writer's own names, so that two states compare name by name:
  *
- *     key <key>             its value
- *     id <user>             the id of the user's session, which the hashmap and the session manager agree on
- *     field <user> <name>   its value
+ *     key <key>              its value
+ *     limit <key>            yes, where it has a deadline
+ *     sessions <user>        the labels of the user's sessions, newest first: the field `label` that each is created with
+ *     id <label>             the session's id
+ *     field <label> <name>   the value of another field
  */
 
 /** One writer's names and their values. */
 export type State = Map<string, string>;
 
-/** The id of a session whose creation was never acknowledged: any will do. */
+/** The id of a session whose creation or rotation was never acknowledged: any will do. */
 export const UNKNOWN = '?';
 
 export interface Operation {

@@ -2,18 +2,13 @@
 import { random } from '../../bench/lib/random.ts';
 import type { RawConnection } from '../support/raw.ts';
 import type { TestServer } from '../support/server.ts';
-import { apply, UNKNOWN, Violation, type History, type Operation, type State } from './history.ts';
+import { apply, Violation, type History, type Operation, type State } from './history.ts';
+import { Operations } from './operations.ts';
 
 const WRITERS = 4;
-const KEYS = 30;
-const USERS = 12;
-const FIELDS = 4;
 
 /** How a writer's run ended. */
 type End = 'stopped' | 'disconnected' | 'refused';
-
-/** A reply to an operation, and what it means: true, or the words for what was expected. */
-type Judge = (reply: string) => true | string;
 
 class Writer implements History {
   readonly name: string;
@@ -21,12 +16,11 @@ class Writer implements History {
   operations: Operation[] = [];
   /** The state after all operations. */
   #state: State = new Map();
-  #random: () => number;
-  #number = 0;
+  readonly #operations: Operations;
 
   constructor(name: string, seed: number) {
     this.name = name;
-    this.#random = random(seed);
+    this.#operations = new Operations(name, random(seed));
   }
 
   /** Goes on from a state that was found and checked. */
@@ -39,7 +33,7 @@ class Writer implements History {
   /** Sends operations, one after the other, until `isStopped`, the connection ends, or the server refuses to write. */
   async run(connection: RawConnection, load: Load): Promise<End> {
     while (!load.isStopped) {
-      const { operation, judge } = this.#next();
+      const { operation, judge } = this.#operations.next(this.#state);
       operation.sent = load.tick();
       this.operations.push(operation);
       let reply: string;
@@ -71,62 +65,6 @@ class Writer implements History {
   #done(operation: Operation): void {
     apply(this.#state, operation);
   }
-
-  #choose(count: number): number {
-    return Math.floor(this.#random() * count);
-  }
-
-  /** A value like no other, mostly short, sometimes longer than a block of the RDB file. */
-  #value(): string {
-    const size = this.#random() < 0.02 ? 70_000 : this.#choose(200);
-    return `${this.#number}:${'v'.repeat(size)}`;
-  }
-
-  #next(): { operation: Operation; judge: Judge } {
-    this.#number++;
-    const choice = this.#random();
-    const key = `${this.name}:key ${this.#choose(KEYS)}`;
-    if (choice < 0.4) {
-      const value = this.#value();
-      return step(['CUSTOM.SET', key, value], [[`key ${key}`, value]], exactly('+OK\r\n'));
-    }
-    if (choice < 0.55) {
-      return step(['CUSTOM.DEL', key], [[`key ${key}`, null]], exactly(this.#state.has(`key ${key}`) ? ':1\r\n' : ':0\r\n'));
-    }
-    const user = `${this.name}:user ${this.#choose(USERS)}`;
-    const id = this.#state.get(`id ${user}`);
-    if (id === undefined || id === UNKNOWN) return this.#create(user, id);
-    const field = `field ${this.#choose(FIELDS)}`;
-    if (choice < 0.85) {
-      const value = this.#value();
-      return step(['SESSION.ADD_DATA', id, field, value], [[`field ${user} ${field}`, value]], exactly('+OK\r\n'));
-    }
-    if (choice < 0.93) {
-      const names = [`id ${user}`, ...Array.from({ length: FIELDS }, (_, index) => `field ${user} field ${index}`)];
-      const gone = names.filter((name) => this.#state.has(name)).map((name): [string, null] => [name, null]);
-      return step(['SESSION.DELETE', id], gone, exactly(':1\r\n'));
-    }
-    const value = this.#state.get(`field ${user} ${field}`);
-    return step(['SESSION.GET_DATA', id, field], [], exactly(value === undefined ? '$-1\r\n' : `$${value.length}\r\n${value}\r\n`));
-  }
-
-  #create(user: string, known: string | undefined): { operation: Operation; judge: Judge } {
-    const change: [string, string] = [`id ${user}`, known ?? UNKNOWN];
-    return step(['SESSION.CREATE', user], [change], (reply) => {
-      const id = /^\+Session created: ([0-9a-f-]{36})\r\n$/.exec(reply)?.[1];
-      if (id === undefined) return '+Session created: <id>';
-      change[1] = id;
-      return true;
-    });
-  }
-}
-
-function step(words: string[], changes: Operation['changes'], judge: Judge): { operation: Operation; judge: Judge } {
-  return { operation: { words, changes, sent: Infinity, acknowledged: Infinity, acknowledged_ms: Infinity }, judge };
-}
-
-function exactly(expected: string): Judge {
-  return (reply) => reply === expected || expected.slice(0, 200);
 }
 
 /** All writers on one server, and what is to happen after so many acknowledged operations. */
