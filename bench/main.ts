@@ -1,16 +1,19 @@
 /**
- * `npm run bench -- [measure …] [--server redis7|redis8|valkey9|all] [--rounds n] [--keys n] [--entries n]`
+ * `npm run bench -- [measure …] [--server redis7|redis8|valkey9|all …] [--rounds n] [--keys n] [--entries n]`
+ * `npm run bench -- --report [part …] [--server …] [--fresh] [--quick] [--render] [--cells file] [--out folder]`
  *
  * Every figure is a ratio within one run against a named peer, the median of several rounds that take turns, with the spread beside it.
  * The server runs on one core, this process on another.
  */
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { main, Problem, say } from '../scripts/lib/process.ts';
 import { testMatrix, type Server } from '../scripts/lib/servers.ts';
 import * as wheels from '../scripts/lib/wheels.ts';
+import { parse, SERVER_KEYS, SERVER_TITLES, type MeasuresRequest, type ServerKey } from './arguments.ts';
 import { CLIENT_CORE } from './lib/server.ts';
+import type { Target } from './report/plan.ts';
+import { render, report } from './report/report.ts';
 import { calls } from './measures/calls.ts';
 import { durability } from './measures/durability.ts';
 import { expiry } from './measures/expiry.ts';
@@ -61,16 +64,25 @@ const MEASURES: Measure[] = [
   limit,
   instructions,
 ];
-const ROUNDS_DEFAULT = 7;
-const KEYS_DEFAULT = 100_000;
-const ENTRIES_DEFAULT = 10_000_000;
+type Get = Parameters<typeof testMatrix>[0];
 
-function servers(wanted: string): Server[] {
-  const prefixes: Record<string, string> = { redis7: 'Redis 7', redis8: 'Redis 8', valkey9: 'Valkey 9' };
-  const entries = testMatrix(wheels.fetch).filter(({ title }) => wanted === 'all' || title.startsWith(prefixes[wanted] ?? '?'));
-  const found = entries.flatMap((entry) => ('server' in entry ? [entry.server] : []));
-  if (found.length === 0) throw new Problem(`There is no server ${wanted} here; one of: ${Object.keys(prefixes).join(', ')}, all`);
-  return found;
+const onlyIfFetched: Get = (wheel) => {
+  const file = wheels.find(wheel);
+  return file === undefined ? { reason: 'not fetched: npm run tools' } : { file };
+};
+
+/** The servers that are asked for. Throws a Problem when one that was named is not here; of `all` those that are here count. */
+function targets(wanted: ServerKey[] | 'all', get: Get): Target[] {
+  const matrix = testMatrix(get);
+  return SERVER_KEYS.filter((key) => wanted === 'all' || wanted.includes(key)).flatMap((key) => {
+    const entry = matrix.find(({ title }) => title.startsWith(SERVER_TITLES[key]));
+    if (entry !== undefined && 'server' in entry) {
+      const { name, version } = entry.server;
+      return [{ server: entry.server, name: { key, name, version } }];
+    }
+    if (wanted !== 'all') throw new Problem(`${SERVER_TITLES[key]} is not here: ${entry?.reason ?? 'it is not in the test matrix'}`);
+    return [];
+  });
 }
 
 function pinSelf(): void {
@@ -78,35 +90,26 @@ function pinSelf(): void {
   if (status !== 0) say('this process could not be pinned to a core of its own: read the figures with care');
 }
 
-await main(async () => {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      server: { type: 'string', default: 'redis7' },
-      rounds: { type: 'string' },
-      keys: { type: 'string' },
-      entries: { type: 'string' },
-    },
-  });
-  const wanted = MEASURES.filter(({ name, onlyWhenNamed }) => (positionals.length === 0 ? !onlyWhenNamed : positionals.includes(name)));
-  if (wanted.length < positionals.length || wanted.length === 0) {
-    throw new Problem(`Measures:\n${MEASURES.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`).join('\n')}`);
-  }
+async function runMeasures({ names, servers, rounds, keys, entries }: MeasuresRequest): Promise<number> {
+  const wanted = MEASURES.filter(({ name, onlyWhenNamed }) => (names.length === 0 ? !onlyWhenNamed : names.includes(name)));
   pinSelf();
   console.log(`${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores; ${new Date().toISOString().slice(0, 10)}`);
-  for (const server of servers(values.server)) {
+  for (const { server } of targets(servers ?? ['redis7'], wheels.fetch)) {
     console.log(`\n${server.name} ${server.version}`);
     for (const measure of wanted) {
-      await measure.run({
-        server,
-        rounds: Number(values.rounds ?? ROUNDS_DEFAULT),
-        keys: Number(values.keys ?? KEYS_DEFAULT),
-        entries: Number(values.entries ?? ENTRIES_DEFAULT),
-        print: (what, figure, note) => {
-          console.log(`  ${what.padEnd(56)} ${figure.padEnd(20)} ${note}`);
-        },
-      });
+      const print = (what: string, figure: string, note: string) => {
+        console.log(`  ${what.padEnd(56)} ${figure.padEnd(20)} ${note}`);
+      };
+      await measure.run({ server, rounds, keys, entries, print });
     }
   }
   return 0;
+}
+
+await main(async () => {
+  const request = parse(process.argv.slice(2), MEASURES);
+  if (request.what === 'measures') return runMeasures(request);
+  if (request.what === 'render') return render(request);
+  pinSelf();
+  return report(request, targets(request.servers ?? 'all', wheels.fetch), targets('all', onlyIfFetched));
 });

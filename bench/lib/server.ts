@@ -31,6 +31,9 @@ export interface StartOptions {
   environment?: Record<string, string>;
 }
 
+/** Servers that have been started and not stopped. */
+const running = new Set<MeasuredServer>();
+
 export class MeasuredServer {
   readonly socket: string;
   /** its working folder: the socket and what it saves */
@@ -51,6 +54,7 @@ export class MeasuredServer {
     ];
     this.process = spawn('taskset', words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.environment } });
     for (const stream of [this.process.stdout, this.process.stderr]) stream?.on('data', (chunk: Buffer) => (this.log += chunk.toString()));
+    running.add(this);
   }
 
   /** Starts a server and waits until it answers. */
@@ -97,6 +101,19 @@ export class MeasuredServer {
       this.process.kill('SIGKILL');
       await ended;
     }
+    this.forget();
+  }
+
+  /** Ends every server that still runs, for a process that is about to end itself: without waiting for them. */
+  static abandonAll(): void {
+    for (const server of running) {
+      server.process.kill('SIGKILL');
+      server.forget();
+    }
+  }
+
+  private forget(): void {
+    running.delete(this);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -4,7 +4,8 @@
  */
 import path from 'node:path';
 import { ROOT } from '../../scripts/lib/process.ts';
-import { fixture } from '../../test/support/modules.ts';
+import type { Server } from '../../scripts/lib/servers.ts';
+import { fixture } from '../lib/fixture.ts';
 import { batches, drive, type Connection } from '../lib/connection.ts';
 import { keyName, valueOf } from '../lib/random.ts';
 import { MeasuredServer } from '../lib/server.ts';
@@ -34,44 +35,59 @@ async function perCall({ measured, connection }: Side, command: string, count: n
   return (measured.cpuNs() - before) / count;
 }
 
+/** Server CPU per call, in ns, one for each round. */
+export interface CallTimes {
+  direct: number[];
+  local: number[];
+  command: number[];
+}
+
+export async function callTimes(server: Server, rounds: number): Promise<CallTimes> {
+  const modules = [path.join(ROOT, 'build/hashmap.wasm'), await fixture('calls')];
+  const servers: MeasuredServer[] = [];
+  try {
+    servers.push(await MeasuredServer.start(server, { modules }));
+    servers.push(await MeasuredServer.start(server, { modules, settings: ['--wasm.link', 'command'] }));
+    const [direct, byCommand] = (await Promise.all(servers.map(side))) as [Side, Side];
+    const times: CallTimes = { direct: [], local: [], command: [] };
+    for (let round = 0; round <= rounds; round++) {
+      const local = await perCall(direct, 'CALLS.LOCAL', CALLS);
+      const imported = await perCall(direct, 'CALLS.IMPORTED', CALLS);
+      const called = await perCall(byCommand, 'CALLS.IMPORTED', CALLS_BY_COMMAND);
+      // The first round warms up.
+      if (round === 0) continue;
+      times.local.push(local);
+      times.direct.push(imported);
+      times.command.push(called);
+    }
+    return times;
+  } finally {
+    for (const measured of servers) await measured.stop();
+  }
+}
+
+/** What the call costs beyond its body, in each round: the time less that of a local call of the same body. */
+export function alone(times: number[], { local }: CallTimes): number[] {
+  return times.map((time, round) => time - (local[round] ?? Number.NaN));
+}
+
 export const calls: Measure = {
   name: 'calls',
   summary: 'a call into another module, linked directly, over a local call of the same body and over one by command',
   async run({ server, rounds, print }) {
-    const modules = [path.join(ROOT, 'build/hashmap.wasm'), await fixture('calls')];
-    const servers = [
-      await MeasuredServer.start(server, { modules }),
-      await MeasuredServer.start(server, { modules, settings: ['--wasm.link', 'command'] }),
-    ] as const;
-    try {
-      const [direct, byCommand] = [await side(servers[0]), await side(servers[1])];
-      const times = { direct: [] as number[], local: [] as number[], command: [] as number[] };
-      for (let round = 0; round <= rounds; round++) {
-        const local = await perCall(direct, 'CALLS.LOCAL', CALLS);
-        const imported = await perCall(direct, 'CALLS.IMPORTED', CALLS);
-        const called = await perCall(byCommand, 'CALLS.IMPORTED', CALLS_BY_COMMAND);
-        // The first round warms up.
-        if (round === 0) continue;
-        times.local.push(local);
-        times.direct.push(imported);
-        times.command.push(called);
-      }
-      const over = times.direct.map((time, round) => time - (times.local[round] ?? Number.NaN));
-      const note = `${median(times.direct).toFixed(1)} ns direct, ${median(times.local).toFixed(1)} ns local`;
-      print('an import call, direct, over a local call', `${spread(over, 1)} ns`, note);
-      const alone = times.command.map((time, round) => time - (times.local[round] ?? Number.NaN));
-      print(
-        'the call alone, without its body, by command / direct',
-        (median(alone) / median(over)).toFixed(0),
-        `${median(alone).toFixed(0)} ns by command`,
-      );
-      print(
-        'the call with its body, by command / direct',
-        show(ratio(times.command, times.direct)),
-        `${median(times.command).toFixed(0)} ns by command`,
-      );
-    } finally {
-      for (const measured of servers) await measured.stop();
-    }
+    const times = await callTimes(server, rounds);
+    const [over, command] = [alone(times.direct, times), alone(times.command, times)];
+    const note = `${median(times.direct).toFixed(1)} ns direct, ${median(times.local).toFixed(1)} ns local`;
+    print('an import call, direct, over a local call', `${spread(over, 1)} ns`, note);
+    print(
+      'the call alone, without its body, by command / direct',
+      (median(command) / median(over)).toFixed(0),
+      `${median(command).toFixed(0)} ns by command`,
+    );
+    print(
+      'the call with its body, by command / direct',
+      show(ratio(times.command, times.direct)),
+      `${median(times.command).toFixed(0)} ns by command`,
+    );
   },
 };

@@ -16,16 +16,20 @@ const SLICE = 160_000;
 /** Entries that are there before memory is read: what the connection and the first pages take is not counted. */
 const FIRST = 16_000;
 const STALL_NS = 1_000_000;
-const PERCENTILES = ['50', '99', '99.9', '99.99', '100'];
+export const PERCENTILES = ['50', '99', '99.9', '99.99', '100'];
 
-interface Growth {
+/** What filling an empty server gives. */
+export interface Filling {
   /** by percentile, in µs */
-  latency_us: Map<string, number>;
+  latency_us: Record<string, number>;
   /** the longest batch, in ns of CPU */
   longestBatch_ns: number;
   /** batches that took longer than a millisecond of CPU */
   stalls: number;
   bytesPerEntry: number;
+}
+
+interface Growth extends Filling {
   /** FLUSHALL of all entries, in ms of CPU and by the clock */
   flush_ms: { cpu: number; wall: number };
   /** resident bytes after FLUSHALL and a second fill, over those after the first */
@@ -58,28 +62,35 @@ async function insert(
   return { longest_ns, stalls };
 }
 
-async function latencies(connection: Connection, name: string): Promise<Map<string, number>> {
+async function latencies(connection: Connection, name: string): Promise<Record<string, number>> {
   const text = await connection.ask(['INFO', 'latencystats']);
   const line = text.split('\r\n').find((each) => each.toLowerCase().startsWith(`latency_percentiles_usec_${name.toLowerCase()}:`)) ?? '';
-  return new Map([...line.matchAll(/p([\d.]+)=([\d.]+)/g)].map((match) => [match[1] ?? '', Number(match[2])]));
+  return Object.fromEntries([...line.matchAll(/p([\d.]+)=([\d.]+)/g)].map((match) => [match[1] ?? '', Number(match[2])]));
+}
+
+/** Inserts `entries` into an empty server by the command `name`. */
+export async function filling(measured: MeasuredServer, connection: Connection, name: string, entries: number): Promise<Filling> {
+  const first = Math.min(FIRST, entries >> 1);
+  await connection.ask(['CONFIG', 'SET', 'latency-tracking-info-percentiles', PERCENTILES.join(' ')]);
+  await insert(measured, connection, name, 0, first);
+  await connection.ask(['CONFIG', 'RESETSTAT']);
+  const empty = measured.residentBytes();
+  const { longest_ns, stalls } = await insert(measured, connection, name, first, entries);
+  const bytesPerEntry = (measured.residentBytes() - empty) / (entries - first);
+  return { latency_us: await latencies(connection, name), longestBatch_ns: longest_ns, stalls, bytesPerEntry };
 }
 
 async function grow(measured: MeasuredServer, name: string, entries: number): Promise<Growth> {
   const connection = await measured.connection();
-  await connection.ask(['CONFIG', 'SET', 'latency-tracking-info-percentiles', PERCENTILES.join(' ')]);
-  await insert(measured, connection, name, 0, FIRST);
-  await connection.ask(['CONFIG', 'RESETSTAT']);
-  const empty = measured.residentBytes();
-  const { longest_ns, stalls } = await insert(measured, connection, name, FIRST, entries);
+  const first = await filling(measured, connection, name, entries);
   const full = measured.residentBytes();
-  const latency_us = await latencies(connection, name);
   const [cpu, wall] = [measured.cpuNs(), performance.now()];
   await connection.ask(['FLUSHALL', 'SYNC']);
   const flush_ms = { cpu: (measured.cpuNs() - cpu) / 1e6, wall: performance.now() - wall };
   await insert(measured, connection, name, 0, entries);
   const refilled = measured.residentBytes() / full;
   connection.close();
-  return { latency_us, longestBatch_ns: longest_ns, stalls, bytesPerEntry: (full - empty) / (entries - FIRST), flush_ms, refilled };
+  return { ...first, flush_ms, refilled };
 }
 
 export const growth: Measure = {
@@ -97,7 +108,9 @@ export const growth: Measure = {
       }
     }
     for (const [name, { latency_us, longestBatch_ns, stalls, bytesPerEntry, flush_ms, refilled }] of results) {
-      const shown = [...latency_us].map(([percentile, value]) => `p${percentile} ${value}`).join(', ');
+      const shown = Object.entries(latency_us)
+        .map(([percentile, value]) => `p${percentile} ${value}`)
+        .join(', ');
       print(`${name}, growing to ${entries.toLocaleString('en')} entries, µs`, '', shown);
       const batch = `${(longestBatch_ns / 1000).toFixed(0)} µs CPU`;
       print(`${name}, longest batch of ${BATCH}`, batch, `${stalls} batches over 1 ms of CPU`);

@@ -1,7 +1,7 @@
 /** How many ids can be minted in a second, and how often that asks the server for random bytes: the module's own code, in Node. */
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { fixture } from '../../test/support/modules.ts';
+import { fixture } from '../lib/fixture.ts';
 import { median } from '../lib/statistics.ts';
 import type { Measure } from '../main.ts';
 

@@ -1,18 +1,25 @@
 /** How long the server takes to compile and instantiate both modules, on all cores. */
+import type { Server } from '../../scripts/lib/servers.ts';
 import { median } from '../lib/statistics.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import type { Measure } from '../main.ts';
+
+/** Milliseconds of each of `rounds` starts. */
+export async function loadTimes(server: Server, rounds: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const measured = await MeasuredServer.start(server, { pinned: false });
+    times.push(Number(/modules loaded in (\d+) ms/.exec(measured.logText())?.[1]));
+    await measured.stop();
+  }
+  return times;
+}
 
 export const load: Measure = {
   name: 'load',
   summary: 'time to compile and instantiate both modules, as the server logs it',
   async run({ server, rounds, print }) {
-    const times: number[] = [];
-    for (let round = 0; round < rounds; round++) {
-      const measured = await MeasuredServer.start(server, { pinned: false });
-      times.push(Number(/modules loaded in (\d+) ms/.exec(measured.logText())?.[1]));
-      await measured.stop();
-    }
+    const times = await loadTimes(server, rounds);
     print('both modules compiled and instantiated', `${median(times)} ms`, `${Math.min(...times)}–${Math.max(...times)} ms`);
   },
 };

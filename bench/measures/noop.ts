@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { ensureBuilt, NATIVE_FIXTURE } from '../../scripts/lib/build.ts';
 import { findOnPath, ROOT, say } from '../../scripts/lib/process.ts';
-import { fixture } from '../../test/support/modules.ts';
+import { fixture } from '../lib/fixture.ts';
 import { batches, drive } from '../lib/connection.ts';
 import { CountingServer } from '../lib/counting.ts';
 import { OK_BYTES } from '../lib/replies.ts';

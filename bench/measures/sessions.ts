@@ -2,6 +2,7 @@
  * Sessions as applications keep them: memory of one with a field, limits of time and its place in the index, over the same in native keys; and
  * whether reading a field takes longer in a session with thousands of them.
  */
+import type { Server } from '../../scripts/lib/servers.ts';
 import { batches, drive, type Connection, type Words } from '../lib/connection.ts';
 import { valueOf } from '../lib/random.ts';
 import { createBytes, OK_BYTES } from '../lib/replies.ts';
@@ -22,11 +23,11 @@ const FIELDS_FEW = 10;
 const FIELDS_MANY = 10_000;
 const READS = 100_000;
 
-const user = (number: number) => `user:${String(number).padStart(6, '0')}`;
-const uuid = (number: number) => `01234567-89ab-4cde-8f01-${String(number).padStart(12, '0')}`;
-const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
+export const user = (number: number) => `user:${String(number).padStart(6, '0')}`;
+export const uuid = (number: number) => `01234567-89ab-4cde-8f01-${String(number).padStart(12, '0')}`;
+export const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
 
-const ours = (connections: Connection[], from: number, to: number) => {
+export const ours = (connections: Connection[], from: number, to: number) => {
   const create = (number: number): Words => [
     'SESSION.CREATE',
     user(number),
@@ -42,7 +43,7 @@ const ours = (connections: Connection[], from: number, to: number) => {
 };
 
 /** What the same takes of native keys: a hash that expires, a set of the user's sessions, and the user's newest. */
-const native = async (connections: Connection[], from: number, to: number) => {
+export const native = async (connections: Connection[], from: number, to: number) => {
   const time = '2026-01-02T03:04:05.678Z';
   const commands: [string[], number][] = [
     [['HSET', 'session:%', 'user_key', '%user', 'created_at', time, 'last_accessed', time, 'field', valueOf(VALUE_BYTES)], DIGIT_BYTES],
@@ -56,14 +57,15 @@ const native = async (connections: Connection[], from: number, to: number) => {
   }
 };
 
-async function bytesPerSession({ server }: Context, fill: typeof ours): Promise<number> {
+/** Resident bytes that each of `count` sessions takes in a server of its own. */
+export async function bytesPerSession(server: Server, fill: typeof ours, count = SESSIONS): Promise<number> {
   const measured = await MeasuredServer.start(server);
   try {
     const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => measured.connection()));
     await fill(connections, 0, WARM);
     const before = measured.residentBytes();
-    await fill(connections, WARM, SESSIONS);
-    return (measured.residentBytes() - before) / (SESSIONS - WARM);
+    await fill(connections, WARM, count);
+    return (measured.residentBytes() - before) / (count - WARM);
   } finally {
     await measured.stop();
   }
@@ -110,7 +112,7 @@ export const sessions: Measure = {
   name: 'sessions',
   summary: 'resident bytes of a session with field, limits and index, over native keys; GET_DATA of many fields over few',
   async run(context) {
-    const [own, natives] = [await bytesPerSession(context, ours), await bytesPerSession(context, native)];
+    const [own, natives] = [await bytesPerSession(context.server, ours), await bytesPerSession(context.server, native)];
     context.print(
       `session with a field, limits, index, mapping / native keys, ${SESSIONS.toLocaleString('en')}`,
       (own / natives).toFixed(2),

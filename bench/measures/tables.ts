@@ -5,7 +5,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { mustRun, Problem, ROOT } from '../../scripts/lib/process.ts';
-import { compiledFile } from '../../test/storage/engine.ts';
 import { SERVER_CORE } from '../lib/server.ts';
 import { median, ratio, show } from '../lib/statistics.ts';
 import type { Measure } from '../main.ts';
@@ -31,6 +30,8 @@ export const tables: Measure = {
   summary: 'the storage engine alone over hashbrown and JavaScript’s Map, 1 k, 100 k and --entries (10 M) entries (only when named)',
   onlyWhenNamed: true,
   async run({ rounds, entries, print }) {
+    // It loads the compiler, which takes seconds.
+    const { compiledFile } = await import('../../test/storage/engine.ts');
     const rust = rustProgram();
     const node = [process.execPath, `--max-old-space-size=${HEAP_MB}`, 'scripts/bootstrap.mjs', 'bench/lib/tables-node.ts'];
     const programs: Record<string, string[]> = {
