@@ -11,7 +11,7 @@ import { eventually, TestServer, type LinkMode } from '../support/server.ts';
 import { dump } from '../support/state.ts';
 import { check, Violation, type Operation } from './history.ts';
 import { Load } from './load.ts';
-import { addBallast, addNativeKeys, readState } from './state.ts';
+import { addBallast, addNativeKeys, checked, CHECKS, readState } from './state.ts';
 
 export interface Options {
   seed: number;
@@ -305,6 +305,54 @@ async function cutLinks({ seed, link, rounds }: Options): Promise<Outcome> {
   return outcome;
 }
 
+/**
+ * A primary that crashes, a replica that takes its place, and the old primary that follows it, again and again: what the replica had
+ * confirmed is there, what it has is a moment of the primary's past, and at the end both have the same.
+ */
+async function failover({ seed, link, rounds }: Options): Promise<Outcome> {
+  const draw = random(seed);
+  const outcome = { kills: 0, 'during a save': 0, 'with a minimum': 0, acknowledged: 0, 'of these missing': 0 };
+  const other: LinkMode = link === 'auto' ? 'command' : 'auto';
+  await withServer({ link, tcp: true }, (one) =>
+    withServer({ link: other, tcp: true }, async (two) => {
+      const load = new Load(seed);
+      await addBallast(one);
+      let [primary, replica] = [one, two];
+      for (let round = 0; round < rounds; round++) {
+        await replica.send('REPLICAOF', '127.0.0.1', String(primary.port));
+        await linked(replica);
+        const confirmed = { clock: 0 };
+        const [crashing, count] = [primary, ROUND_MIN + Math.floor(draw() * ROUND_SPREAD)];
+        load.after(Math.floor(draw() * count), () => tolerate(replicated(crashing, load, confirmed)));
+        load.after(count, () => crashNow(crashing, outcome));
+        await load.run(primary);
+        if (confirmed.clock > 0) outcome['with a minimum']++;
+        await replica.send('REPLICAOF', 'NO', 'ONE');
+        const states = await readState(replica);
+        outcome['of these missing'] += check(load.writers, states, ({ acknowledged }) => acknowledged <= confirmed.clock);
+        load.adopt(states);
+        await primary.start();
+        [primary, replica] = [replica, primary];
+      }
+      await replica.send('REPLICAOF', '127.0.0.1', String(primary.port));
+      load.after(ROUND_MIN, () => load.stop());
+      await load.run(primary);
+      outcome.acknowledged = load.acknowledged;
+      await converge(primary, [replica], load);
+    }),
+  );
+  return outcome;
+}
+
+/** Once a replica has confirmed all that was sent before, `confirmed.clock` is that moment. */
+async function replicated(server: TestServer, load: Load, confirmed: { clock: number }): Promise<void> {
+  const clock = load.clock;
+  const connection = await server.connect();
+  // WAIT is about what its own connection has written, and so about all that was written before.
+  await connection.send('SET', 'written', String(clock));
+  if ((await connection.send('WAIT', '1', String(TIMEOUT_MS))) === ':1\r\n') confirmed.clock = clock;
+}
+
 /** Waits until the replicas have all of the primary's stream, and compares. Accesses are left out: on replicas they may lag. */
 async function converge(primary: TestServer, replicas: TestServer[], load: Load): Promise<void> {
   check(load.writers, await readState(primary), () => true);
@@ -319,6 +367,7 @@ async function converge(primary: TestServer, replicas: TestServer[], load: Load)
       TIMEOUT_MS,
     );
     const found = await digest(replica);
+    for (const command of CHECKS) await checked(replica, command);
     const index = wanted.findIndex((line, position) => found[position] !== line);
     if (index === -1 && found.length === wanted.length) continue;
     throw new Violation(
@@ -355,4 +404,5 @@ export const SCENARIOS: Scenario[] = [
   { name: 'full-disk-everysec', run: (options) => fullDisk('everysec', options) },
   { name: 'full-disk-rdb', run: (options) => fullDisk('rdb', options) },
   { name: 'cut-links', run: cutLinks },
+  { name: 'failover', run: failover },
 ];

@@ -3,6 +3,7 @@ import { parseBulk, parseBulks } from '../support/raw.ts';
 import type { TestServer } from '../support/server.ts';
 import { Violation, type State } from './history.ts';
 
+export const CHECKS = ['CUSTOM.CHECK', 'SESSION.CHECK'] as const;
 const USER = /^[^:]*:user /;
 /** Who owns the entries that nobody changes. */
 const BALLAST = 'ballast';
@@ -51,15 +52,18 @@ export async function readState(server: TestServer): Promise<Map<string, State>>
     }),
   );
   await readSessions(server, mapping, stateOf);
-  for (const command of ['CUSTOM.CHECK', 'SESSION.CHECK']) {
-    const reply = await server.send(command);
-    if (reply !== '+OK\r\n') throw new Violation(`${command} answers ${reply.trim()}`);
-  }
+  for (const command of CHECKS) await checked(server, command);
   const ballast = states.get(BALLAST);
   for (let index = 0; index < BALLAST_ENTRIES; index++) {
     if (ballast?.get(`key ${BALLAST}:${index}`) !== `value ${index}`) throw new Violation(`the entry ${BALLAST}:${index} is gone`);
   }
   return states;
+}
+
+/** Has a module check its own structures. */
+export async function checked(server: TestServer, command: (typeof CHECKS)[number]): Promise<void> {
+  const reply = await server.send(command);
+  if (reply !== '+OK\r\n') throw new Violation(`${command} answers ${reply.trim()}`);
 }
 
 /** Reads the sessions into their owners' states, and compares list, index and mapping. */
