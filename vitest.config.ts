@@ -2,7 +2,7 @@
  * The test projects:
  * - `unit`: the shipped .wasm files in Node, and the storage engine compiled on its own; no server.
  * - `client`: the client package without a server: what its commands send, its types, its documentation, its build.
- * - `scripts`: what `npm start` and `.ci/run` do.
+ * - `scripts`: what `npm start`, `.ci/run`, and the program's `export` and `import` do.
  * - `example`: the example site by itself and in a real browser, once: on Redis 7.0, else on the first server that there is.
  * - `stock-runtime`: the wasmtime CLI links the shipped .wasm files with nothing of ours.
  * - `Redis 7.0 auto`, … one for each server and link mode: every file of test/integration/ on that server, linked in that way.
@@ -45,6 +45,8 @@ const matrix = servers.flatMap(({ title, server }) =>
     },
   })),
 );
+/** Of the projects that run once: Redis 7.0, else the first server that there is. */
+const firstServer = servers[0] === undefined ? {} : serverOf(servers[0].server, 'auto');
 const browser = chromium.find();
 const example = servers.slice(0, 1).map(({ server }) => ({
   extends: true as const,
@@ -72,7 +74,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/storage/**/*.test.ts'] } },
       { extends: true, test: { name: 'client', include: ['test/client/**/*.test.ts'] } },
-      { extends: true, test: { name: 'scripts', include: ['test/scripts/**/*.test.ts'] } },
+      { extends: true, test: { name: 'scripts', include: ['test/scripts/**/*.test.ts'], env: firstServer } },
       {
         extends: true,
         test: {

@@ -21,6 +21,17 @@ const COMMANDS: Record<string, Command> = {
     usage: ['config <folder>', 'puts the modules into a folder, for one include line in redis.conf'],
     load: () => import('./config.ts'),
   },
+  export: {
+    usage: [
+      'export [--from <server>] [--to <server>] [--prefix <text>] [--prune]',
+      "copies what the modules hold into the server's own keys",
+    ],
+    load: () => import('./export.ts'),
+  },
+  import: {
+    usage: ['import [--from <server>] [--to <server>] [--prefix <text>]', 'copies it back'],
+    load: () => import('./import.ts'),
+  },
 };
 
 function usage(): string {

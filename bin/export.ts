@@ -1,0 +1,47 @@
+/**
+ * `npx redis-wasm-sessions export [--from <server>] [--to <server>] [--prefix <text>] [--prune]`: copies all of CUSTOM.* and SESSION.* into the
+ * server's own keys, of the same server or of another. docs/OPERATIONS.md says what they look like.
+ */
+import { exportAll } from '../client/transfer/export.ts';
+import { Layout } from '../client/transfer/layout.ts';
+import { Problem } from './process.ts';
+import { options, isClustered, requireModules, shown, teller, withServers } from './transfer.ts';
+
+const USAGE = `usage: npx redis-wasm-sessions export [--from <server>] [--to <server>] [--prefix <text>] [--prune]
+  --from    the server with the modules, redis://127.0.0.1:6379 by default; rediss:// for TLS, or the path of a socket
+  --to      where the keys go: the same server by default
+  --prefix  before each key: wasm: by default
+  --prune   delete afterwards what is under the prefix and no longer in the modules`;
+
+export async function command(given: string[]): Promise<number> {
+  if (given.includes('--help')) return help();
+  const wanted = options(given, USAGE, true);
+  return withServers(wanted, async (from, to) => {
+    await requireModules(from);
+    if (await isClustered(to))
+      throw new Problem('The keys would go to a cluster, whose nodes share them: export to a server of its own (--to).');
+    const [entries, sessions] = (await Promise.all([from.call('CUSTOM.LEN'), from.call('SESSION.COUNT')])) as number[];
+    const tell = teller();
+    const done = await exportAll(from, to, new Layout(wanted.prefix), {
+      prune: wanted.prune,
+      clustered: await isClustered(from),
+      report: (soFar) => {
+        tell(
+          () => `${shown(soFar.sessions)} of ${shown(sessions ?? 0)} sessions, ${shown(soFar.entries)} of ${shown(entries ?? 0)} entries`,
+        );
+      },
+    });
+    console.log(`exported ${shown(done.sessions)} sessions and ${shown(done.entries)} entries`);
+    if (wanted.prune) console.log(`deleted ${shown(done.pruned)} keys of what is no longer there`);
+    if (done.accessed > 0)
+      console.log(
+        `${shown(done.accessed)} sessions hold bytes that are no text: reading them was an access, from which their idle limit counts`,
+      );
+    return 0;
+  });
+}
+
+function help(): number {
+  console.log(USAGE);
+  return 0;
+}

@@ -1,0 +1,97 @@
+/** What `export` and `import` have in common: their options, their two servers, and what they tell meanwhile. */
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { PREFIX_DEFAULT } from '../client/transfer/layout.ts';
+import { connect, type Wire, WireError } from '../client/transfer/wire.ts';
+import { Problem } from './process.ts';
+
+const SERVER_DEFAULT = 'redis://127.0.0.1:6379';
+const TOLD_EACH_MS = 1000;
+
+export interface Wanted {
+  from: string;
+  to: string;
+  prefix: string;
+  prune: boolean;
+}
+
+/** The options that were given. Throws a Problem that says how it is used. */
+export function options(given: string[], usage: string, mayPrune: boolean): Wanted {
+  try {
+    const { values } = parseArgs({
+      args: given,
+      options: {
+        from: { type: 'string', default: SERVER_DEFAULT },
+        to: { type: 'string' },
+        prefix: { type: 'string', default: PREFIX_DEFAULT },
+        ...(mayPrune ? { prune: { type: 'boolean', default: false } as const } : {}),
+      },
+    }) as { values: { from: string; to?: string; prefix: string; prune?: boolean } };
+    return { from: values.from, to: values.to ?? values.from, prefix: values.prefix, prune: values.prune ?? false };
+  } catch (error) {
+    throw new Problem(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+  }
+}
+
+/** Connects to `redis://…`, `rediss://…`, `unix:<path>`, or a path. */
+async function open(address: string): Promise<Wire> {
+  const file = /^unix:(?:\/\/)?(.+)$/.exec(address)?.[1] ?? (address.includes('://') ? undefined : address);
+  if (file !== undefined) return connect(file, { socket: { path: path.resolve(file), tls: false } });
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    throw new Problem(`${address} is no address of a server: redis://host:port, rediss://host:port, or the path of a socket.`);
+  }
+  if (!['redis:', 'rediss:'].includes(url.protocol))
+    throw new Problem(`${url.protocol}// is no protocol of a server: redis://, or rediss:// for TLS.`);
+  // Without user and password.
+  return connect(url.host, { url: address });
+}
+
+/** Runs `body` with both servers connected; a server's error becomes a Problem that says that it may be run again. */
+export async function withServers<T>({ from, to }: Wanted, body: (from: Wire, to: Wire) => Promise<T>): Promise<T> {
+  const wires: Wire[] = [];
+  const opened = async (address: string): Promise<Wire> => {
+    const wire = await open(address);
+    wires.push(wire);
+    return wire;
+  };
+  try {
+    return await body(await opened(from), await opened(to));
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    const began = wires.length === 2 ? '\nWhat was done until then is done, and it may be run again.' : '';
+    throw new Problem(`${error.message}${began}`);
+  } finally {
+    for (const wire of wires) wire.close();
+  }
+}
+
+/** Throws a Problem unless the server has the modules. */
+export async function requireModules(wire: Wire): Promise<void> {
+  for (const command of ['CUSTOM.LEN', 'SESSION.COUNT']) {
+    await wire.call(command).catch((error: unknown) => {
+      if (!(error instanceof WireError) || !/unknown command/i.test(error.reply)) throw error;
+      throw new Problem(`${error.message}\nThe modules are not loaded there: loadmodule <path>/host.so`);
+    });
+  }
+}
+
+/** Whether the server is a node of a cluster. */
+export async function isClustered(wire: Wire): Promise<boolean> {
+  return String(await wire.call('INFO', 'cluster')).includes('cluster_enabled:1');
+}
+
+/** Tells on the standard error output, at most each second, what `text` answers. */
+export function teller(): (text: () => string) => void {
+  let last = Date.now();
+  return (text) => {
+    if (Date.now() - last < TOLD_EACH_MS) return;
+    last = Date.now();
+    console.error(text());
+  };
+}
+
+/** A number for people: 1,234,567. */
+export const shown = (value: number): string => value.toLocaleString('en-GB');
