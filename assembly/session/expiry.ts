@@ -9,10 +9,6 @@ import { ContextFlags, redis } from "../redis";
 import { deadlineOf, isExpiring, isOldId, sessionOfOldId, untilOf } from "./records";
 import { MAX_TIME } from "./time";
 
-/** Ms of the wheel's finest slots. */
-// prettier-ignore
-@inline const SLOT_MS: i64 = 64;
-
 /** The queue; its struct is static. */
 export const wheel: Wheel = changetype<Wheel>(memory.data(WHEEL_BYTES, 16));
 
@@ -56,12 +52,9 @@ function isPast(deadline: i64): bool {
   return decides == 1;
 }
 
-/**
- * Queues a node; a deadline of i64.MAX_VALUE is none. In the slot after that of the deadline, so that the sweep which comes to it finds it past,
- * and need not come again.
- */
+/** Queues a node; a deadline of i64.MAX_VALUE is none. */
 export function insertNode(node: usize, deadline: i64): void {
-  wheel.insert(node, min(deadline, MAX_TIME) + SLOT_MS);
+  wheel.insert(node, min(deadline, MAX_TIME));
 }
 
 /** Takes a node out of the queue. */

@@ -48,7 +48,7 @@ const NO_TIME = '0000-00-00T00:00:00.000Z';
 const LEFT = /:\d{7,}\r\n/g;
 
 /** What expired so long ago is reclaimed by a sweep. */
-const SWEPT_AFTER_MS = 100;
+const SWEPT_AFTER_MS = 64;
 
 /** A difference between what was replied and what should have been. */
 export class Difference extends Error {}
