@@ -165,6 +165,9 @@ describe('the installed package', () => {
     expect([status, output]).toEqual([1, expect.stringMatching(/No redis-server or valkey-server 7\.0[^]*apt-get install redis-server/)]);
     expect(run(PATH, 'serve', '--server', '/bin/sh').output).toContain('--server is /bin/sh: that is no redis-server');
     expect(run(PATH, 'serve', '--server').output).toContain('--server needs the path');
+    const old = path.join(folder, 'old-server');
+    writeFileSync(old, '#!/bin/sh\necho "Redis server v=6.2.14 sha=0"\n', { mode: 0o755 });
+    expect(run(PATH, 'serve', '--server', old).output).toContain('--server is Redis 6.2.14; 7.0 or later is needed.');
 
     const program = path.join(app, 'node_modules/.bin/redis-wasm-sessions');
     await ready(start(PATH, program, 'serve', '--server', servers[0]!.file, ...onlySocket));
