@@ -47,6 +47,9 @@ await main(async () => {
   }
   const chosen = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (chosen === undefined) throw new Problem(`There is no command ${name}.\n${usage()}`);
-  const { command } = await chosen.load();
+  const { command } = await chosen.load().catch((error: unknown) => {
+    if (!String(error).includes("Cannot find package '@redis/client'")) throw error;
+    throw new Problem(`${name} needs @redis/client, which is not installed: npm install @redis/client`);
+  });
   return command(given);
 });

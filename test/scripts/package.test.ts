@@ -146,6 +146,7 @@ describe('the installed package', () => {
       writeFileSync(path.join(app, 'client.mjs'), CLIENT_PROGRAM);
       const client = spawnSync(process.execPath, ['client.mjs', socket], { cwd: app, encoding: 'utf8' });
       expect(client.stdout + client.stderr).toBe('dark true\n');
+      expect(run(PATH, 'export', '--from', socket)).toEqual({ status: 0, output: 'exported 1 sessions and 1 entries\n' });
       expect(Date.now() - installationBegan).toBeLessThan(TIME_LIMIT_MS);
 
       expect(await end(serving.child, 'SIGINT')).toBe(0);
@@ -184,16 +185,19 @@ describe('the installed package', () => {
     });
   });
 
-  it('names how to get one where its host is for another processor', () => {
+  it('says what is missing where its host is for another processor, or its client without its peer', () => {
     const elsewhere = path.join(folder, 'elsewhere');
-    cpSync(path.join(installed, 'build/bin'), path.join(elsewhere, 'build/bin'), { recursive: true });
+    for (const name of ['bin', 'client']) {
+      cpSync(path.join(installed, 'build', name), path.join(elsewhere, 'build', name), { recursive: true });
+    }
     cpSync(path.join(installed, 'package.json'), path.join(elsewhere, 'package.json'));
     const host = readFileSync(path.join(installed, 'build/host.so')).subarray(0, 64);
     host.writeUInt16LE(process.arch === 'arm64' ? 0x3e : 0xb7, 18);
     for (const name of ['host.so', 'hashmap.wasm', 'session.wasm']) writeFileSync(path.join(elsewhere, 'build', name), host);
-    const { status, stderr } = spawnSync(process.execPath, ['build/bin/main.js', 'serve'], { cwd: elsewhere, encoding: 'utf8' });
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/host\.so is for (arm64|x64), this machine is (x64|arm64)\. Build it on this machine, [^]*npm start/);
+    const error = (command: string) =>
+      spawnSync(process.execPath, ['build/bin/main.js', command], { cwd: elsewhere, encoding: 'utf8' }).stderr;
+    expect(error('export')).toBe('\nexport needs @redis/client, which is not installed: npm install @redis/client\n\n');
+    expect(error('serve')).toMatch(/host\.so is for (arm64|x64), this machine is (x64|arm64)\. Build it on this machine, [^]*npm start/);
   });
 });
 
