@@ -457,16 +457,16 @@ export class Sessions {
   }
 
   #delUser(user: string, words: string[], now: number): string {
-    const given: { except?: string; before?: string } = {};
+    const given: { except?: string; before?: bigint } = {};
+    if (words.length % 2 === 1) throw syntax();
     for (let index = 0; index < words.length; index += 2) {
-      const [word, value] = [words[index]!.toUpperCase(), words[index + 1]];
-      if (value === undefined) throw syntax();
+      const [word, value] = [words[index]!.toUpperCase(), words[index + 1]!];
       if (word === 'EXCEPT' && given.except === undefined) given.except = value;
-      else if (word === 'BEFORE' && given.before === undefined) given.before = value;
+      else if (word === 'BEFORE' && given.before === undefined) given.before = integerOf(value);
       else throw syntax();
     }
     const kept = given.except === undefined ? undefined : this.#find(given.except, now);
-    const before = given.before === undefined ? undefined : integerOf(given.before);
+    const { before } = given;
     const ended = this.#of(user, now).filter((session) => session !== kept && (before === undefined || BigInt(session.created) < before));
     for (const session of ended) this.#remove(session, now);
     return integer(ended.length);
