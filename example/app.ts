@@ -5,7 +5,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Req
 import expressSession from 'express-session';
 import { SessionStore } from '../client/express.ts';
 import { Attempts } from './attempts.ts';
-import { Forms } from './forms.ts';
+import { cookieOf, Forms } from './forms.ts';
 import { securityHeaders } from './headers.ts';
 import { Sampler } from './operator/sampler.ts';
 import { page, type Frame } from './pages/layout.ts';
@@ -48,6 +48,8 @@ export interface SiteOptions {
   confirmed_ms?: number;
   /** How long an id works on after its session has got another one, for requests that are under way. */
   grace_ms?: number;
+  /** How often the server is asked for the operator's figures, ms. */
+  sample_ms?: number;
   /** Whether the site is served by HTTPS: cookies are then sent by it alone. */
   secure?: boolean;
 }
@@ -70,6 +72,7 @@ export interface Site {
 
 const PUBLIC_FOLDER = path.join(import.meta.dirname, 'public');
 const PLOT_FOLDER = path.dirname(createRequire(import.meta.url).resolve('uplot'));
+const SESSION_COOKIE = 'sid';
 const FORM_BYTES_MAX = '8kb';
 
 /** The application, and what ends the work that it does by itself. */
@@ -87,7 +90,7 @@ export function createSite(options: SiteOptions): { app: Express; close: () => v
     sessions: new Sessions(redis, store, secret),
     forms: new Forms(secret, secure),
     attempts: new Attempts(),
-    sampler: new Sampler(redis),
+    sampler: new Sampler(redis, options.sample_ms),
     confirmed_ms: options.confirmed_ms ?? 10 * 60_000,
     grace_ms: options.grace_ms ?? 10_000,
     show: (request, response, frame) => {
@@ -105,7 +108,7 @@ export function createSite(options: SiteOptions): { app: Express; close: () => v
   // Without maxAge, so that the cookie is sent once for each id: the answer to a request that was under way when the id changed cannot bring
   // the old one back. The server keeps the time.
   const cookie = { httpOnly: true, sameSite: 'lax' as const, secure };
-  app.use(expressSession({ store, secret, name: 'sid', resave: false, saveUninitialized: false, cookie }));
+  app.use(expressSession({ store, secret, name: SESSION_COOKIE, resave: false, saveUninitialized: false, cookie }));
   app.use(whileConnected, express.urlencoded({ extended: false, limit: FORM_BYTES_MAX }), onlyOurForms(site.forms));
   app.get('/', (request, response) => {
     response.redirect(request.session.user === undefined ? '/sign-in' : '/sessions');
@@ -157,6 +160,11 @@ function show(site: Site, request: Request, response: Response, frame: Omit<Fram
     .send(page({ ...frame, notice, ...(user === undefined ? {} : { user, token: site.forms.token(request, response) }) }));
 }
 
+/** Whether the browser was signed in before: it still has the cookie of a session, though that names none. */
+function hasSessionCookie(request: Request): boolean {
+  return cookieOf(request, SESSION_COOKIE) !== undefined;
+}
+
 /** Sends what went wrong: as a page, or to the script of one as JSON. */
 function showProblem(site: Site): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
@@ -172,7 +180,8 @@ function showProblem(site: Site): ErrorRequestHandler {
       return;
     }
     if (problem === SIGNED_OUT && request.method === 'GET') {
-      response.redirect(`/sign-in?${new URLSearchParams({ to: request.path, because: 'ended' }).toString()}`);
+      const because = hasSessionCookie(request) ? 'ended' : 'needed';
+      response.redirect(`/sign-in?${new URLSearchParams({ to: request.path, because }).toString()}`);
       return;
     }
     const hasSession = (request as { session?: unknown }).session !== undefined;

@@ -17,14 +17,20 @@ interface Secret {
 
 const HASH_BYTES = 32;
 const SALT_BYTES = 16;
-/** 16 MiB of memory and some 50 ms for each guess. */
-const COST = { N: 16_384, r: 8, p: 1 };
+/** What a guess costs, by scrypt. By default 16 MiB of memory and some 50 ms. */
+export interface Cost {
+  N: number;
+  r: number;
+  p: number;
+}
+
+const COST: Cost = { N: 16_384, r: 8, p: 1 };
 /** Longer passwords are refused before they are hashed. */
 export const PASSWORD_LENGTH_MAX = 256;
 
-function hashOf(password: string, salt: Buffer): Promise<Buffer> {
+function hashOf(password: string, salt: Buffer, cost: Cost): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(password.normalize('NFKC'), salt, HASH_BYTES, COST, (error, hash) => {
+    scrypt(password.normalize('NFKC'), salt, HASH_BYTES, cost, (error, hash) => {
       if (error) reject(error);
       else resolve(hash);
     });
@@ -35,10 +41,15 @@ export class Users {
   readonly #users = new Map<string, { user: User; secret: Secret }>();
   /** What the password of an unknown person is compared with, so that the answer takes the same time. */
   readonly #nobody: Secret = { salt: randomBytes(SALT_BYTES), hash: randomBytes(HASH_BYTES) };
+  readonly #cost: Cost;
+
+  constructor(cost = COST) {
+    this.#cost = cost;
+  }
 
   async add(user: User, password: string): Promise<void> {
     const salt = randomBytes(SALT_BYTES);
-    this.#users.set(user.login, { user, secret: { salt, hash: await hashOf(password, salt) } });
+    this.#users.set(user.login, { user, secret: { salt, hash: await hashOf(password, salt, this.#cost) } });
   }
 
   find(login: string | undefined): User | undefined {
@@ -50,7 +61,7 @@ export class Users {
     const found = this.#users.get(login);
     const { salt, hash } = found?.secret ?? this.#nobody;
     if (password.length > PASSWORD_LENGTH_MAX) return undefined;
-    return timingSafeEqual(await hashOf(password, salt), hash) ? found?.user : undefined;
+    return timingSafeEqual(await hashOf(password, salt, this.#cost), hash) ? found?.user : undefined;
   }
 }
 
@@ -61,8 +72,8 @@ export const DEMO_ACCOUNTS = [
   { user: { login: 'olga', name: 'Olga Operator', isOperator: true }, password: 'switchboard' },
 ] as const satisfies readonly { user: User; password: string }[];
 
-export async function demoUsers(): Promise<Users> {
-  const users = new Users();
+export async function demoUsers(cost?: Cost): Promise<Users> {
+  const users = new Users(cost);
   await Promise.all(DEMO_ACCOUNTS.map(({ user, password }) => users.add({ ...user }, password)));
   return users;
 }

@@ -25,6 +25,8 @@ export interface Sample {
   created: number | null;
   expired: number | null;
   evicted: number | null;
+  /** Commands per second, by module as in `modules`; null as above. */
+  commands: number[] | null;
   /** Bytes, by memory and part as in `memories`; null as above. */
   memories: number[][] | null;
 }
@@ -54,7 +56,7 @@ export class Sampler {
   readonly samples: Sample[] = [];
   figures: Figures | undefined;
   trouble: Trouble | undefined;
-  #before: { counters: Counters; at_ms: number } | undefined;
+  #before: { counters: Counters; commands: Map<string, number>; at_ms: number } | undefined;
   #isAsking = false;
   #count = 0;
 
@@ -115,26 +117,33 @@ export class Sampler {
     this.trouble = undefined;
     this.#push({
       sessions: counters.sessions,
-      ...this.#rates(counters),
+      ...this.#rates(counters, new Map(modules.map(({ name, commands }) => [name, commands]))),
       memories: memories.map(({ parts }) => parts.map(({ bytes }) => bytes)),
     });
   }
 
-  #rates(counters: Counters): Pick<Sample, 'created' | 'expired' | 'evicted'> {
+  #rates(counters: Counters, commands: Map<string, number>): Pick<Sample, 'created' | 'expired' | 'evicted' | 'commands'> {
     const before = this.#before;
     const at_ms = performance.now();
-    this.#before = { counters, at_ms };
-    const rate = (name: 'created' | 'expired' | 'evicted') => {
-      if (before === undefined || counters[name] < before.counters[name]) return null;
-      return ((counters[name] - before.counters[name]) * 1000) / (at_ms - before.at_ms);
+    this.#before = { counters, commands, at_ms };
+    const rate = (now: number, then: number | undefined) => {
+      if (before === undefined || then === undefined || now < then) return null;
+      return ((now - then) * 1000) / (at_ms - before.at_ms);
     };
-    return { created: rate('created'), expired: rate('expired'), evicted: rate('evicted') };
+    const rateOf = (name: 'created' | 'expired' | 'evicted') => rate(counters[name], before?.counters[name]);
+    const served = [...commands].map(([name, count]) => rate(count, before?.commands.get(name)));
+    return {
+      created: rateOf('created'),
+      expired: rateOf('expired'),
+      evicted: rateOf('evicted'),
+      commands: served.every((each) => each !== null) ? served : null,
+    };
   }
 
   #fail(title: string, text: string): void {
     this.trouble = { title, text, since: this.trouble?.since ?? new Date() };
     this.#before = undefined;
-    this.#push({ sessions: null, created: null, expired: null, evicted: null, memories: null });
+    this.#push({ sessions: null, created: null, expired: null, evicted: null, commands: null, memories: null });
   }
 
   #push(sample: Omit<Sample, 'n' | 'at'>): void {

@@ -1,6 +1,6 @@
 /** What the operator's page shows, ready to be shown: by the server's HTML, and by its script, which asks for it every second. */
 import { durationText } from '../time.ts';
-import type { Latency, Memory } from './info.ts';
+import type { Latency, Memory, ModuleInfo } from './info.ts';
 import type { Figures, Sample, Sampler } from './sampler.ts';
 
 export type Level = 'good' | 'fair' | 'bad';
@@ -19,6 +19,8 @@ export interface View {
   states: State[];
   /** The figures of the charts in words. */
   rows: { label: string; value: string }[];
+  /** The modules that serve commands, and how the calls between them go. */
+  commands: { modules: string[]; text: string };
   memories: Memory[];
   latencies: Latency[];
   /** Of the last minutes, or those that the page does not have yet. */
@@ -32,6 +34,7 @@ export function viewOf(sampler: Sampler, after = 0): View {
     ...(trouble === undefined ? {} : { trouble: { title: trouble.title, text: `${trouble.text} Since ${CLOCK.format(trouble.since)}.` } }),
     states: figures === undefined || trouble !== undefined ? [] : statesOf(figures),
     rows: figures === undefined ? [] : rowsOf(figures, sampler.samples.at(-1)),
+    commands: commandsOf(figures?.modules ?? []),
     memories: figures?.memories ?? [],
     latencies: figures?.latencies ?? [],
     samples: sampler.after(after),
@@ -71,6 +74,17 @@ export function statesOf({ modules, server, settingsUndone }: Figures): State[] 
   ];
 }
 
+/** Calls that go directly are no commands; those by command are counted as commands of the module that is called, too. */
+export function commandsOf(modules: readonly ModuleInfo[]): View['commands'] {
+  const links = modules.flatMap(({ name, links: each }) => each.map(({ namespace, way }) => ({ name, namespace, way })));
+  const texts = links.map(({ name, namespace, way }) =>
+    way === 'direct'
+      ? `${name} calls ${namespace}.* directly: its calls are no commands`
+      : `${name} calls ${namespace}.* by command: each call is counted among those of its provider`,
+  );
+  return { modules: modules.map(({ name }) => name), text: ['Served per second', ...texts].join('. ') };
+}
+
 function counted(title: string, count: number, text: string): State {
   return {
     title,
@@ -78,6 +92,11 @@ function counted(title: string, count: number, text: string): State {
     level: count === 0 ? 'good' : 'fair',
     text: count === 0 ? 'since the start' : text,
   };
+}
+
+/** "12", "< 1": the server counts whole microseconds, and rounds down. */
+export function microsecondsText(us: number): string {
+  return us < 1 ? '< 1' : NUMBER.format(Math.round(us));
 }
 
 function rowsOf({ counters, memories, modules }: Figures, sample: Sample | undefined): View['rows'] {
@@ -94,7 +113,10 @@ function rowsOf({ counters, memories, modules }: Figures, sample: Sample | undef
       { label: `Memory of ${title}, reserved`, value: bytesText(reserved) },
       ...parts.map(({ label, bytes }) => ({ label: `– ${label}`, value: bytesText(bytes) })),
     ]),
-    ...modules.map(({ name, commands }) => ({ label: `Commands served by ${name}`, value: NUMBER.format(commands) })),
+    ...modules.flatMap(({ name, commands }, index) => [
+      { label: `Commands of ${name} per second`, value: rate(sample?.commands?.[index]) },
+      { label: `Commands of ${name} since the start`, value: NUMBER.format(commands) },
+    ]),
   ];
 }
 

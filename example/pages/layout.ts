@@ -12,6 +12,8 @@ export interface Frame {
   current?: string;
   /** Told once, above the page: what the last form has done. */
   notice?: string | undefined;
+  /** Whether that is something to think of, and no success. */
+  isWarning?: boolean;
   head?: Html;
   body: Child;
 }
@@ -23,7 +25,7 @@ const ENTRIES = [
 ];
 
 /** The whole document. */
-export function page({ title, user, token, current, notice, head, body }: Frame): string {
+export function page({ title, user, token, current, notice, isWarning = false, head, body }: Frame): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -39,7 +41,7 @@ export function page({ title, user, token, current, notice, head, body }: Frame)
         <a class="skip" href="#content">Skip to the content</a>
         ${header(user, token, current)}
         <main id="content" tabindex="-1">
-          ${notice !== undefined && html`<p class="notice" role="status">${notice}</p>`}
+          ${notice !== undefined && html`<p class="notice ${isWarning && 'fair'}" role="status">${notice}</p>`}
           <h1>${title}</h1>
           ${body}
         </main>
@@ -56,7 +58,7 @@ function header(user: User | undefined, token: string | undefined, current: stri
     <div class="bar">
       <a class="brand" href="/">
         <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M5 10V7a7 7 0 0 1 14 0v3h1v12H4V10zm3 0h8V7a4 4 0 0 0-8 0z" /></svg>
-        Wasm sessions
+        <span>Wasm sessions</span>
       </a>
       ${
         user !== undefined &&

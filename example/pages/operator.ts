@@ -1,18 +1,18 @@
 /** The operator's page. Without a script it shows the figures of its moment; public/operator.js draws them and keeps them those of now. */
 import { html, type Html } from '../html.ts';
-import type { View } from '../operator/view.ts';
+import { microsecondsText, type View } from '../operator/view.ts';
 
 export const operatorHead = html`<link rel="stylesheet" href="/assets/uplot.css" />
   <script src="/assets/uplot.js" defer></script>
   <script src="/assets/operator.js" defer></script>`;
 
 export function operatorPage(view: View): Html {
-  const { trouble, states, rows, latencies } = view;
+  const { trouble, states, rows, commands, latencies } = view;
   return html`<div class="problem" id="trouble" role="alert" ${trouble === undefined && 'hidden'}>
       <h2>${trouble?.title}</h2>
       <p>${trouble?.text}</p>
     </div>
-    <p class="notice" id="still">These are the figures of this moment. <a href="/operator">Load the page again</a> for newer ones.</p>
+    <p class="notice fair" id="still">These are the figures of this moment. <a href="/operator">Load the page again</a> for newer ones.</p>
     <ul class="states" id="states" aria-label="State">
       ${states.map(
         ({ title, value, level, text }) =>
@@ -21,6 +21,7 @@ export function operatorPage(view: View): Html {
     </ul>
     <div class="charts" id="charts" hidden>
       ${chart('sessions', 'Sessions', 'How many there are')} ${chart('rates', 'Per second', 'Created, expired and evicted')}
+      ${chart('commands', 'Commands', commands.text)}
       <div id="memories"></div>
       ${chart('latencies', 'Latency', 'Half, 99 % and 99.9 % of a command’s calls took no longer, since the start')}
     </div>
@@ -82,9 +83,9 @@ function latencyTable(latencies: View['latencies']): Html {
         ({ command, p50, p99, p999 }) =>
           html`<tr>
             <th scope="row">${command}</th>
-            <td class="number">${Math.round(p50)}</td>
-            <td class="number">${Math.round(p99)}</td>
-            <td class="number">${Math.round(p999)}</td>
+            <td class="number">${microsecondsText(p50)}</td>
+            <td class="number">${microsecondsText(p99)}</td>
+            <td class="number">${microsecondsText(p999)}</td>
           </tr>`,
       )}
     </tbody>

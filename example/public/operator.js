@@ -54,6 +54,11 @@ function durationText(us) {
   return us >= 1000 ? `${PLAIN.format(us / 1000)} ms` : `${PLAIN.format(us)} µs`;
 }
 
+/** As ../operator/view.ts has it. @param {number} us */
+function microsecondsText(us) {
+  return us < 1 ? '< 1' : PLAIN.format(Math.round(us));
+}
+
 // ── Charts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** An axis in the page's colours. @param {Partial<uPlot.Axis>} given @returns {uPlot.Axis} */
@@ -136,10 +141,23 @@ function yRange(_plot, _min, max) {
   return [0, Number.isFinite(max) && max > 0 ? max * 1.15 : 1];
 }
 
-/** @param {string} label @param {string} name of its colour @param {(value: number) => string} text @returns {uPlot.Series} */
-function lineOf(label, name, text) {
+/** Lines that lie on one another are all seen, and told apart without their colours. By place; the first is whole. */
+const DASHES = [[], [10, 8], [3, 6]];
+
+/**
+ * @param {string} label @param {string} name of its colour @param {(value: number) => string} text @param {number[]} [dash]
+ * @returns {uPlot.Series}
+ */
+function lineOf(label, name, text, dash = []) {
   const stroke = colour(name);
-  return { label, stroke, width: 2, points: { show: false }, value: (_plot, value) => (typeof value === 'number' ? text(value) : '–') };
+  return {
+    label,
+    stroke,
+    width: 2,
+    dash,
+    points: { show: false },
+    value: (_plot, value) => (typeof value === 'number' ? text(value) : '–'),
+  };
 }
 
 const times = () => samples.map(({ at }) => at);
@@ -155,12 +173,31 @@ function drawRates() {
   const options = () =>
     overTime(
       ['plot-1', 'plot-2', 'plot-3'],
-      [lineOf('Created', 'plot-1', plain), lineOf('Expired', 'plot-2', plain), lineOf('Evicted', 'plot-3', plain)],
+      [lineOf('Created', 'plot-1', plain), lineOf('Expired', 'plot-2', plain, DASHES[1]), lineOf('Evicted', 'plot-3', plain, DASHES[2])],
       plain,
     );
   /** @type {uPlot.AlignedData} */
   const data = [times(), samples.map((at) => at.created), samples.map((at) => at.expired), samples.map((at) => at.evicted)];
   draw('chart-rates', 'rates', options, data, 'Chart of the sessions created, expired and evicted per second.');
+}
+
+/** One line for each module. @param {View['commands']} commands */
+function drawCommands({ modules, text }) {
+  const subtitle = element('chart-commands').querySelector('figcaption span');
+  if (subtitle !== null && subtitle.textContent !== text) subtitle.textContent = text;
+  const names = modules.map((_, index) => `plot-${1 + (index % 3)}`);
+  const options = () =>
+    overTime(
+      names,
+      modules.map((module, index) => lineOf(module, names[index] ?? 'plot-1', plain, DASHES[index % 3])),
+      plain,
+    );
+  /** @type {uPlot.AlignedData} */
+  const data = [
+    times(),
+    ...modules.map((_, index) => samples.map(({ commands }) => (commands?.length === modules.length ? (commands[index] ?? null) : null))),
+  ];
+  draw('chart-commands', modules.join(), options, data, 'Chart of the commands per second of each module.');
 }
 
 /** One chart for each linear memory, its parts on top of each other. @param {Memory[]} memories */
@@ -262,7 +299,12 @@ function latencyOptions(names) {
     cursor: { show: false },
     scales: {
       x: { time: false, ori: 1, dir: -1, range: [-0.7, names.length - 0.3] },
-      y: { ori: 0, distr: 3, range: (_plot, min, max) => [10 ** Math.floor(Math.log10(min)), 10 ** Math.ceil(Math.log10(max * 1.01))] },
+      // From a little before the first decade: a point on it does not touch the names.
+      y: {
+        ori: 0,
+        distr: 3,
+        range: (_plot, min, max) => [0.6 * 10 ** Math.floor(Math.log10(min)), 10 ** Math.ceil(Math.log10(max * 1.01))],
+      },
     },
     axes: [
       axis({
@@ -296,7 +338,7 @@ function latencyOptions(names) {
 
 /** @param {uPlot} _plot @param {number} _axis @param {number} min @param {number} max */
 function decades(_plot, _axis, min, max) {
-  const [first, last] = [Math.round(Math.log10(min)), Math.round(Math.log10(max))];
+  const [first, last] = [Math.ceil(Math.log10(min)), Math.floor(Math.log10(max))];
   return Array.from({ length: last - first + 1 }, (_, index) => 10 ** (first + index));
 }
 
@@ -322,6 +364,7 @@ function drawAll() {
   element('charts').hidden = false;
   drawSessions();
   drawRates();
+  drawCommands(view.commands);
   drawMemories(view.memories);
   drawLatencies(view.latencies);
 }
@@ -436,7 +479,7 @@ function take(news) {
   );
   fill(
     'latency-table',
-    news.latencies.map(({ command, p50, p99, p999 }) => [command, ...[p50, p99, p999].map((us) => String(Math.round(us)))]),
+    news.latencies.map(({ command, p50, p99, p999 }) => [command, ...[p50, p99, p999].map(microsecondsText)]),
   );
   drawAll();
 }

@@ -12,9 +12,10 @@ const PAGES = ['/sessions', '/account', '/operator'];
 const LOGIN_LENGTH_MAX = 64;
 
 /** Told on the sign-in page. */
-const REASONS: Readonly<Record<string, string>> = {
-  'signed-out': 'You are signed out.',
-  ended: 'You are not signed in, or your session has ended. Sign in to go on.',
+const REASONS: Readonly<Record<string, { notice: string; isWarning?: boolean }>> = {
+  'signed-out': { notice: 'You are signed out.' },
+  needed: { notice: 'That page is for people who are signed in. Sign in to go on.', isWarning: true },
+  ended: { notice: 'Your session has ended: it was ended elsewhere, or it was not used for too long. Sign in to go on.', isWarning: true },
 };
 
 function pageOf(wanted: unknown): string {
@@ -29,9 +30,9 @@ export function signInRoutes(site: Site): Router {
       return;
     }
     const { because } = request.query;
-    const notice = typeof because === 'string' ? REASONS[because] : undefined;
+    const reason = typeof because === 'string' && Object.hasOwn(REASONS, because) ? REASONS[because] : undefined;
     const token = site.forms.token(request, response);
-    site.show(request, response, { title: 'Sign in', notice, body: signInPage({ token, to: pageOf(request.query.to) }) });
+    site.show(request, response, { title: 'Sign in', ...reason, body: signInPage({ token, to: pageOf(request.query.to) }) });
   });
   router.post('/sign-in', async (request, response) => {
     const login = typed(request, 'login').trim().slice(0, LOGIN_LENGTH_MAX);

@@ -79,34 +79,43 @@ test('with REDIS_URL uses that server', async () => {
   expect(await end(child)).toBe(0);
 });
 
-test.each([
-  ['an unknown option', ['--prot', '1'], {}, /Unknown option '--prot'[^]*Usage: npm run example -- \[--port n\] \[--data folder\]/],
-  ['a port that is none', ['--port', 'x'], {}, /--port x: a port is a number from 0/],
-  ['a folder that is too long', ['--data', 'x'.repeat(120)], {}, /too long for a socket in it[^]*--data \/tmp\/example/],
-  [
-    'a server that is not there',
-    ['--data', '.'],
-    { REDIS_URL: 'redis://user:secret@127.0.0.1:1' },
-    /No server answers at redis:\/\/…@127\.0\.0\.1:1: .*\nStart one with npm start/,
-  ],
-] as const)('%s ends with what to do', async (_what, given, environment, message) => {
-  const { child, output } = await start([...given], environment);
-  expect(await end(child)).toBe(1);
-  expect(output()).toMatch(message);
-  expect(output()).not.toContain('secret@');
-  expect(output()).not.toMatch(/^\s+at /m);
+const REFUSED = [
+  { given: ['--prot', '1'], says: /Unknown option '--prot'[^]*Usage: npm run example -- \[--port n\] \[--data folder\]/ },
+  { given: ['--port', 'x'], says: /--port x: a port is a number from 0/ },
+  { given: ['--data', 'x'.repeat(120)], says: /too long for a socket in it[^]*--data \/tmp\/example/ },
+  {
+    given: ['--data', '.'],
+    environment: { REDIS_URL: 'redis://user:secret@127.0.0.1:1' },
+    says: /No server answers at redis:\/\/…@127\.0\.0\.1:1: .*\nStart one with npm start/,
+  },
+];
+
+test('an unknown option, a wrong port, too long a folder and a server that is not there end it with what to do', async () => {
+  const told = await Promise.all(
+    REFUSED.map(async ({ given, environment = {} }) => {
+      const { child, output } = await start(given, environment);
+      return { status: await end(child), output: output() };
+    }),
+  );
+  for (const [index, { status, output }] of told.entries()) {
+    expect(output).toMatch(REFUSED[index]!.says);
+    expect(output).not.toContain('secret@');
+    expect(output).not.toMatch(/^\s+at /m);
+    expect(status).toBe(1);
+  }
 });
 
 test('a server without the modules, and a port in use, are named', async () => {
   const server = await startServer({ tcp: true, module: false });
-  const without = await start(['--data', '.'], { REDIS_URL: `redis://127.0.0.1:${server.port}` });
-  expect(await end(without.child)).toBe(1);
-  expect(without.output()).toContain('--loadmodule');
-
   const listener = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => listener.once('listening', resolve));
   const { port } = listener.address() as AddressInfo;
-  const taken = await start(['--port', String(port), '--data', '.']);
+  const [without, taken] = await Promise.all([
+    start(['--data', 'without'], { REDIS_URL: `redis://127.0.0.1:${server.port}` }),
+    start(['--port', String(port), '--data', 'taken']),
+  ]);
+  expect(await end(without.child)).toBe(1);
+  expect(without.output()).toContain('--loadmodule');
   expect(await end(taken.child)).toBe(1);
   expect(taken.output()).toContain(`Port ${port} is in use. Choose another one: npm run example -- --port 3001`);
   listener.close();

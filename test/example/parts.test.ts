@@ -4,7 +4,7 @@ import { Attempts } from '../../example/attempts.ts';
 import { deviceOf } from '../../example/device.ts';
 import { escaped, html } from '../../example/html.ts';
 import { countersOf, latenciesOf, memoriesOf, modulesOf, parseInfo } from '../../example/operator/info.ts';
-import { bytesText, statesOf } from '../../example/operator/view.ts';
+import { bytesText, commandsOf, microsecondsText, statesOf } from '../../example/operator/view.ts';
 import { agoText, durationText } from '../../example/time.ts';
 import { DEMO_ACCOUNTS, demoUsers, Users } from '../../example/users.ts';
 
@@ -234,6 +234,21 @@ describe('INFO', () => {
     );
     const [, link] = statesOf({ server, modules: byCommand, memories: [], latencies: [], counters, settingsUndone: 0 });
     expect(link).toMatchObject({ value: 'by command', level: 'fair', text: 'wasm.link is command' });
+  });
+
+  it('as commands: what a link by command adds to them', () => {
+    expect(commandsOf(modulesOf(parseInfo(INFO))).text).toBe(
+      'Served per second. session calls CUSTOM.* directly: its calls are no commands',
+    );
+    const byCommand = modulesOf(parseInfo(INFO.replace('CUSTOM:direct', 'CUSTOM:command')));
+    expect(commandsOf(byCommand)).toEqual({
+      modules: ['hashmap', 'session'],
+      text: 'Served per second. session calls CUSTOM.* by command: each call is counted among those of its provider',
+    });
+  });
+
+  it('less than the server measures is not nothing', () => {
+    expect([0, 0.9, 1, 12.4, 1234].map(microsecondsText)).toEqual(['< 1', '< 1', '1', '12', '1,234']);
   });
 
   it('without the module has none', () => {

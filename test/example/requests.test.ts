@@ -28,6 +28,16 @@ describe('signing in', () => {
     expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
   });
 
+  it('tells who was never signed in from whose session has ended', async () => {
+    const visitor = new Visitor(await startSite(server));
+    const warning = /<p class="notice fair" role="status">([^<]*)</;
+    expect(warning.exec((await visitor.open('/sessions')).text)?.[1]).toBe('That page is for people who are signed in. Sign in to go on.');
+    await visitor.signIn(...ALICE);
+    await server.send('SESSION.DELUSER', 'alice');
+    const ended = 'Your session has ended: it was ended elsewhere, or it was not used for too long. Sign in to go on.';
+    expect(warning.exec((await visitor.open('/sessions')).text)?.[1]).toBe(ended);
+  });
+
   it('does not tell which of the two is wrong, and keeps the user name', async () => {
     const visitor = new Visitor(await startSite(server));
     const texts = [];
@@ -359,24 +369,30 @@ describe('what fails', () => {
 
 describe('figures', () => {
   it('are those of the server', async () => {
-    const visitor = new Visitor(await startSite(server));
+    const visitor = new Visitor(await startSite(server, { sample_ms: 50 }));
     await visitor.signIn(...OLGA);
     await server.send('SESSION.CREATE', 'somebody');
     interface View {
       rows: { label: string; value: string }[];
       states: { title: string; value: string; level: string }[];
       latencies: { command: string }[];
-      samples: { n: number; created: number | null; memories: number[][] | null }[];
+      commands: { modules: string[]; text: string };
+      samples: { n: number; created: number | null; commands: number[] | null; memories: number[][] | null }[];
     }
     const view = async (after = 0) => JSON.parse((await visitor.open(`/operator/figures?after=${after}`)).text) as View;
-    const { rows, states, latencies, samples } = await eventually(view, (given) =>
-      given.rows.some(({ label, value }) => label === 'Sessions' && value === '2'),
+    const { rows, states, commands, latencies, samples } = await eventually(
+      view,
+      (given) => given.rows.some(({ label, value }) => label === 'Sessions' && value === '2') && given.samples.at(-1)?.commands !== null,
     );
     expect(rows).toContainEqual({ label: 'Sessions', value: '2' });
     expect(states).toContainEqual(expect.objectContaining({ title: 'session → CUSTOM.*', value: 'direct', level: 'good' }));
     expect(states).toContainEqual(expect.objectContaining({ title: 'Traps', value: 'none', level: 'good' }));
     expect(latencies.map(({ command }) => command)).toContain('session.create');
     expect(samples.at(-1).memories).toEqual([[expect.any(Number), expect.any(Number), expect.any(Number), expect.any(Number)]]);
+
+    expect(commands.modules).toEqual(['hashmap', 'session']);
+    expect(commands.text).toBe('Served per second. session calls CUSTOM.* directly: its calls are no commands');
+    expect(samples.at(-1)!.commands).toEqual([expect.any(Number), expect.any(Number)]);
 
     const last = samples.at(-1).n;
     const next = await eventually(

@@ -2,9 +2,10 @@
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, startServer, useServer } from '../support/server.ts';
-import { ALICE, OLGA, startSite } from '../support/site.ts';
+import { ALICE, OLGA, startSite, Visitor } from '../support/site.ts';
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true } satisfies BrowserContextOptions;
+const CHROME = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0';
 const FLAGS = [
   ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
@@ -54,9 +55,12 @@ async function signIn(page: Page, [login, password]: readonly [string, string]):
   await page.getByRole('heading', { name: 'Your sessions' }).waitFor();
 }
 
+/** A page of a browser that is signed in: by the forms of the pages, which is what takes most of the time here, only where that is the matter. */
 async function signedIn(who: readonly [string, string], options: BrowserContextOptions = {}): Promise<Page> {
+  const visitor = new Visitor(address, { 'user-agent': options.userAgent ?? CHROME });
+  await visitor.signIn(...who);
   const page = await newPage(options);
-  await signIn(page, who);
+  await page.context().addCookies([...visitor.cookies].map(([name, value]) => ({ name, value, url: address })));
   return page;
 }
 
@@ -65,8 +69,9 @@ const items = (page: Page) => page.getByRole('main').getByRole('listitem');
 describe('sessions', () => {
   // All of it without scripts too: every form is a plain one.
   it.each([true, false])('are listed on each browser, and one ends another; scripts: %s', async (javaScriptEnabled) => {
-    const one = await signedIn(ALICE, { javaScriptEnabled });
-    const other = await signedIn(ALICE, { javaScriptEnabled, userAgent: FIREFOX });
+    const one = await newPage({ javaScriptEnabled });
+    const other = await newPage({ javaScriptEnabled, userAgent: FIREFOX });
+    for (const page of [one, other]) await signIn(page, ALICE);
     await one.reload();
     expect(await items(one).count()).toBe(2);
     expect(await items(one).nth(0).innerText()).toMatch(/^Chrome on Linux\s+this device/);
@@ -86,6 +91,7 @@ describe('sessions', () => {
   it.each([true, false])('all others end at once, this one stays; scripts: %s', async (javaScriptEnabled) => {
     const pages = [await signedIn(ALICE), await signedIn(ALICE, { userAgent: FIREFOX }), await signedIn(ALICE, { javaScriptEnabled })];
     const last = pages.pop()!;
+    await last.goto('/sessions');
     await last.getByRole('button', { name: 'Sign out everywhere else' }).click();
     await last.getByText('2 other sessions were ended.').waitFor();
     await last.getByText('You are signed in here, and nowhere else.').waitFor();
@@ -100,7 +106,8 @@ describe('sessions', () => {
 
   it('a confirmed password changes the cookie and keeps the session; the cookie of before ends', async () => {
     address = await startSite(server, { grace_ms: 500 });
-    const page = await signedIn(ALICE);
+    const page = await newPage();
+    await signIn(page, ALICE);
     const cookieOf = async () => (await page.context().cookies()).find(({ name }) => name === 'sid')!;
     const before = await cookieOf();
     expect(before).toMatchObject({ httpOnly: true, sameSite: 'Lax', expires: -1 });
@@ -176,7 +183,7 @@ describe('use', () => {
       expect(ids).toEqual([...new Set(ids)]);
     };
     await check('/sign-in');
-    await signedIn(OLGA, { userAgent: 'x'.repeat(250) });
+    await new Visitor(address, { 'user-agent': 'x'.repeat(250) }).signIn(...OLGA);
     await signIn(page, OLGA);
     for (const path of ['/sessions', '/account', '/confirm?to=/account', '/nowhere', '/operator']) await check(path);
   });
@@ -226,8 +233,9 @@ describe('the operator’s page', () => {
 
   it('draws its charts, and goes on with what happens', async () => {
     const page = await signedIn(OLGA, { viewport: { width: 1280, height: 900 } });
+    await page.goto('/sessions');
     await page.getByRole('link', { name: 'Operator' }).click();
-    for (const id of ['chart-sessions', 'chart-rates', 'chart-memory-0', 'chart-latencies']) {
+    for (const id of ['chart-sessions', 'chart-rates', 'chart-commands', 'chart-memory-0', 'chart-latencies']) {
       expect(
         await eventually(
           () => drawn(page, id),
@@ -274,7 +282,7 @@ describe('the operator’s page', () => {
     await own.kill();
     await page.getByRole('alert').getByText('The session server does not answer').waitFor();
     await page.getByRole('alert').getByText('start it again').waitFor();
-    expect(await page.locator('.chart.stale').count()).toBe(4);
+    expect(await page.locator('.chart.stale').count()).toBe(5);
     expect(await page.locator('#states li').count()).toBe(0);
     // Without a save the server comes back without sessions.
     await own.start();

@@ -98,6 +98,59 @@ describe('the secondary storage of better-auth', () => {
   });
 });
 
+describe('better-auth with it', () => {
+  const EMAIL = 'alice@example.com';
+
+  /** An application with better-auth; `mail` is what it has sent. */
+  async function application() {
+    const mail: string[] = [];
+    const auth = betterAuth({
+      baseURL: 'http://127.0.0.1',
+      secret: 'a secret of the tests, of 32 characters or more',
+      database: memoryAdapter({ user: [], account: [], session: [], verification: [] }),
+      emailAndPassword: {
+        enabled: true,
+        sendResetPassword: ({ token }) => {
+          mail.push(token);
+          return Promise.resolve();
+        },
+      },
+      secondaryStorage: secondaryStorage({ client: await typedClient(server) }),
+      telemetry: { enabled: false },
+    });
+    const cookieOf = (headers: Headers) => new Headers({ cookie: headers.getSetCookie()[0]!.split(';')[0]! });
+    const signUp = { name: 'Alice', email: EMAIL, password: 'correct horse battery' };
+    const { headers } = await auth.api.signUpEmail({ body: signUp, returnHeaders: true });
+    const signIn = async () => {
+      const signedIn = await auth.api.signInEmail({ body: { email: EMAIL, password: signUp.password }, returnHeaders: true });
+      return cookieOf(signedIn.headers);
+    };
+    return { auth, mail, first: cookieOf(headers), signIn };
+  }
+
+  it('lists the sessions of a user, and ends the others', async () => {
+    const { auth, first, signIn } = await application();
+    const [second, third] = [await signIn(), await signIn()];
+    expect(await auth.api.listSessions({ headers: first })).toHaveLength(3);
+    await auth.api.revokeOtherSessions({ headers: second });
+    expect(await auth.api.listSessions({ headers: second })).toHaveLength(1);
+    for (const headers of [first, third]) expect(await auth.api.getSession({ headers })).toBeNull();
+  });
+
+  it('takes a verification value once, of several that come with it at the same time', async () => {
+    const { auth, mail } = await application();
+    await auth.api.requestPasswordReset({ body: { email: EMAIL } });
+    const [token] = mail as [string];
+    expect(await server.send('CUSTOM.KEYS', 'better-auth:verification:*')).toMatch(/^\*1\r\n/);
+    const resets = ['first new password', 'second new password'].map((newPassword) =>
+      auth.api.resetPassword({ body: { token, newPassword } }),
+    );
+    const outcomes = await Promise.allSettled(resets);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(await server.send('CUSTOM.KEYS', 'better-auth:verification:*')).toBe('*0\r\n');
+  });
+});
+
 async function keyvStore(options: Partial<KeyvCustomOptions> = {}): Promise<KeyvCustom> {
   return new KeyvCustom({ client: await typedClient(server), ...options });
 }

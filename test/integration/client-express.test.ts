@@ -433,7 +433,20 @@ describe('races', () => {
       });
       app.get('/', (request, response) => response.send(request.session.user ?? 'nobody'));
     });
-    for (const logoutAt of addresses) {
+    /** Every way in which a session ends: in this process, in another one, with all of its user, by an operator, by its time. */
+    const ways: ((cookie: string, sid: string) => Promise<unknown>)[] = [
+      ...addresses.map((address) => (cookie: string) => new Browser(address, cookie).open('/logout')),
+      () => stores[1].destroyAll('alice'),
+      (_cookie, sid) => server.send('SESSION.DELETE', sid),
+      async (_cookie, sid) => {
+        await server.send('SESSION.EXPIRE', sid, '1');
+        await eventually(
+          () => server.send('SESSION.TTL', sid),
+          (reply) => reply === ':-2\r\n',
+        );
+      },
+    ];
+    for (const end of ways) {
       gate = new Gate();
       const browser = new Browser(addresses[0]);
       await browser.open('/login');
@@ -444,12 +457,13 @@ describe('races', () => {
         () => gate.count,
         (count) => count === 1,
       );
-      expect((await new Browser(logoutAt, cookie).open('/logout')).text).toBe('bye');
+      await end(cookie, sid);
+      expect(await server.send('SESSION.GET', sid)).toBe('$-1\r\n');
       gate.open();
       expect(await slow).toEqual({ status: 200, text: 'done' });
       expect(await gone).toEqual([sid]);
       expect(await server.send('SESSION.GET', sid)).toBe('$-1\r\n');
-      expect(await server.send('SESSION.COUNT', 'alice')).toBe(':0\r\n');
+      expect(await stores[0].ids('alice')).toEqual([]);
       expect((await new Browser(addresses[0], cookie).open('/')).text).toBe('nobody');
     }
   });
@@ -514,6 +528,41 @@ describe('races', () => {
       b2: '2',
       b3: '2',
     });
+  });
+
+  it('a login and a parallel request that changes another field keep both, and the user', async () => {
+    const gate = new Gate();
+    const { stores, addresses } = await twoServers((app) => {
+      app.get('/visit', (request, response) => {
+        request.session.visited = true;
+        response.send('welcome');
+      });
+      app.get('/login', async (request, response) => {
+        await gate.wait();
+        request.session.user = 'alice';
+        response.send('hello');
+      });
+      app.get('/set', async (request, response) => {
+        await gate.wait();
+        request.session.theme = 'dark';
+        response.send('set');
+      });
+      app.get('/', (request, response) => response.send(JSON.stringify(request.session)));
+    });
+    const browser = new Browser(addresses[0]);
+    await browser.open('/visit');
+    const { sid, cookie } = browser;
+    const requests = [browser.open('/login'), ...addresses.map((address) => new Browser(address, cookie).open('/set'))];
+    await eventually(
+      () => gate.count,
+      (count) => count === 3,
+    );
+    gate.open();
+    await Promise.all(requests);
+    expect(JSON.parse((await browser.open('/')).text)).toMatchObject({ visited: true, user: 'alice', theme: 'dark' });
+    expect(await stores[0].ids('alice')).toEqual([sid]);
+    expect(await server.send('CUSTOM.GET', `anonymous:{${sid}}`)).toBe('$-1\r\n');
+    expect(await server.send('SESSION.CHECK')).toBe('+OK\r\n');
   });
 
   it('parallel requests that delete the same field leave the session alone', async () => {

@@ -6,11 +6,14 @@ import { createRedis } from '../../example/redis.ts';
 import { demoUsers } from '../../example/users.ts';
 import type { TestServer } from './server.ts';
 
+/** Guesses are cheap here: what they cost by default is a test of the users' own. */
+const CHEAP = { N: 2, r: 1, p: 1 };
+
 /** Starts the site; answers its address. Ended with the running test. */
 export async function startSite(server: TestServer, options: Partial<SiteOptions> = {}): Promise<string> {
   const redis = createRedis({ path: server.socket });
   await redis.connect();
-  const { app, close } = createSite({ redis, users: await demoUsers(), secret: 'a secret of the tests', ...options });
+  const { app, close } = createSite({ redis, users: await demoUsers(CHEAP), secret: 'a secret of the tests', ...options });
   const listener = app.listen(0, '127.0.0.1');
   await new Promise((resolve) => listener.once('listening', resolve));
   onTestFinished(() => {
