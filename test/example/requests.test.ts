@@ -382,7 +382,7 @@ describe('figures', () => {
     const view = async (after = 0) => JSON.parse((await visitor.open(`/operator/figures?after=${after}`)).text) as View;
     const { rows, states, commands, latencies, samples } = await eventually(
       view,
-      (given) => given.rows.some(({ label, value }) => label === 'Sessions' && value === '2') && given.samples.at(-1)?.commands !== null,
+      (given) => given.rows.some(({ label, value }) => label === 'Sessions' && value === '2') && given.samples.at(-1).commands !== null,
     );
     expect(rows).toContainEqual({ label: 'Sessions', value: '2' });
     expect(states).toContainEqual(expect.objectContaining({ title: 'session → CUSTOM.*', value: 'direct', level: 'good' }));
@@ -392,7 +392,7 @@ describe('figures', () => {
 
     expect(commands.modules).toEqual(['hashmap', 'session']);
     expect(commands.text).toBe('Served per second. session calls CUSTOM.* directly: its calls are no commands');
-    expect(samples.at(-1)!.commands).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(samples.at(-1).commands).toEqual([expect.any(Number), expect.any(Number)]);
 
     const last = samples.at(-1).n;
     const next = await eventually(

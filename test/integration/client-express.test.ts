@@ -1,7 +1,7 @@
 /** The store for express-session, with real requests. What other stores lose to races is kept here: each has a test. */
 import { once } from 'node:events';
 import expressSession, { type SessionData } from 'express-session';
-import { createClient } from 'redis';
+import { createClient, RESP_TYPES } from 'redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { ArgumentError, session } from '../../client/index.ts';
 import { SessionGoneError, SessionStore, type SessionStoreOptions } from '../../client/express.ts';
@@ -39,6 +39,33 @@ function calls(store: SessionStore) {
     length: () => call<number>(store.length.bind(store)),
     clear: () => call(store.clear.bind(store)),
   };
+}
+
+/** A client on which each command is sent a little earlier than those before it: as on the connections of a pool, of which some are slow. */
+async function overtaking(): Promise<SessionStoreOptions['client']> {
+  const client = (await typedClient(server)).withTypeMapping({ [RESP_TYPES.MAP]: Map });
+  let wait_ms = 100;
+  const later = <T>(send: () => Promise<T>) =>
+    new Promise<T>((resolve) => {
+      setTimeout(
+        () => {
+          resolve(send());
+        },
+        (wait_ms = Math.max(0, wait_ms - 8)),
+      );
+    });
+  const commands = new Proxy(client.session, {
+    get: (target, name) => {
+      const command = Reflect.get(target, name) as (...given: unknown[]) => Promise<unknown>;
+      return (...given: unknown[]) => later(() => Reflect.apply(command, target, given));
+    },
+  });
+  const multi = () => {
+    const chain = client.multi();
+    return { session: chain.session, exec: () => later(() => chain.exec()) };
+  };
+  const made = { session: commands, multi, withTypeMapping: () => made };
+  return made;
 }
 
 function sessionData(data: Record<string, unknown> = {}, cookie: Record<string, unknown> = {}): SessionData {
@@ -655,6 +682,55 @@ describe('races', () => {
       }),
     );
     expect((await browser.open('/')).text).toBe('fresh');
+  });
+
+  it('a request that changes nothing tells of a session that has ended meanwhile, too', async () => {
+    const gate = new Gate();
+    const { stores, addresses } = await twoServers((app) => {
+      app.get('/login', (request, response) => {
+        request.session.user = 'alice';
+        response.send('hello');
+      });
+      app.get('/read', async (request, response) => {
+        await gate.wait();
+        response.send(request.session.user);
+      });
+    });
+    const browser = new Browser(addresses[0]);
+    await browser.open('/login');
+    const { sid } = browser;
+    const gone = once(stores[0], 'gone', { signal: AbortSignal.timeout(5000) });
+    const read = browser.open('/read');
+    await eventually(
+      () => gate.count,
+      (count) => count === 1,
+    );
+    await stores[1].destroyAll('alice');
+    gate.open();
+    expect(await read).toEqual({ status: 200, text: 'alice' });
+    expect(await gone).toEqual([sid]);
+    expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
+  });
+
+  it('commands that overtake each other on the way change nothing: saves stay in order, and a destroy comes after them', async () => {
+    const store = new SessionStore({ client: await overtaking(), userOf: (session) => session.user });
+    const session = sessionData({ user: 'alice' });
+    for (let n = 0; n <= 5; n++) {
+      session.n = n;
+      void calls(store).set(SID, session);
+    }
+    await calls(store).touch(SID, session);
+    expect(await fields(SID)).toMatchObject({ n: '5' });
+    session.n = 6;
+    void calls(store).set(SID, session);
+    await calls(store).destroy(SID);
+
+    // Not even created yet when it is destroyed.
+    const other = `${SID}-other`;
+    const saved = calls(store).set(other, sessionData());
+    await calls(store).destroy(other);
+    await saved;
+    expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
   });
 
   it('saves of one request go in their order, on a pool too', async () => {
