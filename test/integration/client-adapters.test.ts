@@ -188,6 +188,27 @@ describe.each([
     expect(await keyv.has('key')).toBe(false);
   });
 
+  it('gives back what Keyv itself gives back, quotation marks and bytes too', async () => {
+    const keyv = await newKeyv();
+    const memory = version === 6 ? new Keyv() : (new Keyv5() as unknown as Keyv);
+    for (const value of ['"', ':base64:x', 'é\0\n', Buffer.from([0, 255, 13, 10]), { at: new Date(0), bytes: Buffer.from('a') }]) {
+      for (const each of [keyv, memory]) await each.set('key', value);
+      expect(await keyv.get('key')).toEqual(await memory.get('key'));
+    }
+    expect(await keyv.get('key')).toBeDefined();
+  });
+
+  it('walks past what has ended', async () => {
+    const keyv = await newKeyv('walk');
+    await keyv.set('short', 'value', 20);
+    await keyv.set('long', 'value', 60_000);
+    await eventually(
+      () => keyv.get('short'),
+      (value) => value === undefined,
+    );
+    expect(await entries(keyv)).toEqual([['long', 'value']]);
+  });
+
   it('ends entries in time, on the server', async () => {
     const keyv = await newKeyv('pages');
     await keyv.set('key', 'value', 60_000);
