@@ -189,13 +189,24 @@ describe('use', () => {
   });
 
   it.each([['light'], ['dark']] as const)('in %s colours, with enough contrast', async (colorScheme) => {
-    const page = await signedIn(OLGA, { colorScheme });
-    await page.goto('/operator');
-    await page.locator('#states b').first().waitFor();
-    const [back, lowest] = await page.evaluate<[number, { ratio: number; of: string }]>(CONTRASTS);
-    if (colorScheme === 'dark') expect(back).toBeLessThan(0.1);
-    else expect(back).toBeGreaterThan(0.8);
-    expect(lowest.ratio, lowest.of).toBeGreaterThanOrEqual(4.5);
+    const visitor = await newPage({ colorScheme });
+    const person = await signedIn(OLGA, { colorScheme });
+    const pages: [Page, string][] = [
+      [visitor, '/sign-in?because=ended'],
+      [visitor, '/sign-in?because=signed-out'],
+      [person, '/sessions'],
+      [person, '/confirm'],
+      [person, '/nowhere'],
+      [person, '/operator'],
+    ];
+    for (const [page, path] of pages) {
+      await page.goto(path);
+      if (path === '/operator') await page.locator('#charts').waitFor();
+      const [back, lowest] = await page.evaluate<[number, { ratio: number; of: string }]>(CONTRASTS);
+      if (colorScheme === 'dark') expect(back).toBeLessThan(0.1);
+      else expect(back).toBeGreaterThan(0.8);
+      expect(lowest.ratio, `${path}: ${lowest.of}`).toBeGreaterThanOrEqual(4.5);
+    }
   });
 });
 
