@@ -16,6 +16,7 @@ const USAGE = `usage: npx redis-wasm-sessions export [--from <server>] [--to <se
 export async function command(given: string[]): Promise<number> {
   if (given.includes('--help')) return help();
   const wanted = options(given, USAGE, true);
+  if (wanted.prune && wanted.prefix === '') throw new Problem('--prune deletes all under the prefix, so it needs one that is not empty.');
   return withServers(wanted, async (from, to) => {
     await requireModules(from);
     if (await isClustered(to))

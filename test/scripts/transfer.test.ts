@@ -234,18 +234,20 @@ test('the keys are those that the documentation shows', async () => {
   expect(Number(await wire.call('PTTL', 'wasm:custom:plain'))).toBeGreaterThan(95_000);
 });
 
-test('reading text is no access; reading other bytes is one, and is counted', async () => {
+test('reading text is no access; reading other bytes, or very many, is one, and is counted', async () => {
   const { wire } = await start();
   const accessOf = async (user: string) =>
     new Map(pairs(await wire.call('SESSION.INFO', (await wire.call('CUSTOM.GET', user)) as Buffer))).get('last_accessed');
   await wire.call('SESSION.CREATE', 'text', 'DATA', 'name', 'Zoë \u0001 "');
   await wire.call('SESSION.CREATE', 'bytes', 'DATA', 'name', Buffer.from([0xff, 0xfe]));
-  const before = [await accessOf('text'), await accessOf('bytes')];
+  await wire.call('SESSION.CREATE', 'large', 'DATA', 'name', Buffer.alloc(17 << 20, 'x'));
+  const before = [await accessOf('text'), await accessOf('bytes'), await accessOf('large')];
   await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(await exported(wire, wire)).toMatchObject({ sessions: 2, accessed: 1 });
-  const after = [await accessOf('text'), await accessOf('bytes')];
+  expect(await exported(wire, wire)).toMatchObject({ sessions: 3, accessed: 2 });
+  const after = [await accessOf('text'), await accessOf('bytes'), await accessOf('large')];
   expect(after[0]).toBe(before[0]);
   expect(after[1]).not.toBe(before[1]);
+  expect(after[2]).not.toBe(before[2]);
 });
 
 test('what has ended meanwhile goes with --prune, and before that it stays', async () => {
@@ -370,6 +372,7 @@ describe('the program', () => {
       [['export', '--from', 'http://localhost'], /http:\/\/ is no protocol of a server/],
       [['export', '--from', 'redis://user:secret@127.0.0.1:1'], /^127\.0\.0\.1:1: connect ECONNREFUSED/],
       [['export', '--form', 'x'], /Unknown option '--form'[^]*usage: npx redis-wasm-sessions export/],
+      [['export', '--prune', '--prefix', ''], /--prune deletes all under the prefix, so it needs one that is not empty/],
       [['import', '--prune'], /Unknown option '--prune'[^]*usage: npx redis-wasm-sessions import/],
       [['export', '--from', modules.server.socket, '--to', cluster.server.socket], /The keys would go to a cluster/],
       [
