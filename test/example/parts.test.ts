@@ -1,10 +1,13 @@
 /** The parts of the example by themselves. */
+import { ClientOfflineError, ErrorReply, SocketClosedUnexpectedlyError } from 'redis';
 import { describe, expect, it } from 'vitest';
+import { SessionGoneError } from '../../client/express.ts';
 import { Attempts } from '../../example/attempts.ts';
 import { deviceOf } from '../../example/device.ts';
 import { escaped, html } from '../../example/html.ts';
 import { countersOf, latenciesOf, memoriesOf, modulesOf, parseInfo } from '../../example/operator/info.ts';
 import { bytesText, commandsOf, microsecondsText, statesOf } from '../../example/operator/view.ts';
+import { problemOf } from '../../example/problems.ts';
 import { agoText, durationText } from '../../example/time.ts';
 import { DEMO_ACCOUNTS, demoUsers, Users } from '../../example/users.ts';
 
@@ -90,6 +93,39 @@ describe('times', () => {
     const now = new Date(1_000_000);
     expect(agoText(new Date(995_000), now)).toBe('just now');
     expect(agoText(new Date(700_000), now)).toBe('5 minutes ago');
+  });
+});
+
+describe('problems', () => {
+  const reply = (message: string) => new ErrorReply(message);
+  it.each([
+    [
+      reply("ERR unknown command 'session.getall', with args beginning with: 'x' "),
+      503,
+      'lacks the session module',
+      '--loadmodule',
+      'Try again',
+    ],
+    [reply("OOM command not allowed when used memory > 'maxmemory'."), 503, 'is full', 'raise wasm.max-memory', 'Try again'],
+    [reply('LOADING Redis is loading the dataset in memory'), 503, 'is not ready', 'Try again in a moment', 'Try again'],
+    [reply("READONLY You can't write against a read only replica."), 503, 'is not ready', 'READONLY', 'Try again'],
+    [reply('Session not found: x'), 401, 'Your session has ended', 'Sign in again', 'Sign in'],
+    [new SessionGoneError(), 401, 'Your session has ended', 'Sign in again', 'Sign in'],
+    [new SocketClosedUnexpectedlyError(), 503, 'does not answer', 'start it again', 'Try again'],
+    [new ClientOfflineError(), 503, 'does not answer', 'start it again', 'Try again'],
+    [Object.assign(new Error('too large'), { status: 413 }), 413, 'too long', 'shorter', 'Go to the start page'],
+    [Object.assign(new Error('malformed'), { status: 400 }), 400, 'does not understand', 'reload the page', 'Go to the start page'],
+    [new Error('a fault of the site'), 500, 'Something went wrong', 'the terminal of the site says more', 'Try again'],
+  ] as [unknown, number, string, string, string][])('%s: says what to do next', (error, status, title, text, label) => {
+    const problem = problemOf(error, true);
+    expect(problem).toMatchObject({ status, next: { label } });
+    expect(problem.title).toContain(title);
+    expect(problem.message).toContain(text);
+    expect(problem.message).not.toContain('a fault of');
+  });
+
+  it('whatever fails while the server is gone is that it is gone', () => {
+    expect(problemOf(new Error('anything'), false).title).toBe('The session server does not answer');
   });
 });
 
