@@ -169,8 +169,11 @@ function linkRows(figures: Figure[]): Row[] {
   return [{ kind: 'bar', x: '', y: 'by command / direct', logarithmic: true, reference: 1, labelled: true, panels: [panel] }];
 }
 
+/** "512", "1Ki", "4Ki". */
+const inBytes = (bytes: number) => (bytes < 1024 ? String(bytes) : `${bytes / 1024}Ki`);
+
 function memoryRows(figures: Figure[]): Row[] {
-  const categories = (own: Figure[]) => ofKind(own, 'memory').map(({ parameters }) => shortNumber(Number(parameters['value bytes'])));
+  const categories = (own: Figure[]) => ofKind(own, 'memory').map(({ parameters }) => inBytes(Number(parameters['value bytes'])));
   const total: Row = {
     ...{ kind: 'line', x: 'value, bytes', y: 'resident bytes per entry', logarithmic: true },
     panels: perServer(figures, (_, own) => ({

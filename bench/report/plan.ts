@@ -32,7 +32,7 @@ export interface Scale {
   starts: number;
 }
 
-/** The report's: about a quarter of an hour for three servers. */
+/** The report's: about twenty minutes for three servers. */
 export const FULL: Scale = {
   rounds: 7,
   keys: [1000, 100_000, 1_000_000],
@@ -87,32 +87,32 @@ function cellsOf({ server, name }: Target, scale: Scale): Cell[] {
     .join(' ');
   return [
     ...scale.keys.map((keys) =>
-      cell('commands', { keys, operations, rounds }, 30 + keys / 100_000, () => commands(server, keys, scale.operations, rounds)),
+      cell('commands', { keys, operations, rounds }, 18 + keys / 100_000, () => commands(server, keys, scale.operations, rounds)),
     ),
     ...scale.sessionDepths.map((depth) =>
-      cell('sessions', { depth, sessions: scale.sessions, rounds }, depth === 1 ? 60 : 30, () =>
+      cell('sessions', { depth, sessions: scale.sessions, rounds }, depth === 1 ? 70 : 36, () =>
         sessions(server, depth, scale.sessions, rounds),
       ),
     ),
-    cell('calls', { rounds }, 3, () => callTimes(server, rounds)),
+    cell('calls', { rounds }, 8, () => callTimes(server, rounds)),
     ...scale.valueBytes.map((bytes) =>
-      cell('memory', { 'value bytes': bytes, entries: memoryEntries, rounds: memoryRounds }, 3 + bytes / 1000, () =>
+      cell('memory', { 'value bytes': bytes, entries: memoryEntries, rounds: memoryRounds }, 2.5 + bytes / 600, () =>
         both(memoryRounds, (side) => bytesPerEntry(server, side === 'ours' ? 'CUSTOM.SET' : 'SET', memoryEntries, bytes)),
       ),
     ),
-    cell('session-memory', { sessions: memorySessions, rounds: memoryRounds }, 7, () =>
+    cell('session-memory', { sessions: memorySessions, rounds: memoryRounds }, 8, () =>
       both(memoryRounds, (side) => bytesPerSession(server, side === 'ours' ? ours : native, memorySessions)),
     ),
-    cell('growth', { entries: scale.growthEntries, rounds: scale.growthRounds }, 40, () =>
+    cell('growth', { entries: scale.growthEntries, rounds: scale.growthRounds }, 105, () =>
       growth(server, scale.growthEntries, scale.growthRounds),
     ),
     cell('saving', { data: 'entries', count: savedEntries, rounds: savingRounds }, 25, () =>
       saving(server, noisyEntries(savedEntries), savingRounds),
     ),
-    cell('saving', { data: 'sessions', count: scale.savedSessions, rounds: savingRounds }, 25, () =>
+    cell('saving', { data: 'sessions', count: scale.savedSessions, rounds: savingRounds }, 28, () =>
       saving(server, savedSessions(scale.savedSessions), savingRounds),
     ),
-    cell('start', { rounds: scale.starts }, 3, async () => ({ load_ms: await loadTimes(server, scale.starts) })),
+    cell('start', { rounds: scale.starts }, 2, async () => ({ load_ms: await loadTimes(server, scale.starts) })),
   ];
 }
 

@@ -43,7 +43,8 @@ function commitNow(): string {
 
 function onSignal(kept: () => string): void {
   for (const [name, number] of Object.entries(SIGNALS)) {
-    process.once(name, () => {
+    // Not once: npm may pass on a signal that the group has had already, which would end the process before this is done.
+    process.on(name, () => {
       MeasuredServer.abandonAll();
       console.log(`\ninterrupted; ${kept()}, and the next run goes on from there`);
       process.exit(SIGNAL_STATUS + number);

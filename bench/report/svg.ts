@@ -14,6 +14,7 @@ const FOOT = 58;
 const GRID = '#8b949e55';
 const AXIS = '#8b949e';
 const TICKS_MAX = 7;
+const LABEL_ROOM = 1.1;
 
 /** The text's colour follows the reader's preference; those of lines and bars stand on both grounds. */
 const STYLE = '<style>svg{background:#fff;color:#1f2328}@media(prefers-color-scheme:dark){svg{background:#0d1117;color:#e6edf3}}</style>';
@@ -64,7 +65,8 @@ interface Scale {
 function scaleOf(row: Row): Scale {
   const values = row.panels.flatMap(({ series }) => series.flatMap((each) => each.values.filter((value) => value !== null)));
   if (row.reference !== undefined) values.push(row.reference);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  // Above the highest bar there is room for its value.
+  const [low, high] = [Math.min(...values), Math.max(...values) * (row.labelled ? LABEL_ROOM : 1)];
   if (row.logarithmic) {
     const [min, top] = [Math.floor(Math.log2(low)), Math.ceil(Math.log2(high))];
     const interval = Math.max(1, Math.ceil((top - min) / TICKS_MAX));

@@ -137,6 +137,8 @@ describe('of the program', () => {
       folders = first.output().includes('[1/3]') ? serverFolders(first.child.pid) : [];
       return folders.some((each) => existsSync(path.join(each, 'socket')));
     });
+    // Twice, as where npm passes on what the whole group has had.
+    first.child.kill('SIGTERM');
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(128 + 15);
     expect(first.output()).toContain(`interrupted; 1 of 3 cells are in ${file}`);
