@@ -7,6 +7,7 @@ import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
 import { failLine } from "./text";
 import { registerCommands } from "./session/commands";
 import { addField, getData } from "./session/data";
+import { storageCalls } from "./session/custom";
 import { useDefaults } from "./session/options";
 import { loadSessions, saveSessions, VERSION } from "./session/persistence";
 import { countSessions, dropAll } from "./session/records";
@@ -58,6 +59,7 @@ export function info(): void {
   infoField(changetype<usize>("created"), created);
   infoField(changetype<usize>("expired"), expired);
   infoField(changetype<usize>("evicted"), evicted);
+  infoField(changetype<usize>("storage_calls"), storageCalls);
   infoField(changetype<usize>("heap_used"), usedBytes());
 }
 

@@ -3,17 +3,35 @@
  * A function that fails ends the running command, so it is called before anything of this module is committed.
  */
 
-/** The value (`length << 32 | pointer`, valid until the next import call), 0 when there is none. */
 // prettier-ignore
 @external("CUSTOM", "get")
-export declare function customGet(key: usize, keyLength: u32): u64;
+declare function get(key: usize, keyLength: u32): u64;
 
-/** Stores the value; 1. */
 // prettier-ignore
 @external("CUSTOM", "set")
-export declare function customSet(key: usize, keyLength: u32, value: usize, valueLength: u32): u64;
+declare function set(key: usize, keyLength: u32, value: usize, valueLength: u32): u64;
 
-/** How many entries were deleted: 0 or 1. */
 // prettier-ignore
 @external("CUSTOM", "del")
-export declare function customDel(key: usize, keyLength: u32): u64;
+declare function del(key: usize, keyLength: u32): u64;
+
+/** How often the storage has been called. */
+export let storageCalls: u64 = 0;
+
+/** The value (`length << 32 | pointer`, valid until the next import call), 0 when there is none. */
+export function customGet(key: usize, keyLength: u32): u64 {
+  storageCalls++;
+  return get(key, keyLength);
+}
+
+/** Stores the value. */
+export function customSet(key: usize, keyLength: u32, value: usize, valueLength: u32): void {
+  storageCalls++;
+  set(key, keyLength, value, valueLength);
+}
+
+/** Deletes the entry, if there is one. */
+export function customDel(key: usize, keyLength: u32): void {
+  storageCalls++;
+  del(key, keyLength);
+}

@@ -20,6 +20,20 @@ export function parseInfo(text: string): Info {
   return sections;
 }
 
+/** Calls from one module to another since the server's start, and which way they go. */
+export interface Calls {
+  title: string;
+  count: number;
+}
+
+/** One for each module that counts its calls. */
+export function callsOf(modules: readonly ModuleInfo[]): Calls[] {
+  return modules.flatMap(({ name, links: [link], calls }) => {
+    if (link === undefined || calls === undefined) return [];
+    return [{ title: `${name} → ${link.namespace}.*, ${link.way === 'direct' ? 'direct' : 'by command'}`, count: calls }];
+  });
+}
+
 export interface Link {
   namespace: string;
   way: string;
@@ -36,6 +50,8 @@ export interface ModuleInfo {
   /** Live bytes of its own data. */
   heapUsed: number;
   commands: number;
+  /** Its calls of the module that it is linked to; undefined where it does not count them. */
+  calls?: number;
   traps: number;
   timeouts: number;
   damaged: boolean;
@@ -65,6 +81,7 @@ function moduleOf(name: string, fields: ReadonlyMap<string, string>): ModuleInfo
     free: number('memory_free'),
     heapUsed: number('heap_used'),
     commands: number('commands'),
+    ...(fields.has('wasm_storage_calls') ? { calls: number('storage_calls') } : {}),
     traps: number('traps'),
     timeouts: number('timeouts'),
     damaged: number('damaged') !== 0,

@@ -2,6 +2,7 @@
 import { SERVER_GONE } from '../problems.ts';
 import type { Redis } from '../redis.ts';
 import {
+  callsOf,
   countersOf,
   latenciesOf,
   memoriesOf,
@@ -25,7 +26,7 @@ export interface Sample {
   created: number | null;
   expired: number | null;
   evicted: number | null;
-  /** Commands per second, by module as in `modules`; null as above. */
+  /** Commands per second, by module as in `modules`, then calls between them, as in `callsOf`; null as above. */
   commands: number[] | null;
   /** Bytes, by memory and part as in `memories`; null as above. */
   memories: number[][] | null;
@@ -117,7 +118,7 @@ export class Sampler {
     this.trouble = undefined;
     this.#push({
       sessions: counters.sessions,
-      ...this.#rates(counters, new Map(modules.map(({ name, commands }) => [name, commands]))),
+      ...this.#rates(counters, servedOf(modules)),
       memories: memories.map(({ parts }) => parts.map(({ bytes }) => bytes)),
     });
   }
@@ -150,6 +151,12 @@ export class Sampler {
     this.samples.push({ n: ++this.#count, at: Date.now() / 1000, ...sample });
     if (this.samples.length > SAMPLES_MAX) this.samples.shift();
   }
+}
+
+/** What is counted of commands, and of calls between modules, by name. */
+function servedOf(modules: readonly ModuleInfo[]): Map<string, number> {
+  const commands = modules.map(({ name, commands }): [string, number] => [name, commands]);
+  return new Map([...commands, ...callsOf(modules).map(({ title, count }): [string, number] => [title, count])]);
 }
 
 function serverOf(info: Info): Figures['server'] {

@@ -1,6 +1,6 @@
 /** What the operator's page shows, ready to be shown: by the server's HTML, and by its script, which asks for it every second. */
 import { durationText } from '../time.ts';
-import type { Latency, Memory, ModuleInfo } from './info.ts';
+import { callsOf, type Latency, type Memory, type ModuleInfo } from './info.ts';
 import type { Figures, Sample, Sampler } from './sampler.ts';
 
 export type Level = 'good' | 'fair' | 'bad';
@@ -19,8 +19,8 @@ export interface View {
   states: State[];
   /** The figures of the charts in words. */
   rows: { label: string; value: string }[];
-  /** The modules that serve commands, and how the calls between them go. */
-  commands: { modules: string[]; text: string };
+  /** What the chart of commands has lines for: the modules that serve them, and the calls between modules. */
+  commands: { lines: string[]; text: string };
   memories: Memory[];
   latencies: Latency[];
   /** Of the last minutes, or those that the page does not have yet. */
@@ -82,7 +82,10 @@ export function commandsOf(modules: readonly ModuleInfo[]): View['commands'] {
       ? `${name} calls ${namespace}.* directly: its calls are no commands`
       : `${name} calls ${namespace}.* by command: each call is counted among those of its provider`,
   );
-  return { modules: modules.map(({ name }) => name), text: ['Served per second', ...texts].join('. ') };
+  return {
+    lines: [...modules.map(({ name }) => name), ...callsOf(modules).map(({ title }) => title)],
+    text: ['Served per second', ...texts].join('. '),
+  };
 }
 
 function counted(title: string, count: number, text: string): State {
@@ -116,6 +119,10 @@ function rowsOf({ counters, memories, modules }: Figures, sample: Sample | undef
     ...modules.flatMap(({ name, commands }, index) => [
       { label: `Commands of ${name} per second`, value: rate(sample?.commands?.[index]) },
       { label: `Commands of ${name} since the start`, value: NUMBER.format(commands) },
+    ]),
+    ...callsOf(modules).flatMap(({ title, count }, index) => [
+      { label: `Calls ${title}, per second`, value: rate(sample?.commands?.[modules.length + index]) },
+      { label: `Calls ${title}, since the start`, value: NUMBER.format(count) },
     ]),
   ];
 }

@@ -181,23 +181,23 @@ function drawRates() {
   draw('chart-rates', 'rates', options, data, 'Chart of the sessions created, expired and evicted per second.');
 }
 
-/** One line for each module. @param {View['commands']} commands */
-function drawCommands({ modules, text }) {
+/** One line for each module, and for the calls between them. @param {View['commands']} commands */
+function drawCommands({ lines, text }) {
   const subtitle = element('chart-commands').querySelector('figcaption span');
   if (subtitle !== null && subtitle.textContent !== text) subtitle.textContent = text;
-  const names = modules.map((_, index) => `plot-${1 + (index % 3)}`);
+  const names = lines.map((_, index) => `plot-${1 + (index % 3)}`);
   const options = () =>
     overTime(
       names,
-      modules.map((module, index) => lineOf(module, names[index] ?? 'plot-1', plain, DASHES[index % 3])),
+      lines.map((line, index) => lineOf(line, names[index] ?? 'plot-1', plain, DASHES[index % 3])),
       plain,
     );
   /** @type {uPlot.AlignedData} */
   const data = [
     times(),
-    ...modules.map((_, index) => samples.map(({ commands }) => (commands?.length === modules.length ? (commands[index] ?? null) : null))),
+    ...lines.map((_, index) => samples.map(({ commands }) => (commands?.length === lines.length ? (commands[index] ?? null) : null))),
   ];
-  draw('chart-commands', modules.join(), options, data, 'Chart of the commands per second of each module.');
+  draw('chart-commands', lines.join(), options, data, 'Chart of the commands per second of each module, and of the calls between modules.');
 }
 
 /** One chart for each linear memory, its parts on top of each other. @param {Memory[]} memories */

@@ -5,7 +5,7 @@ import { SessionGoneError } from '../../client/express.ts';
 import { Attempts } from '../../example/attempts.ts';
 import { deviceOf } from '../../example/device.ts';
 import { escaped, html } from '../../example/html.ts';
-import { countersOf, latenciesOf, memoriesOf, modulesOf, parseInfo } from '../../example/operator/info.ts';
+import { callsOf, countersOf, latenciesOf, memoriesOf, modulesOf, parseInfo } from '../../example/operator/info.ts';
 import { bytesText, commandsOf, microsecondsText, statesOf } from '../../example/operator/view.ts';
 import { problemOf } from '../../example/problems.ts';
 import { agoText, durationText } from '../../example/time.ts';
@@ -213,6 +213,7 @@ wasm_sessions:5
 wasm_created:9
 wasm_expired:3
 wasm_evicted:1
+wasm_storage_calls:12
 wasm_heap_used:700
 
 # Latencystats
@@ -226,7 +227,13 @@ describe('INFO', () => {
     const info = parseInfo(INFO);
     expect(modulesOf(info)).toMatchObject([
       { name: 'hashmap', links: [], commands: 2, traps: 1, damaged: false },
-      { name: 'session', links: [{ namespace: 'CUSTOM', way: 'direct', reason: 'linked to hashmap' }], commands: 7, damaged: true },
+      {
+        name: 'session',
+        links: [{ namespace: 'CUSTOM', way: 'direct', reason: 'linked to hashmap' }],
+        commands: 7,
+        calls: 12,
+        damaged: true,
+      },
     ]);
     expect(countersOf(info)).toEqual({ sessions: 5, created: 9, expired: 3, evicted: 1 });
     expect(latenciesOf(info)).toEqual([
@@ -278,9 +285,14 @@ describe('INFO', () => {
     );
     const byCommand = modulesOf(parseInfo(INFO.replace('CUSTOM:direct', 'CUSTOM:command')));
     expect(commandsOf(byCommand)).toEqual({
-      modules: ['hashmap', 'session'],
+      lines: ['hashmap', 'session', 'session → CUSTOM.*, by command'],
       text: 'Served per second. session calls CUSTOM.* by command: each call is counted among those of its provider',
     });
+  });
+
+  it('as calls from one module to another, the way they go', () => {
+    expect(callsOf(modulesOf(parseInfo(INFO)))).toEqual([{ title: 'session → CUSTOM.*, direct', count: 12 }]);
+    expect(callsOf(modulesOf(parseInfo(INFO.replace('wasm_storage_calls:12\r\n', ''))))).toEqual([]);
   });
 
   it('less than the server measures is not nothing', () => {

@@ -4,7 +4,7 @@ import { startServer, tested, useServer, type TestServer } from '../support/serv
 
 const server = useServer();
 const COMMON = ['memory_reserved', 'memory_used', 'memory_free', 'commands', 'traps', 'timeouts', 'damaged'];
-const OWN = { hashmap: ['entries', 'expired'], session: ['sessions', 'expired', 'evicted'] };
+const OWN = { hashmap: ['entries', 'expired'], session: ['sessions', 'expired', 'evicted', 'storage_calls'] };
 
 const numbers = async (of: TestServer, module: string, names: string[]) => {
   const fields = await of.info(`wasm_${module}`);
