@@ -1,6 +1,6 @@
 /** `npm run bench -- --report`: what was measured stays, whatever ends the run, and the page is what the figures give. */
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -101,29 +101,16 @@ describe('of the program', () => {
     return { child, output: () => text, ended };
   }
 
-  /** The working folders of the servers that run as children of a process. */
-  function serverFolders(parent: number | undefined): string[] {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap((pid) => {
-        try {
-          if (!readFileSync(`/proc/${pid}/status`, 'utf8').includes(`\nPPid:\t${parent ?? 0}\n`)) return [];
-          return /--dir\0([^\0]+)/.exec(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))?.[1] ?? [];
-        } catch {
-          return [];
-        }
-      });
-  }
-
-  /** Processes that were started in a folder. */
-  function running(where: string): string[] {
-    return readdirSync('/proc').filter((pid) => {
-      try {
-        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(where);
-      } catch {
-        return false;
-      }
-    });
+  /** The servers that a process has started and that serve: their folders under /proc, and their working folders. A server changes its title, not those. */
+  function servers(parent: number): { process: string; folder: string }[] {
+    try {
+      const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim().split(' ');
+      return children
+        .map((pid) => ({ process: `/proc/${pid}`, folder: readlinkSync(`/proc/${pid}/cwd`) }))
+        .filter((child) => existsSync(path.join(child.folder, 'socket')));
+    } catch {
+      return [];
+    }
   }
 
   const until = async (holds: () => boolean) => {
@@ -132,19 +119,17 @@ describe('of the program', () => {
 
   test('a run that is ended leaves no server, and the next goes on where it was', async () => {
     const first = start('memory', '--server', 'redis7');
-    let folders: string[] = [];
+    let found: ReturnType<typeof servers> = [];
     await until(() => {
-      folders = first.output().includes('[1/3]') ? serverFolders(first.child.pid) : [];
-      return folders.some((each) => existsSync(path.join(each, 'socket')));
+      found = first.output().includes('[1/3]') ? servers(first.child.pid!) : [];
+      return found.length > 0 || first.child.exitCode !== null;
     });
-    // Twice, as where npm passes on what the whole group has had.
-    first.child.kill('SIGTERM');
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(128 + 15);
     expect(first.output()).toContain(`interrupted; 1 of 3 cells are in ${file}`);
-    for (const each of folders) {
-      await until(() => running(each).length === 0);
-      expect(existsSync(each)).toBe(false);
+    for (const server of found) {
+      await until(() => !existsSync(server.process));
+      expect(existsSync(server.folder)).toBe(false);
     }
 
     const second = start('memory', '--server', 'redis7');
