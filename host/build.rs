@@ -49,7 +49,8 @@ fn main() {
     let input = |name: &str| format!("\"{}\"", out.join(name).display());
     write(out, "libpthread.so", &format!("INPUT({} {})", input("libpthread.so.0"), input("later.o")));
     write(out, "libdl.so", &format!("INPUT({})", input("libdl.so.2")));
-    println!("cargo:rustc-link-search=native={}", out.display());
+    // For the library alone: cargo would put a folder that all may search on the path of libraries of the tests that it runs, too.
+    println!("cargo:rustc-cdylib-link-arg=-L{}", out.display());
 }
 
 /// Makes a library with names and versions of one of glibc's, for the linker to look at: its functions do nothing, and nobody runs them.

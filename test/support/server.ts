@@ -7,7 +7,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createClient } from 'redis';
@@ -247,14 +247,30 @@ export async function eventually<T>(attempt: () => Promise<T> | T, accepted: (va
   return value;
 }
 
-/** A TCP port that nothing listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const listener = createServer().once('error', reject);
-    listener.listen(0, '127.0.0.1', () => {
-      const { port } = listener.address() as AddressInfo;
+/** Ports for each of the test runner's workers, below those that the system gives out by itself. */
+const PORT_FIRST = 10_000;
+const PORTS_EACH = 1000;
+const WORKERS_MAX = 20;
+const worker = Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS_MAX;
+let portsTaken = Math.floor(Math.random() * PORTS_EACH);
+
+/** A TCP port that nothing listens on, and that nobody else takes before it is used: each worker has its own, and takes one after the other. */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < PORTS_EACH; attempt++) {
+    const port = PORT_FIRST + worker * PORTS_EACH + (portsTaken++ % PORTS_EACH);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no port of this worker is free');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const listener = createServer().once('error', () => {
+      resolve(false);
+    });
+    listener.listen(port, '127.0.0.1', () => {
       listener.close(() => {
-        resolve(port);
+        resolve(true);
       });
     });
   });
