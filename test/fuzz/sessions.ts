@@ -80,6 +80,8 @@ function pairsOf(flat: string[]): Map<string, string> {
 
 /** The glob of KEYS and SCAN, as far as the random patterns use it: `*`, `?`, and every other byte as itself. */
 export function globbed(pattern: string, text: string): boolean {
+  // Also because a regular expression may not be as long as a key.
+  if (!/[*?]/.test(pattern)) return pattern === text;
   const source = pattern.replace(/[^*?]/g, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
   return new RegExp(`^${source.replace(/\*+/g, '[^]*').replace(/\?/g, '[^]')}$`).test(text);
 }

@@ -38,6 +38,8 @@ function momentOf(text: string, unit: bigint, base: number, positive: boolean, c
 
 /** Whether a pattern of KEYS and SCAN, without classes, matches. */
 function matches(pattern: string, text: string): boolean {
+  // Also because a regular expression may not be as long as a key.
+  if (!/[*?[\\]/.test(pattern)) return pattern === text;
   const parts = pattern.match(/\\[^]|[^]/g) ?? [];
   const literal = (one: string): string =>
     `\\x${one
