@@ -37,20 +37,18 @@ export function isAsked(name: usize, length: u32): bool {
 
 /** Replies all entries that are asked for, as strings of an array that is open; how many. O(entries). */
 export function replyAll(table: Table, reply: i32): i64 {
-  let told: i64 = 0;
-  let cursor: u64 = 0;
-  do {
-    told += replyChunk(table, cursor, reply);
-    cursor = table.cursor;
-  } while (cursor);
-  return told;
+  return replyBetween(table, 0, 0, reply);
 }
 
-/** Replies what is asked for of the home chunk at the cursor; how many. */
-function replyChunk(table: Table, cursor: u64, reply: i32): i64 {
+/** As replyAll, of the home chunks from one cursor to before another; 0 is the end, too. */
+function replyBetween(table: Table, start: u64, end: u64, reply: i32): i64 {
   let told: i64 = 0;
-  table.seek(cursor);
-  for (let entry = table.next(); entry; entry = table.next()) told += i64(call_indirect<bool>(reply, entry));
+  let cursor = start;
+  do {
+    table.seek(cursor);
+    for (let entry = table.next(); entry; entry = table.next()) told += i64(call_indirect<bool>(reply, entry));
+    cursor = table.cursor;
+  } while (cursor != end);
   return told;
 }
 
@@ -66,13 +64,7 @@ export function replyScan(argc: i32, argv: usize, table: Table, reply: i32): voi
   redis.ReplyWithArray(2);
   redis.ReplyWithStringBuffer(digits, writeDecimal(end, digits));
   redis.ReplyWithArray(-1);
-  let told: i64 = 0;
-  let cursor = start;
-  do {
-    told += replyChunk(table, cursor, reply);
-    cursor = table.cursor;
-  } while (cursor != end);
-  redis.ReplySetArrayLength(told);
+  redis.ReplySetArrayLength(replyBetween(table, start, end, reply));
 }
 
 function parseOptions(argc: i32, argv: usize): void {

@@ -15,7 +15,7 @@ function configuration(host: string): string {
 #   include ${path.join(path.dirname(host), CONFIGURATION)}
 loadmodule ${host}
 
-# Settings, with their defaults; README.md says what they mean.
+# Settings, with their defaults; docs/OPERATIONS.md says what they mean.
 # wasm.link auto
 # wasm.max-memory 4gb
 # wasm.time-limit 5000

@@ -23,8 +23,13 @@ export function commandList(argc: i32, argv: usize): u64 {
   return REPLIED;
 }
 
+/** Whether an entry of the table is a live session, and no old id. */
+function isListed(entry: usize): bool {
+  return !isOldId(entry) && isLive(entry);
+}
+
 function replyLine(record: usize): bool {
-  if (isOldId(record) || !isLive(record)) return false;
+  if (!isListed(record)) return false;
   const line = listLine(record);
   redis.ReplyWithStringBuffer(pointerOf(line), lengthOf(line));
   return true;
@@ -38,7 +43,7 @@ export function commandScan(argc: i32, argv: usize): u64 {
 }
 
 function replyId(record: usize): bool {
-  if (isOldId(record) || !isLive(record)) return false;
+  if (!isListed(record)) return false;
   const length = writeId(idOf(record), idLengthOf(record), text);
   if (!isAsked(text, length)) return false;
   redis.ReplyWithStringBuffer(text, length);
