@@ -217,7 +217,7 @@ export function takeIdle(): u64 {
 /** How many free pages are resident by the bits: for checks. O(words). */
 export function countIdle(): u32 {
   let count: u32 = 0;
-  for (let word: usize = 0; word < WORDS << 3; word += 8) count += <u32>popcnt(load<u64>(idle + word) & load<u64>(bitmap + word));
+  for (let word: usize = 0; word < WORDS << 3; word += 8) count += <u32>popcnt(load<u64>(idle + word));
   return count;
 }
 
