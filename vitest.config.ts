@@ -67,8 +67,8 @@ if (process.env.SKIPPED_IS_TOLD === undefined) {
 export default defineConfig({
   test: {
     // Generous: a cold, busy machine of two cores compiles and starts servers while the tests run.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // Tests wait for servers more than they compute.
     maxWorkers: availableParallelism() + 1,
     projects: [

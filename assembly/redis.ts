@@ -125,7 +125,10 @@ export namespace redis {
 
   // ── The server ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Unix time in milliseconds. */
+  /**
+   * Unix time in milliseconds. In a command it is that of the beginning of the client's command, transaction or script, where the server tells modules
+   * of it: Redis and Valkey from 7.2 on.
+   */
   @external("redis", "Milliseconds")
   export declare function Milliseconds(): i64;
 

@@ -15,6 +15,7 @@ const PTHREAD: &[&str] = &[
     "pthread_create",
     "pthread_detach",
     "pthread_getattr_np",
+    "pthread_getcpuclockid",
     "pthread_join",
     "pthread_key_create",
     "pthread_key_delete",

@@ -72,7 +72,7 @@ function registerValues(): i32 {
     changetype<usize>(`summary: Returns the value of a key after deleting it
       syntax: key:key
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RW ACCESS DELETE
       acl: @custom write fast`),
   );
@@ -85,7 +85,7 @@ function registerValues(): i32 {
     changetype<usize>(`summary: Returns the number of bytes of a value
       syntax: key:key
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RO
       acl: @custom read fast`),
   );
@@ -98,7 +98,7 @@ function registerValues(): i32 {
     changetype<usize>(`summary: Adds to the integer that a value spells
       syntax: key:key increment:integer
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RW ACCESS UPDATE
       acl: @custom write fast`),
   );
@@ -111,7 +111,7 @@ function registerValues(): i32 {
     changetype<usize>(`summary: Appends to a value; an absent key is created
       syntax: key:key value
       complexity: O(n) in the length of the value
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RW INSERT
       acl: @custom write fast`),
   );
@@ -130,7 +130,7 @@ function registerMany(): i32 {
     changetype<usize>(`summary: Sets keys to values, all of them or none
       syntax: (key:key value ...)
       complexity: O(n) in the number of keys
-      since: 0.2.0
+      since: 0.1.0
       keys: 1..-1/2 OW UPDATE
       acl: @custom write slow`),
   );
@@ -143,7 +143,7 @@ function registerMany(): i32 {
     changetype<usize>(`summary: Returns the values of keys
       syntax: key:key ...
       complexity: O(n) in the number of keys
-      since: 0.2.0
+      since: 0.1.0
       keys: 1..-1 RO ACCESS
       tips: request_policy:multi_shard
       acl: @custom read fast`),
@@ -191,7 +191,7 @@ function registerDeadlines(): i32 {
     changetype<usize>(`summary: Sets the time to live of a key in seconds
       syntax: key:key seconds:integer
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RW UPDATE
       acl: @custom write fast`),
   );
@@ -204,7 +204,7 @@ function registerDeadlines(): i32 {
     changetype<usize>(`summary: Sets the time to live of a key in milliseconds
       syntax: key:key milliseconds:integer
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RW UPDATE
       acl: @custom write fast`),
   );
@@ -217,7 +217,7 @@ function registerDeadlines(): i32 {
     changetype<usize>(`summary: Takes the time to live of a key away
       syntax: key:key
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RW UPDATE
       acl: @custom write fast`),
   );
@@ -230,7 +230,7 @@ function registerDeadlines(): i32 {
     changetype<usize>(`summary: Returns the time to live of a key in seconds
       syntax: key:key
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RO ACCESS
       tips: nondeterministic_output
       acl: @custom read fast`),
@@ -244,7 +244,7 @@ function registerDeadlines(): i32 {
     changetype<usize>(`summary: Returns the time to live of a key in milliseconds
       syntax: key:key
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RO ACCESS
       tips: nondeterministic_output
       acl: @custom read fast`),
@@ -264,7 +264,7 @@ function registerKeys(): i32 {
     changetype<usize>(`summary: Iterates over the keys
       syntax: cursor:integer [MATCH pattern:pattern] [COUNT count:integer]
       complexity: O(1) for each call, O(n) for all keys
-      since: 0.2.0
+      since: 0.1.0
       tips: nondeterministic_output request_policy:special response_policy:special
       acl: @custom read slow`),
   );
@@ -289,7 +289,7 @@ function registerKeys(): i32 {
     1,
     changetype<usize>(`summary: Returns the number of keys
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       tips: request_policy:all_shards response_policy:agg_sum
       acl: @custom read fast`),
   );
@@ -301,7 +301,7 @@ function registerKeys(): i32 {
     1,
     changetype<usize>(`summary: Deletes all keys
       complexity: O(n) in the number of keys
-      since: 0.2.0
+      since: 0.1.0
       tips: request_policy:all_shards response_policy:agg_sum
       acl: @custom write slow dangerous`),
   );
@@ -314,7 +314,7 @@ function registerKeys(): i32 {
     changetype<usize>(`summary: Returns the bytes of memory that a key takes
       syntax: key:key
       complexity: O(1)
-      since: 0.2.0
+      since: 0.1.0
       keys: 1 RO
       acl: @custom read fast`),
   );

@@ -43,7 +43,7 @@ acl: @session write`),
     changetype<usize>(`summary: Makes a session another user's
 syntax: id:key user:key
 complexity: O(N) with N the sessions of both users
-since: 0.2.0
+since: 0.1.0
 keys: 1 RW UPDATE
 keys: 2 RW UPDATE
 acl: @session write`),
@@ -70,7 +70,7 @@ acl: @session read`),
     changetype<usize>(`summary: Returns all fields of a session and touches it
 syntax: id:key
 complexity: O(N) with N the fields
-since: 0.2.0
+since: 0.1.0
 keys: 1 RO ACCESS
 acl: @session read`),
   );
@@ -121,7 +121,7 @@ acl: @session read fast`),
     changetype<usize>(`summary: Removes fields of a session and touches it
 syntax: id:key field ...
 complexity: O(N) with N the fields named
-since: 0.2.0
+since: 0.1.0
 keys: 1 RW DELETE
 acl: @session write fast`),
   );
@@ -134,7 +134,7 @@ acl: @session write fast`),
     changetype<usize>(`summary: Adds to a field that holds an integer and touches the session
 syntax: id:key field increment:integer
 complexity: O(1)
-since: 0.2.0
+since: 0.1.0
 keys: 1 RW ACCESS UPDATE
 acl: @session write fast`),
   );
@@ -147,7 +147,7 @@ acl: @session write fast`),
     changetype<usize>(`summary: Sets fields of a session if its data is at a version
 syntax: id:key version:integer (field value ...)
 complexity: O(N) with N the bytes written
-since: 0.2.0
+since: 0.1.0
 keys: 1 RW ACCESS UPDATE
 acl: @session write fast`),
   );
@@ -160,7 +160,7 @@ acl: @session write fast`),
     changetype<usize>(`summary: Notes an access to a session
 syntax: id:key
 complexity: O(1)
-since: 0.2.0
+since: 0.1.0
 keys: 1 RW UPDATE
 acl: @session write fast`),
   );
@@ -173,7 +173,7 @@ acl: @session write fast`),
     changetype<usize>(`summary: Limits the lifetime or the idle time of a session
 syntax: id:key seconds:integer [IDLE|TTL]
 complexity: O(1)
-since: 0.2.0
+since: 0.1.0
 keys: 1 RW UPDATE
 acl: @session write`),
   );
@@ -186,7 +186,7 @@ acl: @session write`),
     changetype<usize>(`summary: Returns the milliseconds that a session has left
 syntax: id:key
 complexity: O(1)
-since: 0.2.0
+since: 0.1.0
 keys: 1 RO ACCESS
 tips: nondeterministic_output
 acl: @session read fast`),
@@ -200,7 +200,7 @@ acl: @session read fast`),
     changetype<usize>(`summary: Returns what is known of a session
 syntax: id:key
 complexity: O(N) with N the fields
-since: 0.2.0
+since: 0.1.0
 keys: 1 RO ACCESS
 acl: @session read`),
   );
@@ -213,7 +213,7 @@ acl: @session read`),
     changetype<usize>(`summary: Gives a session a new id
 syntax: id:key [GRACE milliseconds:integer]
 complexity: O(1)
-since: 0.2.0
+since: 0.1.0
 keys: 1 RW ACCESS UPDATE
 tips: nondeterministic_output
 acl: @session write`),
@@ -227,7 +227,7 @@ acl: @session write`),
     changetype<usize>(`summary: Returns the ids of a user's live sessions, the newest first
 syntax: user:key
 complexity: O(N) with N the sessions of the user
-since: 0.2.0
+since: 0.1.0
 keys: 1 RO ACCESS
 acl: @session read`),
   );
@@ -240,7 +240,7 @@ acl: @session read`),
     changetype<usize>(`summary: Ends the sessions of a user
 syntax: user:key [EXCEPT id:key] [BEFORE milliseconds:integer]
 complexity: O(N) with N the sessions of the user
-since: 0.2.0
+since: 0.1.0
 keys: 1 RW DELETE
 keys: EXCEPT@2 RO
 acl: @session write`),
@@ -267,7 +267,7 @@ acl: @session write`),
     changetype<usize>(`summary: Iterates over the ids of the live sessions
 syntax: cursor:integer [MATCH pattern:pattern] [COUNT count:integer]
 complexity: O(1) for each call, O(N) for all of them with N the sessions
-since: 0.2.0
+since: 0.1.0
 tips: nondeterministic_output
 acl: @session read`),
   );
@@ -280,7 +280,7 @@ acl: @session read`),
     changetype<usize>(`summary: Counts all sessions, or those of a user
 syntax: [user:key]
 complexity: O(1)
-since: 0.2.0
+since: 0.1.0
 keys: 1 RO
 acl: @session read fast`),
   );
@@ -292,7 +292,7 @@ acl: @session read fast`),
     1,
     changetype<usize>(`summary: Tells whether all structures and counters hold together
 complexity: O(N) with N the bytes of all sessions
-since: 0.2.0
+since: 0.1.0
 acl: @session read dangerous`),
   );
   refused += command(

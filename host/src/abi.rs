@@ -278,11 +278,20 @@ unsafe fn may_access(ctx: *mut api::Ctx, key: *mut Str) -> bool {
     }
 }
 
+/// Unix ms. Within a transaction, a script or a command that another one calls, the server's time stands still, where it tells modules of it
+/// (Redis and Valkey from 7.2 on): nothing expires halfway, as nothing of the server's own does.
+fn now_ms(phase: Phase) -> i64 {
+    // SAFETY: neither function takes an argument. A cached time is that of the running command's beginning, so there must be one.
+    unsafe {
+        match api::CachedMicroseconds {
+            Some(cached_microseconds) if phase == Phase::Command => cached_microseconds() / 1000,
+            _ => rm!(Milliseconds()),
+        }
+    }
+}
+
 fn server(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
-    linker.func_wrap(NS, "Milliseconds", || -> i64 {
-        // SAFETY: takes no argument.
-        unsafe { rm!(Milliseconds()) }
-    })?;
+    linker.func_wrap(NS, "Milliseconds", |guest: Guest<'_>| -> i64 { now_ms(guest.data().call.phase) })?;
     linker.func_wrap(NS, "GetRandomBytes", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let target = memory::slice_mut(parts(&mut guest)?.0, pointer, length)?;
         if length > RANDOM_BYTES_MAX {

@@ -280,6 +280,7 @@ api! {
     fn ACLCheckKeyPermissions(user: *mut User, key: *mut Str, flags: c_int) -> c_int;
 
     fn Milliseconds() -> c_longlong;
+    #[optional] fn CachedMicroseconds() -> c_longlong;
     fn CreateTimer(ctx: *mut Ctx, period_ms: c_longlong, callback: TimerFunc, data: *mut c_void) -> u64;
     fn AvoidReplicaTraffic() -> c_int;
     fn GetRandomBytes(target: *mut c_uchar, length: usize);

@@ -31,7 +31,7 @@ pub fn max_memory() -> u64 {
     MAX_MEMORY.load(Relaxed).unsigned_abs()
 }
 
-/// Milliseconds that one call into a module may run; 0: no limit.
+/// Milliseconds that one call into a module may run, on a processor; 0: no limit.
 pub fn time_limit() -> u64 {
     TIME_LIMIT.load(Relaxed).unsigned_abs()
 }

@@ -1,5 +1,6 @@
 //! Wasmtime, set up for life inside redis-server, and the clock of the time limit.
 
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
@@ -7,8 +8,9 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, ProfilingStrategy, WasmFeatures};
 
-/// How often the clock of `wasm.time-limit` ticks, in milliseconds.
+/// What the clock of `wasm.time-limit` ticks after, in milliseconds of running.
 pub const TICK_MS: u64 = 10;
+const TICK: Duration = Duration::from_millis(TICK_MS);
 
 /// An environment variable for developers: where it is set, `perf` can name the functions of the modules.
 const PERF_MAP: &str = "WASM_PERF_MAP";
@@ -46,8 +48,9 @@ pub fn new() -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-/// A thread that advances the engine's epoch every [`TICK_MS`]. Dropping it ends and joins the thread: a load that fails leaves
-/// no thread behind in a library that the server is about to close.
+/// A thread that advances the engine's epoch for every [`TICK_MS`] that the thread which started it has run on a processor. A call is not
+/// ended because the machine was busy with something else, stopped or moved: all that stands still in that time, its clients too.
+/// Dropping it ends and joins the thread: a load that fails leaves no thread behind in a library that the server is about to close.
 pub struct Ticker {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -55,19 +58,51 @@ pub struct Ticker {
 
 impl Ticker {
     /// # Errors
-    /// The system's reason for refusing a thread.
+    /// The system's reason for refusing a thread, or the clock.
     pub fn start(engine: &Engine) -> std::io::Result<Ticker> {
         let stop = Arc::new(AtomicBool::new(false));
         let (engine, stopped) = (engine.clone(), stop.clone());
+        let clock = RunningTime::of_this_thread()?;
         let thread = with_signals_blocked(|| {
             std::thread::Builder::new().name("wasm-ticker".into()).spawn(move || {
+                let mut counted = clock.read();
                 while !stopped.load(Relaxed) {
-                    std::thread::sleep(Duration::from_millis(TICK_MS));
-                    engine.increment_epoch();
+                    std::thread::sleep(TICK);
+                    let run = clock.read();
+                    if run.saturating_sub(counted) >= TICK {
+                        engine.increment_epoch();
+                        // A tick may be caught up with, no more: what ran before a call is not counted as the call's.
+                        counted = (counted + TICK).max(run.saturating_sub(TICK));
+                    }
                 }
             })
         })?;
         Ok(Ticker { stop, thread: Some(thread) })
+    }
+}
+
+/// How long a thread has run on a processor.
+struct RunningTime(libc::clockid_t);
+
+impl RunningTime {
+    /// # Errors
+    /// The system's reason for refusing it.
+    fn of_this_thread() -> std::io::Result<RunningTime> {
+        let mut clock = MaybeUninit::uninit();
+        // SAFETY: the calling thread is running, and the call fills in the clock where it answers 0.
+        match unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), clock.as_mut_ptr()) } {
+            // SAFETY: as above.
+            0 => Ok(RunningTime(unsafe { clock.assume_init() })),
+            error => Err(std::io::Error::from_raw_os_error(error)),
+        }
+    }
+
+    /// Never less than before; zero once the thread has ended.
+    fn read(&self) -> Duration {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the time is this function's own.
+        unsafe { libc::clock_gettime(self.0, &raw mut time) };
+        Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
     }
 }
 

@@ -13,6 +13,7 @@ use wasmtime::{Caller, Engine, Extern, ExternType, FuncType, Linker, Memory, Mem
 
 use crate::api::{self, Ctx};
 use crate::description::Description;
+use crate::engine::TICK_MS;
 use crate::group::TABLE_ELEMENTS_MAX;
 use crate::{config, trap};
 
@@ -130,7 +131,7 @@ impl WasmFile {
     pub unsafe fn ask(&mut self, ctx: *mut Ctx) -> Result<(), String> {
         let mut store = Store::new(self.module.engine(), Declared { memory: None, ctx, ..Declared::default() });
         store.limiter(|declared| &mut declared.limits);
-        store.set_epoch_deadline(DECLARE_MS / crate::engine::TICK_MS);
+        store.set_epoch_deadline(LOAD_MS / TICK_MS);
         let mut linker = Linker::new(self.module.engine());
         let result = (|| -> wasmtime::Result<i32> {
             if let Some(memory) = &self.memory {
@@ -168,8 +169,8 @@ impl WasmFile {
     }
 }
 
-/// Milliseconds that a module may take to declare itself.
-const DECLARE_MS: u64 = 2000;
+/// Milliseconds of running that a module may take to declare itself, and to load, however low `wasm.time-limit` is.
+pub const LOAD_MS: u64 = 2000;
 
 /// Bytes that a module's memory may grow to while it declares itself, when no setting is known yet; what it has from the start is allowed.
 const DECLARE_MEMORY_MAX: usize = 64 << 20;

@@ -8,6 +8,7 @@ use wasmtime::{AsContextMut, Engine, Global, Memory, ResourceLimiter, Store, Typ
 use crate::api::{Ctx, InfoCtx, Io, Str};
 use crate::command::fault;
 use crate::engine::TICK_MS;
+use crate::file::LOAD_MS;
 use crate::memory::Region;
 use crate::reply::Replies;
 use crate::trap::TimedOut;
@@ -267,6 +268,11 @@ impl Entered<'_> {
     /// Whether the call is, or ended, in the middle of a commit.
     pub fn is_committing(&mut self) -> bool {
         is_committing(self.store)
+    }
+
+    /// Gives the call the time that a load may take.
+    pub fn allow_load(&mut self) {
+        self.store.set_epoch_deadline(ticks().max(LOAD_MS / TICK_MS));
     }
 
     /// Gives the call a whole time limit again.

@@ -85,7 +85,8 @@ fn build(engine: &Engine, group: &Group, member: MemberId, instances: &[Instance
     let host = host::get().expect("installed");
     let module = &host.modules[member];
     let file = &module.file;
-    let entered = group.enter().ok_or_else(|| wasmtime::Error::msg("its group is busy"))?;
+    let mut entered = group.enter().ok_or_else(|| wasmtime::Error::msg("its group is busy"))?;
+    entered.allow_load();
     let store: &mut Store<State> = entered.store;
     let mut linker = Linker::new(engine);
     if let Some(imported) = &file.memory {
@@ -164,6 +165,7 @@ fn optional<P: WasmParams, R: WasmResults>(
 
 fn on_load(ctx: *mut Ctx, group: &Group, phase: Phase, instance: &Instance) -> Result<(), String> {
     let mut entered = group.enter().ok_or("its group is busy")?;
+    entered.allow_load();
     entered.store.data_mut().call.ctx = ctx;
     let code =
         entered.during(phase, |_, store| instance.get_typed_func::<(), i32>(&mut *store, "onLoad")?.call(store.as_context_mut(), ()));

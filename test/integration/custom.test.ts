@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { bulk, parseBulks } from '../support/raw.ts';
 import { caughtUp, follow, startPair } from '../support/replication.ts';
-import { eventually, startServer, useServer, type TestServer } from '../support/server.ts';
+import { eventually, hasTimeOfCommand, startServer, useServer, type TestServer } from '../support/server.ts';
 
 const server = useServer();
 
@@ -110,6 +110,19 @@ describe('a deadline', () => {
     }
     expect(there).toBeGreaterThan(10);
     expect(absent).toBeGreaterThan(0);
+  });
+
+  test.runIf(hasTimeOfCommand)('does not come in the middle of a transaction or a script, as the server’s own does not', async () => {
+    for (const prefix of ['', 'CUSTOM.']) {
+      await server.send('MULTI');
+      await server.send(`${prefix}SET`, 'k', 'v', 'PX', '20');
+      await server.send('DEBUG', 'SLEEP', '0.05');
+      await server.send(`${prefix}GET`, 'k');
+      expect([prefix, await server.send('EXEC')]).toEqual([prefix, `*3\r\n+OK\r\n+OK\r\n${bulk('v')}`]);
+      expect([prefix, await server.send(`${prefix}GET`, 'k')]).toEqual([prefix, '$-1\r\n']);
+      const script = `redis.call('${prefix}SET', 'k', 'v', 'PX', 1) for i = 1, 5000000 do end return redis.call('${prefix}GET', 'k')`;
+      expect([prefix, await server.send('EVAL', script, '0')]).toEqual([prefix, bulk('v')]);
+    }
   });
 
   test('is swept on an idle server, in about 100 ms', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bulk, bulks, parseBulk } from '../support/raw.ts';
 import { parseReply } from '../support/reply.ts';
-import { eventually, startServer, useServer } from '../support/server.ts';
+import { eventually, hasTimeOfCommand, startServer, useServer } from '../support/server.ts';
 import { createWith } from './suites/session-options.ts';
 
 const server = useServer();
@@ -141,6 +141,17 @@ describe('the clock', () => {
     expect(await server.send('CUSTOM.KEYS')).toBe(bulks('stays'));
     expect(await server.send('SESSION.COUNT')).toBe(':1\r\n');
     for (const command of ['SESSION.CHECK', 'CUSTOM.CHECK']) expect(await server.send(command)).toBe('+OK\r\n');
+  });
+
+  test.runIf(hasTimeOfCommand)('no session ends in the middle of a transaction', async () => {
+    const id = await createWith(server, 'u', 'TTL', '1');
+    await server.send('MULTI');
+    await server.send('SESSION.USER', 'u');
+    await server.send('DEBUG', 'SLEEP', '1.1');
+    await server.send('SESSION.USER', 'u');
+    const is = bulks(id);
+    expect(await server.send('EXEC')).toBe(`*3\r\n${is}+OK\r\n${is}`);
+    expect(await server.send('SESSION.USER', 'u')).toBe('*0\r\n');
   });
 
   test('an idle session ends, one in use does not; the mapping moves', async () => {

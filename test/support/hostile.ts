@@ -15,6 +15,9 @@ const onLoad = '(func (export "onLoad") (result i32) (call $register))';
 const OK = '(call $ReplyWithSimpleString (i32.const 8) (i32.const 2))';
 const one = '(call $ReplyWithLongLong (i64.const 1))';
 const forever = (body: string) => `(loop $next ${body} (br $next))`;
+/** Counts down from the first argument, in millions. */
+const SPIN = `(local.set $left (i64.mul (i64.extend_i32_u (call $number (local.get $argv))) (i64.const 1000000)))
+     (loop $next (br_if $next (i64.ne (local.tee $left (i64.sub (local.get $left) (i64.const 1))) (i64.const 0))))`;
 const array = (length: number | string) => `(call $ReplyWithArray (i64.const ${length}))`;
 const map = (length: number) => `(call $ReplyWithMap (i64.const ${length}))`;
 const arrayLength = (length: number | string) => `(call $ReplySetArrayLength (i64.const ${length}))`;
@@ -23,6 +26,7 @@ const bulk = (length: number | string) => `(call $ReplyWithStringBuffer (i32.con
 /** Commands that run on, or take what they can get. */
 export const greedy = hostile(
   `${registering([
+    { name: 'hostile.spin', flags: 'readonly', arity: 2, handler: '$spin' },
     ...['loop', 'recurse', 'call_chain', 'memory', 'fill', 'table', 'random', 'trap', 'divide', 'indirect', 'ok'].map((name) =>
       command(name),
     ),
@@ -33,6 +37,7 @@ export const greedy = hostile(
    (data $block "0123456789abcdef")
    ${handler('ok', OK)}
    ${handler('loop', forever(''))}
+   ${handler('spin', `${SPIN} ${OK}`, '(local $left i64)')}
    (func $deep (param i64 i64) (result i64) (i64.add (local.get 0) (call $deep (local.get 1) (i64.add (local.get 0) (i64.const 1)))))
    ${handler('recurse', '(drop (call $deep (i64.const 1) (i64.const 2)))')}
    ${handler('call_chain', `(call_indirect (type $handler) (local.get $argc) (local.get $argv) (i32.const 2))`)}
@@ -114,7 +119,11 @@ export const answering = hostile(
 
 /** Ends, or does not, with `committing` set. HOSTILE.VALUE answers what its last HOSTILE.SET left, 0 after a flush. */
 export const halfway = hostile(
-  `${registering([...['set', 'trap', 'loop', 'short'].map((name) => command(name, 'write')), command('value')])}
+  `${registering([
+    ...['set', 'trap', 'loop'].map((name) => command(name, 'write')),
+    { name: 'hostile.short', flags: 'write', arity: 2, handler: '$short' },
+    command('value'),
+  ])}
    (data (i32.const 64) "wasm-host")
    (global $committing (export "committing") (mut i32) (i32.const 0))
    (global $value (mut i64) (i64.const 0))
@@ -128,12 +137,7 @@ export const halfway = hostile(
    ${handler('value', '(call $ReplyWithLongLong (global.get $value))')}
    ${handler('trap', '(global.set $committing (i32.const 1)) (global.set $value (i64.const 8)) unreachable')}
    ${handler('loop', `(global.set $committing (i32.const 1)) ${forever('')}`)}
-   ${handler(
-     'short',
-     `(global.set $committing (i32.const 1)) (local.set $end (i64.add (call $Milliseconds) (i64.const 300)))
-     (loop $next (br_if $next (i64.lt_s (call $Milliseconds) (local.get $end)))) (global.set $committing (i32.const 0)) ${OK}`,
-     '(local $end i64)',
-   )}`,
+   ${handler('short', `(global.set $committing (i32.const 1)) ${SPIN} (global.set $committing (i32.const 0)) ${OK}`, '(local $left i64)')}`,
 );
 
 /** What an export that the host calls does, by its name; the others do as they should. */

@@ -46,6 +46,9 @@ export const hasCategories = isAtLeast('7.2', '7.2');
 /** … and into such as the modules add. */
 export const hasOwnCategories = isAtLeast('7.4', '8.0');
 
+/** Whether it tells modules of the time that stands still within a transaction or a script. */
+export const hasTimeOfCommand = isAtLeast('7.2', '7.2');
+
 export interface ServerOptions {
   /** The module file and its arguments; false: no module. By default build/host.so without arguments. */
   module?: string[] | false;
