@@ -223,8 +223,12 @@ export class Backing {
   /** Ends a session after the saves of it that are under way, and before those that come; whether it was there. */
   async end(sid: string): Promise<boolean> {
     const id = this.#idOf(sid);
-    this.#ended.add(sid);
-    return this.#inOrder.run(sid, async () => (await this.#sessions.delete(id)) === 1);
+    return this.#inOrder.run(sid, async () => {
+      const count = await this.#sessions.delete(id);
+      // Only now: where it fails, the session lives on, and saves of it are stored.
+      this.#ended.add(sid);
+      return count === 1;
+    });
   }
 
   /** All sessions with this prefix, each with its `id`. */

@@ -517,6 +517,30 @@ describe('races', () => {
     expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
   });
 
+  it('a session that could not be destroyed lives on, and its saves are stored', async () => {
+    expect(await server.send('ACL', 'SETUSER', 'default', '-session.delete')).toBe('+OK\r\n');
+    onTestFinished(async () => void (await server.send('ACL', 'SETUSER', 'default', '+session.delete')));
+    const store = await newStore();
+    const gone: string[] = [];
+    store.on('gone', (sid: string) => gone.push(sid));
+    await calls(store).set(SID, sessionData({ a: 1 }));
+    const session = (await calls(store).get(SID))!;
+    await expect(calls(store).destroy(SID)).rejects.toThrow(/^NOPERM /);
+    session.a = 2;
+    await calls(store).set(SID, session);
+    expect(await fields(SID)).toMatchObject({ a: '2' });
+    expect(gone).toEqual([]);
+
+    // One that fails after one that has succeeded does not bring it back.
+    await server.send('ACL', 'SETUSER', 'default', '+session.delete');
+    await calls(store).destroy(SID);
+    await server.send('ACL', 'SETUSER', 'default', '-session.delete');
+    await expect(calls(store).destroy(SID)).rejects.toThrow(/^NOPERM /);
+    await calls(store).set(SID, sessionData({ a: 3 }));
+    expect(gone).toEqual([SID]);
+    expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
+  });
+
   it('parallel requests that change different fields keep both', async () => {
     const gate = new Gate();
     const { addresses } = await twoServers((app) => {
