@@ -90,8 +90,9 @@ export class SessionStore extends expressSession.Store {
 
   /**
    * Saves a session. One that express-session has generated is created. Of one that was read or saved before, the properties that have
-   * changed are written, in one step; when it has ended meanwhile, nothing is: it is not born again, and `gone` is emitted. Any other object
-   * replaces what is there.
+   * changed are written, in one step, and when they are stored those that are gone are deleted; when it has ended meanwhile, nothing is: it is
+   * not born again, and `gone` is emitted. Any other object replaces what is there. Where the server has no memory left, nothing is changed,
+   * and the next save of this object tries all of it again.
    */
   override set(sid: string, session: SessionData, callback?: Callback): void {
     this.#does(() => this.#backing.save(sid, sessionOf(session)), callback);

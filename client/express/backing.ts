@@ -4,6 +4,7 @@
  * What is known of a session that was read or saved stands beside its object, in a WeakMap. A session that has a `Known` is changed on the
  * server and never created, so that a save under way cannot undo a logout.
  */
+import { ErrorReply } from '@redis/client';
 import type { SessionData } from 'express-session';
 import { ArgumentError, bytes } from '../arguments.ts';
 import { nodesOf } from '../client.ts';
@@ -24,8 +25,12 @@ interface Known {
   /** JSON of the cookie's field */
   cookie: string;
   limits: Limits;
-  userKey: RedisArgument;
+  /** Whose it is; undefined when that is not known. */
+  userKey: RedisArgument | undefined;
 }
+
+/** What a save wants the server to have. */
+type Wanted = Known & { userKey: RedisArgument };
 
 /** The commands that a save is made of. */
 interface Commands {
@@ -129,7 +134,7 @@ export class Backing {
     });
   }
 
-  async #write(sid: string, session: SessionData, now: Known): Promise<void> {
+  async #write(sid: string, session: SessionData, now: Wanted): Promise<void> {
     const id = this.#idOf(sid);
     const known = this.#known.get(session) ?? (await this.#create(id, now));
     if (known !== undefined && !(await this.#update(id, known, now))) this.#options.onGone(sid);
@@ -137,7 +142,7 @@ export class Backing {
   }
 
   /** Creates the session. Where its id is known already, as for an object that no `read` has answered, tells what is there. */
-  async #create(id: string, now: Known): Promise<Known | undefined> {
+  async #create(id: string, now: Wanted): Promise<Known | undefined> {
     const { idle_s: idle, ttl_s: ttl } = now.limits;
     try {
       await this.#sessions.create(now.userKey, {
@@ -153,21 +158,50 @@ export class Backing {
       if (!(typed instanceof IdExistsError)) throw typed;
       const present = await this.#fetch(id);
       // null: it has ended just now, and is not born again.
-      return present === null ? now : { ...present, userKey: '' };
+      return present === null ? now : { ...present, userKey: undefined };
     }
   }
 
-  /** Writes what differs, in one step; false when the session has ended. */
-  #update(id: string, known: Known, now: Known): Promise<boolean> {
+  /**
+   * Writes what differs; false when the session has ended. A session is assigned to a user before its data say so, and to nobody after: where
+   * the connection fails midway, `destroyAll` finds a session that is signed in, if perhaps also one that is not.
+   */
+  async #update(id: string, known: Known, now: Wanted): Promise<boolean> {
     const { changed, removed } = difference(known.texts, now.texts);
-    const steps = this.#cookieSteps(id, known, now, changed);
-    if (removed.length > 0) steps.push({ run: (commands) => commands.delData(id, removed), mayAnswer0: true });
-    if (String(known.userKey) !== String(now.userKey)) steps.push({ run: (commands) => commands.assign(id, now.userKey) });
-    return this.#run(id, steps);
+    const rest: Step[] = removed.length === 0 ? [] : [{ run: (commands) => commands.delData(id, removed), mayAnswer0: true }];
+    const assign: Step = { run: (commands) => commands.assign(id, now.userKey) };
+    if (isSameKey(known.userKey, now.userKey)) return this.#change(id, known, now, changed, rest);
+    if (isSameKey(now.userKey, this.#anonymousKey(this.#sidOf(id)))) return this.#change(id, known, now, changed, [...rest, assign]);
+    return (await this.#run([assign])) && this.#change(id, known, now, changed, rest, known.userKey);
   }
 
-  /** The steps that a changed cookie needs, and the one that writes the changed fields, the cookie's perhaps among them. */
-  #cookieSteps(id: string, known: Known, now: Known, changed: Map<string, string>): Step[] {
+  /**
+   * Writes the changed fields, the cookie's perhaps among them; then, when they are stored, sets the limits and takes the rest of the
+   * steps, as one. Touches the session when there is nothing to do. Where the fields are refused, the session is given back to `owner`.
+   */
+  async #change(id: string, known: Known, now: Known, changed: Map<string, string>, rest: Step[], owner?: RedisArgument): Promise<boolean> {
+    const limits = this.#limitSteps(id, known, now);
+    if (limits.length > 0 || !sameCookie(known.cookie, now.cookie)) changed.set(COOKIE, now.cookie);
+    if (changed.size > 0 && !(await this.#add(id, changed, owner))) return false;
+    const steps = [...limits, ...rest];
+    if (steps.length === 0 && changed.size === 0) return this.#touch(id);
+    return steps.length === 0 || this.#run(steps);
+  }
+
+  /** Writes fields: all of them, or none, as when memory has run out. False when the session has ended. */
+  async #add(id: string, fields: ReadonlyMap<string, string>, owner: RedisArgument | undefined): Promise<boolean> {
+    try {
+      return await this.#run([{ run: (commands) => commands.addData(id, fields) }]);
+    } catch (error) {
+      // After any other error, as of the connection, they may be stored.
+      const isRefused = error instanceof ErrorReply;
+      if (isRefused && owner !== undefined) await Promise.resolve(this.#sessions.assign(id, owner)).catch(() => 0);
+      throw error;
+    }
+  }
+
+  /** The steps that changed limits need. */
+  #limitSteps(id: string, known: Known, now: Known): Step[] {
     const { idle_s, ttl_s } = now.limits;
     const steps: Step[] = [];
     if (idle_s !== known.limits.idle_s) steps.push({ run: (commands) => commands.expire(id, idle_s ?? NO_LIMIT_S, 'IDLE') });
@@ -175,14 +209,15 @@ export class Backing {
     if (!this.#options.limits.rolling && ttl_s !== known.limits.ttl_s) {
       steps.push({ run: (commands) => commands.expire(id, ttl_s ?? NO_LIMIT_S, 'TTL') });
     }
-    if (steps.length > 0 || !sameCookie(known.cookie, now.cookie)) changed.set(COOKIE, now.cookie);
-    if (changed.size > 0) steps.push({ run: (commands) => commands.addData(id, changed) });
     return steps;
   }
 
-  /** Runs the steps as one, by default a touch; false when they found no session. */
-  async #run(id: string, given: readonly Step[]): Promise<boolean> {
-    const steps = given.length > 0 ? given : [{ run: (commands: Commands) => commands.touch(id) }];
+  #touch(id: string): Promise<boolean> {
+    return this.#run([{ run: (commands) => commands.touch(id) }]);
+  }
+
+  /** Runs the steps as one; false when they found no session. */
+  async #run(steps: readonly Step[]): Promise<boolean> {
     try {
       const replies = await this.#replies(steps);
       return steps.every((step, index) => ('mayAnswer0' in step ? true : replies[index] !== 0));
@@ -214,7 +249,7 @@ export class Backing {
       }
       const known = this.#known.get(session);
       const now = known && { ...known, limits, cookie };
-      const isThere = await this.#run(id, known && now ? this.#cookieSteps(id, known, now, new Map()) : []);
+      const isThere = await (known && now ? this.#change(id, known, now, new Map(), []) : this.#touch(id));
       if (!isThere) this.#options.onGone(sid);
       else if (now) this.#known.set(session, now);
     });
@@ -306,6 +341,19 @@ export class Backing {
 
   #userKeyOf(sid: string, session: SessionData): RedisArgument {
     const user = bytes('options.userOf(session)', this.#options.userOf(session) ?? '');
-    return this.#keyOf(user.length === 0 ? `anonymous:{${sid}}` : user);
+    return user.length === 0 ? this.#anonymousKey(sid) : this.#keyOf(user);
   }
+
+  #anonymousKey(sid: string): RedisArgument {
+    return this.#keyOf(`anonymous:{${sid}}`);
+  }
+}
+
+/** Whether both are the same bytes on the wire. */
+function isSameKey(one: RedisArgument | undefined, other: RedisArgument): boolean {
+  return one !== undefined && bufferOf(one).equals(bufferOf(other));
+}
+
+function bufferOf(key: RedisArgument): Buffer {
+  return typeof key === 'string' ? Buffer.from(key) : key;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import expressSession, { type SessionData } from 'express-session';
 import { createClient, RESP_TYPES } from 'redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { ArgumentError, session } from '../../client/index.ts';
+import { ArgumentError, OutOfMemoryError, session } from '../../client/index.ts';
 import { SessionGoneError, SessionStore, type SessionStoreOptions } from '../../client/express.ts';
 import { typedClient, typedPool } from '../support/clients.ts';
 import { parseBulks } from '../support/raw.ts';
@@ -253,14 +253,16 @@ describe('what goes over the wire', () => {
     expect(await sent('/set?b=2')).toEqual(['SESSION.GETALL SID', 'SESSION.TOUCH SID']);
     expect(await sent('/set?b=5')).toEqual(['SESSION.GETALL SID', 'SESSION.ADD_DATA SID b "5"']);
     expect(await sent('/delete?name=a')).toEqual(['SESSION.GETALL SID', 'SESSION.DEL_DATA SID a']);
-    expect(await sent('/set?user=alice')).toEqual([
+    // A session that names a user is always this user's, whatever ends a save midway.
+    expect(await sent('/set?user=alice')).toEqual(['SESSION.GETALL SID', 'SESSION.ASSIGN SID alice', 'SESSION.ADD_DATA SID user "alice"']);
+    expect(JSON.parse((await browser.open('/read')).text)).toMatchObject({ b: '5', user: 'alice' });
+    expect(await sent('/delete?name=user')).toEqual([
       'SESSION.GETALL SID',
       'MULTI',
-      'SESSION.ADD_DATA SID user "alice"',
-      'SESSION.ASSIGN SID alice',
+      'SESSION.DEL_DATA SID user',
+      'SESSION.ASSIGN SID anonymous:{SID}',
       'EXEC',
     ]);
-    expect(JSON.parse((await browser.open('/read')).text)).toMatchObject({ b: '5', user: 'alice' });
   });
 });
 
@@ -416,6 +418,16 @@ describe('users', () => {
     expect(await server.send('SESSION.CHECK')).toBe('+OK\r\n');
   });
 
+  it('tells users apart whose keys are bytes that are no text', async () => {
+    const store = await newStore({ userOf: ({ user }) => Buffer.from(user ?? '', 'hex') });
+    const session = sessionData({ user: 'ff' });
+    await calls(store).set(SID, session);
+    session.user = 'fe';
+    await calls(store).set(SID, session);
+    expect(await store.ids(Buffer.from('fe', 'hex'))).toEqual([SID]);
+    expect(await store.ids(Buffer.from('ff', 'hex'))).toEqual([]);
+  });
+
   it('logs out all other devices, all from before a moment, and all', async () => {
     const store = await newStore();
     const address = await serve(store, routes);
@@ -429,6 +441,70 @@ describe('users', () => {
     expect(await store.destroyAll('alice', { before: 0 })).toBe(0);
     expect(await store.destroyAll('alice')).toBe(1);
     expect((await second.open('/')).text).toBe('nobody');
+  });
+});
+
+describe('when memory has run out', () => {
+  const full = useServer({ arguments: ['--wasm.max-memory', '3mb'] });
+  const tooLong = 'x'.repeat(3 << 20);
+  const stored = async () => parseBulks(await full.send('SESSION.GETALL', SID));
+
+  /** A session on that server, as a request has read it. */
+  async function readBack(data: Record<string, unknown>) {
+    const client = await typedClient(full);
+    const store = new SessionStore({ client, userOf: (session) => session.user });
+    await calls(store).set(SID, sessionData(data));
+    return { store, session: (await calls(store).get(SID))! };
+  }
+
+  it('a save that fails has stored, deleted and assigned nothing, and the next one does all of it', async () => {
+    const { store, session } = await readBack({ old: 'keep?' });
+    const before = await stored();
+    const { old, ...rest } = session;
+    Object.assign(session, { user: 'bob', long: tooLong, old: undefined });
+    await expect(calls(store).set(SID, session)).rejects.toThrow(OutOfMemoryError);
+    expect([old, await stored()]).toEqual(['keep?', before]);
+    expect(await store.ids('bob')).toEqual([]);
+    expect(await full.send('CUSTOM.GET', `anonymous:{${SID}}`)).toContain(SID);
+
+    session.long = 'short';
+    await calls(store).set(SID, session);
+    expect(await calls(store).get(SID)).toEqual({ ...rest, user: 'bob', long: 'short' });
+    expect(await store.ids('bob')).toEqual([SID]);
+    expect(await full.send('SESSION.CHECK')).toBe('+OK\r\n');
+  });
+
+  it('a user whose logout fails keeps the session, and so does log out everywhere', async () => {
+    const { store, session } = await readBack({ user: 'bob' });
+    Object.assign(session, { user: '', long: tooLong });
+    await expect(calls(store).set(SID, session)).rejects.toThrow(OutOfMemoryError);
+    expect(await store.destroyAll('bob')).toBe(1);
+  });
+
+  it('a session whose login may be stored, for the answer is lost, is its user’s', async () => {
+    const client = (await typedClient(full)).withTypeMapping({ [RESP_TYPES.MAP]: Map });
+    const addData = async (...given: [string, Map<string, string>]) => {
+      await client.session.addData(...given);
+      throw new Error('the connection is lost');
+    };
+    const commands = new Proxy(client.session, {
+      get: (target, name) => (name === 'addData' ? addData : (Reflect.get(target, name) as unknown)),
+    });
+    const made = { session: commands, multi: () => client.multi(), withTypeMapping: () => made };
+    const store = new SessionStore({ client: made, userOf: (session) => session.user });
+    const session = sessionData();
+    await calls(store).set(SID, session);
+    session.user = 'bob';
+    await expect(calls(store).set(SID, session)).rejects.toThrow('the connection is lost');
+    expect(await store.destroyAll('bob')).toBe(1);
+  });
+
+  it('a limit is not changed by a save that fails', async () => {
+    const { store, session } = await readBack({});
+    Object.assign(session, { long: tooLong });
+    Object.assign(session.cookie, { originalMaxAge: 5000 });
+    await expect(calls(store).set(SID, session)).rejects.toThrow(OutOfMemoryError);
+    expect((await (await typedClient(full)).session.info(SID))?.idle).toBe(86_400_000);
   });
 });
 
@@ -519,7 +595,9 @@ describe('races', () => {
 
   it('a session that could not be destroyed lives on, and its saves are stored', async () => {
     expect(await server.send('ACL', 'SETUSER', 'default', '-session.delete')).toBe('+OK\r\n');
-    onTestFinished(async () => void (await server.send('ACL', 'SETUSER', 'default', '+session.delete')));
+    onTestFinished(async () => {
+      await server.send('ACL', 'SETUSER', 'default', '+session.delete');
+    });
     const store = await newStore();
     const gone: string[] = [];
     store.on('gone', (sid: string) => gone.push(sid));
