@@ -1,12 +1,11 @@
 /** Running a server with the host in it, in the foreground, until it ends. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import path from 'node:path';
+import { linesOf, loadsHost, optionLines } from './configuration.ts';
 import { findOnPath, Problem, say } from './process.ts';
 import type { Server } from './servers.ts';
-
-const LOADS_HOST = /^\s*loadmodule\s.*host\.so/im;
 
 export interface Launch {
   /** the person's arguments: a configuration file first, if they want one, and redis-server's options */
@@ -30,9 +29,8 @@ export function serverArguments({ userArguments, folder, host, dataFolder }: Lau
   const file = hasFile ? path.resolve(folder, first) : undefined;
   if (file !== undefined && !existsSync(file)) throw new Problem(`There is no configuration file ${file}`);
 
-  const loadsHost =
-    userArguments.some((argument) => argument.includes('host.so')) || (file !== undefined && LOADS_HOST.test(readFileSync(file, 'utf8')));
-  const module = loadsHost ? [] : ['--loadmodule', host];
+  const lines = [...(file === undefined ? [] : linesOf(file)), ...optionLines(userArguments)];
+  const module = loadsHost(lines, folder) ? [] : ['--loadmodule', host];
   if (file !== undefined) return [file, ...module, ...userArguments.slice(1)];
   // The last of several equal options counts, so the user's stand behind ours; but the server enters each folder that it is told, so a
   // relative one must be the only one.
@@ -85,7 +83,11 @@ export async function launch(server: Server, request: Launch): Promise<number> {
   // In a process group of its own: a terminal's Ctrl-C would reach the server beside our SIGTERM, and a SIGINT that comes second makes it
   // end unsaved.
   const child = spawn(server.file, given, { cwd: request.folder, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill('SIGTERM'));
+  const end = () => child.kill('SIGTERM');
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
+  // Whoever reads this program's output may end before it, as `head` does: the server ends then, and is not left behind by anything else.
+  process.stdout.on('error', end);
+  process.once('exit', end);
   const logSoFar = followOutput(child, (log) => {
     announce(log, given, request.client ?? 'redis-cli');
   });
@@ -97,6 +99,11 @@ export async function launch(server: Server, request: Launch): Promise<number> {
   });
   if (/Address already in use/i.test(logSoFar())) {
     throw new Problem(`The port is in use, perhaps by another server. Choose another one: ${request.command} --port 6380`);
+  }
+  if (logSoFar().includes('a module named wasm is loaded already')) {
+    throw new Problem(
+      'The configuration loads the modules twice: of the lines that load host.so, or include a file that does, take out all but one.',
+    );
   }
   return status;
 }

@@ -7,6 +7,10 @@ import { HOST_FILE, requirePlatform } from './platform.ts';
 import { Problem } from './process.ts';
 import { fromEnvironment, named, onPath, VERSION_MAJOR_MIN, type Server } from './servers.ts';
 
+const USAGE = `usage: npx redis-wasm-sessions serve [--server <path>] [<redis.conf>] [redis-server arguments]
+  --server  the redis-server or valkey-server: by default what REDIS_SERVER names, else the one on PATH
+All other arguments are the server's own, as redis-server --help shows them: --port 6380`;
+
 /** Throws a Problem that says what to install when there is no server. */
 function find(wanted: string | undefined): Server {
   const server = wanted === undefined ? (fromEnvironment() ?? onPath()) : named(wanted, '--server');
@@ -20,14 +24,21 @@ or name one: npx redis-wasm-sessions serve --server <path>`,
   );
 }
 
-export function command(given: string[]): Promise<number> {
-  const hasServer = given[0] === '--server';
-  if (hasServer && given[1] === undefined) throw new Problem('--server needs the path of a redis-server or valkey-server.');
+export function command(given: string[]): Promise<number> | number {
+  if (given.includes('--help')) return help();
+  const at = given.indexOf('--server');
+  const wanted = at === -1 ? undefined : given[at + 1];
+  if (at !== -1 && wanted === undefined) throw new Problem('--server needs the path of a redis-server or valkey-server.');
   requirePlatform();
-  return launch(find(hasServer ? given[1] : undefined), {
-    userArguments: given.slice(hasServer ? 2 : 0),
+  return launch(find(wanted), {
+    userArguments: at === -1 ? given : given.toSpliced(at, 2),
     folder: process.cwd(),
     host: HOST_FILE,
     command: 'npx redis-wasm-sessions serve',
   });
+}
+
+function help(): number {
+  console.log(USAGE);
+  return 0;
 }
