@@ -26,12 +26,40 @@ loadmodule ${host}
 `;
 }
 
+/** Makes a folder, and those above it that are not there. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true });
+  if (first === undefined) return;
+  // Whatever the person's umask, as for the files: the server's user has to come to them.
+  for (let made = folder; made.length >= first.length; made = path.dirname(made)) chmodSync(made, 0o755);
+}
+
 /** Puts a file in place by renaming: a server that runs with the old one keeps it until its next start. */
 function place(file: string, make: (temporary: string) => void): void {
   make(`${file}.new`);
   // Whatever the person's umask: the server runs as another user, and loads only a library that may be executed.
   chmodSync(`${file}.new`, file.endsWith('.so') ? 0o755 : 0o644);
   renameSync(`${file}.new`, file);
+}
+
+/** Fills the folder. Throws a Problem where that cannot be written. */
+function fill(folder: string): void {
+  try {
+    makeFolder(folder);
+    for (const source of SERVER_FILES) {
+      place(path.join(folder, path.basename(source)), (temporary) => {
+        copyFileSync(source, temporary);
+      });
+    }
+    place(path.join(folder, CONFIGURATION), (temporary) => {
+      writeFileSync(temporary, configuration(path.join(folder, 'host.so')));
+    });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    const reason = ['EEXIST', 'ENOTDIR'].includes(code) ? 'there is a file where a folder would be' : message;
+    throw new Problem(`${folder} cannot be written: ${reason}. Run this with sudo, or choose another folder.`);
+  }
 }
 
 export function command(given: string[]): number {
@@ -42,16 +70,11 @@ export function command(given: string[]): number {
   requirePlatform();
   const folder = path.resolve(wanted);
   if (/[\s"'\\]/.test(folder)) throw new Problem(`${folder}: a redis.conf takes no spaces, quotes or backslashes in this path.`);
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
-  for (const source of SERVER_FILES) {
-    place(path.join(folder, path.basename(source)), (temporary) => {
-      copyFileSync(source, temporary);
-    });
+  if (/[*?[\]]/.test(folder)) {
+    throw new Problem(`${folder}: an include line takes *, ?, [ and ] in this path for a pattern of files. Choose another folder.`);
   }
+  fill(folder);
   const file = path.join(folder, CONFIGURATION);
-  place(file, (temporary) => {
-    writeFileSync(temporary, configuration(path.join(folder, 'host.so')));
-  });
   console.log(`${folder} holds the host, both modules and their configuration. Add this line to redis.conf, and start the server again:
 
 include ${file}
