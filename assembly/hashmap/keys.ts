@@ -2,6 +2,7 @@
 import { keyLength, keyOf } from "../storage/entry";
 import { entryMemory } from "../check";
 import { argument, argumentLength, NULL, REPLIED } from "../frame";
+import { beginChange, endChange } from "../change";
 import { redis } from "../redis";
 import { ask, isAsked, replyAll, replyScan } from "../scan";
 import { dropAll, findEntry, isExpired, table, wheel } from "./store";
@@ -50,8 +51,10 @@ export function commandClear(argc: i32, argv: usize): u64 {
     cursor = table.cursor;
   } while (cursor);
   if (removed) {
+    beginChange();
     redis.ReplicateVerbatim();
     dropAll();
+    endChange();
   }
   redis.ReplyWithLongLong(removed);
   return REPLIED;

@@ -199,7 +199,7 @@ function applyRotate(): void {
   changed(EVENT_ROTATE, 14, newId, argumentLength(argv, 3));
 }
 
-/** `delete <id> <user> <mapping>` */
+/** `delete <id> <user> <mapping>`; the user is empty where another effect tells of it. */
 function applyDelete(): void {
   expect(argc == 5);
   changeMappingOf(argument(argv, 3), argumentLength(argv, 3), 4);
@@ -229,7 +229,7 @@ function changeMappingOf(user: usize, userLength: u32, index: u32): void {
     customSet(user, userLength, argument(argv, index), length);
   } else if (flagAt(index)) {
     customDel(user, userLength);
-  } else {
+  } else if (userLength) {
     redis.SignalModifiedKey(user, userLength);
   }
 }

@@ -77,15 +77,17 @@ export function deleteData(record: usize, argv: usize, first: u32, count: u32): 
   if (!found) return 0;
   prepareEffect(count);
   const now = nowMs();
-  replicateUnset(idText, idTextLength, now, versionOf(record) + 1, argv, first, count);
   beginChange();
+  replicateUnset(idText, idTextLength, now, versionOf(record) + 1, argv, first, count);
   removeData(record, argv, first, count);
   noteWrite(record, now);
   endChange();
+  const removed = before - countFields(fieldsOf(record));
   releaseScratch();
   changed(EVENT_SET, 11, idText, idTextLength);
+  // The record may move.
   compactRecords(0);
-  return before - countFields(fieldsOf(record));
+  return removed;
 }
 
 /** Removes the fields that `count` arguments from `first` name. Cannot fail. */

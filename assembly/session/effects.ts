@@ -10,7 +10,7 @@
  *     session.apply 1 expire <id> <idle s, 0: none> <expires ms, 0: never>
  *     session.apply 1 assign <id> <user> <mapping of the user before>
  *     session.apply 1 rotate <id> <new id> <ms until which the old id answers, 0: not at all> <1: the storage maps the user to it>
- *     session.apply 1 delete <id> <user> <mapping of the user>
+ *     session.apply 1 delete <id> <user, empty: another effect tells of it> <mapping of the user>
  *     session.apply 1 forget <old id>
  *
  *     mapping         0: it stays; 1: it is deleted; else the id that the user is mapped to from now on
@@ -123,15 +123,19 @@ export function replicateRotate(id: usize, idLength: u32, newId: usize, newIdLen
   queue();
 }
 
-/**
- * Queues the end of a session.
- * @param changed whether the mapping of its user has changed as `mapping.ts` tells; else it stays
- */
-export function replicateDelete(id: usize, idLength: u32, user: usize, userLength: u32, changed: bool): void {
+/** Queues the end of a session; `mapping.ts` tells what became of the mapping of its user. */
+export function replicateDelete(id: usize, idLength: u32, user: usize, userLength: u32): void {
   begin(changetype<usize>("delete"), id, idLength);
   add(user, userLength);
-  if (changed) add(change, changeLength);
-  else addFlag(false);
+  add(change, changeLength);
+  queue();
+}
+
+/** Queues the end of a session of a user whom another effect of this command tells of. */
+export function replicateFurtherDelete(id: usize, idLength: u32): void {
+  begin(changetype<usize>("delete"), id, idLength);
+  add(FLAGS, 0);
+  addFlag(false);
   queue();
 }
 

@@ -7,7 +7,7 @@ import { lengthOf, pointerOf } from "../frame";
 import { customDel, customGet, customSet } from "./custom";
 import { isLive } from "./expiry";
 import { keyOfText, writeId } from "./ids";
-import { createdOf, findRecord, idLengthOf, idOf, isOldId, olderOf, ownerOf } from "./records";
+import { createdOf, findRecord, idLengthOf, idOf, isOldId, olderOf, ownerOf, sessionOfOldId } from "./records";
 import { countOf, newestOf, userKey, userKeyLength } from "./users";
 
 /** What becomes of the mapping, as effects have it: `0` it stays, `1` it is deleted, else the text of the id that it names from now on. */
@@ -50,8 +50,9 @@ export function changeMapping(user: usize): void {
   setChange(48); // 0
   const mapping = customGet(userKey(user), userKeyLength(user));
   const length = mapping ? keyOfText(pointerOf(mapping), lengthOf(mapping), mappedKey) : 0;
-  const mapped = length ? findRecord(mappedKey, length) : 0;
-  if (!mapped || isOldId(mapped) || ownerOf(mapped) != user || !ends(mapped)) return;
+  let mapped = length ? findRecord(mappedKey, length) : 0;
+  if (mapped && isOldId(mapped)) mapped = sessionOfOldId(mapped);
+  if (!mapped || ownerOf(mapped) != user || !ends(mapped)) return;
   const heir = newestThatRemains(user);
   if (heir) {
     changeLength = writeId(idOf(heir), idLengthOf(heir), change);

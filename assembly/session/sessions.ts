@@ -16,13 +16,14 @@ import {
   replicateDelete,
   replicateExpire,
   replicateForget,
+  replicateFurtherDelete,
   replicateRotate,
   replicateTouch,
 } from "./effects";
 import { EVENT_ASSIGN, EVENT_CREATE, EVENT_DELETE, EVENT_EVICTED, EVENT_EXPIRE, EVENT_EXPIRED, EVENT_ROTATE } from "./events";
 import { insertNode, isLive, liveOf, nowMs, removeNode, startClock } from "./expiry";
 import { commitPuts, preparePuts } from "./fields";
-import { givenKey, givenKeyLength, isSame, keyOfText, take, takeMinted, writeId } from "./ids";
+import { givenKey, givenKeyLength, keyOfText, take, takeMinted, writeId } from "./ids";
 import { changeMapping, endAll, endOnly, ends, stays, tryToChangeMapping } from "./mapping";
 import * as options from "./options";
 import {
@@ -48,6 +49,7 @@ import {
   prepareRecord,
   releasePending,
   removeRecord,
+  sessionOfOldId,
   setAccessed,
   setFields,
   setLimits,
@@ -119,14 +121,15 @@ export function createSession(user: usize, userLength: u32, own: bool): u32 {
   nameSession(pendingRecord());
   customSet(user, userLength, idText, idTextLength);
   const owner = ownerOf(pendingRecord());
+  const now = nowMs();
+  beginChange();
   if (own) {
     replicateEvictions(owner, victims);
     const limited = options.idle || options.expires || options.dataCount;
     // prettier-ignore
-    replicateCreate(idText, idTextLength, user, userLength, nowMs(), nowMs(), <bool>limited, options.idle, options.expires,
+    replicateCreate(idText, idTextLength, user, userLength, now, now, <bool>limited, options.idle, options.expires,
       options.data, options.dataFirst, options.dataCount);
   }
-  beginChange();
   insertRecord(false);
   created++;
   evict(owner, victims);
@@ -251,7 +254,7 @@ function replicateEvictions(owner: usize, victims: u32): void {
   let session = newerOf(newestOf(owner));
   while (victims) {
     if (isLive(session)) {
-      replicateDelete(otherText, writeId(idOf(session), idLengthOf(session), otherText), userKey(owner), userKeyLength(owner), false);
+      replicateFurtherDelete(otherText, writeId(idOf(session), idLengthOf(session), otherText));
       victims--;
     }
     session = newerOf(session);
@@ -286,9 +289,9 @@ export function deleteSession(record: usize, own: bool): void {
 function end(record: usize, own: bool, event: usize, eventLength: u32): void {
   nameSession(record);
   const owner = ownerOf(record);
-  if (own) replicateDelete(idText, idTextLength, userKey(owner), userKeyLength(owner), true);
-  signalUser(owner);
   beginChange();
+  if (own) replicateDelete(idText, idTextLength, userKey(owner), userKeyLength(owner));
+  signalUser(owner);
   removeRecord(record);
   endChange();
   changed(event, eventLength, idText, idTextLength);
@@ -322,8 +325,8 @@ export function sweepSession(record: usize): void {
 /** Removes an old id whose time is over. */
 export function forgetOldId(record: usize, own: bool): void {
   const length = writeId(idOf(record), idLengthOf(record), otherText);
-  if (own) replicateForget(otherText, length);
   beginChange();
+  if (own) replicateForget(otherText, length);
   removeRecord(record);
   endChange();
 }
@@ -335,25 +338,28 @@ export function deleteAll(owner: usize, except: usize, before: i64): u32 {
   endAll(except, before);
   changeMapping(owner);
   let live: u32 = 0;
-  let first = true;
+  let any = false;
   let session = newestOf(owner);
   for (let left = countOf(owner); left; left--) {
     if (ends(session)) {
+      any = true;
       live += <u32>isLive(session);
-      const length = writeId(idOf(session), idLengthOf(session), otherText);
-      replicateDelete(otherText, length, userKey(owner), userKeyLength(owner), first);
-      first = false;
     }
     session = olderOf(session);
   }
-  if (first) return 0;
-  signalUser(owner);
+  if (!any) return 0;
   beginChange();
+  signalUser(owner);
   session = newestOf(owner);
   for (let left = countOf(owner); left; left--) {
     const next = olderOf(session);
     if (ends(session)) {
-      changed(EVENT_DELETE, 14, otherText, writeId(idOf(session), idLengthOf(session), otherText));
+      const length = writeId(idOf(session), idLengthOf(session), otherText);
+      // The first tells of the mapping too: its user goes with the last session.
+      if (any) replicateDelete(otherText, length, userKey(owner), userKeyLength(owner));
+      else replicateFurtherDelete(otherText, length);
+      any = false;
+      changed(EVENT_DELETE, 14, otherText, length);
       removeRecord(session);
     }
     session = next;
@@ -383,10 +389,10 @@ export function assignSession(record: usize, user: usize, userLength: u32): void
   endOnly(record);
   // Where the storage fails now, the mapping goes on naming somebody else's session, and so is stale.
   tryToChangeMapping(before);
+  beginChange();
   replicateEvictions(owner, victims);
   replicateAssign(idText, idTextLength, user, userLength);
   signalUser(before);
-  beginChange();
   insertUser();
   detach(before, record);
   attach(owner, record);
@@ -410,9 +416,9 @@ export function rotateSession(record: usize, grace: i64): void {
   const mapping = customGet(userKey(owner), userKeyLength(owner));
   const mapped = isMappingTo(mapping, record);
   if (mapped) customSet(userKey(owner), userKeyLength(owner), idText, idTextLength);
+  beginChange();
   replicateRotate(otherText, length, idText, idTextLength, until, mapped);
   if (!mapped) redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
-  beginChange();
   commitRotation(record);
   endChange();
   redis.SignalModifiedKey(otherText, length);
@@ -420,10 +426,11 @@ export function rotateSession(record: usize, grace: i64): void {
   compactRecords(0);
 }
 
-/** Whether a value of the storage is the id of this session. */
+/** Whether a value of the storage is the id of this session, or an old one. */
 function isMappingTo(mapping: u64, record: usize): bool {
   const length = mapping ? keyOfText(pointerOf(mapping), lengthOf(mapping), mappedKey) : 0;
-  return length != 0 && isSame(mappedKey, length, idOf(record), idLengthOf(record));
+  const entry = length ? findRecord(mappedKey, length) : 0;
+  return entry != 0 && (isOldId(entry) ? sessionOfOldId(entry) : entry) == record;
 }
 
 /** Sets both limits of the session: seconds of idleness, Unix ms of its end, 0: none. Errors: `OOM …`, nothing changed. O(1). */
@@ -431,8 +438,8 @@ export function limitSession(record: usize, idle: u32, expires: i64): void {
   const session = makeExpiring(record);
   if (!session) failOutOfMemory();
   nameSession(session);
-  replicateExpire(idText, idTextLength, idle, expires);
   beginChange();
+  replicateExpire(idText, idTextLength, idle, expires);
   applyLimits(session, idle, expires);
   endChange();
   changed(EVENT_EXPIRE, 14, idText, idTextLength);
@@ -454,8 +461,11 @@ export function touch(record: usize, own: bool): void {
   const now = nowMs();
   const before = accessedOf(record);
   if (before == now || redis.GetContextFlags() & ContextFlags.REPLICA) return;
-  if (own && before / 1000 != now / 1000 && redis.EffectsWanted()) replicateTouch(idText, idTextLength, now);
+  const tells = own && before / 1000 != now / 1000 && redis.EffectsWanted();
+  beginChange();
+  if (tells) replicateTouch(idText, idTextLength, now);
   setAccessed(record, now);
+  endChange();
 }
 
 /** The limits that a session has, with one of them changed; for EXPIRE. */

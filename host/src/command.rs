@@ -324,14 +324,17 @@ unsafe fn bytes<'a>(string: *const Str) -> &'a [u8] {
 /// Bytes of one { pointer: u32, length: u32 }.
 const PAIR_BYTES: u64 = 8;
 
-/// The running command's argument whose copy in the frame is exactly (`pointer`, `length`).
+/// The running command's argument whose copy in the frame is exactly (`pointer`, `length`). O(log of their number).
 pub fn argument_at(call: &Call, all: &[u8], pointer: u32, length: u32) -> Option<*mut Str> {
     let count = u32::try_from(call.argc - 1).ok()?;
-    let pairs = memory::slice(all, call.frame, count * PAIR_BYTES as u32).ok()?;
+    let (pairs, _) = memory::slice(all, call.frame, count * PAIR_BYTES as u32).ok()?.as_chunks::<{ PAIR_BYTES as usize }>();
+    // They lie one behind the other; those of no bytes at the place of the next.
+    let pointer_of = |pair: &[u8; PAIR_BYTES as usize]| u64::from_le_bytes(*pair) as u32;
+    let first = pairs.partition_point(|pair| pointer_of(pair) < pointer);
     let wanted = memory::packed(pointer, length).to_le_bytes();
-    let index = pairs.chunks_exact(PAIR_BYTES as usize).position(|pair| pair == wanted)?;
-    // SAFETY: index < argc - 1, and the server's array has argc entries for the whole call.
-    Some(unsafe { *call.argv.add(index + 1) })
+    let at = pairs[first..].iter().take_while(|pair| pointer_of(pair) == pointer).position(|pair| *pair == wanted)?;
+    // SAFETY: first + at < argc - 1, and the server's array has argc entries for the whole call.
+    Some(unsafe { *call.argv.add(first + at + 1) })
 }
 
 /// Whether the server's state lets this command run; if not, it has been answered.

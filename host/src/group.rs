@@ -44,7 +44,7 @@ pub struct Call {
     pub frame: u32,
     pub replies: Replies,
     /// How often the time limit has struck while it could not end the call.
-    pub overtime: u32,
+    pub overtime: u64,
     /// Bytes that the call has handed to the server so far.
     handed: u64,
 }
@@ -157,7 +157,7 @@ impl Group {
             let committing = is_committing(&mut context);
             let call = &mut context.data_mut().call;
             call.overtime += 1;
-            if host::obeys() || (committing && call.overtime < COMMIT_LIMITS_MAX) {
+            if host::obeys() || (committing && call.overtime < commit_limits(call.argc)) {
                 return Ok(UpdateDeadline::Continue(ticks()));
             }
             Err(wasmtime::Error::new(TimedOut))
@@ -231,8 +231,15 @@ pub fn is_committing(store: &mut impl AsContextMut<Data = State>) -> bool {
     committing.iter().any(|global| global.get(&mut *store).i32() != Some(0))
 }
 
-/// How many time limits a commit may run on for before it is given up.
-const COMMIT_LIMITS_MAX: u32 = 10;
+/// How many time limits a commit of a command with `argc` arguments may run on for before it is given up: clients choose how much one changes, and
+/// what is given up is damaged.
+fn commit_limits(argc: c_int) -> u64 {
+    const LIMITS_MIN: u64 = 10;
+    const MS_MIN: u64 = 5000;
+    const ARGUMENTS_PER_MS: u64 = 100;
+    let ms = MS_MIN + u64::from(argc.unsigned_abs()) / ARGUMENTS_PER_MS;
+    LIMITS_MIN.max(ms / config::time_limit().max(1))
+}
 
 /// The time limit in ticks of the engine's clock.
 #[inline]

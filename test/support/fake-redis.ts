@@ -37,6 +37,9 @@ interface Command {
   arity: number;
 }
 
+/** What a commit may queue beside effects. */
+const SIGNALS = new Set(['KeyChanged', 'SignalModifiedKey']);
+
 /** A setting that a module has declared; tests change it by `configure`. */
 interface Setting {
   module: FakeModule;
@@ -364,7 +367,10 @@ export class FakeModule {
   private guarded(name: string, phases: string, body: (...args: never[]) => unknown): (...args: never[]) => unknown {
     return (...args) => {
       if (!phases.split(' ').includes(this.server.phase)) throw new Fault(`${name} in phase ${this.server.phase}`);
-      if (this.committing && !name.startsWith('Replicate') && name !== 'KeyChanged') throw new Fault(`${name} inside a commit`);
+      const isEffect = name.startsWith('Replicate');
+      if (this.committing && !isEffect && !SIGNALS.has(name)) throw new Fault(`${name} inside a commit`);
+      // A command that ended between its effect and its commit would have done it everywhere but here.
+      if (!this.committing && isEffect) throw new Fault(`${name} outside a commit`);
       this.expire();
       return body(...args);
     };

@@ -47,6 +47,17 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     expect(server.text('SESSION.GETALL', created(server, 'empty'))).toBe('*0\r\n');
   });
 
+  test('DEL_DATA counts what it removed while compaction moves the session', () => {
+    const ids = Array.from({ length: 5000 }, (_, index) =>
+      created(server, index % 10 ? 'goes' : `u${index}`, 'NEW', 'DATA', 'a', '1', 'b', '2'),
+    );
+    server.call('SESSION.DELUSER', 'goes');
+    const stays = ids.filter((_, index) => index % 10 === 0);
+    for (const id of stays) expect(server.text('SESSION.DEL_DATA', id, 'a')).toBe(':1\r\n');
+    for (const id of stays) expect(data(server, id)).toEqual([['b', '2']]);
+    server.check();
+  });
+
   test('DEL_DATA counts what it removed, and changes the version only then', () => {
     server.call('SESSION.ADD_DATA', id, 'a', '1', 'b', '2', 'c', '3');
     server.clock += 1000;

@@ -48,6 +48,26 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     });
   });
 
+  describe('a mapping to an old id, which a client has put there,', () => {
+    test('moves when its session ends', () => {
+      const old = created(server, 'u');
+      const id = server.text('SESSION.ROTATE', old, 'GRACE', '60000').slice(5, 41);
+      server.call('CUSTOM.SET', 'u', old);
+      expect(server.text('SESSION.CREATE', 'u')).toBe(`+Session exists: ${id}\r\n`);
+      expect(server.text('SESSION.DELETE', old)).toBe(':1\r\n');
+      expect(mapped(server, 'u')).toBe(null);
+      expect(server.text('SESSION.CREATE', 'u')).toMatch(/^\+Session created: /);
+    });
+
+    test('follows a rotation', () => {
+      const old = created(server, 'u');
+      const second = server.text('SESSION.ROTATE', old, 'GRACE', '60000').slice(5, 41);
+      server.call('CUSTOM.SET', 'u', old);
+      const third = server.text('SESSION.ROTATE', second).slice(5, 41);
+      expect(mapped(server, 'u')).toBe(third);
+    });
+  });
+
   test('without NEW, options are not applied to a session that exists', () => {
     const id = created(server, 'u', 'DATA', 'f', '1');
     const again = ['IDLE', '1', 'TTL', '1', 'MAX', '1', 'REJECT', 'ID', GIVEN, 'DATA', 'f', '2', 'g', '3'];
