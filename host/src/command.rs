@@ -177,7 +177,7 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
     drop(outer);
 }
 
-/// Copies the arguments into linear memory, runs the handler, and gives back what need not stay resident.
+/// Copies the arguments into linear memory and runs the handler.
 ///
 /// # Safety
 /// As [`dispatch`].
@@ -186,7 +186,7 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
     entered.store.data_mut().call.replies.reset();
     entered.store.data_mut().limits.begin_command(slot.deny_oom);
     // SAFETY: by this function's contract.
-    let (frame, length) = unsafe { place(entered.store, argv, argc)? };
+    let frame = unsafe { place(entered.store, argv, argc)? };
     let state = &mut entered.store.data_mut().call;
     state.begin(Phase::Command);
     state.ctx = ctx;
@@ -207,10 +207,6 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
     state.call.phase = Phase::Idle;
     // The server's context ends with the call; what runs later, such as freeBytes(), must not meet it.
     state.call.ctx = std::ptr::null_mut();
-    if let Some(memory) = state.memory {
-        let region = state.arguments;
-        region.release(&mut entered.store.as_context_mut(), memory, length);
-    }
     result
 }
 
@@ -263,12 +259,12 @@ pub unsafe fn reply_ok(ctx: *mut Ctx) {
     }
 }
 
-/// Writes the frame: `argc - 1` pairs { pointer, length }, then the bytes. Answers its address and its length in bytes.
+/// Writes the frame: `argc - 1` pairs { pointer, length }, then the bytes. Answers its address.
 ///
 /// # Safety
 /// As [`dispatch`].
 #[inline]
-unsafe fn place(store: &mut Store<State>, argv: *mut *mut Str, argc: c_int) -> wasmtime::Result<(u32, u64)> {
+unsafe fn place(store: &mut Store<State>, argv: *mut *mut Str, argc: c_int) -> wasmtime::Result<u32> {
     let count = argc as usize - 1;
     let mut sources: SmallVec<[&[u8]; 8]> = SmallVec::with_capacity(count);
     let limit = config::max_value_size();
@@ -298,7 +294,7 @@ unsafe fn place(store: &mut Store<State>, argv: *mut *mut Str, argc: c_int) -> w
         rest = tail;
         pointer += source.len() as u32;
     }
-    Ok((frame, total))
+    Ok(frame)
 }
 
 /// A larger place for the arguments than the one that is always there.

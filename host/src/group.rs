@@ -218,7 +218,8 @@ impl Group {
         damaged
     }
 
-    /// Bytes of linear memory: (reserved, free), free being whole pages that the members' heaps have at hand. (0, 0) while a call runs.
+    /// Bytes of linear memory: (reserved, free), free being whole pages that the members' heaps have at hand, and the host's own regions, which
+    /// hold nothing between calls. (0, 0) while a call runs.
     pub fn memory_bytes(&self) -> (u64, u64) {
         let Some(mut entered) = self.enter() else { return (0, 0) };
         entered.memory_bytes()
@@ -260,7 +261,7 @@ impl Entered<'_> {
     /// As [`Group::memory_bytes`], from within a call.
     pub fn memory_bytes(&mut self) -> (u64, u64) {
         let Some(memory) = self.store.data().memory else { return (0, 0) };
-        let mut free = 0;
+        let mut free = self.store.data().limits.host_bytes;
         let group = self.group;
         for (index, member) in group.members().iter().enumerate() {
             let Some(free_bytes) = &member.free_bytes else { continue };
@@ -305,9 +306,26 @@ pub fn fault_in(entered: &mut Entered<'_>, index: usize, running: &CStr, error: 
 }
 
 impl Drop for Entered<'_> {
+    /// Ends the call: what it brought in need not stay resident.
+    #[inline]
     fn drop(&mut self) {
+        let state = self.store.data();
+        if state.arguments.is_large() || state.results.is_large() {
+            release_regions(self.store);
+        }
         self.group.busy.set(false);
     }
+}
+
+/// Gives the memory of the host's regions back to the system.
+#[cold]
+fn release_regions(store: &mut Store<State>) {
+    let State { memory: Some(memory), mut arguments, mut results, .. } = *store.data() else { return };
+    for region in [&mut arguments, &mut results] {
+        region.decommit(&mut store.as_context_mut(), memory);
+    }
+    let state = store.data_mut();
+    (state.arguments, state.results) = (arguments, results);
 }
 
 /// The limits of what a group may allocate. `wasm.max-memory` is for what clients write: it refuses nothing that was acknowledged already.
@@ -315,7 +333,7 @@ impl Drop for Entered<'_> {
 pub struct Limits {
     /// Whether the host grows the memory now, for its own regions.
     pub by_host: bool,
-    /// Bytes that the host has grown the memory by for itself, which do not count.
+    /// Bytes that the host has grown the memory by for itself, which do not count. What stays of them between calls is at most some MiB.
     host_bytes: u64,
     /// Bytes that the running load, or command, may take beyond the limit.
     beyond: u64,

@@ -89,6 +89,8 @@ pub fn packed(pointer: u32, length: u32) -> u64 {
 pub struct Region {
     small: Option<u32>,
     large: Option<(u32, u32)>,
+    /// The most bytes that were reserved of the large part since its memory went back to the system.
+    resident: u32,
 }
 
 impl Region {
@@ -107,6 +109,13 @@ impl Region {
             return self.small;
         }
         let length = u32::try_from(length).ok()?;
+        let pointer = self.find(store, memory, length)?;
+        self.resident = self.resident.max(length);
+        Some(pointer)
+    }
+
+    /// The address of the large part, which has room for `length` bytes afterwards.
+    fn find(&mut self, store: &mut StoreContextMut<'_, State>, memory: Memory, length: u32) -> Option<u32> {
         let Some((pointer, size)) = self.large else {
             let size = whole_pages(length)?;
             let pointer = grow(store, memory, size.into())?;
@@ -122,23 +131,25 @@ impl Region {
             grow(store, memory, u64::from(size_new - size))?;
             pointer
         } else {
-            // The old part is given up: its pages went back to the system, and doubling bounds the address space so lost.
-            grow(store, memory, size_new.into())?
+            // The old part is given up: its pages go back to the system, and doubling bounds the address space so lost.
+            let pointer = grow(store, memory, size_new.into())?;
+            self.decommit(store, memory);
+            pointer
         };
         self.large = Some((pointer, size_new));
         Some(pointer)
     }
 
-    /// Ends a call that had reserved `length` bytes: what should not stay resident goes back to the system.
+    /// Whether more of it is resident than is to stay so between calls.
     #[inline]
-    pub fn release(&self, store: &mut StoreContextMut<'_, impl Sized>, memory: Memory, length: u64) {
-        if length > u64::from(RESIDENT_MAX) {
-            self.decommit(store, memory);
-        }
+    pub fn is_large(&self) -> bool {
+        self.resident > RESIDENT_MAX
     }
 
+    /// Gives the memory of the large part back to the system; what it held is gone.
     #[cold]
-    fn decommit<T>(&self, store: &mut StoreContextMut<'_, T>, memory: Memory) {
+    pub fn decommit<T>(&mut self, store: &mut StoreContextMut<'_, T>, memory: Memory) {
+        self.resident = 0;
         let Some((pointer, size)) = self.large else { return };
         // The region lies in the memory, which never shrinks.
         _ = discard(memory.data_mut(store.as_context_mut()), pointer, size);
