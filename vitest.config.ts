@@ -18,7 +18,7 @@ import * as wheels from './scripts/lib/wheels.ts';
 const LINK_MODES = ['auto', 'command'];
 const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
 /** Tests that choose the link of each of their servers by themselves, or to which it is all the same: once on each kind of server. */
-const BOTH_LINKS_TESTS = ['answers', 'attempt', 'client-*', 'described', 'hostile*', 'linking*', 'sweep'].map(
+const BOTH_LINKS_TESTS = ['answers', 'attempt', 'client-*', 'described', 'hostile*', 'large-writes', 'linking*', 'sweep'].map(
   (name) => `test/integration/${name}.test.ts`,
 );
 
