@@ -46,6 +46,24 @@ describe('the secondary storage of better-auth', () => {
     expect(await server.send('CUSTOM.TTL', 'better-auth:rate')).toBe(':30\r\n');
   });
 
+  it('opens another window when the one before ends in the middle of a count', async () => {
+    const client = await typedClient(server);
+    const multi = () => {
+      const chain = client.multi();
+      const set = (...given: Parameters<typeof chain.custom.set>) => chain.custom.set(...given).addCommand(['DEBUG', 'SLEEP', '0.15']);
+      const incrBy = (...given: Parameters<typeof chain.custom.incrBy>) => chain.custom.incrBy(...given);
+      // What the sleep answers is left out.
+      const exec = async () => (await chain.exec()).filter((_reply, index) => index !== 1);
+      return { custom: { set, incrBy }, exec };
+    };
+    const slow = { custom: client.custom, multi, withTypeMapping: () => slow };
+    await client.custom.set('better-auth:rate', '7', { expiration: { type: 'PX', value: 100 } });
+    const count = await secondaryStorage({ client: slow }).increment('rate', 60);
+    // Where time stands still in a transaction it is the last one of the old window.
+    expect([1, 8]).toContain(count);
+    expect(await client.custom.pTTL('better-auth:rate')).not.toBe(-1);
+  });
+
   it('one of many that ask for a value to delete gets it', async () => {
     const storage = secondaryStorage({ client: await typedClient(server), prefix: '' });
     await storage.set('code', '1234', 60);
