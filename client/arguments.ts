@@ -91,7 +91,7 @@ function pairsOf(argument: string, given: unknown): (readonly unknown[])[] {
     });
     return given as unknown[][];
   }
-  if (typeof given === 'object' && given !== null && !Buffer.isBuffer(given)) return Object.entries(given);
+  if (isRecord(given)) return Object.entries(given);
   throw new ArgumentError(argument, `an object, a Map or pairs of fields and values, not ${kindOf(given)}`);
 }
 
@@ -109,8 +109,7 @@ export function knownOptions<T extends object>(
   argument = 'options',
 ): Partial<T> {
   if (given === undefined) return {};
-  const isOther = (given as unknown) === null || Array.isArray(given) || given instanceof Date || given instanceof Map;
-  if (typeof given !== 'object' || isOther) throw new ArgumentError(argument, `an object of options, not ${kindOf(given)}`);
+  if (!isRecord(given)) throw new ArgumentError(argument, `an object of options, not ${kindOf(given)}`);
   for (const name of Object.keys(given)) {
     if (!(known as readonly string[]).includes(name))
       throw new ArgumentError(`${argument}.${name}`, `unknown; there are ${known.join(', ')}`);
@@ -148,12 +147,24 @@ export function pushKey(parser: CommandParser, given: unknown, argument = 'key')
   parser.pushKey(bytes(argument, given));
 }
 
+/** Whether it is an object that is its properties: plain or of a class, but no Array, Map, Set, Date, Promise, bytes or the like. */
+function isRecord(given: unknown): given is object {
+  return typeof given === 'object' && given !== null && tagOf(given) === 'Object';
+}
+
+/** `Object`, or what kind of object the language has it for: `Set`, `Uint8Array`. */
+function tagOf(given: object): string {
+  return Object.prototype.toString.call(given).slice('[object '.length, -1);
+}
+
 function kindOf(given: unknown): string {
   if (given === null || given === undefined) return String(given);
   if (Array.isArray(given)) return 'an array';
-  if (given instanceof Date) return 'a Date';
-  const type = typeof given;
-  return type === 'object' ? 'an object' : `a ${type}`;
+  if (Buffer.isBuffer(given)) return 'a Buffer';
+  if (typeof given !== 'object') return `a ${typeof given}`;
+  const tag = tagOf(given);
+  if (tag === 'Object') return 'an object';
+  return /^[AEIO]/.test(tag) ? `an ${tag}` : `a ${tag}`;
 }
 
 function shown(given: unknown): string {

@@ -98,6 +98,7 @@ describe('more than the eye sees', () => {
     ['session.create', ['alice', { max: { n: 1, mod: 'EVICT' } }], 'options.max.mod'],
     ['session.create', ['alice', { data: {} }], 'options.data'],
     ['session.create', ['alice', { data: { a: null } }], 'options.data.a'],
+    ['session.create', ['alice', new Set(['new'])], 'options'],
     ['session.rotate', ['id', { grace: -1 }], 'options.grace'],
     ['custom.set', ['key', 'value', { expiration: { type: 'EX', value: 1, at: 2 } }], 'options.expiration.at'],
     ['custom.set', ['key', 'value', { expiration: { type: 'PXAT' } }], 'options.expiration.value'],
@@ -111,6 +112,33 @@ describe('more than the eye sees', () => {
   ] as const)('%s of %o: %s', (name, given, argument) => {
     const { command } = CALLS.find((each) => each.name === name)!;
     expect(thrownBy(() => wire(command, ...given))).toMatchObject({ name: 'ArgumentError', argument });
+  });
+});
+
+describe('what is no fields', () => {
+  const EXPECTED = 'an object, a Map or pairs of fields and values, not';
+  it.each([
+    [new Uint8Array(3), 'a Uint8Array'],
+    [new DataView(new ArrayBuffer(1)), 'a DataView'],
+    [Buffer.from('abc'), 'a Buffer'],
+    [new ArrayBuffer(3), 'an ArrayBuffer'],
+    [new Set(['a']), 'a Set'],
+    [new Date(0), 'a Date'],
+    [Promise.resolve({ a: '1' }), 'a Promise'],
+    [new URLSearchParams('a=1'), 'a URLSearchParams'],
+    [/a/, 'a RegExp'],
+  ])('%o is told what is wanted', (given, kind) => {
+    expect(thrownBy(() => wire(session.addData, 'id', given))).toMatchObject({ message: `fields: ${EXPECTED} ${kind}` });
+    const data = given as never;
+    expect(thrownBy(() => wire(session.create, 'alice', { data }))).toMatchObject({ message: `options.data: ${EXPECTED} ${kind}` });
+  });
+
+  it('an object of any class is fields, and one without a prototype', () => {
+    class Data {
+      a = '1';
+    }
+    const bare = Object.assign(Object.create(null) as object, { a: '1' });
+    for (const given of [new Data(), bare]) expect(wire(session.addData, 'id', given)).toEqual(['SESSION.ADD_DATA', 'id', 'a', '1']);
   });
 });
 
