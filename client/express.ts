@@ -17,6 +17,7 @@ import { ArgumentError, callback as checked, flag, knownOptions } from './argume
 import { asText, type ClientWith } from './client.ts';
 import type { RedisArgument } from './command.ts';
 import { Backing, type TextClient } from './express/backing.ts';
+import { IDLE_MAX_S, ttlMax_s } from './express/cookie.ts';
 
 /** Options of a SessionStore. */
 export interface SessionStoreOptions {
@@ -75,8 +76,8 @@ export class SessionStore extends expressSession.Store {
       prefix,
       limits: {
         rolling: flag('options.rolling', rolling),
-        idle_s: seconds('options.idle', idle),
-        lifetime_s: lifetime === undefined ? undefined : seconds('options.lifetime', lifetime),
+        idle_s: seconds('options.idle', idle, IDLE_MAX_S),
+        lifetime_s: lifetime === undefined ? undefined : seconds('options.lifetime', lifetime, ttlMax_s()),
       },
       onGone: (sid) => this.emit('gone', sid),
     });
@@ -225,7 +226,8 @@ function sessionOf(given: SessionData | null | undefined): SessionData {
   throw new ArgumentError('session.cookie', 'the cookie of a session of express-session');
 }
 
-function seconds(argument: string, given: unknown): number {
-  if (Number.isSafeInteger(given) && (given as number) > 0) return given as number;
-  throw new ArgumentError(argument, 'whole seconds, at least 1');
+function seconds(argument: string, given: unknown, max: number): number {
+  if (!Number.isSafeInteger(given) || (given as number) < 1) throw new ArgumentError(argument, 'whole seconds, at least 1');
+  if ((given as number) > max) throw new ArgumentError(argument, `at most ${max} seconds, not ${given as number}`);
+  return given as number;
 }

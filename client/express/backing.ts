@@ -14,7 +14,8 @@ import { scanIterator, type Scannable } from '../scan.ts';
 import type { Created, CreateOptions } from '../session/CREATE.ts';
 import type { DelUserOptions } from '../session/DELUSER.ts';
 import type { Session } from '../session/GET.ts';
-import { COOKIE, cookieOf, cookieText, limitsOf, sameCookie, type LimitOptions, type Limits } from './cookie.ts';
+import type { SessionInfo } from '../session/INFO.ts';
+import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOf, sameCookie, type LimitOptions, type Limits } from './cookie.ts';
 import { dataOf, difference, textsOf } from './fields.ts';
 import { InOrder, RecentlyEnded } from './order.ts';
 
@@ -47,6 +48,7 @@ export interface TextClient {
     Scannable<string> & {
       create(user: RedisArgument, options: CreateOptions): Promise<Created>;
       get(id: string): Promise<Session | null>;
+      info(id: string): Promise<Pick<SessionInfo, 'createdAt'> | null>;
       getAll(id: string): Promise<Map<string, string> | null>;
       delete(id: string): Promise<number>;
       user(user: RedisArgument): Promise<string[]>;
@@ -125,7 +127,7 @@ export class Backing {
   /** Creates the session, or writes what has changed. What is written is its state at this moment, before anything is awaited. */
   async save(sid: string, session: SessionData): Promise<void> {
     const id = this.#idOf(sid);
-    const limits = limitsOf(session.cookie, this.#options.limits);
+    const limits = checkedLimitsOf(session.cookie, this.#options.limits);
     const now = { texts: textsOf(session), cookie: cookieText(session.cookie, limits), limits, userKey: this.#userKeyOf(sid, session) };
     await this.#inOrder.run(sid, async () => {
       if (this.#ended.has(sid)) this.#options.onGone(sid);
@@ -180,7 +182,7 @@ export class Backing {
    * steps, as one. Touches the session when there is nothing to do. Where the fields are refused, the session is given back to `owner`.
    */
   async #change(id: string, known: Known, now: Known, changed: Map<string, string>, rest: Step[], owner?: RedisArgument): Promise<boolean> {
-    const limits = this.#limitSteps(id, known, now);
+    const limits = await this.#limitSteps(id, known, now);
     if (limits.length > 0 || !sameCookie(known.cookie, now.cookie)) changed.set(COOKIE, now.cookie);
     if (changed.size > 0 && !(await this.#add(id, changed, owner))) return false;
     const steps = [...limits, ...rest];
@@ -201,15 +203,25 @@ export class Backing {
   }
 
   /** The steps that changed limits need. */
-  #limitSteps(id: string, known: Known, now: Known): Step[] {
+  async #limitSteps(id: string, known: Known, now: Known): Promise<Step[]> {
     const { idle_s, ttl_s } = now.limits;
     const steps: Step[] = [];
     if (idle_s !== known.limits.idle_s) steps.push({ run: (commands) => commands.expire(id, idle_s ?? NO_LIMIT_S, 'IDLE') });
     // With a rolling cookie the lifetime is that of the options, fixed at the session's creation.
     if (!this.#options.limits.rolling && ttl_s !== known.limits.ttl_s) {
-      steps.push({ run: (commands) => commands.expire(id, ttl_s ?? NO_LIMIT_S, 'TTL') });
+      const left_s = Math.min(ttl_s ?? NO_LIMIT_S, await this.#lifetimeLeft(id));
+      steps.push({ run: (commands) => commands.expire(id, left_s, 'TTL') });
     }
     return steps;
+  }
+
+  /** Seconds until the lifetime of the options ends, which began with the session; Infinity without one. */
+  async #lifetimeLeft(id: string): Promise<number> {
+    const { lifetime_s } = this.#options.limits;
+    const info = lifetime_s === undefined ? null : await this.#sessions.info(id);
+    // null: the session has ended, as the next command will tell.
+    if (lifetime_s === undefined || info === null) return Infinity;
+    return Math.ceil((info.createdAt.getTime() - Date.now()) / 1000 + lifetime_s);
   }
 
   #touch(id: string): Promise<boolean> {
@@ -240,7 +252,7 @@ export class Backing {
   /** Counts as an access, and applies a changed cookie; writes no other field. */
   async touch(sid: string, session: SessionData): Promise<void> {
     const id = this.#idOf(sid);
-    const limits = limitsOf(session.cookie, this.#options.limits);
+    const limits = checkedLimitsOf(session.cookie, this.#options.limits);
     const cookie = cookieText(session.cookie, limits);
     await this.#inOrder.run(sid, async () => {
       if (limits.isOver) {

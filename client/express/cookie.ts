@@ -31,25 +31,56 @@ interface CookieLike {
   expires?: unknown;
 }
 
+/** The longest time without access that the server takes: 136 years. */
+export const IDLE_MAX_S = 0xffff_ffff;
+
+/** The longest time that a session may live, from now on: until the end of the year 9999. */
+export function ttlMax_s(): number {
+  return Math.floor((Date.UTC(10_000, 0) - 1 - Date.now()) / 1000);
+}
+
+/**
+ * The limits that the cookie of a request stands for.
+ * @throws ArgumentError that names what is no time, or a longer one than the server takes
+ */
+export function checkedLimitsOf(cookie: CookieLike, options: LimitOptions): Limits {
+  const limits = limitsOf(cookie, options);
+  const { maxAge_ms } = limits;
+  if (maxAge_ms === null) return limits;
+  const [argument, expected] =
+    typeof cookie.originalMaxAge !== 'number' && isSet(cookie.expires)
+      ? ['session.cookie.expires', 'a valid Date']
+      : ['session.cookie.maxAge', `milliseconds, not ${maxAge_ms}`];
+  if (!Number.isFinite(maxAge_ms)) throw new ArgumentError(argument, expected);
+  const max_s = options.rolling ? IDLE_MAX_S : ttlMax_s();
+  if (ageOf(maxAge_ms) > max_s) throw new ArgumentError(argument, `at most ${max_s} seconds from now on, not ${ageOf(maxAge_ms)}`);
+  return limits;
+}
+
 /** The limits that a cookie stands for. */
-export function limitsOf(cookie: object, options: LimitOptions): Limits {
+export function limitsOf(cookie: CookieLike, options: LimitOptions): Limits {
   const maxAge_ms = maxAgeOf(cookie);
   const { lifetime_s } = options;
   if (maxAge_ms === null) return { isOver: false, maxAge_ms, idle_s: options.idle_s, ttl_s: lifetime_s };
-  const age_s = Math.max(1, Math.ceil(maxAge_ms / 1000));
+  const age_s = ageOf(maxAge_ms);
   const isOver = maxAge_ms <= 0;
   if (options.rolling) return { isOver, maxAge_ms, idle_s: age_s, ttl_s: lifetime_s };
   return { isOver, maxAge_ms, idle_s: undefined, ttl_s: Math.min(age_s, lifetime_s ?? age_s) };
 }
 
+function ageOf(maxAge_ms: number): number {
+  return Math.max(1, Math.ceil(maxAge_ms / 1000));
+}
+
+/** In ms; null: none. NaN where it is no time. */
 function maxAgeOf({ originalMaxAge, maxAge, expires }: CookieLike): number | null {
   if (typeof originalMaxAge === 'number') return originalMaxAge;
-  if (expires !== null && expires !== undefined && expires !== false) {
-    const ms = new Date(expires as string | Date).getTime() - Date.now();
-    if (Number.isNaN(ms)) throw new ArgumentError('session.cookie.expires', 'a valid Date');
-    return ms;
-  }
+  if (isSet(expires)) return new Date(expires as string | Date).getTime() - Date.now();
   return typeof maxAge === 'number' ? maxAge : null;
+}
+
+function isSet(expires: unknown): boolean {
+  return expires !== null && expires !== undefined && expires !== false;
 }
 
 /** The cookie's field. Its `expires` is in it only for the time when that is a fixed moment. */

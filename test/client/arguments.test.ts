@@ -166,6 +166,11 @@ describe('the adapters', () => {
   const sid = 'a-session-id-of-32-characters-00';
   const data = { cookie: { originalMaxAge: null } } as unknown as SessionData;
   const done = () => undefined;
+  /** What is told of a session that cannot be saved. */
+  const told = (by: SessionStore, method: 'set' | 'touch', given: SessionData) =>
+    new Promise((resolve) => {
+      by[method](sid, given, resolve);
+    });
   const not = undefined as never;
   const wrong = 5 as never;
 
@@ -183,7 +188,9 @@ describe('the adapters', () => {
     ['SessionStore', () => new SessionStore({ client, prefix: 'a b' }), 'options.prefix'],
     ['SessionStore', () => new SessionStore({ client, rolling: 1 as never }), 'options.rolling'],
     ['SessionStore', () => new SessionStore({ client, idle: 0 }), 'options.idle'],
+    ['SessionStore', () => new SessionStore({ client, idle: 2 ** 32 }), 'options.idle'],
     ['SessionStore', () => new SessionStore({ client, lifetime: 0.5 }), 'options.lifetime'],
+    ['SessionStore', () => new SessionStore({ client, lifetime: 1e12 }), 'options.lifetime'],
     ['SessionStore', () => new SessionStore({ client, ttl: 1 } as never), 'options.ttl'],
     [
       'get',
@@ -301,6 +308,27 @@ describe('the adapters', () => {
     ['keyv.iterator', () => keyv.iterator(wrong).next(), 'namespace'],
   ])('%s rejects, and names it: %#', async (_title, run, argument) => {
     await expect(run()).rejects.toMatchObject({ name: 'ArgumentError', argument });
+  });
+
+  it.each([Number.NaN, Infinity, -Infinity, 2 ** 32 * 1000, 1e300, Number.MAX_VALUE])('a maxAge of %d is told so', async (ms) => {
+    const fixed = new SessionStore({ client, rolling: false });
+    const error = { name: 'ArgumentError', argument: 'session.cookie.maxAge' };
+    const cookies = [{ originalMaxAge: ms }, { maxAge: ms }];
+    for (const cookie of cookies) {
+      const aged = { cookie } as unknown as SessionData;
+      expect(await told(store, 'set', aged)).toMatchObject(error);
+      expect(await told(store, 'touch', aged)).toMatchObject(error);
+      if (ms !== 2 ** 32 * 1000) expect(await told(fixed, 'set', aged)).toMatchObject(error);
+    }
+  });
+
+  it('an end that is no moment, or one after the year 9999, is told so', async () => {
+    const fixed = new SessionStore({ client, rolling: false });
+    for (const expires of [new Date(Number.NaN), new Date('+010000-01-02')]) {
+      const ending = { cookie: { originalMaxAge: null, expires } } as unknown as SessionData;
+      const error = await told(fixed, 'set', ending);
+      expect(error).toMatchObject({ name: 'ArgumentError', argument: 'session.cookie.expires' });
+    }
   });
 
   it.each([

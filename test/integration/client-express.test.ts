@@ -319,6 +319,20 @@ describe('how long a session lives', () => {
     expect((await info(browser.sid)).ttl).toBeLessThanOrEqual(30_000);
   });
 
+  it('fixed: no maxAge that is given later goes beyond the lifetime', async () => {
+    const browser = new Browser(await serve(await newStore({ rolling: false, lifetime: 3 }), routes, { cookie: { maxAge: 2000 } }));
+    await browser.open('/login');
+    const { createdAt } = await info(browser.sid);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const most_ms = () => createdAt.getTime() + 3000 - Date.now();
+    for (const change of ['/age?ms=2500', '/age?ms=600000', '/no-age', '/expires?ms=600000']) {
+      expect((await browser.open(change)).status).toBe(200);
+      // The server takes whole seconds.
+      expect((await info(browser.sid)).ttl).toBeLessThan(most_ms() + 1000);
+    }
+    expect((await info(browser.sid)).ttl).toBeGreaterThan(500);
+  });
+
   it('without maxAge: the idle time of the options', async () => {
     const browser = new Browser(await serve(await newStore({ idle: 500 }), routes));
     await browser.open('/login');
@@ -363,6 +377,37 @@ describe('how long a session lives', () => {
     expect(ttl).toBeLessThanOrEqual(3_600_000);
     expect(idle).toBeGreaterThan(1e12);
     expect((await fixed.open('/')).text).toBe('alice');
+  });
+
+  it('the longest times are those that the server takes', async () => {
+    const [rolling, fixed] = [await newStore({ idle: 0xffff_ffff }), await newStore({ rolling: false })];
+    const aged = (ms: number) => sessionData({}, { originalMaxAge: ms });
+    await calls(rolling).set(SID, aged(0xffff_ffff * 1000));
+    expect((await info(SID)).idle).toBe(0xffff_ffff * 1000);
+    await calls(rolling).set(`${SID}-idle`, sessionData());
+    const end = new Date('9999-12-31T23:59:58Z');
+    await calls(fixed).set(`${SID}-fixed`, sessionData({}, { expires: end }));
+    expect((await info(`${SID}-fixed`)).ttl).toBeGreaterThan(end.getTime() - Date.now() - 2000);
+    for (const [store, longer] of [
+      [rolling, 0xffff_ffff * 1000 + 1],
+      [fixed, 1e15],
+    ] as const) {
+      const told = { name: 'ArgumentError', argument: 'session.cookie.maxAge' };
+      await expect(calls(store).set(`${SID}-longer`, aged(longer))).rejects.toMatchObject(told);
+    }
+  });
+
+  it('a cookie that another program has written, of no time that there is, is no reason not to read the session', async () => {
+    const store = await newStore();
+    for (const cookie of ['{"originalMaxAge":1e999}', '{"originalMaxAge":1e300}', '{"expires":"never"}']) {
+      await server.send('FLUSHALL');
+      await server.send('SESSION.CREATE', 'alice', 'ID', SID, 'DATA', 'a', '1', 'cookie', cookie);
+      const session = (await calls(store).get(SID))!;
+      expect(session.a).toBe(1);
+      Object.assign(session.cookie, { originalMaxAge: 60_000 });
+      await calls(store).set(SID, session);
+      expect((await info(SID)).idle).toBe(60_000);
+    }
   });
 
   it('a maxAge of 0 ends it', async () => {
