@@ -53,7 +53,7 @@ export default {
   /**
    * Answers the value of a key and deletes it, in one step. O(1).
    *
-   * Server command: `CUSTOM.GETDEL`. Since 0.2.0.
+   * Server command: `CUSTOM.GETDEL`. Since 0.1.0.
    *
    * @param key - any bytes
    * @returns the value, null when the key is absent
@@ -95,7 +95,7 @@ export default {
    *
    * In a cluster all keys of one call must hash to one slot.
    *
-   * Server command: `CUSTOM.MSET`. Since 0.2.0.
+   * Server command: `CUSTOM.MSET`. Since 0.1.0.
    *
    * @param entries - an object, a Map, or pairs
    * @returns `'OK'`
@@ -110,7 +110,7 @@ export default {
    *
    * In a cluster all keys of one call must hash to one slot.
    *
-   * Server command: `CUSTOM.MGET`. Since 0.2.0.
+   * Server command: `CUSTOM.MGET`. Since 0.1.0.
    *
    * @param keys - a key, or a list of at least one
    * @returns a value for each key, in their order; null where the key is absent
@@ -122,7 +122,7 @@ export default {
   /**
    * Answers how many bytes the value of a key has. O(1).
    *
-   * Server command: `CUSTOM.STRLEN`. Since 0.2.0.
+   * Server command: `CUSTOM.STRLEN`. Since 0.1.0.
    *
    * @param key - any bytes
    * @returns 0 when the key is absent
@@ -134,7 +134,7 @@ export default {
   /**
    * Appends to the value of a key; an absent key counts as empty. O(bytes of the value).
    *
-   * Server command: `CUSTOM.APPEND`. Since 0.2.0.
+   * Server command: `CUSTOM.APPEND`. Since 0.1.0.
    *
    * @param key - any bytes
    * @param value - any bytes, or a number as its text
@@ -147,7 +147,7 @@ export default {
   /**
    * Adds to the integer that is the value of a key; an absent key counts as 0. O(1).
    *
-   * Server command: `CUSTOM.INCRBY`. Since 0.2.0.
+   * Server command: `CUSTOM.INCRBY`. Since 0.1.0.
    *
    * @param key - any bytes
    * @param increment - a whole number, negative too; a bigint beyond 2^53
@@ -161,7 +161,7 @@ export default {
   /**
    * Sets the seconds that a key has left; 0 or less deletes it. O(1).
    *
-   * Server command: `CUSTOM.EXPIRE`. Since 0.2.0.
+   * Server command: `CUSTOM.EXPIRE`. Since 0.1.0.
    *
    * @param key - any bytes
    * @param seconds - a whole number, from now on
@@ -174,7 +174,7 @@ export default {
   /**
    * Sets the milliseconds that a key has left; 0 or less deletes it. O(1).
    *
-   * Server command: `CUSTOM.PEXPIRE`. Since 0.2.0.
+   * Server command: `CUSTOM.PEXPIRE`. Since 0.1.0.
    *
    * @param key - any bytes
    * @param ms - a whole number, from now on
@@ -187,7 +187,7 @@ export default {
   /**
    * Answers the seconds that a key has left. O(1).
    *
-   * Server command: `CUSTOM.TTL`. Since 0.2.0.
+   * Server command: `CUSTOM.TTL`. Since 0.1.0.
    *
    * @param key - any bytes
    * @returns -1 when it has no deadline, -2 when the key is absent
@@ -199,7 +199,7 @@ export default {
   /**
    * Answers the milliseconds that a key has left. O(1).
    *
-   * Server command: `CUSTOM.PTTL`. Since 0.2.0.
+   * Server command: `CUSTOM.PTTL`. Since 0.1.0.
    *
    * @param key - any bytes
    * @returns -1 when it has no deadline, -2 when the key is absent
@@ -211,7 +211,7 @@ export default {
   /**
    * Takes away the deadline of a key. O(1).
    *
-   * Server command: `CUSTOM.PERSIST`. Since 0.2.0.
+   * Server command: `CUSTOM.PERSIST`. Since 0.1.0.
    *
    * @param key - any bytes
    * @returns 1, or 0 when the key is absent or has none
@@ -225,7 +225,7 @@ export default {
    *
    * A key that is there from the first call to the last is met at least once. O(COUNT).
    *
-   * Server command: `CUSTOM.SCAN`. Since 0.2.0.
+   * Server command: `CUSTOM.SCAN`. Since 0.1.0.
    *
    * @param cursor - `'0'` to begin with, then that of the reply before, until it is `'0'` again
    * @param options - `MATCH` pattern, `COUNT`
@@ -242,7 +242,7 @@ export default {
    *
    * Server command: `CUSTOM.KEYS`. Since 0.1.0.
    *
-   * @param pattern - as the server's `KEYS`: `user:*`. Since 0.2.0
+   * @param pattern - as the server's `KEYS`: `user:*`
    * @returns the keys
    * @example const keys = await client.custom.keys('user:*');
    */
@@ -254,7 +254,7 @@ export default {
    *
    * Those that have expired and are not yet reclaimed are counted. In a cluster: of one node.
    *
-   * Server command: `CUSTOM.LEN`. Since 0.2.0.
+   * Server command: `CUSTOM.LEN`. Since 0.1.0.
    *
    * @returns how many there are
    * @example const count = await client.custom.len();
@@ -267,7 +267,7 @@ export default {
    *
    * In a cluster: of one node.
    *
-   * Server command: `CUSTOM.CLEAR`. Since 0.2.0.
+   * Server command: `CUSTOM.CLEAR`. Since 0.1.0.
    *
    * @returns how many there were
    * @example const deleted = await client.custom.clear();
@@ -278,7 +278,7 @@ export default {
   /**
    * Answers the bytes of memory that an entry takes. O(1).
    *
-   * Server command: `CUSTOM.MEMORY`. Since 0.2.0.
+   * Server command: `CUSTOM.MEMORY`. Since 0.1.0.
    *
    * @param key - any bytes
    * @returns null when the key is absent

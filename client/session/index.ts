@@ -31,7 +31,7 @@ export default {
    * Server command: `SESSION.CREATE`. Since 0.1.0.
    *
    * @param user - the user key, any bytes; the storage maps it to the id: `client.custom.get(user)`
-   * @param options - `new`, `idle`, `ttl`, `max`, `id`, `data`. Since 0.2.0
+   * @param options - `new`, `idle`, `ttl`, `max`, `id`, `data`
    * @returns `{ outcome: 'created' | 'exists' | 'recreated', id }`
    * @throws ArgumentError before anything is sent; as `typedError` has it MaxSessionsError, IdExistsError, OutOfMemoryError
    * @example const { id } = await client.session.create('alice', { new: true, idle: 1800, max: { n: 3 }, data: { theme: 'dark' } });
@@ -54,7 +54,7 @@ export default {
   /**
    * Answers the fields of a session with their raw values. Counts as an access. O(bytes of its data).
    *
-   * Server command: `SESSION.GETALL`. Since 0.2.0.
+   * Server command: `SESSION.GETALL`. Since 0.1.0.
    *
    * @param id - the session's id
    * @returns an object without a prototype, or what the type mapping of maps says: Map, or a flat Array with field names as they are in
@@ -67,7 +67,7 @@ export default {
   /**
    * Answers what is known about a session, without its data. Does not count as an access. O(1).
    *
-   * Server command: `SESSION.INFO`. Since 0.2.0.
+   * Server command: `SESSION.INFO`. Since 0.1.0.
    *
    * @param id - the session's id
    * @returns `{ id, userKey, createdAt, lastAccessed, idle, ttl, version, fields, bytes }`: moments are Dates, `idle` and `ttl` ms or null;
@@ -98,7 +98,7 @@ export default {
    * @param id - the session's id
    * @param field - its name, any bytes
    * @param value - any bytes, or a number as its text
-   * @param fields - in place of both: an object, a Map or pairs (since 0.2.0)
+   * @param fields - in place of both: an object, a Map or pairs
    * @returns `'OK'`
    * @throws SessionNotFoundError, as `typedError` has it: a session that was ended is never born again by a late write
    * @example await client.session.addData(id, { theme: 'dark', visits: 1 });
@@ -123,7 +123,7 @@ export default {
   /**
    * Deletes one field of a session's data, or several. Counts as an access if any was there. O(fields).
    *
-   * Server command: `SESSION.DEL_DATA`. Since 0.2.0.
+   * Server command: `SESSION.DEL_DATA`. Since 0.1.0.
    *
    * @param id - the session's id
    * @param fields - a name, or a list of at least one
@@ -137,7 +137,7 @@ export default {
   /**
    * Adds to the integer that is a field's value; an absent field counts as 0. Counts as an access. O(1).
    *
-   * Server command: `SESSION.INCR_DATA`. Since 0.2.0.
+   * Server command: `SESSION.INCR_DATA`. Since 0.1.0.
    *
    * @param id - the session's id
    * @param field - its name, any bytes
@@ -153,7 +153,7 @@ export default {
   /**
    * Sets fields only if nobody has changed the session's data since its version was read. O(bytes of them).
    *
-   * Server command: `SESSION.CAS`. Since 0.2.0.
+   * Server command: `SESSION.CAS`. Since 0.1.0.
    *
    * @param id - the session's id
    * @param version - that of `info`, or that of the `cas` before
@@ -170,7 +170,7 @@ export default {
   /**
    * Counts as an access, from which the idle limit starts again. O(1).
    *
-   * Server command: `SESSION.TOUCH`. Since 0.2.0.
+   * Server command: `SESSION.TOUCH`. Since 0.1.0.
    *
    * @param id - the session's id
    * @returns 1, or 0 when unknown or expired
@@ -182,7 +182,7 @@ export default {
   /**
    * Sets a limit of a session; 0 or less ends it. O(1).
    *
-   * Server command: `SESSION.EXPIRE`. Since 0.2.0.
+   * Server command: `SESSION.EXPIRE`. Since 0.1.0.
    *
    * @param id - the session's id
    * @param seconds - the new limit
@@ -196,7 +196,7 @@ export default {
   /**
    * Answers the milliseconds until a session ends if nobody uses it. Does not count as an access. O(1).
    *
-   * Server command: `SESSION.TTL`. Since 0.2.0.
+   * Server command: `SESSION.TTL`. Since 0.1.0.
    *
    * @param id - the session's id
    * @returns -1 when it has no limit, -2 when unknown or expired
@@ -211,7 +211,7 @@ export default {
    * Of clients that race for it one wins: the others get the winner's id while the old one is in its grace time, and SessionNotFoundError
    * otherwise.
    *
-   * Server command: `SESSION.ROTATE`. Since 0.2.0.
+   * Server command: `SESSION.ROTATE`. Since 0.1.0.
    *
    * @param id - the present id, or an old one in its grace time
    * @param options - `grace`: ms for which the old id goes on working
@@ -227,7 +227,7 @@ export default {
    *
    * In a cluster the id and the user key must hash to one slot.
    *
-   * Server command: `SESSION.ASSIGN`. Since 0.2.0.
+   * Server command: `SESSION.ASSIGN`. Since 0.1.0.
    *
    * @param id - the session's id
    * @param user - the user key that it has from now on, any bytes
@@ -252,7 +252,7 @@ export default {
   /**
    * Answers the ids of a user's live sessions, newest first. O(sessions of the user).
    *
-   * Server command: `SESSION.USER`. Since 0.2.0.
+   * Server command: `SESSION.USER`. Since 0.1.0.
    *
    * @param user - the user key
    * @returns the ids; none for a user without sessions
@@ -264,7 +264,7 @@ export default {
   /**
    * Ends sessions of a user: all, all but one, or those from before a moment. O(sessions of the user).
    *
-   * Server command: `SESSION.DELUSER`. Since 0.2.0.
+   * Server command: `SESSION.DELUSER`. Since 0.1.0.
    *
    * @param user - the user key
    * @param options - `except`: an id to keep. `before`: a Date or Unix ms: only sessions created before it
@@ -279,7 +279,7 @@ export default {
    *
    * A session that is there from the first call to the last is met at least once. O(COUNT).
    *
-   * Server command: `SESSION.SCAN`. Since 0.2.0.
+   * Server command: `SESSION.SCAN`. Since 0.1.0.
    *
    * @param cursor - `'0'` to begin with, then that of the reply before, until it is `'0'` again
    * @param options - `MATCH` pattern over ids, `COUNT`
@@ -294,7 +294,7 @@ export default {
    *
    * Those that have expired and are not yet reclaimed are counted. In a cluster: of one node.
    *
-   * Server command: `SESSION.COUNT`. Since 0.2.0.
+   * Server command: `SESSION.COUNT`. Since 0.1.0.
    *
    * @param user - only of this user
    * @returns how many there are
