@@ -21,7 +21,7 @@ export async function command(given: string[]): Promise<number> {
     await requireModules(from);
     if (await isClustered(to))
       throw new Problem('The keys would go to a cluster, whose nodes share them: export to a server of its own (--to).');
-    const [entries, sessions] = (await Promise.all([from.call('CUSTOM.LEN'), from.call('SESSION.COUNT')])) as number[];
+    const [entries, sessions] = (await Promise.all([from.call(['CUSTOM.LEN']), from.call(['SESSION.COUNT'])])) as number[];
     const tell = teller();
     const done = await exportAll(from, to, new Layout(wanted.prefix), {
       prune: wanted.prune,

@@ -35,7 +35,7 @@ export async function command(given: string[]): Promise<number> {
 
 async function requireNoLimits(to: Wire): Promise<void> {
   for (const name of LIMITS) {
-    const [, value] = (await to.call('CONFIG', 'GET', name).catch((error: unknown) => {
+    const [, value] = (await to.call(['CONFIG', 'GET', name]).catch((error: unknown) => {
       // Who may not read settings has to know them.
       if (!(error instanceof WireError) || !error.reply.startsWith('NOPERM')) throw error;
       return [];

@@ -71,7 +71,7 @@ export async function withServers<T>({ from, to }: Wanted, body: (from: Wire, to
 /** Throws a Problem unless the server has the modules. */
 export async function requireModules(wire: Wire): Promise<void> {
   for (const command of ['CUSTOM.LEN', 'SESSION.COUNT']) {
-    await wire.call(command).catch((error: unknown) => {
+    await wire.call([command]).catch((error: unknown) => {
       if (!(error instanceof WireError) || !/unknown command/i.test(error.reply)) throw error;
       throw new Problem(`${error.message}\nThe modules are not loaded there: loadmodule <path>/host.so`);
     });
@@ -80,7 +80,7 @@ export async function requireModules(wire: Wire): Promise<void> {
 
 /** Whether the server is a node of a cluster. */
 export async function isClustered(wire: Wire): Promise<boolean> {
-  return String(await wire.call('INFO', 'cluster')).includes('cluster_enabled:1');
+  return String(await wire.call(['INFO', 'cluster'])).includes('cluster_enabled:1');
 }
 
 /** Tells on the standard error output, at most each second, what `text` answers. */

@@ -55,17 +55,15 @@ interface Run {
 // ── Entries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function exportEntries(run: Run, keys: Buffer[]): Promise<void> {
-  const lengths = (await Promise.all(keys.map((key) => run.from.call('CUSTOM.STRLEN', key)))) as number[];
+  const lengths = (await Promise.all(keys.map((key) => run.from.call(['CUSTOM.STRLEN', key])))) as number[];
   for (const batch of batches(keys, lengths, run.most)) {
     const lefts = batch.map((key) => ['CUSTOM.PTTL', key]);
     const [time, values, ...left] = await run.from.atOnce([['TIME'], ['CUSTOM.MGET', ...batch], ...lefts]);
-    const now = msOf(time);
     const entries = batch.flatMap((key, index): Entry[] => {
       const value = (values as (Buffer | null)[])[index] ?? null;
-      return value === null ? [] : [{ key, value, deadline: Number(left[index]) < 0 ? null : now + Number(left[index]) }];
+      return value === null ? [] : [{ key, value, deadline: momentOf(time, left[index]) }];
     });
-    await takeEnds(run, entries);
-    await writeEntries(run, entries);
+    await writeEntries(run, await takeEnds(run, entries));
     run.report();
   }
 }
@@ -77,25 +75,86 @@ interface Entry {
   deadline: number | null;
 }
 
-/** Entries that map a user to a session get the end of that: natively nothing else would take them away. */
-async function takeEnds(run: Run, entries: Entry[]): Promise<void> {
-  const perhaps = entries.filter(({ value, deadline }) => deadline === null && isId(value));
+/** The moment, Unix ms, that is `left` ms ahead; null where that is negative: none. */
+function momentOf(time: Reply | undefined, left: Reply | undefined): number | null {
+  return Number(left) < 0 ? null : msOf(time) + Number(left);
+}
+
+/** The earlier of two moments. */
+function earlier(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.min(one, other);
+}
+
+/**
+ * The entries as they are to be written. Those that map a user to a session get the end of that: natively nothing else would take them away.
+ * Those that may have mapped one to a session which has ended are read again.
+ */
+async function takeEnds(run: Run, entries: Entry[]): Promise<Entry[]> {
+  const perhaps = entries.filter(({ value }) => isId(value));
   const sessions = await readNotes(
     run,
     perhaps.map(({ value }) => value),
   );
+  const unknown: Entry[] = [];
   for (const [index, entry] of perhaps.entries()) {
     const session = sessions[index] ?? null;
-    if (session?.user.equals(entry.key) === true) entry.deadline = endOf(session);
+    if (session?.user.equals(entry.key) === true) entry.deadline = earlier(entry.deadline, endOf(session));
+    else unknown.push(entry);
   }
+  const doubtful = new Set(await inDoubt(run, unknown));
+  const settled = await Promise.all([...doubtful].map(({ key }) => settle(run, key)));
+  return [...entries.filter((entry) => !doubtful.has(entry)), ...settled.filter((entry) => entry !== null)];
+}
+
+/** Those of the entries that have changed, or whose key is a user that has sessions. */
+async function inDoubt({ from, most }: Run, entries: Entry[]): Promise<Entry[]> {
+  const parts = [...batches(entries, [], most)].map(async (part) => {
+    const asked = part.flatMap(({ key }) => [
+      ['CUSTOM.GET', key],
+      ['SESSION.COUNT', key],
+    ]);
+    const told = await from.atOnce(asked);
+    return part.filter(({ value }, index) => {
+      const now = told[2 * index];
+      return !Buffer.isBuffer(now) || !now.equals(value) || told[2 * index + 1] !== 0;
+    });
+  });
+  return (await Promise.all(parts)).flat();
+}
+
+/**
+ * The entry of a user, as the storage has it once it is rid of sessions that have expired: those are counted until they are reclaimed, and
+ * until then a mapping may name one of them, which then goes to the newest that lives. Null: there is none.
+ */
+async function settle(run: Run, key: Buffer, mayChange = true): Promise<Entry | null> {
+  const [time, value, left, count, live] = await run.from.atOnce([
+    ['TIME'],
+    ['CUSTOM.GET', key],
+    ['CUSTOM.PTTL', key],
+    ['SESSION.COUNT', key],
+    ['SESSION.USER', key],
+  ]);
+  if (!Buffer.isBuffer(value)) return null;
+  const ids = live as Buffer[];
+  const entry: Entry = { key, value, deadline: momentOf(time, left) };
+  if (!ids.some((id) => id.equals(value))) {
+    if (!isId(value) || count === ids.length) return entry;
+    const [newest] = ids;
+    if (newest === undefined) return null;
+    entry.value = newest;
+  }
+  const [session] = await readNotes(run, [entry.value]);
+  // Ended since then; or an id of another slot, of a file from outside of the cluster: nobody can come to that session.
+  if (session?.user.equals(key) !== true) return mayChange ? settle(run, key, false) : null;
+  return { ...entry, deadline: earlier(entry.deadline, endOf(session)) };
 }
 
 async function writeEntries({ to, layout, figures }: Run, entries: Entry[]): Promise<void> {
   const endless = entries.filter(({ deadline }) => deadline === null);
   const others = entries.filter(({ deadline }) => deadline !== null);
   await Promise.all([
-    ...(endless.length === 0 ? [] : [to.call('MSET', ...endless.flatMap(({ key, value }) => [layout.key('custom', key), value]))]),
-    ...others.map(({ key, value, deadline }) => to.call('SET', layout.key('custom', key), value, 'PXAT', String(deadline))),
+    ...(endless.length === 0 ? [] : [to.call(['MSET', ...endless.flatMap(({ key, value }) => [layout.key('custom', key), value])])]),
+    ...others.map(({ key, value, deadline }) => to.call(['SET', layout.key('custom', key), value, 'PXAT', String(deadline)])),
   ]);
   figures.entries += entries.length;
 }
@@ -146,7 +205,7 @@ function notesOf(id: Buffer, time: Reply | undefined, told: Reply | undefined): 
     created: Date.parse(String(known.get('created_at'))),
     accessed: Date.parse(String(known.get('last_accessed'))),
     idle: idle < 0 ? null : idle / 1000,
-    expires: left < 0 ? null : msOf(time) + left,
+    expires: momentOf(time, left),
     version: Number(known.get('version')),
     bytes: Number(known.get('bytes')),
     data: [],
@@ -203,7 +262,7 @@ async function writeUsers({ to, layout }: Run, sessions: Session[]): Promise<voi
     else own.push(session);
   }
   const sets = [...users].map(([user, own]) => ({ key: layout.key('sessions', Buffer.from(user, 'latin1')), own }));
-  const before = await Promise.all(sets.map(({ key }) => to.call('PEXPIRETIME', key)));
+  const before = await Promise.all(sets.map(({ key }) => to.call(['PEXPIRETIME', key])));
   const commands = sets.flatMap(({ key, own }, index) => {
     // Before: -1 without an end, -2 absent.
     const [end, ends] = [Number(before[index]), own.map(endOf)];
@@ -221,11 +280,11 @@ async function writeUsers({ to, layout }: Run, sessions: Session[]): Promise<voi
 async function pruneAll(run: Run): Promise<void> {
   const { from, to, layout, figures } = run;
   const remove = async (keys: Buffer[]): Promise<void> => {
-    if (keys.length > 0) figures.pruned += (await to.call('DEL', ...keys)) as number;
+    if (keys.length > 0) figures.pruned += (await to.call(['DEL', ...keys])) as number;
     run.report();
   };
   for await (const keys of layout.pages('custom', to)) {
-    const there = await Promise.all(keys.map((key) => from.call('CUSTOM.EXISTS', layout.nameIn('custom', key))));
+    const there = await Promise.all(keys.map((key) => from.call(['CUSTOM.EXISTS', layout.nameIn('custom', key)])));
     await remove(keys.filter((_, index) => there[index] === 0));
   }
   for await (const keys of layout.pages('session', to)) {
@@ -246,11 +305,11 @@ async function pruneUser(run: Run, key: Buffer): Promise<void> {
   const user = run.layout.nameIn('sessions', key);
   let cursor = '0';
   do {
-    const [next, members] = (await run.to.call('ZSCAN', key, cursor, 'COUNT', '200')) as [Buffer, Buffer[]];
+    const [next, members] = (await run.to.call(['ZSCAN', key, cursor, 'COUNT', '200'])) as [Buffer, Buffer[]];
     const ids = members.filter((_, index) => index % 2 === 0);
     const sessions = await readNotes(run, ids);
     const gone = ids.filter((_, index) => sessions[index]?.user.equals(user) !== true);
-    if (gone.length > 0) await run.to.call('ZREM', key, ...gone);
+    if (gone.length > 0) await run.to.call(['ZREM', key, ...gone]);
     cursor = next.toString();
   } while (cursor !== '0');
 }

@@ -40,22 +40,33 @@ export async function importAll(from: Wire, to: Wire, layout: Layout, report?: (
 // ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function importUsers(run: Run, keys: Buffer[]): Promise<void> {
-  const { from, to, layout } = run;
+  const { from, layout } = run;
   const users = keys.map((key) => layout.nameIn('sessions', key));
-  const created = new Set<Buffer>();
   // The first sessions of all of these users, then the next ones of those that have more.
   let asked = users;
   for (let start = 0; asked.length > 0; start += Number(PAGE)) {
     const ranges = [String(start), String(start + Number(PAGE) - 1)];
-    const ids = (await Promise.all(asked.map((user) => from.call('ZRANGE', layout.key('sessions', user), ...ranges)))) as Buffer[][];
+    const ids = (await Promise.all(asked.map((user) => from.call(['ZRANGE', layout.key('sessions', user), ...ranges])))) as Buffer[][];
     const members = asked.flatMap((user, index) => (ids[index] ?? []).map((id) => ({ user, id })));
-    for (const user of await importMembers(run, members)) created.add(user);
+    await importMembers(run, members);
     asked = asked.filter((_, index) => ids[index]?.length === Number(PAGE));
   }
-  // CREATE has mapped each user to its newest session; where the storage had no such entry it is not to have one.
-  const mapped = [...created];
-  const entries = await Promise.all(mapped.map((user) => from.call('EXISTS', layout.key('custom', user))));
-  await Promise.all(mapped.filter((_, index) => entries[index] === 0).map((user) => to.call('CUSTOM.DEL', user)));
+  await unmap(run, users);
+}
+
+/**
+ * CREATE has mapped each user to its newest session: where the storage had no such entry the user is not to have one. Asked of the users
+ * whose sessions were known, too, as they may be of an import that came no further.
+ */
+async function unmap({ from, to, layout }: Run, users: Buffer[]): Promise<void> {
+  const entries = await Promise.all(users.map((user) => from.call(['EXISTS', layout.key('custom', user)])));
+  const without = users.filter((_, index) => entries[index] === 0);
+  const ownSessions = without.map(async (user) => {
+    const id = await to.call(['CUSTOM.GET', user]);
+    return Buffer.isBuffer(id) && (await from.call(['ZSCORE', layout.key('sessions', user), id])) !== null;
+  });
+  const mapped = await Promise.all(ownSessions);
+  await Promise.all(without.filter((_, index) => mapped[index]).map((user) => to.call(['CUSTOM.DEL', user])));
 }
 
 interface Member {
@@ -63,9 +74,8 @@ interface Member {
   id: Buffer;
 }
 
-/** Creates the sessions of sets, in this order; answers the users that have got one. */
-async function importMembers(run: Run, members: Member[]): Promise<Buffer[]> {
-  const created: Buffer[] = [];
+/** Creates the sessions of sets, in this order. */
+async function importMembers(run: Run, members: Member[]): Promise<void> {
   for (const batch of batches(
     members,
     await sizesOf(
@@ -79,17 +89,15 @@ async function importMembers(run: Run, members: Member[]): Promise<Buffer[]> {
     );
     // Where it is another user's by now it comes with that one.
     const own = sessions.map((session, index) => (session?.user.equals(batch[index]?.user ?? Buffer.alloc(0)) === true ? session : null));
-    const outcomes = await create(run, own, true);
-    created.push(...batch.filter((_, index) => outcomes[index]).map(({ user }) => user));
+    await create(run, own, true);
     run.report();
   }
-  return created;
 }
 
 async function importOthers(run: Run, keys: Buffer[]): Promise<void> {
   const { to, layout } = run;
   const ids = keys.map((key) => layout.nameIn('session', key));
-  const left = await Promise.all(ids.map((id) => to.call('SESSION.TTL', id)));
+  const left = await Promise.all(ids.map((id) => to.call(['SESSION.TTL', id])));
   const missing = ids.filter((_, index) => left[index] === -2);
   for (const batch of batches(missing, await sizesOf(run, missing))) {
     await create(run, await readSessions(run, batch), false);
@@ -99,17 +107,17 @@ async function importOthers(run: Run, keys: Buffer[]): Promise<void> {
 
 /** Bytes of the sessions' hashes, roughly. */
 async function sizesOf({ from, layout }: Run, ids: Buffer[]): Promise<number[]> {
-  return (await Promise.all(ids.map((id) => from.call('MEMORY', 'USAGE', layout.key('session', id))))).map(Number);
+  return (await Promise.all(ids.map((id) => from.call(['MEMORY', 'USAGE', layout.key('session', id)])))).map(Number);
 }
 
 async function readSessions({ from, layout }: Run, ids: Buffer[]): Promise<(Session | null)[]> {
-  const hashes = await Promise.all(ids.map((id) => from.call('HGETALL', layout.key('session', id))));
+  const hashes = await Promise.all(ids.map((id) => from.call(['HGETALL', layout.key('session', id)])));
   return ids.map((id, index) => fromHash(id, hashes[index] as Buffer[]));
 }
 
 /** Creates sessions, in this order; whether each was. `counts`: whether those that had ended, or were known, are counted. */
 async function create({ to, figures }: Run, sessions: (Session | null)[], counts: boolean): Promise<boolean[]> {
-  const now = msOf(await to.call('TIME'));
+  const now = msOf(await to.call(['TIME']));
   const creations = sessions.map(async (session) => {
     if (session === null) return false;
     const { id, user, idle, expires, data } = session;
@@ -122,7 +130,7 @@ async function create({ to, figures }: Run, sessions: (Session | null)[], counts
     }
     const limits = [...(idle === null ? [] : ['IDLE', String(idle)]), ...(ttl === null ? [] : ['TTL', String(ttl)])];
     try {
-      await to.call('SESSION.CREATE', user, 'NEW', ...limits, 'MAX', MAX_NONE, 'ID', id, ...(data.length === 0 ? [] : ['DATA', ...data]));
+      await to.call(['SESSION.CREATE', user, 'NEW', ...limits, 'MAX', MAX_NONE, 'ID', id, ...(data.length === 0 ? [] : ['DATA', ...data])]);
     } catch (error) {
       if (!(error instanceof WireError) || !error.reply.startsWith('IDEXISTS ')) throw error;
       figures.known += counts ? 1 : 0;
@@ -138,7 +146,7 @@ async function create({ to, figures }: Run, sessions: (Session | null)[], counts
 
 async function importEntries(run: Run, keys: Buffer[]): Promise<void> {
   const { from, to, layout, figures } = run;
-  const lengths = (await Promise.all(keys.map((key) => from.call('STRLEN', key)))) as number[];
+  const lengths = (await Promise.all(keys.map((key) => from.call(['STRLEN', key])))) as number[];
   for (const batch of batches(keys, lengths)) {
     const [values, ...deadlines] = await from.atOnce([['MGET', ...batch], ...batch.map((key) => ['PEXPIRETIME', key])]);
     const entries = batch.flatMap((key, index): Entry[] => {
@@ -149,8 +157,8 @@ async function importEntries(run: Run, keys: Buffer[]): Promise<void> {
     const endless = sound.filter(({ deadline }) => deadline < 0);
     const others = sound.filter(({ deadline }) => deadline >= 0);
     await Promise.all([
-      ...(endless.length === 0 ? [] : [to.call('CUSTOM.MSET', ...endless.flatMap(({ key, value }) => [key, value]))]),
-      ...others.map(({ key, value, deadline }) => to.call('CUSTOM.SET', key, value, 'PXAT', String(deadline))),
+      ...(endless.length === 0 ? [] : [to.call(['CUSTOM.MSET', ...endless.flatMap(({ key, value }) => [key, value])])]),
+      ...others.map(({ key, value, deadline }) => to.call(['CUSTOM.SET', key, value, 'PXAT', String(deadline)])),
     ]);
     figures.entries += sound.length;
     run.report();
@@ -170,12 +178,12 @@ interface Entry {
  */
 async function takeMappings({ from, to, layout }: Run, entries: Entry[]): Promise<Entry[]> {
   const perhaps = entries.filter(({ value }) => isId(value));
-  const users = await Promise.all(perhaps.map(({ value }) => from.call('HGET', layout.key('session', value), '@user')));
+  const users = await Promise.all(perhaps.map(({ value }) => from.call(['HGET', layout.key('session', value), '@user'])));
   const mappings = perhaps.filter(({ key }, index) => {
     const user = users[index];
     return Buffer.isBuffer(user) && user.equals(key);
   });
-  const left = await Promise.all(mappings.map(({ value }) => to.call('SESSION.TTL', value)));
+  const left = await Promise.all(mappings.map(({ value }) => to.call(['SESSION.TTL', value])));
   const ended = new Set(mappings.filter((_, index) => left[index] === -2));
   for (const mapping of mappings) mapping.deadline = -1;
   return entries.filter((entry) => !ended.has(entry));

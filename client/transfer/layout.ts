@@ -1,7 +1,8 @@
 /**
  * How entries and sessions look as the server's own keys. All names begin with the prefix of the transfer, `wasm:` by default.
  *
- *     custom:<key>       string    the value. PEXPIREAT: its deadline; where it maps a user to a session, the end of that
+ *     custom:<key>       string    the value. PEXPIREAT: its deadline; where it maps a user to a session, the end of that if
+ *                                  it comes first
  *     session:<id>       hash      its data, field by field, and what is known of it: @user, @created, @accessed, @version, and where they
  *                                  are limited @idle (s) and @expires (Unix ms). A field of the data that begins with @ has one more.
  *                                  PEXPIREAT: its end, from both limits
@@ -49,7 +50,7 @@ export class Layout {
 export async function* scan(wire: Wire, command: string, ...options: string[]): AsyncGenerator<Buffer[]> {
   let cursor = '0';
   do {
-    const [next, found] = (await wire.call(command, cursor, ...options, 'COUNT', PAGE)) as [Buffer, Buffer[]];
+    const [next, found] = (await wire.call([command, cursor, ...options, 'COUNT', PAGE])) as [Buffer, Buffer[]];
     yield found;
     cursor = next.toString();
   } while (cursor !== '0');

@@ -6,8 +6,8 @@ export type Reply = Buffer | string | number | null | Reply[];
 
 /** What can be done on a connection. Calls that are not waited for go out together. Each rejects with a WireError. */
 export interface Wire {
-  /** Sends one command. */
-  call: (...command: RedisArgument[]) => Promise<Reply>;
+  /** Sends one command, of any number of arguments. */
+  call: (command: RedisArgument[]) => Promise<Reply>;
   /** Runs the commands in one transaction; their replies. */
   atOnce: (commands: RedisArgument[][]) => Promise<Reply[]>;
   close: () => void;
@@ -37,13 +37,13 @@ export async function connect(name: string, options: RedisClientOptions): Promis
   client.on('error', () => undefined);
   await client.connect().catch(failed);
   const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-  const call = (...command: RedisArgument[]) => bytes.sendCommand<Reply>(command).catch(failed);
+  const call = (command: RedisArgument[]) => bytes.sendCommand<Reply>(command).catch(failed);
   return {
     call,
     // By hand: node-redis' own transactions answer text whatever the mapping of types.
     atOnce: async (commands) => {
-      const queued = [call('MULTI'), ...commands.map((command) => call(...command))];
-      const [executed, ...others] = await Promise.allSettled([call('EXEC'), ...queued]);
+      const queued = [call(['MULTI']), ...commands.map(call)];
+      const [executed, ...others] = await Promise.allSettled([call(['EXEC']), ...queued]);
       const rejected = others.find((outcome) => outcome.status === 'rejected') ?? executed;
       if (rejected.status === 'rejected') throw rejected.reason;
       const replies = (executed as PromiseFulfilledResult<(Reply | Error)[]>).value;
