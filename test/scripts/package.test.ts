@@ -261,7 +261,14 @@ describe('its contents', () => {
     const buildFiles = ['SHA256SUMS', 'THIRD-PARTY-LICENSES.txt', 'hashmap.wasm', 'host.so', 'sbom.cdx.json', 'session.wasm'];
     expect([...new Set(kinds)].sort()).toEqual(
       [
-        ...['.dockerignore', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json', 'docker/redis.Dockerfile', 'docker/valkey.Dockerfile'],
+        ...[
+          '.dockerignore',
+          'CHANGELOG.md',
+          'LICENSE',
+          'README.md',
+          'package.json',
+          ...['redis.Dockerfile', 'valkey.Dockerfile', 'valkey-entrypoint.sh'].map((name) => `docker/${name}`),
+        ],
         ...['build/bin/*', 'build/client/*', 'docs/*', ...buildFiles.map((name) => `build/${name}`)],
       ].sort(),
     );
@@ -308,12 +315,12 @@ describe('its contents', () => {
   it.each(['redis', 'valkey'])('have what the image of %s copies, from an image of a fixed version', (name) => {
     const text = readFileSync(path.join(installed, `docker/${name}.Dockerfile`), 'utf8');
     expect(text).toMatch(/^ARG TAG=\d+\.\d+\.\d+-[a-z]+\nFROM (redis|valkey\/valkey):\$\{TAG\}$/m);
-    const [, copied = ''] = /^COPY --chmod=755 (.*) \S+\/$/m.exec(text)!;
+    const copied = [...text.matchAll(/^COPY --chmod=755 (.*) \S+\/$/gm)].flatMap((match) => match[1]!.split(' '));
     const ignored = readFileSync(path.join(installed, '.dockerignore'), 'utf8');
-    for (const source of copied.split(' ')) {
+    for (const source of copied) {
       expect(existsSync(path.join(installed, source))).toBe(true);
       expect(ignored).toContain(`!${source}\n`);
     }
-    expect(copied.split(' ')).toHaveLength(3);
+    expect(copied).toHaveLength(name === 'redis' ? 3 : 4);
   });
 });
