@@ -256,14 +256,16 @@ describe('its contents', () => {
 
   it('are what a server, a client and a reader need, and nothing to build from', () => {
     const kinds = files().map((name) =>
-      name.replace(/^build\/(bin|client)\/.*\.(js|d\.ts)$/, 'build/$1/*').replace(/^docs\/.*\.md$/, 'docs/*'),
+      name.replace(/^build\/(bin|client)\/.*\.(js|d\.ts)$/, 'build/$1/*').replace(/^docs\/.*\.(md|svg)$/, 'docs/*'),
     );
     const buildFiles = ['SHA256SUMS', 'THIRD-PARTY-LICENSES.txt', 'hashmap.wasm', 'host.so', 'sbom.cdx.json', 'session.wasm'];
     expect([...new Set(kinds)].sort()).toEqual(
       [
         ...[
           '.dockerignore',
+          'ARCHITECTURE.md',
           'CHANGELOG.md',
+          'CONTRIBUTING.md',
           'LICENSE',
           'README.md',
           'package.json',

@@ -35,16 +35,44 @@ test('there are pages', () => {
   expect(pages.length).toBeGreaterThan(9);
 });
 
-test.each(pages)('%s: links lead to files and headings', (page) => {
+/** The links of a page to files of the project, and to headings in them. */
+function linksOf(page: string): { link: string; target: string; anchor?: string }[] {
   const links = [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1]!).filter((link) => !/^https?:/.test(link));
-  const broken = links.filter((link) => {
+  return links.map((link) => {
     const [file = '', anchor] = link.split('#');
     const target = file === '' ? page : path.normalize(path.join(path.dirname(page), file));
+    return { link, target, ...(anchor === undefined ? {} : { anchor }) };
+  });
+}
+
+test.each(pages)('%s: links lead to files and headings', (page) => {
+  const broken = linksOf(page).filter(({ target, anchor }) => {
     if (!existsSync(path.join(ROOT, target))) return true;
     return anchor !== undefined && !anchors(target).has(anchor);
   });
   expect(broken).toEqual([]);
 });
+
+test('links of the pages in the package lead to files in the package', () => {
+  const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT, encoding: 'utf8' });
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+  const packed = new Set(files.map((file) => file.path));
+  const packedPages = pages.filter((page) => packed.has(page));
+  expect(packedPages.length).toBeGreaterThan(9);
+  const broken = packedPages.flatMap((page) =>
+    linksOf(page).flatMap(({ link, target }) => (packed.has(target) ? [] : [`${page}: ${link}`])),
+  );
+  expect(broken).toEqual([]);
+});
+
+test.each(['README.md', 'docs/PACKAGES.md'])(
+  '%s: has the package installed from its file before npx could ask a registry for its name',
+  (page) => {
+    const [installed, run] = [textOf(page).indexOf('\n    npm install <path to>/'), textOf(page).indexOf('npx redis-wasm-sessions')];
+    expect(installed).toBeGreaterThan(0);
+    expect(run).toBeGreaterThan(installed);
+  },
+);
 
 test.each(pages)('%s: the files that it names are there', (page) => {
   const spans = [...proseOf(page).matchAll(/`([\w./@-]+\.(?:ts|mjs|rs|md|json|toml|wasm|so|conf|rdb))`/g)].map((match) => match[1]!);
