@@ -31,6 +31,7 @@ import {
   setLimits,
   setTimes,
   setVersion,
+  signalOldIds,
 } from "./records";
 import { applyLimits, beginCommand } from "./sessions";
 import { isTime } from "./time";
@@ -107,7 +108,7 @@ function applySet(): void {
   putData(record, 5);
   setAccessed(record, ms);
   setVersion(record, version);
-  tell(EVENT_SET, 11);
+  tell(EVENT_SET, 11, record);
 }
 
 /** `unset <id> <accessed> <version> <field> [<field> …]` */
@@ -122,7 +123,7 @@ function applyUnset(): void {
   setAccessed(record, ms);
   setVersion(record, version);
   endChange();
-  tell(EVENT_SET, 11);
+  tell(EVENT_SET, 11, record);
 }
 
 /** `touch <id> <accessed>` */
@@ -145,7 +146,7 @@ function applyExpire(): void {
   beginChange();
   applyLimits(session, idle, expires);
   endChange();
-  tell(EVENT_EXPIRE, 14);
+  tell(EVENT_EXPIRE, 14, session);
 }
 
 /** `assign <id> <user> <mapping of the user before>` */
@@ -169,7 +170,7 @@ function applyAssign(): void {
     attach(owner, record);
     endChange();
   }
-  tell(EVENT_ASSIGN, 14);
+  tell(EVENT_ASSIGN, 14, record);
 }
 
 /** `rotate <id> <new id> <until> <mapped>` */
@@ -192,6 +193,7 @@ function applyRotate(): void {
   const owner = ownerOf(record);
   if (mapped) customSet(userKey(owner), userKeyLength(owner), newId, argumentLength(argv, 3));
   else redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
+  signalOldIds(record);
   beginChange();
   commitRotation(record);
   endChange();
@@ -249,8 +251,10 @@ function named(): usize {
   return entry && !isOldId(entry) ? entry : 0;
 }
 
-function tell(event: usize, eventLength: u32): void {
+/** Signals and notifies the effect's id, and signals the old ids of its session, which is 0 where it has none. */
+function tell(event: usize, eventLength: u32, record: usize = 0): void {
   changed(event, eventLength, argument(argv, 2), argumentLength(argv, 2));
+  if (record) signalOldIds(record);
 }
 
 /** The time, Unix ms, that argument `index` spells; 0: none. */

@@ -6,6 +6,7 @@ import { checkFields, fieldsMemory } from "./fields";
 import { isKey } from "./ids";
 import {
   accessedOf,
+  beforeOldId,
   createdOf,
   expiresOf,
   fieldsOf,
@@ -77,8 +78,10 @@ function checkSession(record: usize): void {
   if (olderOf(newerOf(record)) != record || newerOf(olderOf(record)) != record) failBroken(changetype<usize>("a user's ring of sessions"));
   if (ownerOf(olderOf(record)) != ownerOf(record) || !users.slotOf(ownerOf(record))) failBroken(changetype<usize>("the user of a session"));
   if (isExpiring(record)) checkNode(record);
+  let before: usize = 0;
   for (let old = oldIdsOf(record); old; old = nextOldId(old)) {
-    if (sessionOfOldId(old) != record) failBroken(changetype<usize>("the old ids of a session"));
+    if (sessionOfOldId(old) != record || beforeOldId(old) != before) failBroken(changetype<usize>("the old ids of a session"));
+    before = old;
     olds++;
   }
 }

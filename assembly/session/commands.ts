@@ -212,7 +212,7 @@ acl: @session read`),
     -2,
     changetype<usize>(`summary: Gives a session a new id
 syntax: id:key [GRACE milliseconds:integer]
-complexity: O(1)
+complexity: O(N) with N the ids of the session that are in grace
 since: 0.1.0
 keys: 1 RW ACCESS UPDATE
 tips: nondeterministic_output

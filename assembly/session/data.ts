@@ -9,7 +9,7 @@ import { prepareEffect, replicateSet, replicateUnset } from "./effects";
 import { EVENT_SET } from "./events";
 import { nowMs } from "./expiry";
 import { commitPut, commitPuts, countFields, getField, preparePut, preparePuts, removeField } from "./fields";
-import { compactRecords, fieldsOf, setAccessed, setFields, setVersion, versionOf } from "./records";
+import { compactRecords, fieldsOf, setAccessed, setFields, setVersion, signalOldIds, versionOf } from "./records";
 import { releaseScratch } from "./scratch";
 import { idText, idTextLength, nameSession, touch } from "./sessions";
 
@@ -43,6 +43,7 @@ export function addData(record: usize, argv: usize, first: u32, count: u32, own:
   endChange();
   releaseScratch();
   changed(EVENT_SET, 11, idText, idTextLength);
+  signalOldIds(record);
   compactRecords(argumentLength(argv, first + 1));
 }
 
@@ -85,6 +86,7 @@ export function deleteData(record: usize, argv: usize, first: u32, count: u32): 
   const removed = before - countFields(fieldsOf(record));
   releaseScratch();
   changed(EVENT_SET, 11, idText, idTextLength);
+  signalOldIds(record);
   // The record may move.
   compactRecords(0);
   return removed;

@@ -8,7 +8,7 @@
  *     40 expires   i64 ms, absolute; 0: none       48 idle u32 seconds; 0: none       52 node of the wheel
  *
  *     value of an old id that still answers
- *      0 until i64 ms           8 session u32       12 next old id u32                 16 node of the wheel
+ *      0 until i64 ms           8 session u32       12 next old id u32      16 the one before u32, 0: none      20 node of the wheel
  *
  *     node      0 next u32 · 4 back u32 (storage/wheel.ts) · 8 distance u16 from the entry's first byte
  *
@@ -24,6 +24,7 @@ import { forgetBlocks, reserveBlock } from "../persistence/blocks";
 import { beginChange, endChange } from "../change";
 import { redis } from "../redis";
 import { insertNode, removeNode, wheel } from "./expiry";
+import { writeId } from "./ids";
 import { releaseFields, setFieldsKey } from "./fields";
 import { forgetScratch } from "./scratch";
 import { attach, detach, insertUser, prepareUser, relocateUser, releasePendingUser, setFirst, users } from "./users";
@@ -71,10 +72,13 @@ import { attach, detach, insertUser, prepareUser, relocateUser, releasePendingUs
 @inline const OLD_ID_NEXT: usize = 12;
 
 
-@inline const OLD_ID_NODE: usize = 16;
+@inline const OLD_ID_BACK: usize = 16;
 
 
-@inline const OLD_ID_SIZE: u32 = 26;
+@inline const OLD_ID_NODE: usize = 20;
+
+
+@inline const OLD_ID_SIZE: u32 = 30;
 
 
 @inline const NODE_DISTANCE: usize = 8;
@@ -86,6 +90,8 @@ export let oldIds: u32 = 0;
 /** Whether the tables have their hash key, drawn before the first session comes: loading the module must call nothing. */
 let keyed: bool = false;
 const key: usize = memory.data(16, 8);
+/** Text of an old id that is signalled. */
+const oldIdText: usize = memory.data(128);
 
 /** A session and an old id that are allocated but in no table yet. */
 let pending: usize = 0;
@@ -247,8 +253,9 @@ export function commitRotation(record: usize): usize {
 function addOldId(session: usize): void {
   const value = valueOf(pendingOldId);
   store<u32>(value, <u32>session, OLD_ID_SESSION);
-  store<u32>(value, load<u32>(valueOf(session), OLD_IDS), OLD_ID_NEXT);
-  store<u32>(valueOf(session), <u32>pendingOldId, OLD_IDS);
+  store<u32>(value, <u32>oldIdsOf(session), OLD_ID_NEXT);
+  store<u32>(value, 0, OLD_ID_BACK);
+  chain(pendingOldId);
   insertNode(place(pendingOldId, nodeOf(pendingOldId)), load<i64>(value));
   pendingOldId = 0;
   oldIds++;
@@ -275,11 +282,12 @@ export function removeRecord(record: usize): void {
   discard(record);
 }
 
-/** Frees what the table holds no longer. */
+/** Frees what the table holds no longer. Who watches an old id, or caches what it answered, is told: it answers no more. */
 function discard(record: usize): void {
   if (isOldId(record)) {
+    signalOldId(record);
     removeNode(nodeOf(record));
-    store<u32>(linkTo(record), load<u32>(valueOf(record), OLD_ID_NEXT));
+    unchain(record);
     oldIds--;
   } else {
     for (let old = oldIdsOf(record); old; old = oldIdsOf(record)) removeRecord(old);
@@ -290,11 +298,33 @@ function discard(record: usize): void {
   destroy(record);
 }
 
+/** Tells WATCH and client-side caching, by each of its old ids, that a session has changed or will: the ids stand for it. O(old ids). */
+export function signalOldIds(record: usize): void {
+  for (let old = oldIdsOf(record); old; old = nextOldId(old)) signalOldId(old);
+}
+
+function signalOldId(oldId: usize): void {
+  redis.SignalModifiedKey(oldIdText, writeId(idOf(oldId), idLengthOf(oldId), oldIdText));
+}
+
+/** Makes what stands beside an old id in its session's chain point to it. O(1). */
+function chain(oldId: usize): void {
+  const next = nextOldId(oldId);
+  store<u32>(linkTo(oldId), <u32>oldId);
+  if (next) store<u32>(valueOf(next), <u32>oldId, OLD_ID_BACK);
+}
+
+/** Takes an old id out of its session's chain. O(1). */
+function unchain(oldId: usize): void {
+  const next = nextOldId(oldId);
+  store<u32>(linkTo(oldId), <u32>next);
+  if (next) store<u32>(valueOf(next), <u32>beforeOldId(oldId), OLD_ID_BACK);
+}
+
 /** Where the address of this old id stands: in its session, or in the old id before it. */
 function linkTo(oldId: usize): usize {
-  let link = valueOf(sessionOfOldId(oldId)) + OLD_IDS;
-  while (load<u32>(link) != <u32>oldId) link = valueOf(<usize>load<u32>(link)) + OLD_ID_NEXT;
-  return link;
+  const before = beforeOldId(oldId);
+  return before ? valueOf(before) + OLD_ID_NEXT : valueOf(sessionOfOldId(oldId)) + OLD_IDS;
 }
 
 /** Drops all sessions at once. O(pages of the memory). */
@@ -330,7 +360,7 @@ function relocate(block: usize): usize {
   if (!moved) return relocateUser(block);
   if (isOldId(moved)) {
     wheel.moved(nodeOf(block), nodeOf(moved));
-    store<u32>(linkTo(block), <u32>moved);
+    chain(moved);
   } else {
     movedSession(block, moved);
   }
@@ -405,6 +435,11 @@ export function oldIdsOf(record: usize): usize {
 /** The next of the same session's old ids, 0: none. */
 export function nextOldId(oldId: usize): usize {
   return <usize>load<u32>(valueOf(oldId), OLD_ID_NEXT);
+}
+
+/** The one before it among its session's old ids, 0: none. */
+export function beforeOldId(oldId: usize): usize {
+  return <usize>load<u32>(valueOf(oldId), OLD_ID_BACK);
 }
 
 /** The key of its id; idLengthOf has its length. */

@@ -54,6 +54,7 @@ import {
   setFields,
   setLimits,
   setTimes,
+  signalOldIds,
 } from "./records";
 import { releaseScratch } from "./scratch";
 import { moveToSlot, slotOf } from "./slots";
@@ -399,6 +400,7 @@ export function assignSession(record: usize, user: usize, userLength: u32): void
   evict(owner, victims);
   endChange();
   changed(EVENT_ASSIGN, 14, idText, idTextLength);
+  signalOldIds(record);
   compactRecords(userLength);
 }
 
@@ -419,6 +421,7 @@ export function rotateSession(record: usize, grace: i64): void {
   beginChange();
   replicateRotate(otherText, length, idText, idTextLength, until, mapped);
   if (!mapped) redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
+  signalOldIds(record);
   commitRotation(record);
   endChange();
   redis.SignalModifiedKey(otherText, length);
@@ -443,6 +446,7 @@ export function limitSession(record: usize, idle: u32, expires: i64): void {
   applyLimits(session, idle, expires);
   endChange();
   changed(EVENT_EXPIRE, 14, idText, idTextLength);
+  signalOldIds(session);
   compactRecords(0);
 }
 

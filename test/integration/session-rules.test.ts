@@ -83,21 +83,25 @@ describe('transactions and scripts', () => {
     expect(await server.send('EXEC')).toBe(`*5\r\n+Session created: an-id-of-the-caller\r\n:1\r\n:2\r\n${bulks('f', 'w', 'n', '1')}:1\r\n`);
   });
 
-  test.each<[string, (id: string) => string[], boolean]>([
+  const changes: [string, (id: string) => string[], boolean][] = [
     ['ADD_DATA', (id) => ['SESSION.ADD_DATA', id, 'f', 'v'], true],
     ['DEL_DATA', (id) => ['SESSION.DEL_DATA', id, 'f'], true],
     ['ROTATE', (id) => ['SESSION.ROTATE', id], true],
     ['ASSIGN', (id) => ['SESSION.ASSIGN', id, 'v'], true],
     ['EXPIRE', (id) => ['SESSION.EXPIRE', id, '60'], true],
+    ['DELETE', (id) => ['SESSION.DELETE', id], true],
     ['DELUSER', () => ['SESSION.DELUSER', 'u'], true],
     ['eviction', () => ['SESSION.CREATE', 'u', 'NEW', 'MAX', '1'], true],
     ['TOUCH', (id) => ['SESSION.TOUCH', id], false],
     ['GETALL', (id) => ['SESSION.GETALL', id], false],
     ['DEL_DATA of nothing', (id) => ['SESSION.DEL_DATA', id, 'absent'], false],
-  ])('WATCH of an id: whether %s aborts', async (_, command, aborts) => {
-    const id = await createWith(server, 'u', 'DATA', 'f', 'v');
+  ];
+  const kinds = (['present', 'old'] as const).flatMap((kind) => changes.map((change) => [kind, ...change] as const));
+  test.each(kinds)('WATCH of the %s id: whether %s aborts', async (kind, _, command, aborts) => {
+    const first = await createWith(server, 'u', 'DATA', 'f', 'v');
+    const id = parseReply(await server.send('SESSION.ROTATE', first, 'GRACE', '60000')) as string;
     const other = await server.connect();
-    await server.send('WATCH', id);
+    await server.send('WATCH', kind === 'old' ? first : id);
     await other.send(...command(id));
     await server.send('MULTI');
     await server.send('PING');

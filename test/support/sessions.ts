@@ -17,6 +17,13 @@ export function created(server: FakeServer, user: Bytes, ...options: Bytes[]): s
   return reply.slice(18, -2);
 }
 
+/** SESSION.ROTATE, with a grace in ms where one is given, which must give an id. */
+export function rotated(server: FakeServer, id: string, grace?: string): string {
+  const reply = server.text('SESSION.ROTATE', id, ...(grace === undefined ? [] : ['GRACE', grace]));
+  expect(reply.slice(0, 5)).toBe('$36\r\n');
+  return reply.slice(5, -2);
+}
+
 /** The reply as a value. */
 export const ask = (server: FakeServer, name: string, ...args: Bytes[]): Reply => parseReply(server.text(name, ...args));
 

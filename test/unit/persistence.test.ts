@@ -306,6 +306,34 @@ describe('session', () => {
     other.check();
   });
 
+  test('old ids end in any order and at once, each in constant time however many the session has', () => {
+    const many = 20_000;
+    const oldId = (index: number, until: bigint) => item(block(u64(until), text(`old-id-of-number-${index}`)), '');
+    const secondsOf = (body: () => void): number => {
+      const start = process.cpuUsage();
+      body();
+      return process.cpuUsage(start).user / 1e6;
+    };
+    /** Loads many sessions of so many old ids each, and has the old ids end. */
+    const ending = (oldIds: number): number => {
+      const sessions = Array.from({ length: many / oldIds }, (_, session) => {
+        const own = Array.from({ length: oldIds }, (_, index) => oldId(session * oldIds + index, BigInt(server.clock + 1 + (index % 700))));
+        return [item(head(text(`session-number-${session}`), 1n, 1n, 0, { oldIds }), `u${session}`), ...own];
+      });
+      const items = sessions.flat();
+      const blocks = Array.from({ length: Math.ceil(items.length / 500) }, (_, index) => items.slice(index * 500, (index + 1) * 500));
+      const saved = [BigInt(sessions.length), ...blocks.map((each) => block(PACKED, ...each)), end(items.length)];
+      expect(server.load(server.session, saved)).toBe(true);
+      server.check();
+      server.clock += 1000;
+      const seconds = secondsOf(() => server.sweep());
+      expect(server.text('SESSION.SCAN', '0', 'COUNT', '100000').split('old-id').length).toBe(1);
+      server.check();
+      return seconds;
+    };
+    expect(ending(many)).toBeLessThan(3 * ending(1) + 0.1);
+  });
+
   test('reads version 1', () => {
     const head1 = block(raw, u64(5n), u64(6n), 1, 0, 0, 0);
     expect(server.load(server.session, [1n, block(PACKED, item(head1, 'user'), item('f', 'v')), end(2)], 1)).toBe(true);

@@ -5,7 +5,7 @@ import { fakeTarget } from '../fuzz/fake.ts';
 import { Model } from '../fuzz/model.ts';
 import { operations, runOn } from '../fuzz/operations.ts';
 import { FakeServer } from '../support/fake-redis.ts';
-import { ask, created, mapped, reclaim, REPLICA, REPLICATED, scan, UNKNOWN_ID, userIds, visible } from '../support/sessions.ts';
+import { ask, created, mapped, reclaim, REPLICA, REPLICATED, rotated, scan, UNKNOWN_ID, userIds, visible } from '../support/sessions.ts';
 
 const GIVEN = 'an-id-of-the-caller';
 
@@ -159,6 +159,41 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     const before = server.signalled.length;
     server.call('SESSION.ROTATE', id);
     expect(server.signalled.slice(before)).toContain(id);
+  });
+
+  test.each<[string, (id: string) => unknown, boolean]>([
+    ['ADD_DATA', (id) => server.call('SESSION.ADD_DATA', id, 'g', 'w'), true],
+    ['DEL_DATA', (id) => server.call('SESSION.DEL_DATA', id, 'f'), true],
+    ['EXPIRE', (id) => server.call('SESSION.EXPIRE', id, '60'), true],
+    ['ASSIGN', (id) => server.call('SESSION.ASSIGN', id, 'v'), true],
+    ['ROTATE', (id) => server.call('SESSION.ROTATE', id), true],
+    ['ROTATE with GRACE', (id) => server.call('SESSION.ROTATE', id, 'GRACE', '5000'), true],
+    ['DELETE', (id) => server.call('SESSION.DELETE', id), true],
+    ['DELUSER', () => server.call('SESSION.DELUSER', 'u'), true],
+    ['eviction', () => server.call('SESSION.CREATE', 'u', 'NEW', 'MAX', '1'), true],
+    ['TOUCH', (id) => server.call('SESSION.TOUCH', id), false],
+    ['DEL_DATA of nothing', (id) => server.call('SESSION.DEL_DATA', id, 'absent'), false],
+    [
+      'the end of the grace',
+      () => {
+        server.clock += 5000;
+        reclaim(server);
+      },
+      true,
+    ],
+  ])('one who watches an id in grace: whether %s is told, here and on a replica', (_, act, told) => {
+    created(server, 'u', 'ID', GIVEN, 'DATA', 'f', 'v');
+    const second = rotated(server, GIVEN, '5000');
+    const id = rotated(server, second, '5000');
+    const replica = applied(server.propagated, server.clock);
+    const before = server.propagated.length;
+    for (const each of [server, replica]) each.signalled.length = 0;
+    act(id);
+    replica.flags = REPLICA | REPLICATED;
+    replica.replay(server.propagated.slice(before));
+    for (const { signalled } of [server, replica]) {
+      for (const old of [GIVEN, second]) expect(signalled.includes(old)).toBe(told);
+    }
   });
 
   describe.each(['get', 'set', 'del'])('where the storage fails at %s', (operation) => {

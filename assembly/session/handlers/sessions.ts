@@ -160,7 +160,7 @@ export function commandInfo(argc: i32, argv: usize): u64 {
   return REPLIED;
 }
 
-/** `SESSION.ROTATE id [GRACE ms]` → the new id, or `-Session not found: <id>`. O(1). */
+/** `SESSION.ROTATE id [GRACE ms]` → the new id, or `-Session not found: <id>`. O(old ids). */
 export function commandRotate(argc: i32, argv: usize): u64 {
   if (argc == 2) failSyntax();
   if (argc > 3) return replyArity();
