@@ -1,5 +1,7 @@
 /** The store for express-session, with real requests. What other stores lose to races is kept here: each has a test. */
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import expressSession, { type SessionData } from 'express-session';
 import { createClient, RESP_TYPES } from 'redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -7,7 +9,7 @@ import { ArgumentError, OutOfMemoryError, session } from '../../client/index.ts'
 import { SessionGoneError, SessionStore, type SessionStoreOptions } from '../../client/express.ts';
 import { typedClient, typedPool } from '../support/clients.ts';
 import { parseBulks } from '../support/raw.ts';
-import { eventually, startServer, useServer } from '../support/server.ts';
+import { eventually, ROOT, startServer, useServer } from '../support/server.ts';
 import { Browser, Gate, serve } from '../support/web.ts';
 import { wiretap } from '../support/wiretap.ts';
 
@@ -169,6 +171,45 @@ describe('the contract of express-session', () => {
         ['__proto__', '{"polluted":true}'],
       ]),
     );
+  });
+
+  it('does with the permissions of docs/SECURITY.md all but list everybody’s sessions, and with none of them less', async () => {
+    const page = readFileSync(path.join(ROOT, 'docs/SECURITY.md'), 'utf8');
+    const [, line = '', password = ''] = /^ {4}(ACL SETUSER web on >(\S+) .*)$/m.exec(page) ?? [];
+    const client = createClient({
+      modules: { session },
+      socket: { path: server.socket, tls: false },
+      username: 'web',
+      password,
+    });
+    client.on('error', () => undefined);
+    const store = new SessionStore({ client, userOf: (data) => data.user, prefix: 'app:', rolling: false, lifetime: 3600 });
+    const everything = async (sid: string) => {
+      await calls(store).set(sid, sessionData({ user: 'alice' }, { originalMaxAge: 60_000 }));
+      const read = (await calls(store).get(sid))!;
+      await calls(store).touch(sid, read);
+      Object.assign(read.cookie, { originalMaxAge: 120_000 });
+      await calls(store).set(sid, read);
+      Object.assign(read, { user: undefined, theme: 'dark' });
+      await calls(store).set(sid, read);
+      await calls(store).set(sid, Object.assign(read, { user: 'bob' }));
+      const found = [await store.ids('bob'), await store.destroyAll('bob', { except: sid })];
+      await calls(store).destroy(sid);
+      return found;
+    };
+    expect(await server.send(...line.split(' '))).toBe('+OK\r\n');
+    await client.connect();
+    onTestFinished(async () => {
+      client.destroy();
+      await server.send('ACL', 'DELUSER', 'web');
+    });
+    expect(await everything(SID)).toEqual([[SID], 0]);
+    for (const [permission, command] of line.matchAll(/\+(\S+)/g)) {
+      await server.send('FLUSHALL');
+      await server.send('ACL', 'SETUSER', 'web', `-${command}`);
+      await expect(everything(SID + command!), permission).rejects.toThrow(/^(NOPERM|EXECABORT) /);
+      await server.send('ACL', 'SETUSER', 'web', permission);
+    }
   });
 
   it('tells express-session when the connection is lost and back', async () => {
