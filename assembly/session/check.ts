@@ -2,7 +2,7 @@
 import { checkBytes, checkStructures, entryMemory, failBroken } from "../check";
 import { OK } from "../frame";
 import { wheel } from "./expiry";
-import { checkFields, fieldsMemory } from "./fields";
+import { checkFields, fieldsMemory, waitingMemory } from "./fields";
 import { isKey } from "./ids";
 import {
   accessedOf,
@@ -42,7 +42,7 @@ let owned: u32 = 0;
 export function commandCheck(argc: i32, argv: usize): u64 {
   beginCommand();
   releaseScratch();
-  bytes = users.memoryUsed();
+  bytes = users.memoryUsed() + waitingMemory();
   queued = olds = owned = 0;
   checkStructures(table);
   if (users.count && users.check()) failBroken(changetype<usize>("the table of users"));

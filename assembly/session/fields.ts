@@ -46,6 +46,16 @@ import { argument, argumentLength, pack } from "../frame";
 
 
 @inline const LINKS: u32 = 8;
+/** Fields that are freed at a time: the rest of larger data waits for the commands and steps of the sweep that follow. */
+@inline export const PIECE: u32 = 512;
+/** Fields that may wait: past these none does. */
+@inline const WAITING_MAX: u32 = 1 << 20;
+
+/** The first of the tabled data that waits to be freed; the place of `last` names the next. And how many fields wait. */
+let waiting: u32 = 0;
+let waitingFields: u32 = 0;
+/** Fields of tabled data that were freed, for those who count what a step of theirs frees. */
+export let released: u32 = 0;
 
 /** The hash key of all tables. */
 let k0: u64 = 0;
@@ -165,16 +175,59 @@ function checkTabled(tabled: usize): bool {
   return count == table.count && load<u32>(tabled, LAST) == previous;
 }
 
-/** Frees all fields. O(fields). */
+/** Frees all fields, of much data only the first PIECE now. O(1), while fewer than WAITING_MAX fields wait. */
 export function releaseFields(fields: u32): void {
   if (!fields) return;
-  if (fields & TABLED) {
-    const tabled = <usize>(fields & ~TABLED);
-    changetype<Table>(tabled).clear();
+  if (!(fields & TABLED)) return free(<usize>fields, load<u16>(fields));
+  const tabled = fields & ~TABLED;
+  waitingFields += tableOf(fields).count;
+  store<u32>(<usize>tabled, waiting, LAST);
+  waiting = tabled;
+  do releasePiece();
+  while (waitingFields > WAITING_MAX);
+}
+
+/** Whether fields wait to be freed. */
+// prettier-ignore
+@inline
+export function fieldsWait(): bool {
+  return waiting != 0;
+}
+
+/** Frees at most PIECE of the fields that wait, and tables without fields. O(1). @returns whether there was anything to free */
+export function releasePiece(): bool {
+  if (!waiting) return false;
+  let left = PIECE;
+  while (waiting && left) {
+    const tabled = <usize>waiting;
+    let entry = <usize>load<u32>(tabled, FIRST);
+    for (; entry && left; left--) {
+      const next = <usize>load<u32>(valueOf(entry), 4);
+      destroy(entry);
+      entry = next;
+    }
+    store<u32>(tabled, <u32>entry, FIRST);
+    if (entry) break;
+    waiting = load<u32>(tabled, LAST);
+    changetype<Table>(tabled).release();
     free(tabled, TABLED_SIZE);
-  } else {
-    free(<usize>fields, load<u16>(fields));
   }
+  waitingFields -= PIECE - left;
+  released += PIECE - left;
+  return true;
+}
+
+/** Forgets what waits, after the heap took back every block. */
+export function forgetFields(): void {
+  waiting = 0;
+  waitingFields = 0;
+}
+
+/** Bytes of the heap that what waits takes. O(fields that wait). */
+export function waitingMemory(): u64 {
+  let bytes: u64 = 0;
+  for (let tabled = waiting; tabled; tabled = load<u32>(<usize>tabled, LAST)) bytes += fieldsMemory(tabled | TABLED);
+  return bytes;
 }
 
 /**

@@ -18,14 +18,14 @@ import { copy } from "../storage/bytes";
 import { compact } from "../compaction";
 import { moveEntry } from "../storage/compact";
 import { create, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
-import { heapReset } from "../storage/heap";
+import { heapReset, whenShort } from "../storage/heap";
 import { Table } from "../storage/table";
 import { forgetBlocks, reserveBlock } from "../persistence/blocks";
 import { beginChange, endChange } from "../change";
 import { redis } from "../redis";
 import { insertNode, removeNode, wheel } from "./expiry";
 import { writeId } from "./ids";
-import { releaseFields, setFieldsKey } from "./fields";
+import { forgetFields, releaseFields, releasePiece, setFieldsKey } from "./fields";
 import { forgetScratch } from "./scratch";
 import { attach, detach, insertUser, prepareUser, relocateUser, releasePendingUser, setFirst, users } from "./users";
 
@@ -107,6 +107,7 @@ export function prepareTable(): bool {
     table.init(load<u64>(key), load<u64>(key, 8));
     users.init(load<u64>(key), load<u64>(key, 8));
     setFieldsKey(load<u64>(key), load<u64>(key, 8));
+    whenShort(load<i32>(changetype<usize>(releasePiece)));
     wheel.init();
     keyed = true;
   }
@@ -217,7 +218,7 @@ export function releasePending(): void {
 
 /**
  * Puts the prepared session into the tables, as its user's newest.
- * @param replaces whether something may have its id: it goes, with its data. O(fields of that)
+ * @param replaces whether something may have its id: it goes, with its data. O(old ids of that)
  */
 export function insertRecord(replaces: bool): usize {
   const record = pending;
@@ -275,7 +276,7 @@ export function insertOldId(session: usize, id: usize, idLength: u32, until: i64
   return allocated;
 }
 
-/** Removes a session or an old id, with all that is its own. O(fields + old ids). */
+/** Removes a session or an old id, with all that is its own. O(old ids). */
 export function removeRecord(record: usize): void {
   const hash = table.hashOf(keyOf(record), keyLength(record));
   table.remove(table.lookup(keyOf(record), keyLength(record), hash), hash);
@@ -339,6 +340,7 @@ export function dropAll(): void {
   keyed = false;
   heapReset();
   forgetBlocks();
+  forgetFields();
   forgetScratch();
   pending = 0;
   pendingOldId = 0;

@@ -22,7 +22,7 @@ import {
 } from "./effects";
 import { EVENT_ASSIGN, EVENT_CREATE, EVENT_DELETE, EVENT_EVICTED, EVENT_EXPIRE, EVENT_EXPIRED, EVENT_ROTATE } from "./events";
 import { insertNode, isLive, liveOf, nowMs, removeNode, startClock } from "./expiry";
-import { commitPuts, preparePuts } from "./fields";
+import { commitPuts, fieldsWait, preparePuts, releasePiece } from "./fields";
 import { givenKey, givenKeyLength, keyOfText, take, takeMinted, writeId } from "./ids";
 import { changeMapping, endAll, endOnly, ends, stays, tryToChangeMapping } from "./mapping";
 import * as options from "./options";
@@ -83,10 +83,14 @@ export let created: u64 = 0;
 export let expired: u64 = 0;
 export let evicted: u64 = 0;
 
-/** Begins a command: what an earlier one left behind is freed, and the clock is read anew. */
+/** Begins a command: what an earlier one left behind is freed, of much data a piece, and the clock is read anew. */
 export function beginCommand(): void {
   startClock();
   releasePending();
+  if (!fieldsWait()) return;
+  beginChange();
+  releasePiece();
+  endChange();
 }
 
 /** The live session of the id whose text this is, also of an old id in grace; 0 when there is none. O(1). */
@@ -280,7 +284,7 @@ function evict(owner: usize, victims: u32): void {
 
 // ── Ends ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Ends the session; where the storage maps its user to it, that mapping moves on. Needs no memory. O(fields + sessions of the user). */
+/** Ends the session; where the storage maps its user to it, that mapping moves on. Needs no memory. O(sessions of the user). */
 export function deleteSession(record: usize, own: bool): void {
   endOnly(record);
   changeMapping(ownerOf(record));

@@ -1,6 +1,7 @@
 /** The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short. */
 import { beginChange, endChange } from "../change";
 import { insertNode, nowMs, wheel } from "./expiry";
+import { fieldsWait, PIECE, released } from "./fields";
 import { compactRecords, deadlineOf, isOldId, recordOfNode, untilOf } from "./records";
 import { beginCommand, forgetOldId, sweepSession } from "./sessions";
 
@@ -12,15 +13,19 @@ import { beginCommand, forgetOldId, sweepSession } from "./sessions";
 
 /** One step. @returns whether there is more to do now */
 export function sweepStep(): bool {
+  const before = released;
   beginCommand();
-  const more = wheel.count != 0 && sweepDue();
-  return compactRecords(0) || more;
+  const more = wheel.count != 0 && sweepDue(before);
+  return compactRecords(0) || more || fieldsWait();
 }
 
-/** Takes what is due from the wheel, a few nodes at most; whether there may be more. */
-function sweepDue(): bool {
+/**
+ * Takes what is due from the wheel, a few nodes at most, while few fields are freed; whether there may be more.
+ * @param before what `released` was when the step began
+ */
+function sweepDue(before: u32): bool {
   const now = nowMs();
-  for (let looked: u32 = 0; looked < STEP_NODES; looked++) {
+  for (let looked: u32 = 0; looked < STEP_NODES && released - before < PIECE; looked++) {
     beginChange();
     const node = wheel.take(now);
     const record = node ? recordOfNode(node) : 0;

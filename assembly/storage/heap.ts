@@ -54,6 +54,16 @@ import {
 
 /** Bytes of all blocks in use, each at its usable size. */
 let used: u64 = 0;
+/** The function that frees what waits to be freed: see whenShort. */
+let shortage: i32 = 0;
+
+/**
+ * Names the function `() => bool`, by its index in the table of functions, that is called where the memory cannot grow: it frees what its owner
+ * keeps to free later, some of it at a time, and answers whether there was any. Then the allocation is tried again.
+ */
+export function whenShort(index: i32): void {
+  shortage = index;
+}
 
 /**
  * A block of at least `size` bytes, not cleared; `alloc(0)` is a block too. O(1) but for the search for a page.
@@ -74,8 +84,15 @@ function take(pool: u32, size: u32): usize {
   if (!isSmall(size)) return takeLarge(pool, size);
   const index = classOf(size);
   const block = slabAlloc(pool, index);
-  if (block) used += classSize(index);
+  if (!block) return takeLater(pool, size);
+  used += classSize(index);
   return block;
+}
+
+/** A block where there was none, after something was freed for it; 0 when there is nothing to free. */
+function takeLater(pool: u32, size: u32): usize {
+  if (!shortage || !call_indirect<bool>(shortage)) return 0;
+  return pool == FIXED ? alloc(size) : allocMovable(size);
 }
 
 /** Frees a block; `size` is what it was asked with. 0 is no block and does nothing. O(1). */
@@ -119,7 +136,8 @@ export function heapReset(): void {
 
 function takeLarge(pool: u32, size: u32): usize {
   const block = largeAlloc(pool, size);
-  if (block) used += largeSize(size);
+  if (!block) return takeLater(pool, size);
+  used += largeSize(size);
   return block;
 }
 

@@ -604,8 +604,8 @@ export class Table {
     this.deepest = deepest;
   }
 
-  /** The table holds no entries (any more): frees what it owns. O(segments). */
-  private release(): void {
+  /** The table holds no entries (any more), or they are somebody else's by now: frees what it owns. O(segments). */
+  release(): void {
     if (this.root || this.depth) {
       const places = (<u32>1) << this.depth;
       for (let place: u32 = 0; place < places;) {

@@ -186,6 +186,83 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     server.check();
   });
 
+  describe('sessions with many fields', () => {
+    const used = () => Number(server.infoOf(server.session).get('session_heap_used'));
+    const fill = (id: string, fields: number) => {
+      for (let first = 0; first < fields; first += 1000) {
+        const many = Array.from({ length: 1000 }, (_, index) => [`field ${first + index}`, 'value']).flat();
+        server.call('SESSION.ADD_DATA', id, ...many);
+      }
+    };
+    /** A step frees 512 fields, and tables that have become empty. */
+    const STEP_BYTES = 512 * 64 + 200_000;
+
+    test('are freed piece by piece when they expire', () => {
+      created(server, 'stays');
+      const before = used();
+      for (let user = 0; user < 4; user++) fill(created(server, `u${user}`, 'TTL', '1'), 10_000);
+      const full = used();
+      expect(full - before).toBeGreaterThan(1_400_000);
+      server.clock += 1100;
+      let [steps, last] = [0, full];
+      for (; server.sweepStep(); steps++) {
+        expect(last - used()).toBeLessThan(STEP_BYTES);
+        last = used();
+        if (steps % 40 === 20) server.check();
+      }
+      expect(steps).toBeGreaterThan(50);
+      expect(sessions()).toBe(1n);
+      expect(used() - before).toBeLessThan(10_000);
+      server.check();
+    });
+
+    test.each<[string, (id: string) => unknown]>([
+      ['DELETE', (id) => server.text('SESSION.DELETE', id)],
+      ['DELUSER', () => server.text('SESSION.DELUSER', 'u')],
+      ['an eviction', () => server.text('SESSION.CREATE', 'u', 'NEW', 'MAX', '1')],
+    ])('are freed piece by piece after %s, by whatever comes next', (_, end) => {
+      created(server, 'stays');
+      const before = used();
+      const id = created(server, 'u');
+      fill(id, 20_000);
+      const full = used();
+      end(id);
+      expect(full - used()).toBeLessThan(STEP_BYTES);
+      server.check();
+      expect(server.text('SESSION.GET', id)).toBe(NULL);
+      for (let commands = 0; commands < 60; commands++) server.call('SESSION.GET', id);
+      expect(used() - before).toBeLessThan(10_000);
+      server.check();
+    });
+
+    test('that wait when all is dropped are forgotten', () => {
+      const id = created(server, 'u');
+      fill(id, 5000);
+      server.call('SESSION.DELETE', id);
+      server.session.exports.flush();
+      server.hashmap.exports.flush();
+      server.check();
+      fill(created(server, 'u'), 5000);
+      reclaim(server);
+      server.check();
+    });
+
+    test('leave their room to a write that needs it at once', () => {
+      let full = false;
+      server = new FakeServer({ link, mayGrow: () => !full });
+      const id = created(server, 'u');
+      fill(id, 20_000);
+      const other = created(server, 'v');
+      full = true;
+      // Until no page is left, and then no place for what is small either.
+      for (const size of [1500, 100]) while (server.text('SESSION.CREATE', 'w', 'NEW', 'DATA', 'f', 'x'.repeat(size))[0] === '+');
+      server.call('SESSION.DELETE', id);
+      const many = Array.from({ length: 15_000 }, (_, index) => [`field ${index}`, 'value']).flat();
+      expect(server.text('SESSION.ADD_DATA', other, ...many)).toBe('+OK\r\n');
+      server.check();
+    });
+  });
+
   test('a sweep takes nothing that lives, however often deadlines moved', () => {
     const ids = Array.from({ length: 200 }, (_, index) => created(server, `u${index}`, 'IDLE', '2'));
     for (let round = 0; round < 50; round++) {

@@ -88,7 +88,7 @@ export function commandGet(argc: i32, argv: usize): u64 {
   return REPLIED;
 }
 
-/** `SESSION.DELETE id` → `:1`, or `:0` when it was unknown. O(fields + sessions of the user). */
+/** `SESSION.DELETE id` → `:1`, or `:0` when it was unknown. O(sessions of the user). */
 export function commandDelete(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   if (record) deleteSession(record, true);
