@@ -10,7 +10,7 @@ use crate::api::{self, Str};
 use crate::command::{self, Declaration};
 use crate::file::HOST_NAMESPACE as NS;
 use crate::group::{Call, Handler, Phase, State, is_committing};
-use crate::reply::{Container, OPEN_MAX};
+use crate::reply::{CLOSED_BYTES, Container, OPEN_MAX};
 use crate::trap::Failed;
 use crate::{host, listeners, memory, persistence, rm, text};
 
@@ -25,7 +25,7 @@ pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     replies(linker)?;
     containers(linker)?;
     server(linker, member)?;
-    effects(linker)?;
+    effects(linker, member)?;
     saving(linker, member)?;
     loading(linker)?;
     info(linker)
@@ -241,7 +241,9 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
         })?;
         linker.func_wrap(NS, set_length, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
             allow(&guest, set_length, &[Phase::Command])?;
-            let call = &mut guest.data_mut().call;
+            let (all, state) = parts(&mut guest)?;
+            let call = &mut state.call;
+            call.hand(CLOSED_BYTES, all.len())?;
             // SAFETY: phase Command: `ctx` is the running command's.
             unsafe { call.replies.set_length(call.ctx, container, length) };
             Ok(())
@@ -342,9 +344,22 @@ fn with_string<T>(bytes: &[u8], action: impl FnOnce(*mut Str) -> T) -> T {
     }
 }
 
-fn effects(linker: &mut Linker<State>) -> Result<()> {
+/// Refuses what must not replicate now: the server ends when a command that it did not hold back does while clients' writes are paused.
+#[inline]
+fn allow_effect(guest: &Guest<'_>, name: &str, phases: &[Phase]) -> Result<()> {
+    let call = &guest.data().call;
+    if phases.contains(&call.phase) && (call.may_replicate || call.phase == Phase::Sweep) { Ok(()) } else { Err(not_now(name)) }
+}
+
+#[cold]
+fn not_its_own(name: &[u8]) -> wasmtime::Error {
+    let name = String::from_utf8_lossy(&name[..name.len().min(command::NAME_BYTES_MAX)]);
+    wasmtime::Error::msg(format!("it replicates {name}, which is no command that its linked group writes by"))
+}
+
+fn effects(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, "ReplicateVerbatim", |guest: Guest<'_>| -> Result<()> {
-        allow(&guest, "ReplicateVerbatim", &[Phase::Command])?;
+        allow_effect(&guest, "ReplicateVerbatim", &[Phase::Command])?;
         // SAFETY: phase Command, below or Sweep: `ctx` is the running command's, or the timer's.
         unsafe { rm!(ReplicateVerbatim(guest.data().call.ctx)) };
         Ok(())
@@ -364,15 +379,16 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         // SAFETY: phase Command or Sweep: `ctx` is the running command's, or the timer's.
         Ok(unsafe { listeners::wanted(guest.data().call.ctx) }.into())
     })?;
-    linker.func_wrap(NS, "Replicate", |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
-        allow(&guest, "Replicate", RUNNING)?;
+    linker.func_wrap(NS, "Replicate", move |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
+        allow_effect(&guest, "Replicate", RUNNING)?;
         let (all, state) = parts(&mut guest)?;
         let name = handed(all, &mut state.call, name, name_length)?;
         let arguments = memory::pairs(all, argv, argc.cast_unsigned())?;
         state.call.hand(memory::sum(&arguments), all.len())?;
+        let slot = command::written_by(member, name, &mut state.call.effect).ok_or_else(|| not_its_own(name))?;
         let strings = Strings::new(&arguments);
         // SAFETY: as above; format "v" takes an array and its length, and the server keeps what it needs by itself.
-        text::with_line(name, |name| unsafe { rm!(Replicate(state.call.ctx, name, c"v".as_ptr(), strings.as_ptr(), strings.len())) });
+        unsafe { rm!(Replicate(state.call.ctx, slot.name.as_ptr(), c"v".as_ptr(), strings.as_ptr(), strings.len())) };
         Ok(())
     })?;
     linker.func_wrap(NS, "SignalModifiedKey", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
@@ -402,7 +418,7 @@ fn effects(linker: &mut Linker<State>) -> Result<()> {
         NS,
         "KeyChanged",
         |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32, verbatim: i32| -> Result<()> {
-            allow(&guest, "KeyChanged", if verbatim == 0 { RUNNING } else { &[Phase::Command] })?;
+            if verbatim == 0 { allow(&guest, "KeyChanged", RUNNING) } else { allow_effect(&guest, "KeyChanged", &[Phase::Command]) }?;
             let (all, state) = parts(&mut guest)?;
             let event = handed(all, &mut state.call, event, event_length)?;
             handed(all, &mut state.call, pointer, length)?;
@@ -457,6 +473,10 @@ fn saving(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             return Ok(api::OK);
         }
         let name = text::line(name);
+        if ["auxSave", "auxLoad"].iter().any(|export| guest.get_export(export).is_none()) {
+            return Err(wasmtime::Error::msg("it declares a data type and does not export both auxSave and auxLoad"));
+        }
+        let state = guest.data();
         // SAFETY: phase Load: the context is that of RedisModule_OnLoad.
         Ok(unsafe { persistence::register(state.call.ctx, member, &name, version) })
     })?;

@@ -29,12 +29,30 @@ pub struct Declaration {
     pub arity: c_int,
 }
 
+/// The server's flags that a command may have. With others the server would call what a module does not have (`getkeys-api`,
+/// `getchannels-api`), let in whom it should stop (`no-auth`, `allow-busy`, `internal`), or run what then seems to come from a file
+/// (`allow-loading`).
+const PERMITTED_FLAGS: [&str; 12] = [
+    "write",
+    "readonly",
+    "may-replicate",
+    "deny-oom",
+    "deny-script",
+    "admin",
+    "fast",
+    "no-monitor",
+    "no-slowlog",
+    "no-cluster",
+    "no-mandatory-keys",
+    "allow-stale",
+];
+
 /// Bytes of a command's name, and the arguments that its keys may be among: what no server has trouble with.
-const NAME_BYTES_MAX: usize = 128;
+pub const NAME_BYTES_MAX: usize = 128;
 const KEY_PLACE_MAX: c_int = 1 << 16;
 
 impl Declaration {
-    /// Servers end, or count without end, when they meet a command of an empty name or with keys in impossible places.
+    /// Servers end, or count without end, when they meet a command of an empty name, with keys in impossible places, or with some flags.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -55,6 +73,11 @@ impl Declaration {
         if arity == 0 || !(-KEY_PLACE_MAX..=KEY_PLACE_MAX).contains(&arity) {
             return Err(format!("no command takes {arity} arguments"));
         }
+        let mut flags = self.flags.split_ascii_whitespace();
+        if let Some(flag) = flags.find(|flag| *flag != FLAG_EFFECT && !PERMITTED_FLAGS.contains(flag)) {
+            let flag: String = flag.chars().take(NAME_BYTES_MAX).collect();
+            return Err(format!("a command of a module cannot have the flag {flag}"));
+        }
         Ok(())
     }
 }
@@ -70,6 +93,7 @@ pub struct Slot {
     /// Changed with the contents of the group alone, so while no call into it runs.
     handler: UnsafeCell<Handler>,
     write: bool,
+    may_replicate: bool,
     deny_oom: bool,
     effect: bool,
 }
@@ -121,10 +145,23 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declar
         group: host::group_of(member),
         handler: UnsafeCell::new(handler),
         write,
+        may_replicate: write || flags.contains(&"may-replicate"),
         deny_oom: flags.contains(&"deny-oom"),
         effect: flags.contains(&FLAG_EFFECT),
     });
     api::OK
+}
+
+/// The command of this name, if a module of the group that `member` runs in writes by it. `last`: the slot to look at first, and what is found.
+#[inline]
+pub fn written_by(member: MemberId, name: &[u8], last: &mut usize) -> Option<&'static Slot> {
+    let group: *const Group = host::group_of(member);
+    let is_it = |slot: &Slot| slot.write && std::ptr::eq(slot.group, group) && slot.name.to_bytes().eq_ignore_ascii_case(name);
+    let slots = host::slots();
+    if !slots.get(*last).is_some_and(is_it) {
+        *last = slots.iter().position(is_it)?;
+    }
+    slots.get(*last)
 }
 
 /// What the server calls for command number `N`.
@@ -189,6 +226,7 @@ unsafe fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut
     let frame = unsafe { place(entered.store, argv, argc)? };
     let state = &mut entered.store.data_mut().call;
     state.begin(Phase::Command);
+    state.may_replicate = slot.may_replicate;
     state.ctx = ctx;
     state.argv = argv;
     state.argc = argc;
@@ -395,6 +433,9 @@ unsafe fn refuse_unknown(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
     unsafe { rm!(ReplyWithError(ctx, message.as_ptr())) };
 }
 
+/// Bytes of the error that a command ends with: what is longer is cut.
+const ERROR_BYTES_MAX: usize = 1024;
+
 /// Ends a command that did not return: with the error that it chose, or with what went wrong.
 ///
 /// # Safety
@@ -403,7 +444,7 @@ unsafe fn refuse_unknown(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
 unsafe fn end(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, error: &Error) {
     let committing = entered.is_committing();
     let message = match error.downcast_ref::<Failed>() {
-        Some(Failed(text)) if !committing => text::line(text),
+        Some(Failed(text)) if !committing => text::line(&text[..text.len().min(ERROR_BYTES_MAX)]),
         _ => fault(slot.member, &slot.name, entered, ctx, error),
     };
     if slot.effect {

@@ -43,6 +43,10 @@ pub struct Call {
     /// The address of the arguments' frame in linear memory.
     pub frame: u32,
     pub replies: Replies,
+    /// Whether the running command may replicate: the server has told it apart from those that only read.
+    pub may_replicate: bool,
+    /// The slot of the command that was replicated last: most likely that of the next one too.
+    pub effect: usize,
     /// How often the time limit has struck while it could not end the call.
     pub overtime: u64,
     /// Bytes that the call has handed to the server so far.
@@ -115,6 +119,8 @@ impl State {
                 argc: 0,
                 frame: 0,
                 replies: Replies::default(),
+                may_replicate: false,
+                effect: 0,
                 overtime: 0,
                 handed: 0,
             },

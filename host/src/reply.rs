@@ -1,6 +1,6 @@
 //! The count of replies that a command owes: whatever a module does, the client gets exactly one well-formed reply.
 //!
-//! A surplus reply is dropped; a missing one becomes an error.
+//! A surplus reply is dropped; a missing one becomes an error. How many errors that can be is bounded over all containers that are open at once.
 
 use std::ffi::{CStr, c_long};
 
@@ -31,7 +31,8 @@ struct Open {
     /// Elements still owed; `None` while the module tells the length afterwards.
     owed: Option<u64>,
     sent: u64,
-    /// Whether the server still waits for the length: told afterwards by the module, or too long to promise.
+    /// Whether the server still waits for the length: told afterwards by the module, or too long to promise. Then one error stands for all
+    /// that is missing.
     deferred: bool,
 }
 
@@ -86,7 +87,7 @@ impl Replies {
             && open.owed == Some(0)
         {
             // SAFETY: by this function's contract.
-            unsafe { self.close(ctx, MISSING) };
+            unsafe { self.close(ctx, &mut { MISSING }) };
         }
     }
 
@@ -96,7 +97,8 @@ impl Replies {
     /// As [`Replies::settle`].
     pub unsafe fn open(&mut self, ctx: *mut Ctx, container: Container, length: i64) {
         let owed = u64::try_from(length).ok().map(|length| length.saturating_mul(container.per_entry()));
-        let deferred = owed.is_none_or(|owed| owed > PROMISED_MAX);
+        let promised: u64 = self.open.iter().filter(|open| !open.deferred).filter_map(|open| open.owed).sum();
+        let deferred = owed.is_none_or(|owed| owed > PROMISED_MAX - promised);
         let length = if deferred { POSTPONED_LENGTH } else { length as c_long };
         // SAFETY: by this function's contract.
         unsafe {
@@ -110,7 +112,7 @@ impl Replies {
     }
 
     /// Ends the innermost container, which must be of this kind and of a length told afterwards. What was sent counts, whatever the
-    /// module says; what it promised beyond that becomes errors.
+    /// module says; one error stands for all that it promised beyond that.
     ///
     /// # Safety
     /// As [`Replies::settle`].
@@ -119,23 +121,23 @@ impl Replies {
         if open.container != container || open.owed.is_some() {
             return;
         }
-        let promised = u64::try_from(length).unwrap_or(0).saturating_mul(container.per_entry()).min(PROMISED_MAX);
+        let promised = u64::try_from(length).unwrap_or(0).saturating_mul(container.per_entry());
         open.owed = Some(promised.saturating_sub(open.sent));
         // SAFETY: by this function's contract.
         unsafe {
-            self.close(ctx, MISSING);
+            self.close(ctx, &mut { MISSING });
             self.settle(ctx);
         }
     }
 
-    /// Sends what is still owed, as `error` for each missing reply, and a given error where the length was to be told afterwards: after it,
-    /// the command has exactly one whole reply.
+    /// Sends what is still owed, as `error` for each missing reply, a long one once; and a given error where the length was to be told
+    /// afterwards: after it, the command has exactly one whole reply.
     ///
     /// # Safety
     /// As [`Replies::settle`].
     pub unsafe fn finish(&mut self, ctx: *mut Ctx, error: Option<&CStr>) {
         let failed = error.is_some();
-        let error = error.unwrap_or(MISSING);
+        let mut error = error.unwrap_or(MISSING);
         // SAFETY: by this function's contract.
         unsafe {
             if !std::mem::replace(&mut self.begun, true) {
@@ -146,11 +148,10 @@ impl Replies {
                 && open.owed.is_none()
             {
                 // Nothing is owed, so nothing else would tell that this is not all.
-                rm!(ReplyWithError(ctx, error.as_ptr()));
-                open.sent += 1;
+                open.owed = Some(1);
             }
             while !self.open.is_empty() {
-                self.close(ctx, error);
+                self.close(ctx, &mut error);
             }
         }
     }
@@ -161,22 +162,24 @@ impl Replies {
         self.begun && self.open.is_empty()
     }
 
-    /// Closes the innermost container: promised elements that were not sent become `error`, and a map gets whole pairs.
+    /// Closes the innermost container: promised elements that were not sent become `error`, which is [`MISSING`] after it if it is long, and
+    /// a map gets whole pairs.
     ///
     /// # Safety
     /// As [`Replies::settle`].
-    unsafe fn close(&mut self, ctx: *mut Ctx, error: &CStr) {
+    unsafe fn close(&mut self, ctx: *mut Ctx, error: &mut &CStr) {
         let Some(open) = self.open.pop() else { return };
         let per_entry = open.container.per_entry();
         let mut sent = open.sent;
-        let mut owed = open.owed.unwrap_or(0);
-        if open.deferred && owed > PROMISED_MAX {
-            owed = 0;
-        }
+        let owed = open.owed.unwrap_or(0);
+        let mut owed = if open.deferred { owed.min(1) } else { owed };
         // SAFETY: by this function's contract.
         unsafe {
             while owed > 0 || sent % per_entry != 0 {
                 rm!(ReplyWithError(ctx, error.as_ptr()));
+                if error.to_bytes().len() > REPEATED_BYTES_MAX {
+                    *error = MISSING;
+                }
                 sent += 1;
                 owed = owed.saturating_sub(1);
             }
@@ -193,9 +196,13 @@ impl Replies {
 
 /// `REDISMODULE_POSTPONED_LEN`.
 const POSTPONED_LENGTH: c_long = -1;
-/// Elements that are promised to the server at once. What a module promises beyond it is counted first: it cannot make the host send
-/// errors without end for elements that it never sends.
+/// Elements that are promised to the server at once, in all containers that are open. What a module promises beyond it is counted first: it
+/// cannot make the host send errors without end for elements that it never sends.
 const PROMISED_MAX: u64 = 1 << 16;
+/// Bytes of an error that stands for each of many missing elements.
+const REPEATED_BYTES_MAX: usize = 128;
+/// Bytes that the server may get when a container is closed whose length is told afterwards.
+pub const CLOSED_BYTES: u64 = 2 * MISSING.count_bytes() as u64;
 /// Containers that are open within each other: the server reads what a command replies to a script by recursion.
 pub const OPEN_MAX: usize = 32;
 

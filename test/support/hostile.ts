@@ -83,20 +83,33 @@ export const REPLIES: Record<string, { body: string; reply: RegExp | string }> =
   many: { body: `${array(1)} ${one} ${one} ${one}`, reply: '*1\r\n:1\r\n' },
   nested: { body: `${array(2)} ${array(2)} ${one}`, reply: `*2\r\n*2\r\n:1\r\n${MISSING}${MISSING}` },
   unended: { body: `${array(-1)} ${one} ${one}`, reply: '*2\r\n:1\r\n:1\r\n' },
-  promised: { body: `${array(-1)} ${one} ${arrayLength(3)}`, reply: `*3\r\n:1\r\n${MISSING}${MISSING}` },
+  promised: { body: `${array(-1)} ${one} ${arrayLength(3)}`, reply: `*2\r\n:1\r\n${MISSING}` },
+  promises: {
+    body: `${array(-1)} ${`${array(-1)} ${arrayLength(65536)}`.repeat(3)}`,
+    reply: `*3\r\n${`*1\r\n${MISSING}`.repeat(3)}`,
+  },
   fewer: { body: `${array(-1)} ${one} ${one} ${arrayLength(1)}`, reply: '*2\r\n:1\r\n:1\r\n' },
   negative: { body: `${array(-1)} ${one} ${arrayLength(-5)}`, reply: '*1\r\n:1\r\n' },
   lowest: { body: `${array('0x8000000000000000')} ${one}`, reply: '*1\r\n:1\r\n' },
-  huge: { body: `${array('0x7fffffffffffffff')} ${one}`, reply: '*1\r\n:1\r\n' },
+  huge: { body: `${array('0x7fffffffffffffff')} ${one}`, reply: `*2\r\n:1\r\n${MISSING}` },
   unopened: { body: `${arrayLength(2)} ${one} ${arrayLength(7)}`, reply: ':1\r\n' },
   halfmap: { body: `${map(1)} ${one}`, reply: `*2\r\n:1\r\n${MISSING}` },
   oddmap: { body: `${map(-1)} ${one} ${one} ${one}`, reply: `*4\r\n:1\r\n:1\r\n:1\r\n${MISSING}` },
-  hugemap: { body: `${map(-1)} (call $ReplySetMapLength (i64.const 0x7fffffffffffffff))`, reply: /^\*65536\r\n-ERR/ },
+  hugemap: { body: `${map(-1)} (call $ReplySetMapLength (i64.const 0x7fffffffffffffff))`, reply: `*2\r\n${MISSING}${MISSING}` },
   trapped: {
     body: `${array(2)} ${one} unreachable`,
     reply: /^\*2\r\n:1\r\n-ERR module hostile: wasm trap: wasm `unreachable` instruction executed\r\n$/,
   },
   failed: { body: `${array(2)} ${one} (call $Fail (i32.const 8) (i32.const 2))`, reply: '*2\r\n:1\r\n-OK\r\n' },
+  failed_long: {
+    body: `${array(4)} ${one} (call $Fail (i32.const 4096) (i32.const 50000))`,
+    reply: `*4\r\n:1\r\n-${' '.repeat(1024)}\r\n${MISSING}${MISSING}`,
+  },
+  huge_trap: {
+    body: `${array(1e9)} ${one} unreachable`,
+    reply: /^\*2\r\n:1\r\n-ERR module hostile: wasm trap: wasm `unreachable` instruction executed\r\n$/,
+  },
+  wide: { body: forever(array(65536)), reply: new RegExp(`^\\*65536\r\n(\\*2\r\n){30}\\*1\r\n-ERR module hostile: more than 32 arrays`) },
   replied_trap: { body: `${OK} unreachable`, reply: '+OK\r\n' },
   deep: { body: forever(array(1)), reply: /^(\*1\r\n){32}-ERR module hostile: more than 32 arrays within each other\r\n$/ },
   deep_unended: { body: forever(array(-1)), reply: /^(\*1\r\n){32}-ERR module hostile: more than 32 arrays within each other\r\n$/ },
@@ -106,6 +119,47 @@ export const careless = hostile(
    ${Object.entries(REPLIES)
      .map(([name, { body }]) => handler(name, body))
      .join('\n')}`,
+);
+
+/** Commands that replicate, and what they name: what no module may make a server run, and what this one may. */
+export const EFFECTS = {
+  everything: 'FLUSHALL',
+  foreign: 'CUSTOM.APPLY',
+  reader: 'hostile.count',
+  longer: 'hostile.note ',
+  own: 'HOSTILE.Note',
+};
+/** Commands that do not write, and replicate all the same. */
+export const READERS = {
+  replicate: '(call $effect (i32.const 4))',
+  verbatim: '(call $ReplicateVerbatim)',
+  changed: '(call $KeyChanged (i32.const 1) (i32.const 8) (i32.const 2) (i32.const 8) (i32.const 2) (i32.const 1))',
+};
+const effectNames = Object.values(EFFECTS);
+/** HOSTILE.COUNT answers how often HOSTILE.NOTE was run; HOSTILE.LATE replicates it, and may, though it does not write. */
+export const propagating = hostile(
+  `${registering([
+    ...Object.keys(EFFECTS).map((name) => command(name, 'write')),
+    ...Object.keys(READERS).map((name) => command(name)),
+    command('late', 'readonly may-replicate'),
+    command('note', 'write', -1),
+    command('count'),
+  ])} ${onLoad}
+   ${effectNames.map((name, index) => `(data (i32.const ${4096 + 64 * index}) "${name}")`).join(' ')}
+   (global $count (mut i64) (i64.const 0))
+   (func $effect (param $index i32)
+     (call $Replicate (i32.add (i32.const 4096) (i32.shl (local.get $index) (i32.const 6)))
+       (i32.load8_u (i32.add (i32.const 8192) (local.get $index))) (i32.const 32) (i32.const 0)))
+   (data (i32.const 8192) "${effectNames.map((name) => `\\${name.length.toString(16).padStart(2, '0')}`).join('')}")
+   ${Object.keys(EFFECTS)
+     .map((name, index) => handler(name, `(call $effect (i32.const ${index})) ${OK}`))
+     .join('\n')}
+   ${Object.entries(READERS)
+     .map(([name, body]) => handler(name, `${body} ${OK}`))
+     .join('\n')}
+   ${handler('late', `(call $effect (i32.const 4)) ${OK}`)}
+   ${handler('note', `(global.set $count (i64.add (global.get $count) (i64.const 1))) ${OK}`)}
+   ${handler('count', '(call $ReplyWithLongLong (global.get $count))')}`,
 );
 
 /** What a handler's result may be: byte strings that lie outside the memory. HOSTILE.ANSWER number. */
