@@ -4,6 +4,8 @@
 //! of its linking convention and the range of its static data.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicI64;
 
@@ -15,7 +17,7 @@ use crate::api::{self, Ctx};
 use crate::description::Description;
 use crate::engine::TICK_MS;
 use crate::group::TABLE_ELEMENTS_MAX;
-use crate::{config, trap};
+use crate::{config, trap, weight};
 
 /// The longest file that is compiled: compilation has no time limit.
 const FILE_BYTES_MAX: u64 = 8 << 20;
@@ -65,6 +67,7 @@ impl WasmFile {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
             return Err("a module's file name may hold letters, digits, - and _ alone".into());
         }
+        weight::check(&bytes)?;
         let module = Module::new(engine, &bytes).map_err(|error| trap::describe(&error))?;
         let mut file = WasmFile {
             name,
@@ -318,12 +321,21 @@ fn is_i32(mut results: impl ExactSizeIterator<Item = wasmtime::ValType>) -> bool
     results.len() == 1 && results.next().is_some_and(|result| result.is_i32())
 }
 
+/// The contents of the file, which does not keep the server waiting as a pipe or a device could.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is no regular file".into());
+    }
+    let size = metadata.len();
     if size > FILE_BYTES_MAX {
         return Err(format!("it has {size} bytes, more than {FILE_BYTES_MAX}"));
     }
-    std::fs::read(path).map_err(|error| error.to_string())
+    let mut bytes = Vec::new();
+    // No more than was told, though it may grow meanwhile.
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(size).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 /// Where a module's static data may lie: from its lowest active segment to the end of the pages that it imports. `None` when an offset is

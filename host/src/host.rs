@@ -3,6 +3,7 @@
 //! The server calls modules from one thread. What is here is written while a load runs, when no command does, and read afterwards;
 //! what changes later stands in cells.
 
+use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{CStr, c_int};
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
@@ -185,10 +186,25 @@ pub fn count_fault(member: MemberId, timeout: bool) {
     counter.set(counter.get() + 1);
 }
 
-/// Runs `action`, which the server has called: a panic in it must not cross into the server, and becomes `None`.
+/// Runs `action`, which the server has called: a panic in it must not cross into the server. It is logged, and becomes `None`.
 #[inline]
 pub fn guarded<T>(action: impl FnOnce() -> T) -> Option<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(action)).ok()
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(action)).map_err(|payload| note_panic(&*payload)).ok()
+}
+
+#[cold]
+fn note_panic(payload: &(dyn Any + Send)) {
+    // SAFETY: set by `api::init`, before the server calls anything else.
+    let logs = unsafe { api::Log };
+    if logs.is_some() {
+        log(std::ptr::null_mut(), c"warning", &format!("the host failed: {}", panic_text(payload)));
+    }
+}
+
+/// What a panic was raised with.
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("?")
 }
 
 /// A line in the server's log.
@@ -386,5 +402,13 @@ mod tests {
     fn a_panic_ends_at_the_guard() {
         assert_eq!(guarded(|| 7), Some(7));
         assert_eq!(guarded(|| -> i32 { panic!("on purpose") }), None);
+    }
+
+    #[test]
+    fn what_a_panic_says_is_told() {
+        let told = |action: fn()| panic_text(&*std::panic::catch_unwind(action).unwrap_err()).to_string();
+        assert_eq!(told(|| panic!("on purpose")), "on purpose");
+        assert_eq!(told(|| panic!("number {}", 7)), "number 7");
+        assert_eq!(told(|| std::panic::panic_any(7)), "?");
     }
 }

@@ -26,6 +26,7 @@ mod sweep;
 mod syntax;
 mod text;
 mod trap;
+mod weight;
 
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;

@@ -2,12 +2,14 @@
  * Modules that lie to the server about their commands and settings, never finish loading, or are damaged files: each load is refused with a
  * reason, or what was loaded works; the server lives on with its data either way.
  */
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configured, loading, registered, witness, type Registration } from '../support/hostile.ts';
 import { assemble, file } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';
+import { BLOCK, CALL, DROP, END, I32_CONST, inRow, LOOP, nested, NOP, OF_TYPE, slow, times, type Slow } from '../support/slow.ts';
 import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, type TestServer } from '../support/server.ts';
 
 const WITNESSED = `:${61440 * 77}\r\n`;
@@ -34,6 +36,25 @@ const refusal = (server: TestServer, from = 0) =>
     (log) => log.includes('cannot load '),
   );
 
+/** The flags that docs/ABI.md permits, but that of effects, whose commands clients cannot run. */
+const PERMITTED = /^Permitted flags: (.*)\.$/m
+  .exec(readFileSync(path.join(import.meta.dirname, '../../docs/ABI.md'), 'utf8'))?.[1]
+  ?.split(', ')
+  .map((flag) => flag.replaceAll('`', ''))
+  .filter((flag) => flag !== 'effect') ?? [''];
+/** Flags with which the server calls a handler that a module does not have, or lets clients in that it would stop; and such as none has. */
+const REFUSED = [
+  'getkeys-api',
+  'getchannels-api',
+  'no-auth',
+  'allow-loading',
+  'allow-busy',
+  'internal',
+  'blocking',
+  'stale',
+  'readonly\0write',
+];
+
 const REGISTRATIONS: Registration[] = [
   { title: 'a step of 0', first: 1, last: 1, step: 0, arity: -1 },
   { title: 'a negative step', first: 1, last: -1, step: -1, arity: -1 },
@@ -57,8 +78,12 @@ const REGISTRATIONS: Registration[] = [
   { title: 'flags of 1 MiB', flags: 'readonly '.repeat(1 << 17) },
   { title: 'no flags', flags: '' },
   {
-    title: 'every flag',
-    flags: 'write deny-oom admin pubsub random deny-script loading stale no-slowlog no-monitor fast getkeys-api no-cluster',
+    title: 'every flag that modules may use',
+    flags: PERMITTED.join(' '),
+    first: 1,
+    last: -1,
+    step: 1,
+    arity: -1,
   },
   { title: 'flags with a NUL', flags: 'readonly\0write' },
 ];
@@ -90,6 +115,27 @@ describe('a command registered with', () => {
     await server.send('AUTH', 'default', '');
     await server.send('CLIENT', 'TRACKING', 'on', 'BCAST');
     expect(await server.send('WITNESS.SUM')).toBe(WITNESSED);
+    await expectServing(server);
+  });
+});
+
+test('a command that tries every permitted flag is one that works', async () => {
+  expect(PERMITTED.length).toBeGreaterThan(8);
+  const server = await startNative();
+  for (const flag of PERMITTED) {
+    expect(await load(server, await registered({ title: flag, flags: flag })), flag).toBe('+OK\r\n');
+    expect(await server.send('HOSTILE.ODD'), flag).toBe('+OK\r\n');
+    await server.send('MODULE', 'UNLOAD', 'wasm');
+  }
+});
+
+describe('a command registered with the flag', () => {
+  test.each(REFUSED)('%j is refused', async (flag) => {
+    const server = await startNative();
+    expect(await load(server, await registered({ title: flag, flags: `readonly ${flag}` }))).toMatch(/^-ERR Error loading/);
+    const name = flag.replace('\0', ' ');
+    expect(await refusal(server)).toContain(`: a command of a module cannot have the flag ${name}; functions: `);
+    expect(await load(server)).toBe('+OK\r\n');
     await expectServing(server);
   });
 });
@@ -151,6 +197,15 @@ describe.each(['asked', 'for good'] as const)('an onLoad() that, when it is %s,'
   });
 });
 
+/** Small files that would take a compiler many seconds, or all memory. */
+const SLOW: Record<string, Slow> = {
+  'many loops': { body: inRow(6000, LOOP) },
+  'many loops and variables': { locals: 4000, body: nested(4000, LOOP) },
+  'blocks of many values': { arity: 64, body: [...times(64, I32_CONST, 0), ...times(1000, BLOCK, OF_TYPE, END), ...times(64, DROP)] },
+  'calls that pass many values': { arity: 1000, body: [...times(1000, I32_CONST, 0), ...times(1000, CALL, 2), ...times(1000, DROP)] },
+  'a long body': { body: times(150_000, NOP) },
+};
+
 describe('a file', () => {
   test('of 60 MB is refused unread', async () => {
     const server = await startNative();
@@ -159,6 +214,53 @@ describe('a file', () => {
     truncateSync(large, 60e6);
     expect(await load(server, large)).toMatch(/^-ERR Error loading/);
     expect(await refusal(server)).toContain(`cannot load ${large}: it has 60000000 bytes, more than 8388608`);
+    expect(await load(server)).toBe('+OK\r\n');
+    await expectServing(server);
+  });
+
+  test.each([
+    ['a pipe', (target: string) => execFileSync('mkfifo', [target])],
+    [
+      'a device',
+      (target: string) => {
+        symlinkSync('/dev/null', target);
+      },
+    ],
+  ])('that is %s is refused unread', async (_, make) => {
+    const server = await startNative();
+    const odd = path.join(server.folder, 'odd.wasm');
+    make(odd);
+    expect(await load(server, odd)).toMatch(/^-ERR Error loading/);
+    expect(await refusal(server)).toContain(`cannot load ${odd}: it is no regular file`);
+    expect(await load(server)).toBe('+OK\r\n');
+    await expectServing(server);
+  });
+
+  test.each(Object.entries(SLOW))('with %s is refused before it is compiled', async (title, spec) => {
+    const server = await startNative();
+    const begun = performance.now();
+    expect(await load(server, await file('slow', slow(spec)))).toMatch(/^-ERR Error loading/);
+    expect(await refusal(server)).toMatch(/cannot load .*slow\.wasm: compiling it would take too long: /);
+    expect(performance.now() - begun, title).toBeLessThan(2000);
+    await expectServing(server);
+  });
+
+  test('whose data type can be saved but not loaded is refused', async () => {
+    const server = await startNative();
+    for (const present of ['auxSave', 'auxLoad']) {
+      const odd = await assemble(
+        'odd',
+        `(import "redis" "CreateDataType" (func $create (param i32 i32 i32) (result i32)))
+         (memory (export "memory") 1) (data (i32.const 16) "wasm-oddd")
+         (func (export "onLoad") (result i32) (call $create (i32.const 16) (i32.const 9) (i32.const 1)))
+         (func (export "${present}") ${present === 'auxLoad' ? '(param i32) (result i32) (i32.const 0)' : ''})`,
+      );
+      const from = server.log.length;
+      expect(await load(server, odd)).toMatch(/^-ERR Error loading/);
+      expect(await refusal(server, from)).toMatch(
+        /cannot load .*odd\.wasm: it declares a data type and does not export both auxSave and auxLoad/,
+      );
+    }
     expect(await load(server)).toBe('+OK\r\n');
     await expectServing(server);
   });
