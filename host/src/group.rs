@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString, c_int};
 use wasmtime::{AsContextMut, Engine, Global, Memory, ResourceLimiter, Store, TypedFunc, UpdateDeadline};
 
 use crate::api::{Ctx, InfoCtx, Io, Str};
+use crate::back_off::BackOff;
 use crate::command::fault;
 use crate::engine::TICK_MS;
 use crate::file::LOAD_MS;
@@ -49,6 +50,8 @@ pub struct Call {
     pub effect: usize,
     /// How often the time limit has struck while it could not end the call.
     pub overtime: u64,
+    /// Whether the call may take [`ASIDE_MS`] alone.
+    pub aside: bool,
     /// Bytes that the call has handed to the server so far.
     handed: u64,
 }
@@ -122,6 +125,7 @@ impl State {
                 may_replicate: false,
                 effect: 0,
                 overtime: 0,
+                aside: false,
                 handed: 0,
             },
             committing: Vec::new(),
@@ -140,6 +144,11 @@ pub struct Member {
     pub info: Option<TypedFunc<(), ()>>,
     pub free_bytes: Option<TypedFunc<(), u64>>,
     pub sweep: Option<TypedFunc<(), i32>>,
+    /// What it last told by `free_bytes`.
+    pub free_last: Cell<u64>,
+    /// After a call that ran too long, of `free_bytes` and of `info`.
+    pub free_back_off: BackOff,
+    pub info_back_off: BackOff,
 }
 
 /// One store and what runs in it. The server is one thread; a call that comes back into its own group is refused, so the store is
@@ -163,10 +172,10 @@ impl Group {
             let committing = is_committing(&mut context);
             let call = &mut context.data_mut().call;
             call.overtime += 1;
-            if host::obeys() || (committing && call.overtime < commit_limits(call.argc)) {
+            if (committing || host::obeys()) && call.overtime < patience(call.argc) {
                 return Ok(UpdateDeadline::Continue(ticks()));
             }
-            Err(wasmtime::Error::new(TimedOut))
+            Err(wasmtime::Error::new(if call.aside { TimedOut::Aside } else { TimedOut::Limit }))
         });
         Group { busy: Cell::new(false), damaged: Cell::new(false), store: UnsafeCell::new(store), members: UnsafeCell::default(), pages }
     }
@@ -238,9 +247,9 @@ pub fn is_committing(store: &mut impl AsContextMut<Data = State>) -> bool {
     committing.iter().any(|global| global.get(&mut *store).i32() != Some(0))
 }
 
-/// How many time limits a commit of a command with `argc` arguments may run on for before it is given up: clients choose how much one changes, and
-/// what is given up is damaged.
-fn commit_limits(argc: c_int) -> u64 {
+/// How many time limits a commit of a command with `argc` arguments, or what must be obeyed, may run on for before it is given up: clients choose
+/// how much one changes, and what is given up is damaged, or ends a server that must obey. Another server has done that within limits of its own.
+fn patience(argc: c_int) -> u64 {
     const LIMITS_MIN: u64 = 10;
     const MS_MIN: u64 = 5000;
     const ARGUMENTS_PER_MS: u64 = 100;
@@ -254,6 +263,17 @@ pub fn ticks() -> u64 {
     match config::time_limit() {
         0 => u64::MAX >> 1,
         limit_ms => limit_ms / TICK_MS + 1,
+    }
+}
+
+/// Milliseconds that a call may take which no command of its module waits for: a step of its sweep, `freeBytes()`, `info()`.
+pub const ASIDE_MS: u64 = 50;
+
+/// As [`ticks`], for such a call.
+fn ticks_aside() -> u64 {
+    match config::time_limit() {
+        0 => ticks(),
+        limit_ms => limit_ms.min(ASIDE_MS) / TICK_MS + 1,
     }
 }
 
@@ -271,10 +291,13 @@ impl Entered<'_> {
         let group = self.group;
         for (index, member) in group.members().iter().enumerate() {
             let Some(free_bytes) = &member.free_bytes else { continue };
-            match self.during(Phase::Idle, |_, store| free_bytes.call(store.as_context_mut(), ())) {
-                Ok(bytes) => free = u64::saturating_add(free, bytes),
-                Err(error) => fault_in(self, index, c"freeBytes", &error),
+            if !member.free_back_off.lasts() {
+                match self.aside(Phase::Idle, &member.free_back_off, |store| free_bytes.call(store.as_context_mut(), ())) {
+                    Ok(bytes) => member.free_last.set(bytes),
+                    Err(error) => fault_in(self, index, c"freeBytes", &error),
+                }
             }
+            free = u64::saturating_add(free, member.free_last.get());
         }
         (memory.data_size(&*self.store) as u64, free)
     }
@@ -292,6 +315,32 @@ impl Entered<'_> {
     /// Gives the call a whole time limit again.
     pub fn renew_deadline(&mut self) {
         self.store.set_epoch_deadline(ticks());
+        self.store.data_mut().call.overtime = 0;
+    }
+
+    /// Has the call take [`ASIDE_MS`] at most, unless it is in the middle of a commit by then.
+    pub fn limit_aside(&mut self) {
+        self.store.set_epoch_deadline(ticks_aside());
+        let call = &mut self.store.data_mut().call;
+        call.aside = ASIDE_MS < config::time_limit();
+        call.overtime = 0;
+    }
+
+    /// As [`Entered::during`], for a call that no command waits for; where it runs too long, the module is left alone for `back_off`.
+    pub fn aside<T>(
+        &mut self,
+        phase: Phase,
+        back_off: &BackOff,
+        action: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
+        self.limit_aside();
+        let result = self.during(phase, |_, store| action(store));
+        self.store.data_mut().call.aside = false;
+        match &result {
+            Err(error) if error.downcast_ref::<TimedOut>().is_some() => _ = back_off.begin(),
+            _ => back_off.end(),
+        }
+        result
     }
 
     /// Runs `action` in `phase`, and puts the group back to rest.

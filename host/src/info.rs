@@ -87,9 +87,12 @@ unsafe fn section(host: &Host, member: MemberId, ctx: *mut InfoCtx, crashed: boo
         field(ctx, c"damaged", group.damaged.get().into());
     }
     let Some(mut entered) = group.enter() else { return };
-    if let Some(info) = &group.members()[module.index].info {
+    let functions = &group.members()[module.index];
+    if let Some(info) = &functions.info
+        && !functions.info_back_off.lasts()
+    {
         entered.store.data_mut().call.info = ctx;
-        let result = entered.during(Phase::Info, |_, store| info.call(store.as_context_mut(), ()));
+        let result = entered.aside(Phase::Info, &functions.info_back_off, |store| info.call(store.as_context_mut(), ()));
         entered.store.data_mut().call.info = std::ptr::null_mut();
         if let Err(error) = result {
             // It costs its own fields alone.

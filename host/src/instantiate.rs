@@ -6,6 +6,7 @@ use wasmtime::{AsContextMut, Engine, Extern, Instance, Linker, Memory, MemoryTyp
 
 use crate::abi::{self, MemberId};
 use crate::api::Ctx;
+use crate::back_off::BackOff;
 use crate::file::{ENV_NAMESPACE, WasmFile};
 use crate::group::{Group, Handler, Member, Phase, State};
 use crate::host::{Host, LoadedModule};
@@ -134,6 +135,9 @@ fn build(engine: &Engine, group: &Group, member: MemberId, instances: &[Instance
         info: optional(store, &instance, "info")?,
         free_bytes: optional(store, &instance, "freeBytes")?,
         sweep: optional(store, &instance, "sweep")?,
+        free_last: Cell::new(0),
+        free_back_off: BackOff::default(),
+        info_back_off: BackOff::default(),
     };
     group.add(functions);
     Ok(instance)

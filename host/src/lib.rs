@@ -5,6 +5,7 @@
 mod abi;
 mod api;
 mod append_only;
+mod back_off;
 mod call;
 mod command;
 mod config;

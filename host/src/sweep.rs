@@ -7,14 +7,15 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_void};
 use std::time::{Duration, Instant};
 
-use wasmtime::AsContextMut;
+use wasmtime::{AsContextMut, Error};
 
 use crate::abi::MemberId;
 use crate::api::{self, Ctx, Event};
+use crate::back_off::BackOff;
 use crate::command::fault;
 use crate::group::Phase;
 use crate::host::{self, Host, Outer};
-use crate::trap::Failed;
+use crate::trap::{Failed, TimedOut};
 use crate::{rm, text};
 
 /// How often a module that has nothing more to do is asked again.
@@ -23,9 +24,8 @@ const PERIOD: Duration = Duration::from_millis(30);
 const SLICE: Duration = Duration::from_micros(100);
 /// … and the pause until the next one while there is more to do: clients' commands come between.
 const PAUSE: Duration = Duration::from_millis(1);
-/// How long a module whose sweep failed is left alone: at first, and at most. It doubles with each failure in a row.
-const BACK_OFF: Duration = Duration::from_secs(1);
-const BACK_OFF_MAX: Duration = Duration::from_secs(256);
+/// How many times as long as a turn took the server has for its clients before the next one.
+const REST: u32 = 4;
 
 /// The timer, and whose turn it is.
 #[derive(Default)]
@@ -41,8 +41,7 @@ pub struct Sweeper {
 pub struct Turn {
     /// `None`: at once.
     due: Cell<Option<Instant>>,
-    /// How long its next failure keeps it waiting; zero where its last sweep did not fail.
-    back_off: Cell<Duration>,
+    back_off: BackOff,
 }
 
 /// The server's own cron starts the timer, some ms after the load: a load that fails, or that the server undoes by itself afterwards,
@@ -101,14 +100,17 @@ unsafe fn turn(host: &Host, ctx: *mut Ctx) -> Duration {
     let is_due = |member: MemberId| has_sweep(host, member) && host.modules[member].turn.due.get().is_none_or(|due| due <= begun);
     loop {
         let first = host.sweeper.first.get();
-        let Some(member) = (first..first + count).map(|number| number % count).find(|&member| is_due(member)) else { return PERIOD };
+        let Some(member) = (first..first + count).map(|number| number % count).find(|&member| is_due(member)) else {
+            return PERIOD.max(begun.elapsed() * REST);
+        };
         host.sweeper.first.set(member + 1);
         // SAFETY: by this function's contract.
         let wait = unsafe { step(host, member, ctx) };
         let now = Instant::now();
         host.modules[member].turn.due.set(wait.map(|wait| now + wait));
         if now - begun >= SLICE {
-            return if (0..count).any(is_due) { PAUSE } else { PERIOD };
+            let pause = if (0..count).any(is_due) { PAUSE } else { PERIOD };
+            return pause.max((now - begun) * REST);
         }
     }
 }
@@ -128,13 +130,18 @@ unsafe fn step(host: &Host, member: MemberId, ctx: *mut Ctx) -> Option<Duration>
     // No command runs: an argument of an earlier one must not be taken for a key of this call's.
     call.argv = std::ptr::null_mut();
     call.argc = 0;
+    entered.limit_aside();
     let result = entered.during(Phase::Sweep, |_, store| sweep.call(store.as_context_mut(), ()));
-    entered.store.data_mut().call.ctx = std::ptr::null_mut();
+    let call = &mut entered.store.data_mut().call;
+    call.ctx = std::ptr::null_mut();
+    call.aside = false;
     let error = match result {
-        Ok(more) => {
-            module.turn.back_off.set(Duration::ZERO);
+        Ok(more) if call.overtime == 0 => {
+            module.turn.back_off.end();
             return if more == 1 { None } else { Some(PERIOD) };
         }
+        // It was in the middle of a commit when its time was up, so it was not ended.
+        Ok(_) => Error::new(TimedOut::Aside),
         Err(error) => error,
     };
     let committing = entered.is_committing();
@@ -146,9 +153,7 @@ unsafe fn step(host: &Host, member: MemberId, ctx: *mut Ctx) -> Option<Duration>
         _ => drop(fault(member, SWEEP, &mut entered, ctx, &error)),
     }
     drop(outer);
-    let back_off = module.turn.back_off.get().max(BACK_OFF);
-    module.turn.back_off.set((back_off * 2).min(BACK_OFF_MAX));
-    Some(back_off)
+    Some(module.turn.back_off.begin())
 }
 
 /// The export's name, for the log.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use wasmtime::{Error, Trap, WasmBacktrace};
 
+use crate::group::ASIDE_MS;
+
 /// The command ends with this error, by choice: `redis.Fail`, or an error reply to an import call. Not a fault.
 #[derive(Debug)]
 pub struct Failed(pub Vec<u8>);
@@ -16,13 +18,21 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// The call ran longer than `wasm.time-limit`.
+/// The call ran longer than it may.
 #[derive(Debug)]
-pub struct TimedOut;
+pub enum TimedOut {
+    /// Than `wasm.time-limit`.
+    Limit,
+    /// Than what no command waits for may: [`ASIDE_MS`].
+    Aside,
+}
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "it ran longer than wasm.time-limit")
+        match self {
+            TimedOut::Limit => write!(formatter, "it ran longer than wasm.time-limit"),
+            TimedOut::Aside => write!(formatter, "it ran longer than the {ASIDE_MS} ms that it may take here"),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ const module = [HOST_FILE, HASHMAP_FILE, sweeps];
 const start = (options: ServerOptions = {}) => startServer({ module, ...options });
 
 /** What SWEEPS.DO takes. */
-const DEEDS = { greed: '1', trap: '2', loop: '3', fail: '4', commit: '5', reply: '6', verbatim: '7' };
+const DEEDS = { greed: '1', trap: '2', loop: '3', fail: '4', commit: '5', reply: '6', verbatim: '7', slow: '8', steady: '9', whole: '10' };
 const doing = (server: TestServer, deed: keyof typeof DEEDS) => server.send('SWEEPS.DO', DEEDS[deed]);
 const number = async (server: TestServer, command: string) => Number((await server.send(command)).slice(1));
 const calls = (server: TestServer) => number(server, 'SWEEPS.CALLS');
@@ -197,6 +197,41 @@ describe('a sweep that goes wrong', () => {
     await expectQuiet(server);
     await server.send('FLUSHALL');
     await expectSweeping(server);
+  });
+});
+
+describe('a sweep with long steps', () => {
+  const LONG = 'module sweeps: it ran longer than the 50 ms that it may take here; running: sweep; functions: ';
+
+  test.each([
+    ['slow', LONG],
+    ['whole', LONG + 'none'],
+  ] as const)('is left alone, and clients are served (%s)', async (deed, line) => {
+    const server = await start({ arguments: ['--wasm.time-limit', '1000'] });
+    await doing(server, deed);
+    const begun = Date.now();
+    for (let index = 0; index < 10; index++) {
+      expect(await server.send('PING')).toBe('+PONG\r\n');
+      await pause(10);
+    }
+    // Once it may be in the way, and for as long as its step takes where that is a commit.
+    expect(Date.now() - begun).toBeLessThan(2000);
+    const log = await eventually(
+      () => server.log,
+      (text) => text.includes(line),
+    );
+    expect(log).toContain(line);
+    expect(await server.info('wasm_sweeps')).toMatchObject({ wasm_damaged: '0', wasm_traps: '0' });
+  });
+
+  test('that are shorter than their limit takes a fifth of the time at most', async () => {
+    const server = await start();
+    await doing(server, 'steady');
+    await expectSweeping(server);
+    const [before, begun] = [await calls(server), Date.now()];
+    await pause(2000);
+    const most = (Date.now() - begun) / 100;
+    expect((await calls(server)) - before).toBeLessThanOrEqual(most + 2);
   });
 });
 
