@@ -197,7 +197,7 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
     }
     // SAFETY: by this function's contract.
     unsafe {
-        if (slot.effect || slot.deny_oom || slot.write) && !admit(slot, &mut entered, ctx, argv, argc) {
+        if (slot.effect || slot.deny_oom || slot.write) && !admit(slot, &mut entered, &outer, ctx, argv, argc) {
             return;
         }
         slot.calls.set(slot.calls.get() + 1);
@@ -208,7 +208,7 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
                     replies.finish(ctx, None);
                 }
             }
-            Err(error) => end(slot, &mut entered, ctx, &error),
+            Err(error) => end(slot, &mut entered, &outer, ctx, &error),
         }
     }
     drop(outer);
@@ -310,7 +310,7 @@ unsafe fn place(store: &mut Store<State>, argv: *mut *mut Str, argc: c_int) -> w
     for index in 0..count {
         // SAFETY: by this function's contract there are argc arguments; each is a string of the server for the whole call.
         let source = unsafe { bytes(*argv.add(index + 1)) };
-        if source.len() > limit {
+        if source.len() > limit && !host::obeys() {
             return Err(Error::new(Failed(b"ERR an argument is longer than wasm.max-value-size".to_vec())));
         }
         total += source.len() as u64;
@@ -371,11 +371,15 @@ pub fn argument_at(call: &Call, all: &[u8], pointer: u32, length: u32) -> Option
     Some(unsafe { *call.argv.add(first + at + 1) })
 }
 
+/// The error of writes while the group is damaged.
+const DAMAGED: &str =
+    "MISCONF a call ended in the middle of a write and left this module's data in doubt: restart the server, or DEBUG RELOAD NOSAVE";
+
 /// Whether the server's state lets this command run; if not, it has been answered.
 ///
 /// # Safety
 /// As [`dispatch`].
-unsafe fn admit(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> bool {
+unsafe fn admit(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> bool {
     // SAFETY: by this function's contract, for the whole of it.
     unsafe {
         if slot.effect && !host::from_stream() {
@@ -383,10 +387,10 @@ unsafe fn admit(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, argv: *mu
             return false;
         }
         if slot.write && entered.group.damaged.get() {
-            refuse(
-                ctx,
-                "MISCONF a call ended in the middle of a write and left this module's data in doubt: restart the server, or DEBUG RELOAD NOSAVE",
-            );
+            if outer.is_from_stream() {
+                give_up(slot, DAMAGED);
+            }
+            refuse(ctx, DAMAGED);
             return false;
         }
         if slot.deny_oom && host::over_maxmemory(entered, ctx) {
@@ -441,18 +445,23 @@ const ERROR_BYTES_MAX: usize = 1024;
 /// # Safety
 /// As [`dispatch`].
 #[cold]
-unsafe fn end(slot: &Slot, entered: &mut Entered<'_>, ctx: *mut Ctx, error: &Error) {
+unsafe fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: *mut Ctx, error: &Error) {
     let committing = entered.is_committing();
     let message = match error.downcast_ref::<Failed>() {
         Some(Failed(text)) if !committing => text::line(&text[..text.len().min(ERROR_BYTES_MAX)]),
         _ => fault(slot.member, &slot.name, entered, ctx, error),
     };
-    if slot.effect {
-        // What another server did cannot be done here: its format is newer, or the data differs already.
-        host::give_up(&format!("{} cannot be applied: {}", slot.name.to_string_lossy(), message.to_string_lossy()));
+    if slot.effect || (slot.may_replicate && outer.is_from_stream()) {
+        give_up(slot, &message.to_string_lossy());
     }
     // SAFETY: by this function's contract.
     unsafe { entered.store.data_mut().call.replies.finish(ctx, Some(&message)) };
+}
+
+/// Ends the server: what another one did cannot be done here. Its format is newer, the data differs already, or a module fails where it did
+/// not before.
+fn give_up(slot: &Slot, reason: &str) -> ! {
+    host::give_up(&format!("{} cannot be applied: {reason}", slot.name.to_string_lossy()))
 }
 
 /// Counts and logs a fault of a module; answers the error reply that tells of it.

@@ -260,6 +260,11 @@ impl Outer {
         Outer { outermost }
     }
 
+    /// Whether the call repeats what was decided elsewhere and is the outermost one: what fails in a nested one is its caller's to judge.
+    pub fn is_from_stream(&self) -> bool {
+        self.outermost && from_stream()
+    }
+
     /// Whether more commands run within each other than the server's stack is known to hold.
     #[inline]
     pub fn is_too_deep(&self) -> bool {
@@ -291,7 +296,7 @@ pub fn outer_flags() -> Option<c_int> {
 }
 
 /// Whether the running call must be obeyed: it repeats what was decided elsewhere (replication stream, append-only file), or writes on a
-/// replica. Then nothing is refused for memory or time.
+/// replica. Then nothing is refused for memory or size, and time is ample.
 pub fn obeys() -> bool {
     let Some(flags) = outer_flags() else { return false };
     streamed(flags) || (OUTERMOST.write.get() && flags & api::CTX_FLAGS_SLAVE != 0)

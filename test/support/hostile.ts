@@ -237,6 +237,36 @@ export const unreliable = hostile(
    ${wicked('sweep', '(result i32)', '', '(i32.const 0)')}`,
 );
 
+/** How a command of the module below ends, by the number that it is given; `what` is told of it. */
+export const FAULTS = {
+  'a trap': { number: '1', body: 'unreachable', what: /ERR module hostile: wasm trap: wasm `unreachable` instruction executed/ },
+  'an error of its own': { number: '2', body: '(call $Fail (i32.const 8) (i32.const 2))', what: /OK/ },
+  'a trap within a commit': { number: '3', body: '(global.set $committing (i32.const 1)) unreachable', what: /unreachable/ },
+  'a loop': { number: '4', body: forever(''), what: /it ran longer than wasm\.time-limit/ },
+};
+/** Flags of a context: of a replica, or while the server loads. */
+const ELSEWHERE = (1 << 3) | (1 << 13);
+
+/**
+ * HOSTILE.WRITE n is replicated as it came, and ends well on a primary; on a replica, or out of the append-only file, it ends as FAULTS has it.
+ * HOSTILE.READ n ends so on a replica too, as its client's command.
+ */
+export const faulty = hostile(
+  `${registering([
+    { name: 'hostile.write', flags: 'write', arity: 2, handler: '$write' },
+    { name: 'hostile.read', flags: 'readonly', arity: 2, handler: '$read' },
+  ])} ${onLoad}
+   (global $committing (export "committing") (mut i32) (i32.const 0))
+   (func $fault (param $argv i32) (local $n i32)
+     (if (i32.eqz (i32.and (call $GetContextFlags) (i32.const ${ELSEWHERE}))) (then (return)))
+     (local.set $n (call $number (local.get $argv)))
+     ${Object.values(FAULTS)
+       .map(({ number, body }) => `(if (i32.eq (local.get $n) (i32.const ${number})) (then ${body}))`)
+       .join(' ')})
+   ${handler('write', `(call $ReplicateVerbatim) (call $fault (local.get $argv)) ${OK}`)}
+   ${handler('read', `(call $fault (local.get $argv)) ${OK}`)}`,
+);
+
 /** Number `index` of modules that each use up most of a stack and then call the next one's command, `CHAIN<n>.go`. */
 export const chained = (index: number) =>
   hostile(
