@@ -93,7 +93,13 @@ fn save(member: MemberId, io: *mut Io, may_be_nothing: bool) -> bool {
     let functions = &group.members()[host::index_of(member)];
     let Some(aux_save) = functions.aux_save.as_ref() else { return true };
     // A fork child has no ticker of its own yet, and a save without end in it would block every later one.
-    let _ticker = in_child().then(|| Ticker::start(entered.store.engine()));
+    let _ticker = match in_child().then(|| Ticker::start(entered.store.engine())).transpose() {
+        Ok(ticker) => ticker,
+        Err(error) => {
+            host::log(std::ptr::null_mut(), c"warning", &format!("module {name}: this save fails: no thread for the time limit: {error}"));
+            return false;
+        }
+    };
     entered.store.data_mut().call.io = io;
     let result = entered.during(Phase::AuxSave, |_, store| {
         if may_be_nothing

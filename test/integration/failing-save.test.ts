@@ -1,9 +1,10 @@
 /** A save that cannot be whole never replaces a good file, in a child or in the server itself, and the server goes on. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chownSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { assemble } from '../support/modules.ts';
-import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, type TestServer } from '../support/server.ts';
+import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, TestServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
 
 /**
@@ -119,6 +120,30 @@ describe.each(WAYS)('a save that %s', (_, mode) => {
     expect(await dump(server)).toEqual(state);
   });
 });
+
+// Only for another user than root does the system count threads, and only root can become one that nothing else runs as.
+test.skipIf(process.getuid?.() !== 0)(
+  'a save in a child that has no thread for its time limit fails, and the next one succeeds',
+  async () => {
+    const user = 60_000 + Number(process.env.VITEST_POOL_ID ?? 0);
+    const server = new TestServer({
+      module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE],
+      under: ['setpriv', `--reuid=${user}`, '--clear-groups'],
+    });
+    onTestFinished(() => server.stop());
+    chownSync(server.folder, user, 0);
+    await server.start();
+    const limit = (threads: number) =>
+      execFileSync('setpriv', [`--reuid=${user}`, '--clear-groups', 'prlimit', '--pid', String(server.pid), `--nproc=${threads}:`]);
+    await fill(server);
+    // The child is one more, and is let be.
+    limit(readdirSync(`/proc/${server.pid}/task`).length + 1);
+    expect(await bgsave(server)).toBe('err');
+    expect(server.log).toMatch(/module \w+: this save fails: no thread for the time limit: /);
+    limit(10_000);
+    expect(await bgsave(server)).toBe('ok');
+  },
+);
 
 describe('after a trap in the middle of a write', () => {
   async function damage(): Promise<{ server: TestServer; good: Buffer; before: string[] }> {
