@@ -3,12 +3,12 @@
 use wasmparser::{BlockType, FunctionBody, Operator, Parser, Payload, Result, TypeRef};
 
 /// Bytes of one function.
-const FUNCTION_BYTES_MAX: usize = 128 << 10;
-/// Loops times what may be alive in them, summed over the functions of a file: two seconds of compiling. Functions of ordinary modules have
+const FUNCTION_BYTES_MAX: usize = 64 << 10;
+/// Loops times what may be alive in them, summed over the functions of a file: a second of compiling. Functions of ordinary modules have
 /// some ten loops and variables.
 const WEIGHT_MAX: u64 = 16 << 20;
-/// Values that calls and branches of one function pass on.
-const PASSED_MAX: u64 = 256 << 10;
+/// Values that the calls and branches of a file pass on: three seconds of compiling.
+const PASSED_MAX: u64 = 1 << 20;
 /// Bytes of code that put one value onto the stack, where it stays.
 const BYTES_PER_VALUE: u64 = 8;
 
@@ -27,6 +27,7 @@ fn weigh(bytes: &[u8]) -> Result<Option<String>> {
     // The function whose body comes next: imported ones have none.
     let mut next = 0;
     let mut weight: u64 = 0;
+    let mut passed: u64 = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
             Payload::TypeSection(section) => {
@@ -55,8 +56,9 @@ fn weigh(bytes: &[u8]) -> Result<Option<String>> {
                 }
                 let counts = count(&body, &types, types.of_function(next))?;
                 next += 1;
-                if counts.passed > PASSED_MAX {
-                    return Ok(Some(format!("a function whose calls and branches pass more than {PASSED_MAX} values")));
+                passed = passed.saturating_add(counts.passed);
+                if passed > PASSED_MAX {
+                    return Ok(Some(format!("its calls and branches pass more than {PASSED_MAX} values on")));
                 }
                 let alive = counts.heads.saturating_add(counts.variables).saturating_add(length as u64 / BYTES_PER_VALUE);
                 weight = weight.saturating_add(counts.heads.saturating_mul(alive));
