@@ -192,10 +192,14 @@ function checkOwnId(user: usize, userLength: u32): void {
     line(changetype<usize>("NOPERM No permissions to access a key"));
     failLine();
   }
-  if (isClustered() && slotOf(options.ownId, options.ownIdLength) != slotOf(user, userLength)) {
-    line(changetype<usize>("CROSSSLOT the id is in another slot than its user"));
-    failLine();
-  }
+  checkSlot(options.ownId, options.ownIdLength, user, userLength);
+}
+
+/** Checks that an id by which the server does not route is in the slot of its user, in a cluster. Errors: `CROSSSLOT …` */
+export function checkSlot(id: usize, idLength: u32, user: usize, userLength: u32): void {
+  if (!isClustered() || slotOf(id, idLength) == slotOf(user, userLength)) return;
+  line(changetype<usize>("CROSSSLOT the id is in another slot than its user"));
+  failLine();
 }
 
 /** Allocates the new session with its data. Errors: `OOM …`. */

@@ -56,6 +56,7 @@ test('a cluster client creates, reads, rotates and deletes sessions on all nodes
     'Session created: {user:1}:an-id-of-the-caller',
   );
   await expect(send('SESSION.CREATE', 'user:1', 'NEW', 'ID', 'an-id-of-the-caller')).rejects.toThrow(/CROSSSLOT/);
+  await expect(send('SESSION.DELUSER', 'user:1', 'EXCEPT', 'an-id-of-the-caller')).rejects.toThrow(/CROSSSLOT/);
   // A field of that name is none of it.
   expect(await send('SESSION.CREATE', 'user:1', 'NEW', 'DATA', 'id', 'an-id-of-the-caller')).toMatch(/^Session created: /);
   await send('CUSTOM.SET', 'user:2', id);

@@ -1,7 +1,7 @@
 /** SESSION.CREATE's options, and what works on all sessions of a user, on the shipped session.wasm and a fake server. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, FakeServer, NULL } from '../support/fake-redis.ts';
-import { created, data, info, mapped, UNKNOWN_ID, userIds, UUID_V4 } from '../support/sessions.ts';
+import { CLUSTER, created, data, info, mapped, UNKNOWN_ID, userIds, UUID_V4 } from '../support/sessions.ts';
 
 const GIVEN = 'an-id-of-the-caller';
 const NOT_AN_ID = '-ERR an id has 16 to 128 visible ASCII characters\r\n';
@@ -493,6 +493,21 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
         expect(server.text('SESSION.DELUSER', 'u', 'EXCEPT', except)).toBe(':2\r\n');
       }
       expect(userIds(server, 'other')).toEqual([other]);
+    });
+
+    test('EXCEPT of an id in another slot is refused in a cluster, and ends nothing', () => {
+      server.flags = CLUSTER;
+      const kept = created(server, 'u');
+      created(server, 'u', 'NEW');
+      const other = created(server, 'other');
+      for (const except of [other, 'x']) {
+        expect(server.text('SESSION.DELUSER', 'u', 'EXCEPT', except)).toBe('-CROSSSLOT the id is in another slot than its user\r\n');
+      }
+      expect(server.text('SESSION.COUNT', 'u')).toBe(':2\r\n');
+      expect(server.text('SESSION.DELUSER', 'u', 'EXCEPT', '{u}-unknown')).toBe(':2\r\n');
+      const last = created(server, 'u');
+      expect(last).not.toBe(kept);
+      expect(server.text('SESSION.DELUSER', 'u', 'EXCEPT', last)).toBe(':0\r\n');
     });
 
     test('DELUSER leaves a mapping that names something else', () => {

@@ -8,7 +8,7 @@ import { countSessions, idLengthOf, idOf, isOldId, olderOf, table } from "../rec
 import { listLine } from "../replies";
 import { writeId } from "../ids";
 import { releaseScratch } from "../scratch";
-import { beginCommand, deleteAll, sessionOf } from "../sessions";
+import { beginCommand, checkSlot, deleteAll, sessionOf } from "../sessions";
 import { countOf, findUser, newestOf } from "../users";
 import { replyArity, replyInteger } from "./sessions";
 
@@ -76,7 +76,7 @@ export function commandUser(argc: i32, argv: usize): u64 {
   return REPLIED;
 }
 
-/** `SESSION.DELUSER user [EXCEPT id] [BEFORE ms]` → how many live sessions have ended. O(sessions of the user). */
+/** `SESSION.DELUSER user [EXCEPT id] [BEFORE ms]` → how many live sessions have ended. O(sessions of the user). Errors: `CROSSSLOT …` */
 export function commandDelUser(argc: i32, argv: usize): u64 {
   beginCommand();
   let except: usize = 0;
@@ -86,6 +86,7 @@ export function commandDelUser(argc: i32, argv: usize): u64 {
   if (!(argc & 1)) failSyntax();
   for (let at: u32 = 1; at < <u32>argc; at += 2) {
     if (!hasExcept && isWord(argument(argv, at), argumentLength(argv, at), changetype<usize>("EXCEPT"))) {
+      checkSlot(argument(argv, at + 1), argumentLength(argv, at + 1), argument(argv, 0), argumentLength(argv, 0));
       except = sessionOf(argument(argv, at + 1), argumentLength(argv, at + 1));
       hasExcept = true;
     } else if (!hasBefore && isWord(argument(argv, at), argumentLength(argv, at), changetype<usize>("BEFORE"))) {
