@@ -40,6 +40,8 @@ function momentOf(text: string, unit: bigint, base: number, positive: boolean, c
 function matches(pattern: string, text: string): boolean {
   // Also because a regular expression may not be as long as a key.
   if (!/[*?[\\]/.test(pattern)) return pattern === text;
+  // As in the server: nothing matches nothing, and only one star alone stands for it.
+  if (text === '') return pattern === '*';
   const parts = pattern.match(/\\[^]|[^]/g) ?? [];
   const literal = (one: string): string =>
     `\\x${one

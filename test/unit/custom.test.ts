@@ -594,6 +594,9 @@ describe('KEYS and SCAN', () => {
     ['b\\', ['b\\']],
     ['**a**b**', ['ab', 'abc']],
     ['a[b', ['ab']],
+    ['**', ['a', 'ab', 'abc', 'a*c', 'a-c', '[x]', 'b\\']],
+    ['***', ['a', 'ab', 'abc', 'a*c', 'a-c', '[x]', 'b\\']],
+    ['a**', ['a', 'ab', 'abc', 'a*c', 'a-c']],
     ['A', []],
     ['ab[]c', []],
   ])('the pattern %j', (pattern, expected) => {
