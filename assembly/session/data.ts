@@ -120,16 +120,18 @@ export function increment(record: usize, field: usize, fieldLength: u32, by: i64
 }
 
 /**
- * As addData, if the session's data is at this version.
+ * As addData, if the session's data is at this version; the new one.
  * Errors: `VERSION is <current>`, `OOM …`, nothing changed.
  */
-export function compareAndSet(record: usize, version: i64, argv: usize, first: u32, count: u32): void {
+export function compareAndSet(record: usize, version: i64, argv: usize, first: u32, count: u32): u32 {
   if (version != <i64>versionOf(record)) {
     line(changetype<usize>("VERSION is "));
     appendNumber(versionOf(record));
     failLine();
   }
   addData(record, argv, first, count, true);
+  // The record may have moved.
+  return <u32>version + 1;
 }
 
 /** The field's value (`length << 32 | pointer`, valid until the next write), 0 when absent; touches the session. O(field). */

@@ -327,7 +327,7 @@ export class Sessions {
   #write(session: Session, data: Map<string, string>, now: number): void {
     for (const [field, value] of data) session.data.set(field, value);
     session.accessed = now;
-    session.version++;
+    session.version = (session.version + 1) >>> 0;
   }
 
   #addData(id: string, flat: string[], now: number): string {

@@ -5,7 +5,20 @@ import { fakeTarget } from '../fuzz/fake.ts';
 import { Model } from '../fuzz/model.ts';
 import { operations, runOn } from '../fuzz/operations.ts';
 import { FakeServer } from '../support/fake-redis.ts';
-import { ask, created, mapped, reclaim, REPLICA, REPLICATED, rotated, scan, UNKNOWN_ID, userIds, visible } from '../support/sessions.ts';
+import {
+  ask,
+  created,
+  info,
+  mapped,
+  reclaim,
+  REPLICA,
+  REPLICATED,
+  rotated,
+  scan,
+  UNKNOWN_ID,
+  userIds,
+  visible,
+} from '../support/sessions.ts';
 
 const GIVEN = 'an-id-of-the-caller';
 
@@ -152,6 +165,16 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       'CREATE: session.create <id>',
       'DELUSER: session.delete <id>',
     ]);
+  });
+
+  test('a version past the last one of 32 bits is 0, in the reply too', () => {
+    const id = created(server, 'u');
+    const last = '4294967295';
+    server.call('session.apply', '1', 'set', id, String(server.clock), last, 'f', 'v');
+    expect(server.text('SESSION.CAS', id, last, 'f', 'w')).toBe(':0\r\n');
+    expect(info(server, id)?.version).toBe(0);
+    expect(server.propagated.slice(-1).map((effect) => String(effect[5]))).toEqual(['0']);
+    expect(server.text('SESSION.CAS', id, '0', 'f', 'x')).toBe(':1\r\n');
   });
 
   test('one who watches the old id of a ROTATE is told', () => {

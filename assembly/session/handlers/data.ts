@@ -61,6 +61,5 @@ export function commandCas(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   const version = integerOf(argument(argv, 1), argumentLength(argv, 1));
   if (!record) return replyNotFound(argv);
-  compareAndSet(record, version, argv, 2, argc - 2);
-  return replyInteger(version + 1);
+  return replyInteger(compareAndSet(record, version, argv, 2, argc - 2));
 }
