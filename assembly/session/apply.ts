@@ -106,8 +106,10 @@ function applySet(): void {
   const record = named();
   if (!record) return;
   putData(record, 5);
+  beginChange();
   setAccessed(record, ms);
   setVersion(record, version);
+  endChange();
   tell(EVENT_SET, 11, record);
 }
 
@@ -131,7 +133,10 @@ function applyTouch(): void {
   expect(argc == 4);
   const ms = timeAt(3);
   const record = named();
-  if (record) setAccessed(record, ms);
+  if (!record) return;
+  beginChange();
+  setAccessed(record, ms);
+  endChange();
 }
 
 /** `expire <id> <idle> <expires>` */

@@ -467,9 +467,16 @@ export function accessedOf(record: usize): i64 {
   return load<i64>(valueOf(record), ACCESSED);
 }
 
-/** Notes an access. A later deadline leaves its node where it is: the sweep that comes to it puts it further on. */
+/**
+ * Notes an access. A later deadline leaves its node where it is: the sweep that comes to it puts it further on. An earlier one, after the clock
+ * went back, has it queued anew.
+ */
 export function setAccessed(record: usize, ms: i64): void {
+  const before = accessedOf(record);
   store<i64>(valueOf(record), ms, ACCESSED);
+  if (ms >= before || !isExpiring(record)) return;
+  removeNode(nodeOf(record));
+  insertNode(nodeOf(record), deadlineOf(record));
 }
 
 /** Sets both times. */
@@ -487,7 +494,7 @@ export function setFields(record: usize, fields: u32): void {
   store<u32>(valueOf(record), fields, FIELDS);
 }
 
-/** How often the session's data was changed. */
+/** How often the session's data was changed, modulo 2^32. */
 export function versionOf(record: usize): u32 {
   return load<u32>(valueOf(record), VERSION);
 }

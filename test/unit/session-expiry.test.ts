@@ -255,7 +255,8 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       const other = created(server, 'v');
       full = true;
       // Until no page is left, and then no place for what is small either.
-      for (const size of [1500, 100]) while (server.text('SESSION.CREATE', 'w', 'NEW', 'DATA', 'f', 'x'.repeat(size))[0] === '+');
+      const isCreated = (size: number) => server.text('SESSION.CREATE', 'w', 'NEW', 'DATA', 'f', 'x'.repeat(size)).startsWith('+');
+      for (const size of [1500, 100]) while (isCreated(size));
       server.call('SESSION.DELETE', id);
       const many = Array.from({ length: 15_000 }, (_, index) => [`field ${index}`, 'value']).flat();
       expect(server.text('SESSION.ADD_DATA', other, ...many)).toBe('+OK\r\n');
@@ -389,6 +390,27 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       server.clock += 1_000_000;
       reclaim(server);
       expect(sessions()).toBe(0n);
+    });
+
+    test.each<[string, (id: string) => unknown]>([
+      ['TOUCH', (id) => server.call('SESSION.TOUCH', id)],
+      ['ADD_DATA', (id) => server.call('SESSION.ADD_DATA', id, 'f', 'v')],
+      ['the effect of a touch', (id) => server.call('session.apply', '1', 'touch', id, String(server.clock))],
+      ['the effect of a write', (id) => server.call('session.apply', '1', 'set', id, String(server.clock), '1', 'f', 'v')],
+      ['the effect of a removal', (id) => server.call('session.apply', '1', 'unset', id, String(server.clock), '1', 'f')],
+    ])('does not delay the reclaiming of what is idle since %s', (_, access) => {
+      server.clock += 3_600_000;
+      created(server, 'stays', 'TTL', '100000');
+      reclaim(server);
+      const id = created(server, 'u', 'IDLE', '10');
+      server.clock -= 3_600_000;
+      access(id);
+      server.clock += 10_000;
+      expect(server.text('SESSION.GET', id)).toBe(NULL);
+      reclaim(server);
+      expect(sessions()).toBe(1n);
+      expect(mapped(server, 'u')).toBe(null);
+      server.check();
     });
 
     test('an access of the past does not shorten the life by more than the step', () => {
