@@ -172,7 +172,10 @@ export namespace redis {
   @external("redis", "ReplicateVerbatim")
   export declare function ReplicateVerbatim(): void;
 
-  /** Queues a command with `argc` arguments (array of byte strings at `argv`) for replicas and the append-only file. */
+  /**
+   * Queues a command with `argc` arguments (array of byte strings at `argv`) for replicas and the append-only file: one that this module, or one that
+   * is directly linked to it, registered as `write`. As the other two, only in a command that is `write` or `may-replicate`, and in a sweep.
+   */
   // prettier-ignore
   @external("redis", "Replicate")
   export declare function Replicate(command: usize, commandLength: u32, argv: usize, argc: i32): void;
