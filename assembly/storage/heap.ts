@@ -81,18 +81,31 @@ export function allocMovable(size: u32): usize {
 // prettier-ignore
 @inline
 function take(pool: u32, size: u32): usize {
+  const block = takeNow(pool, size);
+  return block ? block : takeLater(pool, size);
+}
+
+// prettier-ignore
+@inline
+function takeNow(pool: u32, size: u32): usize {
   if (!isSmall(size)) return takeLarge(pool, size);
   const index = classOf(size);
   const block = slabAlloc(pool, index);
-  if (!block) return takeLater(pool, size);
-  used += classSize(index);
+  if (block) used += classSize(index);
   return block;
 }
 
-/** A block where there was none, after something was freed for it; 0 when there is nothing to free. */
+function takeLarge(pool: u32, size: u32): usize {
+  const block = largeAlloc(pool, size);
+  if (block) used += largeSize(size);
+  return block;
+}
+
+/** A block where there was none, once enough is freed for it; 0 when there is nothing to free. */
 function takeLater(pool: u32, size: u32): usize {
-  if (!shortage || !call_indirect<bool>(shortage)) return 0;
-  return pool == FIXED ? alloc(size) : allocMovable(size);
+  let block: usize = 0;
+  while (!block && shortage && call_indirect<bool>(shortage)) block = takeNow(pool, size);
+  return block;
 }
 
 /** Frees a block; `size` is what it was asked with. 0 is no block and does nothing. O(1). */
@@ -132,13 +145,6 @@ export function heapReset(): void {
   giveAllPages();
   used = 0;
   fruitless = 0;
-}
-
-function takeLarge(pool: u32, size: u32): usize {
-  const block = largeAlloc(pool, size);
-  if (!block) return takeLater(pool, size);
-  used += largeSize(size);
-  return block;
 }
 
 // ── Compaction (compact.ts) ─────────────────────────────────────────────────────────────────────────────────────────
