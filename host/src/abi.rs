@@ -353,7 +353,8 @@ fn allow_effect(guest: &Guest<'_>, name: &str, phases: &[Phase]) -> Result<()> {
 
 #[cold]
 fn not_its_own(name: &[u8]) -> wasmtime::Error {
-    let name = String::from_utf8_lossy(&name[..name.len().min(command::NAME_BYTES_MAX)]);
+    // Whatever bytes the module gave, on one line.
+    let name = name[..name.len().min(command::NAME_BYTES_MAX)].escape_ascii();
     wasmtime::Error::msg(format!("it replicates {name}, which is no command that its linked group writes by"))
 }
 

@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, TestServer } from '../support/server.ts';
+import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, TestServer } from '../support/server.ts';
 
 /** A server that has the module, and both of the modules in it, works: a session's id is in the storage. */
 async function expectServing(server: TestServer): Promise<void> {
@@ -152,9 +152,12 @@ const UNFIT: Unfit[] = [
   },
 ];
 
-/** The lines of the log that the module wrote at warning level. */
-function warnings(log: string): string[] {
-  return log.split('\n').filter((line) => line.includes(' # <wasm>'));
+/** The lines of the log that the module wrote at warning level, once there are any: a server's reply may come before its line of the log. */
+function warnings(server: TestServer): Promise<string[]> {
+  return eventually(
+    () => server.log.split('\n').filter((line) => line.includes(' # <wasm>')),
+    (lines) => lines.length > 0,
+  );
 }
 
 describe('an unfit file refuses the load', () => {
@@ -176,7 +179,7 @@ describe('an unfit file refuses the load', () => {
     const reply = await server.send('MODULE', 'LOAD', HOST_FILE, ...make(folder));
     expect(reply).toMatch(/^-ERR Error loading the extension/);
     expect(await server.send('PING')).toBe('+PONG\r\n');
-    const lines = warnings(server.log);
+    const lines = await warnings(server);
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(named);
     expect(lines[0]).toMatch(reason);
@@ -188,7 +191,7 @@ describe('an unfit file refuses the load', () => {
     copyFileSync(HOST_FILE, copy);
     chmodSync(copy, 0o755);
     expect(await server.send('MODULE', 'LOAD', copy)).toMatch(/^-ERR Error loading the extension/);
-    expect(warnings(server.log)).toEqual([expect.stringContaining(path.join(folder, 'hashmap.wasm'))]);
+    expect(await warnings(server)).toEqual([expect.stringContaining(path.join(folder, 'hashmap.wasm'))]);
   });
 
   test('a setting with a wrong value', async () => {
@@ -212,7 +215,7 @@ describe('at its start', () => {
     const server = new TestServer({ module: [HOST_FILE, '/nonexistent/hashmap.wasm'] });
     try {
       await expect(server.start()).rejects.toThrow(/ended at its start/);
-      expect(warnings(server.log)).toEqual([expect.stringMatching(/\/nonexistent\/hashmap\.wasm: No such file/)]);
+      expect(await warnings(server)).toEqual([expect.stringMatching(/\/nonexistent\/hashmap\.wasm: No such file/)]);
     } finally {
       await server.stop();
     }
