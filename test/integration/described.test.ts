@@ -200,7 +200,7 @@ describe('a description that is wrong ends the load', () => {
     const plain = await startServer({ module: false });
     const file = await saying(text);
     expect(await plain.send('MODULE', 'LOAD', HOST_FILE, file)).toMatch(/^-ERR Error loading/);
-    expect(plain.log).toContain(`cannot load ${file}: its declarations failed: ${reason}`);
+    await expect.poll(() => plain.log).toContain(`cannot load ${file}: its declarations failed: ${reason}`);
     expect(await plain.send('MODULE', 'LOAD', HOST_FILE)).toBe('+OK\r\n');
   });
 
@@ -208,7 +208,7 @@ describe('a description that is wrong ends the load', () => {
     const plain = await startServer({ module: false });
     for (const file of [await saying('summary: x', 1, 'hostile.even'), await saying('summary: x', 2)]) {
       expect(await plain.send('MODULE', 'LOAD', HOST_FILE, file)).toMatch(/^-ERR Error loading/);
-      expect(plain.log).toContain(`cannot load ${file}: its onLoad() answered 1`);
+      await expect.poll(() => plain.log).toContain(`cannot load ${file}: its onLoad() answered 1`);
     }
     expect(await plain.send('MODULE', 'LOAD', HOST_FILE, await saying('summary: x'))).toBe('+OK\r\n');
   });

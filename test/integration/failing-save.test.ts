@@ -139,7 +139,7 @@ test.skipIf(process.getuid?.() !== 0)(
     // The child is one more, and is let be.
     limit(readdirSync(`/proc/${server.pid}/task`).length + 1);
     expect(await bgsave(server)).toBe('err');
-    expect(server.log).toMatch(/module \w+: this save fails: no thread for the time limit: /);
+    await expect.poll(() => server.log).toMatch(/module \w+: this save fails: no thread for the time limit: /);
     limit(10_000);
     expect(await bgsave(server)).toBe('ok');
   },

@@ -52,7 +52,7 @@ test('a stream into an empty replica that holds nothing sound for one module lea
     (count) => count > spoiledAt,
   );
   expect(connections).toBeGreaterThan(spoiledAt);
-  expect(replica.log).toContain('its data in this file (encoding 2) cannot be loaded');
+  await expect.poll(() => replica.log).toContain('its data in this file (encoding 2) cannot be loaded');
   expect(await dump(replica)).toEqual([]);
   proxy.transform = (bytes) => bytes;
   proxy.open = true;

@@ -127,7 +127,7 @@ describe('a load', () => {
       const from = server.log.length;
       expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toMatch(/^-/);
       await expectLogged(server, from, 'auxLoad', misdeed);
-      expect(server.log.slice(from)).toContain('module hostile: its data in this file (encoding 1) cannot be loaded');
+      await expect.poll(() => server.log.slice(from)).toContain('module hostile: its data in this file (encoding 1) cannot be loaded');
       expect(await server.send('WITNESS.SUM')).toBe(WITNESSED);
       await server.send('HOSTILE.ARM', DISARMED);
       expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toBe('+OK\r\n');
@@ -255,7 +255,7 @@ test('a server that starts without a module whose data is in its file ends, and 
   const good = readFileSync(file);
   server.change({ module: [HOST_FILE, ...MODULES.slice(0, 3)] });
   await expect(server.start()).rejects.toThrow(/ended at its start/);
-  expect(server.log).toMatch(/wasm-host/);
+  await expect.poll(() => server.log).toMatch(/wasm-host/);
   expect(readFileSync(file).equals(good)).toBe(true);
   server.change({ module: [HOST_FILE, ...MODULES] });
   await server.start();

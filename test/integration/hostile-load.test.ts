@@ -160,7 +160,7 @@ describe('a setting declared with', () => {
         () => server.log,
         (log) => log.includes(' # <wasm> '),
       );
-      expect(server.log).toMatch(/ # <wasm> (cannot load|a setting has a value that it cannot take)/);
+      await expect.poll(() => server.log).toMatch(/ # <wasm> (cannot load|a setting has a value that it cannot take)/);
       expect(await load(server)).toBe('+OK\r\n');
     }
     await server.send('CONFIG', 'GET', 'wasm.*');

@@ -174,7 +174,7 @@ describe("a module's own setting", () => {
     const server = await startServer({ module: false });
     const twin = await fixture('settings-twin');
     expect(await server.send('MODULE', 'LOAD', HOST_FILE, settings, twin)).toMatch(/^-ERR/);
-    expect(server.log).toContain(`cannot load ${twin}: `);
+    await expect.poll(() => server.log).toContain(`cannot load ${twin}: `);
     expect(await server.send('MODULE', 'LOAD', HOST_FILE, settings)).toBe('+OK\r\n');
     expect(await server.send('VISIT.LIMIT')).toBe(':10\r\n');
   });
