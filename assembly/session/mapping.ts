@@ -41,6 +41,13 @@ export function ends(session: usize): bool {
   return session != endingExcept && createdOf(session) < endingBefore;
 }
 
+/** The session that a value of the storage names, by its id or an old one; 0: none, or none that is known. O(1). */
+export function sessionNamed(mapping: u64): usize {
+  const length = mapping ? keyOfText(pointerOf(mapping), lengthOf(mapping), mappedKey) : 0;
+  const entry = length ? findRecord(mappedKey, length) : 0;
+  return entry && isOldId(entry) ? sessionOfOldId(entry) : entry;
+}
+
 /**
  * Changes the mapping of a user whose sessions are about to end; `change` tells how. O(sessions of the user).
  * Errors: those of the storage, with nothing changed.
@@ -48,10 +55,7 @@ export function ends(session: usize): bool {
 export function changeMapping(user: usize): void {
   owner = user;
   setChange(48); // 0
-  const mapping = customGet(userKey(user), userKeyLength(user));
-  const length = mapping ? keyOfText(pointerOf(mapping), lengthOf(mapping), mappedKey) : 0;
-  let mapped = length ? findRecord(mappedKey, length) : 0;
-  if (mapped && isOldId(mapped)) mapped = sessionOfOldId(mapped);
+  const mapped = sessionNamed(customGet(userKey(user), userKeyLength(user)));
   if (!mapped || ownerOf(mapped) != user || !ends(mapped)) return;
   const heir = newestThatRemains(user);
   if (heir) {

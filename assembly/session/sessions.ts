@@ -23,8 +23,8 @@ import {
 import { EVENT_ASSIGN, EVENT_CREATE, EVENT_DELETE, EVENT_EVICTED, EVENT_EXPIRE, EVENT_EXPIRED, EVENT_ROTATE } from "./events";
 import { insertNode, isLive, liveOf, nowMs, removeNode, startClock } from "./expiry";
 import { commitPuts, fieldsWait, preparePuts, releasePiece } from "./fields";
-import { givenKey, givenKeyLength, keyOfText, take, takeMinted, writeId } from "./ids";
-import { changeMapping, endAll, endOnly, ends, stays, tryToChangeMapping } from "./mapping";
+import { givenKey, givenKeyLength, take, takeMinted, writeId } from "./ids";
+import { changeMapping, endAll, endOnly, ends, sessionNamed, stays, tryToChangeMapping } from "./mapping";
 import * as options from "./options";
 import {
   accessedOf,
@@ -49,7 +49,6 @@ import {
   prepareRecord,
   releasePending,
   removeRecord,
-  sessionOfOldId,
   setAccessed,
   setFields,
   setLimits,
@@ -76,7 +75,6 @@ export const idText: usize = memory.data(128);
 export let idTextLength: u32 = 0;
 /** Text of another id: of the one that a rotation ends, of a session that ends beside. */
 const otherText: usize = memory.data(128);
-const mappedKey: usize = memory.data(144, 8);
 
 /** How many sessions commands have created, how many have ended because of their time, or to make room for newer ones of the same user. */
 export let created: u64 = 0;
@@ -357,6 +355,7 @@ export function deleteAll(owner: usize, except: usize, before: i64): u32 {
     session = olderOf(session);
   }
   if (!any) return 0;
+  let first = true;
   beginChange();
   signalUser(owner);
   session = newestOf(owner);
@@ -365,9 +364,9 @@ export function deleteAll(owner: usize, except: usize, before: i64): u32 {
     if (ends(session)) {
       const length = writeId(idOf(session), idLengthOf(session), otherText);
       // The first tells of the mapping too: its user goes with the last session.
-      if (any) replicateDelete(otherText, length, userKey(owner), userKeyLength(owner));
+      if (first) replicateDelete(otherText, length, userKey(owner), userKeyLength(owner));
       else replicateFurtherDelete(otherText, length);
-      any = false;
+      first = false;
       changed(EVENT_DELETE, 14, otherText, length);
       removeRecord(session);
     }
@@ -423,8 +422,7 @@ export function rotateSession(record: usize, grace: i64): void {
   if (!prepareCopy(record, givenKey, givenKeyLength) || (grace && !prepareOldId(record, until))) failOutOfMemory();
   const length = writeId(idOf(record), idLengthOf(record), otherText);
   nameSession(pendingRecord());
-  const mapping = customGet(userKey(owner), userKeyLength(owner));
-  const mapped = isMappingTo(mapping, record);
+  const mapped = sessionNamed(customGet(userKey(owner), userKeyLength(owner))) == record;
   if (mapped) customSet(userKey(owner), userKeyLength(owner), idText, idTextLength);
   beginChange();
   replicateRotate(otherText, length, idText, idTextLength, until, mapped);
@@ -435,13 +433,6 @@ export function rotateSession(record: usize, grace: i64): void {
   redis.SignalModifiedKey(otherText, length);
   changed(EVENT_ROTATE, 14, idText, idTextLength);
   compactRecords(0);
-}
-
-/** Whether a value of the storage is the id of this session, or an old one. */
-function isMappingTo(mapping: u64, record: usize): bool {
-  const length = mapping ? keyOfText(pointerOf(mapping), lengthOf(mapping), mappedKey) : 0;
-  const entry = length ? findRecord(mappedKey, length) : 0;
-  return entry != 0 && (isOldId(entry) ? sessionOfOldId(entry) : entry) == record;
 }
 
 /** Sets both limits of the session: seconds of idleness, Unix ms of its end, 0: none. Errors: `OOM …`, nothing changed. O(1). */

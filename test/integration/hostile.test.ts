@@ -2,7 +2,6 @@
  * Commands of modules that run on, take what they can get, trap, or reply what they please: the client gets one whole reply, the log names
  * the module and the function, and the server and all other modules go on as if nothing had been.
  */
-import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { answering, careless, chained, greedy, halfway, REPLIES, RESULTS, witness } from '../support/hostile.ts';
@@ -46,17 +45,11 @@ function endOfReply(server: TestServer, command: string, end: string): Promise<s
   });
 }
 
-/** Milliseconds that the server's main thread has run on a processor. */
-function runningTime(server: TestServer): number {
-  const [nanoseconds = ''] = readFileSync(`/proc/${server.pid}/task/${server.pid}/schedstat`, 'utf8').split(' ');
-  return Number(nanoseconds) / 1e6;
-}
-
 /** The argument with which this command, which counts down from so many millions, runs for about `ms`. */
 async function millionsIn(server: TestServer, command: string, ms: number): Promise<string> {
-  const before = runningTime(server);
+  const before = server.running_ms;
   expect(await server.send(command, '20')).toBe('+OK\r\n');
-  return String(Math.ceil((20 * ms) / (runningTime(server) - before)));
+  return String(Math.ceil((20 * ms) / (server.running_ms - before)));
 }
 
 /** A server with the shipped modules, a witness and a hostile one, filled, and seen to be unharmed after each test. */
@@ -105,13 +98,13 @@ describe.each(['auto', 'command'] as const)('beside the shipped modules, linked 
     test('is ended by the time limit, and others are answered within 100 ms of it', async () => {
       const other = await server.connect();
       for (let attempt = 0; attempt < 8; attempt++) {
-        const before = runningTime(server);
+        const before = server.running_ms;
         const looping = server.send('HOSTILE.LOOP');
         expect(await other.send('PING')).toBe('+PONG\r\n');
         expect(await looping).toMatch(/ran longer than wasm\.time-limit/);
         // On a processor: what else the machine does is not the host's.
-        expect(runningTime(server) - before).toBeGreaterThan(100 - 10);
-        expect(runningTime(server) - before).toBeLessThan(100 + 100);
+        expect(server.running_ms - before).toBeGreaterThan(100 - 10);
+        expect(server.running_ms - before).toBeLessThan(100 + 100);
       }
     });
 
@@ -235,9 +228,9 @@ describe('a write that ends halfway', () => {
 
   test('by nothing but the time limit is completed', async () => {
     const server = await start();
-    const before = runningTime(server);
+    const before = server.running_ms;
     expect(await server.send('HOSTILE.SHORT', await millionsIn(server, 'HOSTILE.SHORT', 300))).toBe('+OK\r\n');
-    expect(runningTime(server) - before).toBeGreaterThan(100);
+    expect(server.running_ms - before).toBeGreaterThan(100);
     expect((await server.info('wasm_hostile')).wasm_damaged).toBe('0');
     expect((await server.info('wasm_hostile')).wasm_timeouts).toBe('0');
   });

@@ -6,7 +6,7 @@
  * program runs, and how its modules are linked, is the test project's choice (vitest.config.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -149,6 +149,12 @@ export class TestServer {
 
   get pid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  /** Milliseconds that the server's main thread has run on a processor since its start. */
+  get running_ms(): number {
+    const [nanoseconds = ''] = readFileSync(`/proc/${this.pid}/task/${this.pid}/schedstat`, 'utf8').split(' ');
+    return Number(nanoseconds) / 1e6;
   }
 
   /** Sends one command on a connection that all calls share and answers the reply's bytes (see raw.ts). */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeServer } from '../support/fake-redis.ts';
-import { CLUSTER, created, mapped, userIds, UUID_V4 } from '../support/sessions.ts';
+import { CLUSTER, created, mapped, rotated, userIds, UUID_V4 } from '../support/sessions.ts';
 import { slotOf } from '../support/slots.ts';
 
 /** Chi-square of 16 bins, 15 degrees of freedom: passed once in ten million by chance. */
@@ -56,7 +56,7 @@ describe('in cluster mode', () => {
       expect(slotOf(id)).toBe(slotOf(user));
     }
     expect(new Set(ids).size).toBe(20);
-    const next = server.text('SESSION.ROTATE', ids[3]!).slice(5, 41);
+    const next = rotated(server, ids[3]!);
     expect(next).toMatch(UUID_V4);
     expect(slotOf(next)).toBe(slotOf(user));
     server.check();

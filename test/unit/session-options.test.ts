@@ -1,7 +1,7 @@
 /** SESSION.CREATE's options, and what works on all sessions of a user, on the shipped session.wasm and a fake server. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, FakeServer, NULL } from '../support/fake-redis.ts';
-import { CLUSTER, created, data, info, mapped, UNKNOWN_ID, userIds, UUID_V4 } from '../support/sessions.ts';
+import { CLUSTER, created, data, info, mapped, rotated, UNKNOWN_ID, userIds, UUID_V4 } from '../support/sessions.ts';
 
 const GIVEN = 'an-id-of-the-caller';
 const NOT_AN_ID = '-ERR an id has 16 to 128 visible ASCII characters\r\n';
@@ -51,7 +51,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
   describe('a mapping to an old id, which a client has put there,', () => {
     test('moves when its session ends', () => {
       const old = created(server, 'u');
-      const id = server.text('SESSION.ROTATE', old, 'GRACE', '60000').slice(5, 41);
+      const id = rotated(server, old, '60000');
       server.call('CUSTOM.SET', 'u', old);
       expect(server.text('SESSION.CREATE', 'u')).toBe(`+Session exists: ${id}\r\n`);
       expect(server.text('SESSION.DELETE', old)).toBe(':1\r\n');
@@ -61,9 +61,9 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
 
     test('follows a rotation', () => {
       const old = created(server, 'u');
-      const second = server.text('SESSION.ROTATE', old, 'GRACE', '60000').slice(5, 41);
+      const second = rotated(server, old, '60000');
       server.call('CUSTOM.SET', 'u', old);
-      const third = server.text('SESSION.ROTATE', second).slice(5, 41);
+      const third = rotated(server, second);
       expect(mapped(server, 'u')).toBe(third);
     });
   });
@@ -336,14 +336,14 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
 
     test('keeps the place among the sessions of the user, and a mapping that names another', () => {
       const [a, b, c] = [created(server, 'u'), created(server, 'u', 'NEW'), created(server, 'u', 'NEW')];
-      const next = server.text('SESSION.ROTATE', b).slice(5, 41);
+      const next = rotated(server, b);
       expect(userIds(server, 'u')).toEqual([c, next, a]);
       expect(mapped(server, 'u')).toBe(c);
     });
 
     test("gives a UUID for a caller's id", () => {
       const id = created(server, 'u', 'ID', GIVEN);
-      const next = server.text('SESSION.ROTATE', id).slice(5, 41);
+      const next = rotated(server, id);
       expect(next).toMatch(UUID_V4);
       expect(userIds(server, 'u')).toEqual([next]);
       expect(created(server, 'v', 'ID', GIVEN)).toBe(GIVEN);
@@ -352,7 +352,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
 
     test.each([GIVEN, UNKNOWN_ID])('with GRACE the old id %s works until that moment', (id) => {
       created(server, 'u', 'ID', id, 'DATA', 'f', 'v');
-      const next = server.text('SESSION.ROTATE', id, 'GRACE', '1000').slice(5, 41);
+      const next = rotated(server, id, '1000');
       server.clock += 999;
       expect(server.text('SESSION.ROTATE', id)).toBe(bulk(next));
       expect(server.text('SESSION.ROTATE', id, 'GRACE', '99999')).toBe(bulk(next));
@@ -389,8 +389,8 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
 
     test('DELETE by an old id ends the session, and with it all of its old ids', () => {
       const id = created(server, 'u');
-      const second = server.text('SESSION.ROTATE', id, 'GRACE', '10000').slice(5, 41);
-      const third = server.text('SESSION.ROTATE', second, 'GRACE', '10000').slice(5, 41);
+      const second = rotated(server, id, '10000');
+      const third = rotated(server, second, '10000');
       for (const old of [id, second]) expect(server.text('SESSION.ROTATE', old)).toBe(bulk(third));
       expect(server.text('SESSION.DELETE', id)).toBe(':1\r\n');
       for (const gone of [id, second, third]) expect(server.text('SESSION.GET', gone)).toBe(NULL);
@@ -404,7 +404,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
 
     test('ASSIGN and DELUSER EXCEPT take an old id', () => {
       const id = created(server, 'u');
-      const next = server.text('SESSION.ROTATE', id, 'GRACE', '10000').slice(5, 41);
+      const next = rotated(server, id, '10000');
       expect(server.text('SESSION.ASSIGN', id, 'v')).toBe(':1\r\n');
       expect(userIds(server, 'v')).toEqual([next]);
       expect(mapped(server, 'v')).toBe(next);
