@@ -142,8 +142,9 @@ export namespace redis {
   export declare function Log(level: usize, levelLength: u32, text: usize, length: u32): void;
 
   /**
-   * 1 when the client of the running command may read and write this key: for keys that the command does not declare, because the server could not
-   * tell where they are. (The server's ACLCheckKeyPermissions, with the client's user.)
+   * 1 when the user behind the running command, who may stand behind a script, may run it with this key in the place of its first one, and read and
+   * write the key; 1 too where there is no user, as in a sweep or the replication stream. For keys that the command does not declare, because the
+   * server could not tell where they are. (The server's ACLCheckCommandPermissions and ACLCheckKeyPermissions.)
    */
   @external("redis", "MayAccess")
   export declare function MayAccess(key: usize, length: u32): i32;

@@ -258,7 +258,7 @@ function registerKeys(): i32 {
   refused += command(
     changetype<usize>("custom.scan"),
     load<i32>(changetype<usize>(commandScan)),
-    changetype<usize>("readonly"),
+    changetype<usize>("readonly no-monitor no-slowlog"),
     0,
     -2,
     changetype<usize>(`summary: Iterates over the keys
@@ -271,7 +271,7 @@ function registerKeys(): i32 {
   refused += command(
     changetype<usize>("custom.keys"),
     load<i32>(changetype<usize>(commandKeys)),
-    changetype<usize>("readonly"),
+    changetype<usize>("readonly no-monitor no-slowlog"),
     0,
     -1,
     changetype<usize>(`summary: Returns all keys, or those that match a pattern

@@ -30,7 +30,7 @@ export function registerCommands(): i32 {
 syntax: user:key [NEW] [IDLE seconds:integer] [TTL seconds:integer] [MAX sessions:integer [EVICT|REJECT]] [ID id] [DATA (field value ...)]
 complexity: O(1), where a limit of sessions is reached O(N) with N the sessions of the user
 since: 0.1.0
-keys: 1 RW UPDATE
+keys: 1 RW ACCESS UPDATE
 tips: nondeterministic_output
 acl: @session write`),
   );
@@ -261,7 +261,7 @@ acl: @session write`),
   refused += command(
     changetype<usize>("session.scan"),
     load<i32>(changetype<usize>(commandScan)),
-    changetype<usize>("readonly"),
+    changetype<usize>("readonly no-monitor no-slowlog"),
     0,
     -2,
     changetype<usize>(`summary: Iterates over the ids of the live sessions

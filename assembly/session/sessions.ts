@@ -109,7 +109,8 @@ export function nameSession(record: usize): void {
  *     nothing                                    CREATED   new id, mapped
  *     a live session of this user                EXISTS    touched
  *     a live session of somebody else            CREATED   stale mapping: new id, mapped
- *     a UUID unknown here                        RECREATED with that id, mapped anew: without a deadline
+ *     a UUID unknown here that the caller may    RECREATED with that id, mapped anew: without a deadline
+ *     use as a key
  *     anything else                              CREATED   stale mapping: new id, mapped
  *
  * Errors: `OOM …`, `IDEXISTS …`, `MAXSESSIONS …`, those of the storage; nothing changed.
@@ -159,7 +160,9 @@ function mappedSession(user: usize, userLength: u32, own: bool): u32 {
     return EXISTS;
   }
   // What has expired and is not reclaimed yet is not unknown, so that its id never becomes valid again.
-  return !entry && givenKeyLength == ID_SIZE && !options.ownId ? RECREATED : CREATED;
+  if (entry || givenKeyLength != ID_SIZE || options.ownId) return CREATED;
+  // Whoever may write the mapping names any id there: only one that he may use as a key comes back.
+  return redis.MayAccess(pointerOf(mapping), lengthOf(mapping)) ? RECREATED : CREATED;
 }
 
 /** The id of a new session in `givenKey`: the caller's own, or one that no session has. */

@@ -189,7 +189,8 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
         // SAFETY: by this function's contract.
         return unsafe { refuse(ctx, &format!("ERR module {name}: it called itself through a command")) };
     };
-    let outer = Outer::begin(ctx, slot.write);
+    // SAFETY: by this function's contract: the first argument is the command's name.
+    let outer = Outer::begin(ctx, unsafe { *argv }, slot.write);
     if outer.is_too_deep() {
         let name = host::module_name(slot.member);
         // SAFETY: by this function's contract.

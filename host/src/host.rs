@@ -9,7 +9,7 @@ use std::ffi::{CStr, c_int};
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
 
 use crate::abi::MemberId;
-use crate::api::{self, CallReply, Ctx};
+use crate::api::{self, CallReply, Ctx, Str};
 use crate::command::Slot;
 use crate::description::Description;
 use crate::docs::Categories;
@@ -226,6 +226,8 @@ pub fn give_up(message: &str) -> ! {
 struct Outermost {
     /// Null while none runs.
     ctx: Cell<*mut Ctx>,
+    /// The command's name, as it was called; null in a sweep.
+    command: Cell<*mut Str>,
     /// Commands of this host that run within each other.
     depth: Cell<u32>,
     write: Cell<bool>,
@@ -236,8 +238,13 @@ struct Outermost {
 // SAFETY: the server calls modules from its main thread alone; a fork child has one thread too.
 unsafe impl Sync for Outermost {}
 
-static OUTERMOST: Outermost =
-    Outermost { ctx: Cell::new(std::ptr::null_mut()), depth: Cell::new(0), write: Cell::new(false), flags: Cell::new(None) };
+static OUTERMOST: Outermost = Outermost {
+    ctx: Cell::new(std::ptr::null_mut()),
+    command: Cell::new(std::ptr::null_mut()),
+    depth: Cell::new(0),
+    write: Cell::new(false),
+    flags: Cell::new(None),
+};
 
 /// Commands that may run within each other: each may use 512 KiB of the server's one stack.
 pub const DEPTH_MAX: u32 = 8;
@@ -248,11 +255,13 @@ pub struct Outer {
 }
 
 impl Outer {
+    /// `command`: its name as it was called, null where no command runs.
     #[inline]
-    pub fn begin(ctx: *mut Ctx, write: bool) -> Outer {
+    pub fn begin(ctx: *mut Ctx, command: *mut Str, write: bool) -> Outer {
         let outermost = OUTERMOST.ctx.get().is_null();
         if outermost {
             OUTERMOST.ctx.set(ctx);
+            OUTERMOST.command.set(command);
             OUTERMOST.write.set(write);
             OUTERMOST.flags.set(None);
         }
@@ -280,6 +289,12 @@ impl Drop for Outer {
             OUTERMOST.ctx.set(std::ptr::null_mut());
         }
     }
+}
+
+/// The context and the name of the command that came from outside; `None` when none runs.
+pub fn outermost() -> Option<(*mut Ctx, *mut Str)> {
+    let (ctx, command) = (OUTERMOST.ctx.get(), OUTERMOST.command.get());
+    (!ctx.is_null() && !command.is_null()).then_some((ctx, command))
 }
 
 /// The context flags of the outermost call; `None` when none runs. Asked of the server at most once per call.

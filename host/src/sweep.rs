@@ -124,7 +124,7 @@ unsafe fn step(host: &Host, member: MemberId, ctx: *mut Ctx) -> Option<Duration>
     }
     let Some(mut entered) = group.enter() else { return Some(PERIOD) };
     let Some(sweep) = &group.members()[module.index].sweep else { return Some(PERIOD) };
-    let outer = Outer::begin(ctx, true);
+    let outer = Outer::begin(ctx, std::ptr::null_mut(), true);
     let call = &mut entered.store.data_mut().call;
     call.ctx = ctx;
     // No command runs: an argument of an earlier one must not be taken for a key of this call's.

@@ -103,7 +103,8 @@ describe.each(COMMANDS)('%s', (name, arity, words, ...keys) => {
     for (const flag of ['write', 'readonly', 'fast'] as const) expect(foundFlags.includes(flag), flag).toBe(has(flag));
     if (!has('oom?')) expect(foundFlags.includes('denyoom'), 'denyoom').toBe(has('oom'));
     // What carries keys, ids or data is shown by neither MONITOR nor SLOWLOG.
-    if (keys.length > 0) expect(foundFlags.filter((flag) => /^skip_(monitor|slowlog|commandlog)$/.test(flag))).toHaveLength(2);
+    if (keys.length > 0 || /\.(scan|keys)$/.test(name))
+      expect(foundFlags.filter((flag) => /^skip_(monitor|slowlog|commandlog)$/.test(flag))).toHaveLength(2);
     expect(specs.map(shown)).toEqual(keys);
     for (const spec of specs) {
       // The key after EXCEPT is the one that nothing is done to.

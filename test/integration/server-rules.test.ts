@@ -132,6 +132,8 @@ describe('with one server', () => {
     await server.send('SESSION.CREATE', 'a secret');
     for (const command of ['SESSION.GET', 'SESSION.ADD_DATA', 'SESSION.GET_DATA', 'SESSION.DELETE'])
       await server.send(...onSession(command));
+    for (const command of ['SESSION.SCAN', 'CUSTOM.SCAN']) await server.send(command, '0', 'MATCH', 'a secret');
+    await server.send('CUSTOM.KEYS', 'a secret');
     const next = monitor.next();
     await server.send('ECHO', 'shown');
     const line = await next;

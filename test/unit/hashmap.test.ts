@@ -86,7 +86,7 @@ describe('CUSTOM.*', () => {
     expect(of('custom.get')).toEqual(['readonly fast no-monitor no-slowlog', [1, 1, 1]]);
     expect(of('custom.del')).toEqual(['write fast no-monitor no-slowlog', [1, 1, 1]]);
     expect(of('custom.exists')).toEqual(['readonly fast no-monitor no-slowlog', [1, 1, 1]]);
-    expect(of('custom.keys')).toEqual(['readonly', [0, 0, 0]]);
+    expect(of('custom.keys')).toEqual(['readonly no-monitor no-slowlog', [0, 0, 0]]);
   });
 
   test('any sequence of operations does what a Map does', () => {

@@ -2,7 +2,8 @@
 //!
 //! It serves `CUSTOM.SET/GET/DEL/EXISTS/KEYS` from a map of its own, so that the tests can show the session module working on a
 //! provider of `CUSTOM.*` that is no wasm at all, and `NATIVE.NOOP` and `NATIVE.OK`, the cheapest commands a native
-//! module can have, against which the benchmarks measure the cost of an empty wasm command. Nothing is persisted and nothing is replicated.
+//! module can have, against which the benchmarks measure the cost of an empty wasm command. `NATIVE.CREATE user id` calls
+//! `SESSION.CREATE user ID id` as itself, on behalf of no user. Nothing is persisted and nothing is replicated.
 
 #[allow(dead_code, reason = "the host's whole list of the server's functions")]
 #[path = "../../../host/src/api.rs"]
@@ -79,6 +80,14 @@ commands! {
     fn ok(ctx, ) {
         rm!(ReplyWithSimpleString(ctx, c"OK".as_ptr()))
     }
+
+    fn create(ctx, user, id) {
+        let (user, id) = ((user.as_ptr(), user.len()), (id.as_ptr(), id.len()));
+        let reply = rm!(Call(ctx, c"SESSION.CREATE".as_ptr(), c"Ebcb".as_ptr(), user.0, user.1, c"ID".as_ptr(), id.0, id.1));
+        let result = rm!(ReplyWithCallReply(ctx, reply));
+        rm!(FreeCallReply(reply));
+        result
+    }
 }
 
 /// The bytes of a string of the server.
@@ -98,7 +107,7 @@ unsafe fn bytes(string: *const Str) -> Vec<u8> {
 #[unsafe(no_mangle)]
 #[allow(non_snake_case)]
 pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, _argv: *mut *mut Str, _argc: c_int) -> c_int {
-    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 7] = [
+    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 8] = [
         (c"custom.set", set, c"write deny-oom fast", 1),
         (c"custom.get", get, c"readonly fast", 1),
         (c"custom.del", del, c"write fast", 1),
@@ -106,6 +115,7 @@ pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, _argv: *mut *mut Str,
         (c"custom.keys", keys, c"readonly", 0),
         (c"native.noop", noop, c"readonly fast", 0),
         (c"native.ok", ok, c"readonly fast", 0),
+        (c"native.create", create, c"write", 1),
     ];
     // SAFETY: by this function's contract.
     unsafe {

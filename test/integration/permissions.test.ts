@@ -1,0 +1,80 @@
+/** Permissions of ids that no command declares, through every way in which a command can be run. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { bulk, type RawConnection } from '../support/raw.ts';
+import { HOST_FILE, NATIVE_FILE, SESSION_FILE, startServer, useServer } from '../support/server.ts';
+
+const server = useServer();
+/** An id that nothing knows: that of a session which was ended, which its owner's cookie may still name. */
+const UNKNOWN = '01234567-89ab-4cde-8f01-23456789abcd';
+const IDS = '~????????-????-4???-????-????????????';
+const CREATED = /^\+Session created: (?!01234567)/;
+
+/** A connection of a new user with these rules. */
+async function as(...rules: string[]): Promise<RawConnection> {
+  expect(await server.send('ACL', 'SETUSER', 'limited', 'reset', 'on', '>secret', ...rules)).toBe('+OK\r\n');
+  const client = await server.connect();
+  expect(await client.send('AUTH', 'limited', 'secret')).toBe('+OK\r\n');
+  return client;
+}
+
+/** The ways in which a client can have a command run; each answers its reply. */
+const WAYS: Record<string, (client: RawConnection, ...command: string[]) => Promise<string>> = {
+  plain: (client, ...command) => client.send(...command),
+  MULTI: async (client, ...command) => {
+    await client.send('MULTI');
+    const queued = await client.send(...command);
+    const replies = await client.send('EXEC');
+    return queued.startsWith('-') ? queued : replies.replace('*1\r\n', '');
+  },
+  EVAL: (client, ...command) => client.send('EVAL', 'return redis.call(unpack(ARGV))', '1', command[1]!, ...command),
+  FCALL: (client, ...command) => client.send('FCALL', 'run', '1', command[1]!, ...command),
+};
+const LIBRARY = "#!lua name=ways\nredis.register_function('run', function(_, args) return redis.call(unpack(args)) end)";
+const RUN = ['+session.create', '+custom.set', '+multi', '+exec', '+eval', '+fcall'];
+
+beforeEach(async () => {
+  expect(await server.send('FUNCTION', 'LOAD', 'REPLACE', LIBRARY)).toBe(bulk('ways'));
+});
+
+describe.each(Object.entries(WAYS))('by %s', (_, run) => {
+  test('an id of one’s own must be covered by the patterns', async () => {
+    const client = await as('~user:*', ...RUN);
+    expect(await run(client, 'SESSION.CREATE', 'user:x', 'NEW', 'ID', 'user:0123456789abcdef')).toContain(
+      '+Session created: user:0123456789abcdef',
+    );
+    const refused = await run(client, 'SESSION.CREATE', 'user:x', 'NEW', 'ID', UNKNOWN);
+    expect(refused).toMatch(/^-.*NOPERM|^-.*No permissions/);
+    expect(await server.send('SESSION.INFO', UNKNOWN)).toBe('$-1\r\n');
+  });
+
+  test('an unknown id comes back to whoever may use it as a key alone', async () => {
+    const limited = await as('~user:*', ...RUN);
+    expect(await run(limited, 'CUSTOM.SET', 'user:y', UNKNOWN)).toBe('+OK\r\n');
+    expect(await run(limited, 'SESSION.CREATE', 'user:y')).toMatch(CREATED);
+
+    await server.send('CUSTOM.SET', 'user:z', UNKNOWN);
+    const allowed = await as('~user:*', IDS, ...RUN);
+    expect(await run(allowed, 'SESSION.CREATE', 'user:z')).toBe(`+Session recreated: ${UNKNOWN}\r\n`);
+  });
+
+  test('a selector of another command counts for nothing', async () => {
+    const client = await as('~user:*', ...RUN, `(${IDS} +session.get)`);
+    expect(await run(client, 'SESSION.CREATE', 'user:x', 'NEW', 'ID', UNKNOWN)).toMatch(/^-.*NOPERM|^-.*No permissions/);
+    await server.send('CUSTOM.SET', 'user:y', UNKNOWN);
+    expect(await run(client, 'SESSION.CREATE', 'user:y')).toMatch(CREATED);
+  });
+
+  test('who may only write a user’s key does not learn the id', async () => {
+    await server.send('SESSION.CREATE', 'user:x');
+    const client = await as('%W~*', ...RUN);
+    expect(await run(client, 'SESSION.CREATE', 'user:x')).toMatch(/^-.*(NOPERM|No permissions)/);
+  });
+});
+
+test('a module that calls as itself has no user, and may', async () => {
+  const native = await startServer({ module: [HOST_FILE, SESSION_FILE], arguments: ['--loadmodule', NATIVE_FILE] });
+  expect(await native.send('ACL', 'SETUSER', 'limited', 'on', '>secret', '~user:*', '+native.create')).toBe('+OK\r\n');
+  const client = await native.connect();
+  expect(await client.send('AUTH', 'limited', 'secret')).toBe('+OK\r\n');
+  expect(await client.send('NATIVE.CREATE', 'user:x', UNKNOWN)).toBe(`+Session created: ${UNKNOWN}\r\n`);
+});
