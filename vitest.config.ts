@@ -12,6 +12,7 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import * as chromium from './scripts/lib/chromium.ts';
+import * as keyv from './scripts/lib/keyv.ts';
 import { testMatrix, type Server } from './scripts/lib/servers.ts';
 import * as wheels from './scripts/lib/wheels.ts';
 
@@ -61,6 +62,7 @@ const example = servers.slice(0, 1).map(({ server }) => ({
 if (process.env.SKIPPED_IS_TOLD === undefined) {
   process.env.SKIPPED_IS_TOLD = 'yes';
   for (const entry of entries) if ('reason' in entry) console.log(`skipped: ${entry.title}: ${entry.reason}`);
+  if (keyv.find() === undefined) console.log(`skipped: ${keyv.TITLE}: not fetched: npm run tools`);
   if (browser === undefined) console.log(`skipped: ${chromium.TITLE}: not found: npm run tools`);
 }
 

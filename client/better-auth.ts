@@ -21,6 +21,8 @@ export interface SecondaryStorageOptions {
   client: ClientWith<'custom'>;
   /** Written before every key; by default `better-auth:`. */
   prefix?: string;
+  /** Milliseconds that a command may take before its call fails, as when the server is away; by default 5000. */
+  timeout?: number;
 }
 
 /** What better-auth asks of a secondary storage. Times are seconds; of 0 or less, the entry has ended. */
@@ -55,8 +57,8 @@ interface TextClient {
  * @throws ArgumentError that names the option or argument
  */
 export function secondaryStorage(options: SecondaryStorageOptions): SecondaryStorage {
-  const { client: given, prefix = 'better-auth:' } = knownOptions(options, ['client', 'prefix']);
-  const client = asText(given, 'custom') as TextClient;
+  const { client: given, prefix = 'better-auth:', timeout } = knownOptions(options, ['client', 'prefix', 'timeout']);
+  const client = asText(given, 'custom', timeout) as TextClient;
   if (typeof prefix !== 'string') throw new ArgumentError('options.prefix', 'a string');
   const { custom } = client;
   const keyOf = (key: unknown) => prefix + text('key', key);

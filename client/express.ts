@@ -17,6 +17,7 @@ import { ArgumentError, callback as checked, flag, knownOptions } from './argume
 import { asText, type ClientWith } from './client.ts';
 import type { RedisArgument } from './command.ts';
 import { Backing, type TextClient } from './express/backing.ts';
+import { Connection } from './express/connection.ts';
 import { IDLE_MAX_S, ttlMax_s } from './express/cookie.ts';
 
 /** Options of a SessionStore. */
@@ -40,6 +41,8 @@ export interface SessionStoreOptions {
   idle?: number;
   /** Seconds after which every session ends, however it is used; by default there is no such limit. */
   lifetime?: number;
+  /** Milliseconds that a command may take before its call fails, as when the server is away; by default 5000. */
+  timeout?: number;
 }
 
 /** The session was regenerated or ended by another request, or by the server, while this one was regenerating it. */
@@ -55,7 +58,7 @@ export class SessionGoneError extends Error {
 type Callback<T = void> = (error?: unknown, value?: T) => void;
 
 const DAY_S = 86_400;
-const OPTIONS = ['client', 'userOf', 'prefix', 'rolling', 'idle', 'lifetime'] as const;
+const OPTIONS = ['client', 'userOf', 'prefix', 'rolling', 'idle', 'lifetime', 'timeout'] as const;
 
 /**
  * Events: `connect` and `disconnect`, which express-session listens to; `gone` with the session's id, when a save or a touch has found its
@@ -67,11 +70,14 @@ export class SessionStore extends expressSession.Store {
   /** @throws ArgumentError that names the option */
   constructor(options: SessionStoreOptions) {
     super();
-    const { client, userOf, prefix = '', rolling = true, idle = DAY_S, lifetime } = knownOptions(options, OPTIONS);
+    const { client, userOf, prefix = '', rolling = true, idle = DAY_S, lifetime, timeout } = knownOptions(options, OPTIONS);
     if (userOf !== undefined && typeof userOf !== 'function') throw new ArgumentError('options.userOf', 'a function of the session');
     if (typeof prefix !== 'string' || !/^[\x21-\x7e]*$/.test(prefix)) throw new ArgumentError('options.prefix', 'visible ASCII characters');
+    const onFailure = () => {
+      connection.doubt();
+    };
     this.#backing = new Backing({
-      client: asText(client, 'session') as TextClient,
+      client: asText(client, 'session', timeout, onFailure) as TextClient,
       userOf: userOf ?? (() => undefined),
       prefix,
       limits: {
@@ -81,7 +87,11 @@ export class SessionStore extends expressSession.Store {
       },
       onGone: (sid) => this.emit('gone', sid),
     });
-    this.#forwardConnection(client);
+    const connection = new Connection(
+      client,
+      () => this.#backing.ask(),
+      (event) => this.emit(event),
+    );
   }
 
   /** Reads a session; null when it is unknown or has ended. Counts as an access. */
@@ -201,17 +211,6 @@ export class SessionStore extends expressSession.Store {
         else if (this.listenerCount('error') > 0) this.emit('error', error);
       },
     );
-  }
-
-  #forwardConnection(client: unknown): void {
-    const { on } = client as { on?: (event: string, listener: () => void) => unknown };
-    if (typeof on !== 'function') return;
-    const forward = (event: string, as: string) =>
-      on.call(client, event, () => {
-        this.emit(as);
-      });
-    forward('ready', 'connect');
-    for (const event of ['reconnecting', 'terminated', 'end']) forward(event, 'disconnect');
   }
 }
 

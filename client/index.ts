@@ -8,8 +8,13 @@
  * const client = await createClient({ modules: { custom, session } }).connect();
  * const { id } = await client.session.create('alice', { idle: 1800 });
  */
-export { default as custom } from './custom/index.ts';
-export { default as session } from './session/index.ts';
+import { refuseEarlierClients } from './client.ts';
+import custom from './custom/index.ts';
+import session from './session/index.ts';
+
+refuseEarlierClients({ custom, session });
+
+export { custom, session };
 export { ArgumentError, type Fields, type Value } from './arguments.ts';
 export {
   IdExistsError,

@@ -1,10 +1,11 @@
 /**
- * `npm run tools`: fetches what the tests and benchmarks need beside the project's own packages, into .tools/: Redis 8.2, Valkey 9.1
- * and the wasmtime CLI; on Debian as root also Redis 7.0 and Chromium by apt. What cannot be had is named as skipped; with CI=true it is an error.
+ * `npm run tools`: fetches what the tests and benchmarks need beside the project's own packages, into .tools/: Redis 8.2, Valkey 9.1,
+ * the wasmtime CLI and Keyv 6; on Debian as root also Redis 7.0 and Chromium by apt. What cannot be had is named as skipped; with CI=true it is an error.
  */
 import { pathToFileURL } from 'node:url';
 import * as chromium from './lib/chromium.ts';
 import * as debian from './lib/debian.ts';
+import * as keyv from './lib/keyv.ts';
 import { findOnPath, main, Problem, say } from './lib/process.ts';
 import { testMatrix } from './lib/servers.ts';
 import * as wheels from './lib/wheels.ts';
@@ -20,6 +21,9 @@ export function fetchTools(): string[] {
   const wasmtime = wheels.fetch(wheels.WASMTIME);
   if ('file' in wasmtime) say(`${wheels.WASMTIME.title}: ${wasmtime.file}`);
   else missing.push(`${wheels.WASMTIME.title}: ${wasmtime.reason}`);
+  const keyv6 = keyv.fetch();
+  if ('file' in keyv6) say(`${keyv.TITLE}: ${keyv6.file}`);
+  else missing.push(`${keyv.TITLE}: ${keyv6.reason}`);
   const browser = chromium.fetch();
   if ('file' in browser) say(`Chromium: ${browser.file}`);
   else missing.push(`${chromium.TITLE}: ${browser.reason}`);

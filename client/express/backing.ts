@@ -90,6 +90,11 @@ export class Backing {
     this.#sessions = options.client.session;
   }
 
+  /** Asks the server that has these sessions: rejects when it cannot be reached. Runs a command that every store runs. */
+  async ask(): Promise<void> {
+    await this.#sessions.getAll(`${this.#options.prefix}is-the-server-there`);
+  }
+
   /** Whether this object's session was read or saved here. */
   isKnown(session: object): boolean {
     return this.#known.has(session);

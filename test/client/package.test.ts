@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import * as keyv from '../../scripts/lib/keyv.ts';
 import { ensureBuilt, PACKAGE } from '../../scripts/lib/build.ts';
 import { examples, ROOT } from './examples.ts';
 
@@ -96,6 +97,17 @@ describe('the package', () => {
     expect(files.length).toBeGreaterThanOrEqual(6);
     const programs = { 'commands.ts': COMMANDS, 'adapters.ts': ADAPTERS, ...Object.fromEntries(files) };
     expect(typeErrors(programs, ...BUNDLER, '--skipLibCheck')).toBe('');
+  });
+
+  it.skipIf(keyv.find() === undefined)('has a store with the interface that Keyv 6 asks for', () => {
+    const program = `import { Keyv, type KeyvStorageAdapter } from '${keyv.find()}';
+import { createClient } from 'redis';
+import { custom } from 'redis-wasm-sessions';
+import { KeyvCustom } from 'redis-wasm-sessions/keyv';
+export const store: KeyvStorageAdapter = new KeyvCustom({ client: createClient({ modules: { custom } }) });
+export const keyv = new Keyv({ store });
+`;
+    expect(typeErrors({ 'keyv-6.ts': program }, ...NODE, '--skipLibCheck')).toBe('');
   });
 
   it('is loaded by require where Node can do that, and else says what to do', () => {

@@ -1,12 +1,12 @@
 /** The adapters for better-auth and Keyv, with the real packages. */
 import { betterAuth } from 'better-auth';
 import { memoryAdapter } from 'better-auth/adapters/memory';
-import { Keyv, KeyvMemoryAdapter, type KeyvStorageAdapter } from 'keyv';
-import { Keyv as Keyv5 } from 'keyv-5';
 import { describe, expect, it } from 'vitest';
 import { secondaryStorage } from '../../client/better-auth.ts';
 import { KeyvCustom, type KeyvCustomOptions } from '../../client/keyv.ts';
 import { typedClient } from '../support/clients.ts';
+import { shiftClock } from '../support/clock.ts';
+import { Keyv5, keyv6, KEYVS } from '../support/keyv.ts';
 import { eventually, useServer } from '../support/server.ts';
 
 const server = useServer();
@@ -64,6 +64,16 @@ describe('the secondary storage of better-auth', () => {
     expect(await client.custom.pTTL('better-auth:rate')).not.toBe(-1);
   });
 
+  it.each([-600_000, 600_000])('sends durations: with a clock that is %i ms off, too', async (shift) => {
+    shiftClock(shift);
+    const storage = secondaryStorage({ client: await typedClient(server) });
+    await storage.set('key', 'value', 60);
+    expect(await storage.get('key')).toBe('value');
+    expect(await server.send('CUSTOM.TTL', 'better-auth:key')).toMatch(/^:(59|60)\r\n$/);
+    expect([await storage.increment('rate', 60), await storage.increment('rate', 60)]).toEqual([1, 2]);
+    expect(await server.send('CUSTOM.TTL', 'better-auth:rate')).toMatch(/^:(59|60)\r\n$/);
+  });
+
   it('one of many that ask for a value to delete gets it', async () => {
     const storage = secondaryStorage({ client: await typedClient(server), prefix: '' });
     await storage.set('code', '1234', 60);
@@ -78,7 +88,7 @@ describe('the secondary storage of better-auth', () => {
     await expect(storage.get(undefined as never)).rejects.toThrow('key: a string, not undefined');
     await expect(storage.set('key', 'v', Number.NaN)).rejects.toThrow('ttl: seconds, not NaN');
     await expect(storage.increment('key', 0)).rejects.toThrow('ttl: more than 0 seconds, not 0');
-    expect(() => secondaryStorage({ client, perfix: 'x' } as never)).toThrow('options.perfix: unknown; there are client, prefix');
+    expect(() => secondaryStorage({ client, perfix: 'x' } as never)).toThrow('options.perfix: unknown; there are client, prefix, timeout');
     expect(() => secondaryStorage({} as never)).toThrow('createClient({ modules: { custom } })');
     expect(await server.send('CUSTOM.LEN')).toBe(':0\r\n');
   });
@@ -179,14 +189,10 @@ async function entries(keyv: { iterator?: ((argument: undefined) => AsyncGenerat
   return met.sort();
 }
 
-describe.each([
-  ['Keyv 6', 6],
-  ['Keyv 5', 5],
-] as const)('the store of %s', (_title, version) => {
+describe.each(KEYVS)('the store of $title', ({ version, Keyv }) => {
   async function newKeyv(namespace?: string) {
-    const store = await keyvStore({ keyv: version });
-    const options = { ...(namespace === undefined ? {} : { namespace }), throwOnErrors: true };
-    const keyv = version === 6 ? new Keyv({ store, ...options }) : (new Keyv5({ store, ...options }) as unknown as Keyv);
+    const store = await keyvStore();
+    const keyv = new Keyv({ store, ...(namespace === undefined ? {} : { namespace }), throwOnErrors: true });
     keyv.on('error', (error: unknown) => {
       throw error;
     });
@@ -208,7 +214,7 @@ describe.each([
 
   it('gives back what Keyv itself gives back, quotation marks and bytes too', async () => {
     const keyv = await newKeyv();
-    const memory = version === 6 ? new Keyv() : (new Keyv5() as unknown as Keyv);
+    const memory = new Keyv();
     for (const value of ['"', ':base64:x', 'é\0\n', Buffer.from([0, 255, 13, 10]), { at: new Date(0), bytes: Buffer.from('a') }]) {
       for (const each of [keyv, memory]) await each.set('key', value);
       expect(await keyv.get('key')).toEqual(await memory.get('key'));
@@ -273,20 +279,101 @@ describe.each([
     await one.disconnect();
     expect(await one.has('key1')).toBe(false);
   });
+
+  it.each([-600_000, -1000, 600_000])('sends durations: with a clock that is %i ms off, too', async (shift) => {
+    shiftClock(shift);
+    const keyv = await newKeyv();
+    expect(await keyv.set('key', 'value', 60_000)).toBe(true);
+    await keyv.setMany([{ key: 'other', value: 'value', ttl: 60_000 }]);
+    expect(await keyv.getMany(['key', 'other'])).toEqual(['value', 'value']);
+    for (const name of await (await typedClient(server)).custom.keys()) {
+      expect(await server.send('CUSTOM.TTL', name)).toMatch(/^:(59|60)\r\n$/);
+    }
+    await keyv.set('short', 'value', 900);
+    expect(await server.send('CUSTOM.LEN')).toBe(':3\r\n');
+    await eventually(
+      () => server.send('CUSTOM.LEN'),
+      (reply) => reply === ':2\r\n',
+    );
+    expect(await server.send('CUSTOM.LEN')).toBe(':2\r\n');
+  });
+
+  it('clears its own namespace, whatever the names of others', async () => {
+    const names = ['a', 'a:', 'a::', 'a::b', 'a:b', 'a%3Ab', 'a:b:', ':a', '::a', '::', 'a%3A%3Ab', 'a::b::c'];
+    const keyvs = await Promise.all(names.map(newKeyv));
+    const keys = ['k', ':k', 'b::k', 'b:k', '::k', 'a'];
+    for (const [index, keyv] of keyvs.entries()) await keyv.setMany(keys.map((key) => ({ key, value: `${names[index]} ${key}` })));
+    for (const [index, keyv] of keyvs.entries()) {
+      // Keyv 5 takes a key that begins as its namespace does for one that has it already, but for those of getMany.
+      expect(await keyv.getMany(keys)).toEqual(keys.map((key) => `${names[index]} ${key}`));
+      await keyv.clear();
+      expect(await keyv.getMany(keys)).toEqual(keys.map(() => undefined));
+    }
+    expect(await server.send('CUSTOM.LEN')).toBe(':0\r\n');
+  });
+
+  it('reads what was stored under a namespace that needs no other form', async () => {
+    const separator = version === 6 ? '::' : ':';
+    const value = JSON.stringify({ value: 'from before' });
+    await server.send('CUSTOM.SET', `keyv:pages${separator}key`, value);
+    await server.send('CUSTOM.SET', 'keyv:key', value);
+    const keyv = await newKeyv('pages');
+    expect(await keyv.get('key')).toBe('from before');
+    expect(await entries(keyv)).toEqual([['key', 'from before']]);
+    await keyv.clear();
+    expect(await server.send('CUSTOM.KEYS')).toBe('*1\r\n$8\r\nkeyv:key\r\n');
+  });
+
+  it('is for one Keyv: a second one is refused, and leaves the first as it was', async () => {
+    const store = await keyvStore();
+    const first = new Keyv({ store, namespace: 'a', throwOnErrors: true });
+    await first.set('key', 'of a');
+    expect(() => new Keyv({ store, namespace: 'b' })).toThrow(
+      'store: each Keyv needs a KeyvCustom of its own, which keeps its namespace: new KeyvCustom({ client })',
+    );
+    const other = new Keyv();
+    expect(() => {
+      other.store = store;
+    }).toThrow('store: each Keyv needs a KeyvCustom of its own');
+    expect(store.namespace).toBe('a');
+    expect(await first.get('key')).toBe('of a');
+    await first.set('other', 'of a');
+    expect(await server.send('CUSTOM.EXISTS', ...(version === 6 ? ['keyv:a::other'] : ['keyv:a:other']))).toBe(':1\r\n');
+    first.namespace = 'c';
+    expect(await first.get('key')).toBeUndefined();
+  });
+
+  it('may be told its version, and refuses the other one', async () => {
+    const [right, wrong] = [await keyvStore({ keyv: version }), await keyvStore({ keyv: version === 6 ? 5 : 6 })];
+    const keyv = new Keyv({ store: right, throwOnErrors: true });
+    await keyv.set('key', 'value', 60_000);
+    expect(await keyv.get('key')).toBe('value');
+    expect(() => new Keyv({ store: wrong })).toThrow(/^options\.keyv: [56], but Keyv [56] uses this store: leave the option out$/);
+  });
 });
 
 describe('the store for Keyv', () => {
-  it('has the interface that Keyv asks for, and is used as it is', async () => {
-    const store: KeyvStorageAdapter = await keyvStore();
+  it.skipIf(keyv6 === undefined)('has the interface that Keyv 6 asks for, and is used as it is', async () => {
+    const { Keyv, KeyvMemoryAdapter } = keyv6!;
+    const store = await keyvStore();
     const keyv = new Keyv({ store });
     expect(keyv.store).toBe(store);
-    expect(Object.keys(store.capabilities!.methods).sort()).toEqual(
+    expect(Object.keys(store.capabilities.methods).sort()).toEqual(
       Object.keys(new KeyvMemoryAdapter(new Map()).capabilities.methods).sort(),
     );
   });
 
-  it('answers as the store in memory does', async () => {
-    const stores: KeyvStorageAdapter[] = [await keyvStore(), new KeyvMemoryAdapter(new Map())];
+  it('goes on when what Keyv listens to is listened to by others, too', async () => {
+    const store = await keyvStore();
+    for (let n = 0; n < 2; n++) store.on('error', () => undefined);
+    const keyv = new Keyv5({ store, namespace: 'a', throwOnErrors: true });
+    store.on('error', () => undefined);
+    await keyv.set('key', 'value', 60_000);
+    expect(await server.send('CUSTOM.TTL', 'keyv:a:key')).toMatch(/^:(59|60)\r\n$/);
+  });
+
+  it.skipIf(keyv6 === undefined)('answers as the store in memory of Keyv 6 does', async () => {
+    const stores = [await keyvStore(), new keyv6!.KeyvMemoryAdapter(new Map()) as unknown as KeyvCustom];
     const [ours, memory] = await Promise.all(
       stores.map(async (store) => {
         store.namespace = 'n';
@@ -308,7 +395,7 @@ describe('the store for Keyv', () => {
           await store.deleteMany(['b', 'x']),
         ];
         const met: unknown[] = [];
-        for await (const entry of store.iterator!()) met.push(entry);
+        for await (const entry of store.iterator()) met.push(entry);
         await store.clear();
         return [...answers, met.sort(), await store.hasMany(['c', 'd'])];
       }),
@@ -320,14 +407,14 @@ describe('the store for Keyv', () => {
     const client = await typedClient(server);
     const store = await keyvStore();
     await expect(store.set('key', { a: 1 })).rejects.toThrow("value: text, not object: leave Keyv's serialization on");
-    await expect(store.set('key', 'v', 60_000)).rejects.toThrow(
-      'expires: a moment in Unix ms, not 60000: with Keyv 5 say new KeyvCustom({ client, keyv: 5 })',
-    );
+    await expect(store.set('key', 'v', 60_000)).rejects.toThrow('expires: a moment in Unix ms, not 60000');
     await expect(store.set('key', 'v', Number.NaN)).rejects.toThrow('expires: a number of ms, not NaN');
     await expect(store.get(1 as never)).rejects.toThrow('key: a string, not number');
     expect(() => new KeyvCustom({ client, keyv: 4 as never })).toThrow('options.keyv: 5 or 6');
     expect(() => new KeyvCustom({ client, prefix: 1 as never })).toThrow('options.prefix: a string');
-    expect(() => new KeyvCustom({ client, namespace: 'n' } as never)).toThrow('options.namespace: unknown; there are client, prefix, keyv');
+    expect(() => new KeyvCustom({ client, namespace: 'n' } as never)).toThrow(
+      'options.namespace: unknown; there are client, prefix, timeout, keyv',
+    );
     expect(await server.send('CUSTOM.LEN')).toBe(':0\r\n');
     expect(await store.set('key', 'v', Date.now() - 1)).toBe(true);
     expect(await store.has('key')).toBe(false);

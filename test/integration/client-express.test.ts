@@ -257,7 +257,7 @@ describe('the contract of express-session', () => {
     expect(made({ client, userOf: 'user' })).toThrow('options.userOf: a function of the session');
     expect(made({ client, prefix: 'a b' })).toThrow('options.prefix: visible ASCII characters');
     expect(made({ client, rolling: 'yes' })).toThrow('options.rolling: true or false, not "yes"');
-    expect(made({ client, ttl: 5 })).toThrow('options.ttl: unknown; there are client, userOf, prefix, rolling, idle, lifetime');
+    expect(made({ client, ttl: 5 })).toThrow('options.ttl: unknown; there are client, userOf, prefix, rolling, idle, lifetime, timeout');
     expect(made({ client: {} })).toThrow(
       "options.client: a client of node-redis with this package's module: createClient({ modules: { session } })",
     );

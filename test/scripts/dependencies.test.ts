@@ -1,7 +1,9 @@
 /** What this project depends on: licences that it takes, and a word in docs/DEPENDENCIES.md for each dependency of its own. */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { crates, npmPackages } from '../../scripts/lib/components.ts';
 import { isMet, SHIPPED, TOOLS } from '../../scripts/lib/licences.ts';
 import { ROOT } from '../support/server.ts';
@@ -53,9 +55,20 @@ describe('a dependency', () => {
     expect(told.map(([, name]) => name).sort()).toEqual([...new Set(own)].sort());
   });
 
+  it('is installed without a warning', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'npm-'));
+    onTestFinished(() => {
+      rmSync(folder, { recursive: true });
+    });
+    for (const file of ['package.json', 'package-lock.json']) cpSync(path.join(ROOT, file), path.join(folder, file));
+    const { status, stderr } = spawnSync('npm', ['ci', '--dry-run', '--offline'], { cwd: folder, encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
+
   it('is pinned: one version, by the manifest', () => {
     const { devDependencies } = JSON.parse(read('package.json')) as { devDependencies: Record<string, string> };
-    expect(Object.values(devDependencies).filter((version) => !/^(npm:[\w-]+@)?\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+    expect(Object.values(devDependencies).filter((version) => !/^(npm:(@[\w-]+\/)?[\w-]+@)?\d+\.\d+\.\d+$/.test(version))).toEqual([]);
     for (const file of ['host/Cargo.toml', 'test/native/Cargo.toml']) {
       const lines = read(file)
         .split(/^\[(?:dev-)?dependencies\]$/m)[1]!
