@@ -35,7 +35,7 @@ pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
 pub type MemberId = usize;
 
 /// The phases in which a module works on its data for others to see.
-const RUNNING: &[Phase] = &[Phase::Command, Phase::Sweep];
+pub const RUNNING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim];
 /// The phases in which `onLoad()` runs.
 const LOADING: &[Phase] = &[Phase::Load, Phase::LoadAgain];
 
@@ -309,7 +309,7 @@ fn now_ms(phase: Phase) -> i64 {
     // SAFETY: neither function takes an argument. A cached time is that of the running command's beginning, so there must be one.
     unsafe {
         match api::CachedMicroseconds {
-            Some(cached_microseconds) if phase == Phase::Command => cached_microseconds() / 1000,
+            Some(cached_microseconds) if matches!(phase, Phase::Command | Phase::Reclaim) => cached_microseconds() / 1000,
             _ => rm!(Milliseconds()),
         }
     }
@@ -372,7 +372,7 @@ fn with_string<T>(bytes: &[u8], action: impl FnOnce(*mut Str) -> T) -> T {
 #[inline]
 fn allow_effect(guest: &Guest<'_>, name: &str, phases: &[Phase]) -> Result<()> {
     let call = &guest.data().call;
-    if phases.contains(&call.phase) && (call.may_replicate || call.phase == Phase::Sweep) { Ok(()) } else { Err(not_now(name)) }
+    if phases.contains(&call.phase) && (call.may_replicate || call.phase != Phase::Command) { Ok(()) } else { Err(not_now(name)) }
 }
 
 #[cold]

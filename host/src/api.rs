@@ -20,6 +20,7 @@ pub const OK: c_int = 0;
 pub const ERR: c_int = 1;
 pub const API_VERSION: c_int = 1;
 
+pub const CTX_FLAGS_LUA: c_int = 1 << 0;
 pub const CTX_FLAGS_SLAVE: c_int = 1 << 3;
 pub const CTX_FLAGS_AOF: c_int = 1 << 6;
 pub const CTX_FLAGS_REPLICATED: c_int = 1 << 12;
@@ -273,6 +274,8 @@ api! {
     fn ReplySetMapLength(ctx: *mut Ctx, length: c_long);
     fn WrongArity(ctx: *mut Ctx) -> c_int;
 
+    fn GetClientId(ctx: *mut Ctx) -> c_ulonglong;
+    fn GetClientUserNameById(ctx: *mut Ctx, client: u64) -> *mut Str;
     fn GetCurrentUserName(ctx: *mut Ctx) -> *mut Str;
     fn GetModuleUserFromUserName(name: *mut Str) -> *mut User;
     fn FreeModuleUser(user: *mut User) -> c_int;
@@ -282,6 +285,9 @@ api! {
     fn Milliseconds() -> c_longlong;
     #[optional] fn CachedMicroseconds() -> c_longlong;
     fn CreateTimer(ctx: *mut Ctx, period_ms: c_longlong, callback: TimerFunc, data: *mut c_void) -> u64;
+    fn StopTimer(ctx: *mut Ctx, timer: u64, data: *mut *mut c_void) -> c_int;
+    fn GetSelectedDb(ctx: *mut Ctx) -> c_int;
+    fn SelectDb(ctx: *mut Ctx, database: c_int) -> c_int;
     fn AvoidReplicaTraffic() -> c_int;
     fn GetRandomBytes(target: *mut c_uchar, length: usize);
     fn Log(ctx: *mut Ctx, level: *const c_char, format: *const c_char; ...);

@@ -9,7 +9,7 @@ use wasmtime::{Caller, Error, FuncType, Linker, Result, Val, ValType};
 
 use crate::abi::{self, Strings};
 use crate::api::{self, CallReply};
-use crate::group::{Phase, State};
+use crate::group::State;
 use crate::trap::Failed;
 use crate::{memory, rm, text};
 
@@ -38,7 +38,7 @@ pub fn define(linker: &mut Linker<State>, namespace: &str, name: &str, function:
 }
 
 fn call(guest: &mut Caller<'_, State>, name: &CString, command: &str, missing: &str, params: &[Val]) -> Result<u64> {
-    if !matches!(guest.data().call.phase, Phase::Command | Phase::Sweep) {
+    if !abi::RUNNING.contains(&guest.data().call.phase) {
         return Err(Error::msg(format!("{command} is called outside a command")));
     }
     let memory = guest.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
@@ -51,7 +51,7 @@ fn call(guest: &mut Caller<'_, State>, name: &CString, command: &str, missing: &
     state.call.hand(memory::sum(&arguments), all.len())?;
     let strings = Strings::new(&arguments);
     let ctx = state.call.ctx;
-    // SAFETY: phase Command or Sweep: the context is the running command's, or the timer's. Format "v" takes an array and its length. Without `E`, NULL and errno tell
+    // SAFETY: a phase of RUNNING: the context is the running command's, or the timer's. Format "v" takes an array and its length. Without `E`, NULL and errno tell
     // why nothing ran; without `!`, nothing is propagated: the caller's own effect is.
     let reply = unsafe {
         *libc::__errno_location() = 0;

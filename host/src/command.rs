@@ -184,11 +184,6 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
 unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
     // SAFETY: a slot is called only while its host is installed, and its groups do not move.
     let group = unsafe { &*slot.group };
-    let Some(mut entered) = group.enter() else {
-        let name = host::module_name(slot.member);
-        // SAFETY: by this function's contract.
-        return unsafe { refuse(ctx, &format!("ERR module {name}: it called itself through a command")) };
-    };
     // SAFETY: by this function's contract: the first argument is the command's name.
     let outer = Outer::begin(ctx, unsafe { *argv }, slot.write);
     if outer.is_too_deep() {
@@ -196,11 +191,15 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
         // SAFETY: by this function's contract.
         return unsafe { refuse(ctx, &format!("ERR module {name}: commands call each other more than {DEPTH_MAX} deep")) };
     }
-    // SAFETY: by this function's contract.
+    // SAFETY: by this function's contract. Nothing is entered before it is admitted: reclaiming may have to enter any group.
     unsafe {
-        if (slot.effect || slot.deny_oom || slot.write) && !admit(slot, &mut entered, &outer, ctx, argv, argc) {
+        if (slot.effect || slot.deny_oom || slot.write) && !admit(slot, group, &outer, ctx, argv, argc) {
             return;
         }
+        let Some(mut entered) = group.enter() else {
+            let name = host::module_name(slot.member);
+            return refuse(ctx, &format!("ERR module {name}: it called itself through a command"));
+        };
         slot.calls.set(slot.calls.get() + 1);
         match call(slot, &mut entered, ctx, argv, argc) {
             Ok(()) => {
@@ -356,6 +355,15 @@ unsafe fn bytes<'a>(string: *const Str) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(rm!(StringPtrLen(string, &raw mut length)).cast::<u8>(), length) }
 }
 
+/// Bytes of all arguments of a command. O(argc).
+///
+/// # Safety
+/// As [`dispatch`].
+pub unsafe fn length(argv: *mut *mut Str, argc: c_int) -> u64 {
+    // SAFETY: by this function's contract; index < argc.
+    (1..argc as usize).map(|index| unsafe { bytes(*argv.add(index)) }.len() as u64).sum()
+}
+
 /// Bytes of one { pointer: u32, length: u32 }.
 const PAIR_BYTES: u64 = 8;
 
@@ -380,21 +388,21 @@ const DAMAGED: &str =
 ///
 /// # Safety
 /// As [`dispatch`].
-unsafe fn admit(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> bool {
+unsafe fn admit(slot: &Slot, group: &Group, outer: &Outer, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> bool {
     // SAFETY: by this function's contract, for the whole of it.
     unsafe {
         if slot.effect && !host::from_stream() {
             refuse_unknown(ctx, argv, argc);
             return false;
         }
-        if slot.write && entered.group.damaged.get() {
+        if slot.write && group.damaged.get() {
             if outer.is_from_stream() {
                 give_up(slot, DAMAGED);
             }
             refuse(ctx, DAMAGED);
             return false;
         }
-        if slot.deny_oom && host::over_maxmemory(entered, ctx) {
+        if slot.deny_oom && host::over_maxmemory(ctx, argv, argc, slot.may_replicate) {
             refuse(ctx, "OOM command not allowed when used memory > 'maxmemory'.");
             return false;
         }

@@ -29,6 +29,8 @@ pub enum Phase {
     Flush,
     /// A step of reclaiming what has expired; no command runs.
     Sweep,
+    /// The same within a command, before it runs: that one's time and context hold.
+    Reclaim,
 }
 
 /// The running call, as the host's functions see it.
@@ -239,6 +241,29 @@ impl Group {
         let Some(mut entered) = self.enter() else { return (0, 0) };
         entered.memory_bytes()
     }
+
+    /// Whether the memory was about to reach its limit when it grew last. False while a call runs.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        // SAFETY: the group is not entered, so nothing of it is borrowed, and the server is one thread.
+        !self.busy.get() && unsafe { &*self.store.get() }.data().limits.full
+    }
+
+    /// Whether the memory is full and has less than `bytes` left within its limit. It is full until a quarter is left.
+    pub fn is_short(&self, bytes: u64) -> bool {
+        if !self.is_full() {
+            return false;
+        }
+        let (reserved, free) = self.memory_bytes();
+        let limit = limit();
+        let left = limit.saturating_sub(reserved.saturating_sub(free));
+        if left > limit / 4
+            && let Some(entered) = self.enter()
+        {
+            entered.store.data_mut().limits.full = false;
+        }
+        left < bytes
+    }
 }
 
 /// Whether any member of the store's group is in the middle of a commit.
@@ -310,12 +335,6 @@ impl Entered<'_> {
     /// Gives the call the time that a load may take.
     pub fn allow_load(&mut self) {
         self.store.set_epoch_deadline(ticks().max(LOAD_MS / TICK_MS));
-    }
-
-    /// Gives the call a whole time limit again.
-    pub fn renew_deadline(&mut self) {
-        self.store.set_epoch_deadline(ticks());
-        self.store.data_mut().call.overtime = 0;
     }
 
     /// Has the call take [`ASIDE_MS`] at most, unless it is in the middle of a commit by then.
@@ -394,6 +413,16 @@ pub struct Limits {
     beyond: u64,
     /// Bytes of the growth that is being tried.
     tried: u64,
+    /// Whether writes have brought the memory to within [`ROOM`] of its limit.
+    full: bool,
+}
+
+/// Bytes that are to be left for what a command stores: where there are fewer, what has expired is reclaimed first.
+pub const ROOM: u64 = 1 << 20;
+
+/// Bytes that writes may bring a memory to.
+fn limit() -> u64 {
+    config::max_memory().min(ADDRESSABLE - RESERVE)
 }
 
 /// Elements of one table: the handlers of a module, with room to spare.
@@ -439,7 +468,9 @@ impl ResourceLimiter for Limits {
             self.host_bytes += if allowed { self.tried } else { 0 };
             return Ok(allowed);
         }
-        Ok(host::obeys() || desired as u64 <= limit.min(ADDRESSABLE - RESERVE) + self.host_bytes + self.beyond)
+        let limit = self::limit() + self.host_bytes;
+        self.full |= desired as u64 + ROOM > limit;
+        Ok(host::obeys() || desired as u64 <= limit + self.beyond)
     }
 
     /// Past the end of the address space, or of the system's memory.

@@ -16,11 +16,11 @@ use crate::docs::Categories;
 use crate::engine::Ticker;
 use crate::file::WasmFile;
 use crate::fresh::Fresh;
-use crate::group::{Entered, Group};
+use crate::group::{Group, ROOM};
 use crate::link::Link;
 use crate::persistence::DataType;
-use crate::rm;
-use crate::sweep::{Sweeper, Turn};
+use crate::sweep::{self, Sweeper, Turn};
+use crate::{command, rm};
 
 /// Everything that one load made.
 pub struct Host {
@@ -226,7 +226,7 @@ pub fn give_up(message: &str) -> ! {
 struct Outermost {
     /// Null while none runs.
     ctx: Cell<*mut Ctx>,
-    /// The command's name, as it was called; null in a sweep.
+    /// The command's name, as it was called; null in a sweep, also in one before a command.
     command: Cell<*mut Str>,
     /// Commands of this host that run within each other.
     depth: Cell<u32>,
@@ -297,6 +297,14 @@ pub fn outermost() -> Option<(*mut Ctx, *mut Str)> {
     (!ctx.is_null() && !command.is_null()).then_some((ctx, command))
 }
 
+/// Runs `action` as the server's own doing, within whatever command runs.
+pub fn by_the_server<T>(action: impl FnOnce() -> T) -> T {
+    let command = OUTERMOST.command.replace(std::ptr::null_mut());
+    let result = action();
+    OUTERMOST.command.set(command);
+    result
+}
+
 /// The context flags of the outermost call; `None` when none runs. Asked of the server at most once per call.
 pub fn outer_flags() -> Option<c_int> {
     let ctx = OUTERMOST.ctx.get();
@@ -328,26 +336,40 @@ fn streamed(flags: c_int) -> bool {
     loading || flags & api::CTX_FLAGS_REPLICATED != 0
 }
 
-// ── maxmemory ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Memory that is short ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Whether the server, with what lives in linear memory counted in, is over `maxmemory`, and this call may be refused for it: only the
-/// outermost one, only under `noeviction`, and never one that must be obeyed.
-pub fn over_maxmemory(entered: &mut Entered<'_>, ctx: *mut Ctx) -> bool {
+/// outermost one, only under `noeviction`, and never one that must be obeyed. Where memory is short, of `maxmemory` or of
+/// `wasm.max-memory`, what has expired is reclaimed first. No group is entered yet.
+///
+/// # Safety
+/// The context and the arguments of a running command. `may_replicate`: whether the server knows that it may.
+pub unsafe fn over_maxmemory(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int, may_replicate: bool) -> bool {
     let host = expect();
     let maxmemory = host.maxmemory.get();
-    if maxmemory == 0 || OUTERMOST.ctx.get() != ctx || obeys() {
+    let is_full = host.groups.iter().any(Group::is_full);
+    if (maxmemory == 0 && !is_full) || OUTERMOST.ctx.get() != ctx || obeys() {
         return false;
     }
-    let mut live = 0;
-    for group in &host.groups {
-        let (reserved, free) = if std::ptr::eq(group, entered.group) { entered.memory_bytes() } else { group.memory_bytes() };
-        live += reserved.saturating_sub(free);
+    // SAFETY: takes no argument. Asked once: what reclaiming queues has left the server's memory when the command has ended.
+    let own = (f64::from(unsafe { rm!(GetUsedMemoryRatio()) }) * maxmemory as f64) as u64;
+    let exceeds = |room: u64| maxmemory != 0 && own + live_bytes(host) + room > maxmemory;
+    // SAFETY: by this function's contract.
+    let stored = if is_full { unsafe { command::length(argv, argc) } } else { 0 };
+    let is_short = || exceeds(ROOM) || host.groups.iter().any(|group| group.is_short(ROOM + stored));
+    if !is_short() {
+        return false;
     }
-    // What other modules took to answer is not this one's time.
-    entered.renew_deadline();
-    // SAFETY: takes no argument.
-    let used = f64::from(unsafe { rm!(GetUsedMemoryRatio()) });
-    used + live as f64 / maxmemory as f64 > 1.0
+    if may_replicate {
+        // SAFETY: by this function's contract.
+        unsafe { sweep::reclaim_while(host, ctx, is_short) };
+    }
+    exceeds(0)
+}
+
+/// Bytes of all linear memories that are in use.
+fn live_bytes(host: &Host) -> u64 {
+    host.groups.iter().map(|group| group.memory_bytes()).map(|(reserved, free)| reserved.saturating_sub(free)).sum()
 }
 
 /// Asks the server for `maxmemory` and its policy: at load, and when a setting changes.

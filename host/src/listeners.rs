@@ -5,23 +5,24 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
+use std::time::{Duration, Instant};
 
 use crate::api::{self, Ctx, Event};
 use crate::rm;
 
-/// How long an answer of the server holds, in ms.
-const HOLDS_MS: i64 = 1000;
+/// How long an answer of the server holds, whatever happens to the clock on the wall.
+const HOLDS: Duration = Duration::from_secs(1);
 
 struct Listeners {
     present: Cell<bool>,
-    /// Unix ms from which on the server is asked again.
-    ask_at: Cell<i64>,
+    /// When the server was asked last.
+    asked: Cell<Option<Instant>>,
 }
 
 // SAFETY: the server calls modules from its main thread alone.
 unsafe impl Sync for Listeners {}
 
-static LISTENERS: Listeners = Listeners { present: Cell::new(true), ask_at: Cell::new(0) };
+static LISTENERS: Listeners = Listeners { present: Cell::new(true), asked: Cell::new(None) };
 
 /// Whether an effect that may be late, as that of an access is, should be queued now: anybody listens, or no such effect was let through
 /// for a second. The latter keeps the server's count of changes going, which its save points look at.
@@ -29,14 +30,11 @@ static LISTENERS: Listeners = Listeners { present: Cell::new(true), ask_at: Cell
 /// # Safety
 /// `ctx` is the context of a running command.
 pub unsafe fn wanted(ctx: *mut Ctx) -> bool {
-    // SAFETY: takes no argument.
-    let now = unsafe { rm!(Milliseconds()) };
-    let ask_at = LISTENERS.ask_at.get();
-    // A clock that was set back asks at once.
-    if now < ask_at && ask_at <= now + HOLDS_MS {
+    let now = Instant::now();
+    if LISTENERS.asked.get().is_some_and(|asked| now < asked + HOLDS) {
         return LISTENERS.present.get();
     }
-    LISTENERS.ask_at.set(now + HOLDS_MS);
+    LISTENERS.asked.set(Some(now));
     // SAFETY: by this function's contract.
     LISTENERS.present.set(unsafe { present(ctx) });
     true

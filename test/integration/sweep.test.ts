@@ -1,8 +1,19 @@
 /** The export `sweep`: called where the server may replicate, in steps that are seen whole, and never where it may not. */
 import { describe, expect, test } from 'vitest';
+import { WallClock } from '../support/clock.ts';
 import { assemble, fixture } from '../support/modules.ts';
 import { caughtUp, follow } from '../support/replication.ts';
-import { eventually, HASHMAP_FILE, HOST_FILE, startServer, tested, type ServerOptions, type TestServer } from '../support/server.ts';
+import { parseReply } from '../support/reply.ts';
+import {
+  eventually,
+  HASHMAP_FILE,
+  HOST_FILE,
+  SESSION_FILE,
+  startServer,
+  tested,
+  type ServerOptions,
+  type TestServer,
+} from '../support/server.ts';
 import { ReplicationStream } from '../support/stream.ts';
 
 const sweeps = await fixture('sweeps');
@@ -12,38 +23,84 @@ const module = [HOST_FILE, HASHMAP_FILE, sweeps];
 const start = (options: ServerOptions = {}) => startServer({ module, ...options });
 
 /** What SWEEPS.DO takes. */
-const DEEDS = { greed: '1', trap: '2', loop: '3', fail: '4', commit: '5', reply: '6', verbatim: '7', slow: '8', steady: '9', whole: '10' };
+const DEEDS = {
+  nothing: '0',
+  greed: '1',
+  trap: '2',
+  loop: '3',
+  fail: '4',
+  commit: '5',
+  reply: '6',
+  verbatim: '7',
+  slow: '8',
+  steady: '9',
+  whole: '10',
+};
 const doing = (server: TestServer, deed: keyof typeof DEEDS) => server.send('SWEEPS.DO', DEEDS[deed]);
 const number = async (server: TestServer, command: string) => Number((await server.send(command)).slice(1));
 const calls = (server: TestServer) => number(server, 'SWEEPS.CALLS');
 const due = (server: TestServer) => number(server, 'SWEEPS.DUE');
-const pause = (duration_ms: number) => new Promise((resolve) => setTimeout(resolve, duration_ms));
+/** What a busy machine may need for what an idle one does in a moment. */
+const PATIENCE_MS = 50_000;
+const eventuallyIs = async <T>(ask: () => Promise<T> | T, accepted: (value: T) => boolean) => {
+  expect(await eventually(ask, accepted, PATIENCE_MS)).toSatisfy(accepted);
+};
 
-/** Whether the server sweeps: waits for one call more. */
-async function expectSweeping(server: TestServer): Promise<void> {
-  const before = await calls(server);
-  expect(
-    await eventually(
-      () => calls(server),
-      (count) => count > before,
-    ),
-  ).toBeGreaterThan(before);
+/** Lets the server's event loop run for so long by the server's own clock, in which it serves its timers. */
+async function passOn(server: TestServer, duration_ms: number): Promise<void> {
+  const connection = await server.connect();
+  expect(await connection.send('XREAD', 'BLOCK', String(duration_ms), 'STREAMS', 'no-stream', '$')).toMatch(/^(\*|\$)-1\r\n$/);
+  connection.close();
 }
 
-/** Whether it does not: some periods pass without a call. */
-async function expectQuiet(server: TestServer): Promise<void> {
-  await pause(100);
+/** Whether the server sweeps: waits for so many calls more. */
+async function expectSweeping(server: TestServer, more = 1): Promise<void> {
   const before = await calls(server);
-  await pause(500);
+  await eventuallyIs(
+    () => calls(server),
+    (count) => count >= before + more,
+  );
+}
+
+/** Whether it does not: the server's time for some periods passes without a call. */
+async function expectQuiet(server: TestServer, duration_ms = 500): Promise<void> {
+  const before = await calls(server);
+  await passOn(server, duration_ms);
   expect(await calls(server)).toBe(before);
+}
+
+/** The first `count` gaps, in ms by the server's clock, between calls since the last deed: a busy machine makes them longer, never shorter. */
+async function gaps(server: TestServer, count: number): Promise<number[]> {
+  const ask = async () => parseReply(await server.send('SWEEPS.GAPS')) as number[];
+  const all = await eventually(ask, (found) => found.length >= count, PATIENCE_MS);
+  expect(all.length).toBeGreaterThanOrEqual(count);
+  return all.slice(0, count);
 }
 
 test('an idle server sweeps at least every 100 ms', async () => {
   const server = await start();
+  await doing(server, 'nothing');
+  expect(Math.min(...(await gaps(server, 30)))).toBeLessThanOrEqual(100);
+});
+
+test.each([
+  ['back', -3_600_000],
+  ['forward', 3_600_000],
+])('a clock on the wall that is set %s holds no sweep up', async (_, shift_ms) => {
+  const clock = new WallClock();
+  const server = await startServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, sweeps], under: clock.under });
+  const second = async () => Number((parseReply(await server.send('TIME')) as string[])[0]);
   await expectSweeping(server);
-  const [before, begun] = [await calls(server), Date.now()];
-  await pause(2000);
-  expect(await calls(server)).toBeGreaterThanOrEqual(before + Math.floor((Date.now() - begun) / 100));
+  const before_s = await second();
+  clock.shift(shift_ms);
+  expect(Math.abs((await second()) - before_s)).toBeGreaterThan(3000);
+  await expectSweeping(server, 10);
+  await server.send('CUSTOM.SET', 'entry', 'x', 'PX', '1');
+  await server.send('SESSION.CREATE', 'user', 'TTL', '1');
+  await eventuallyIs(
+    async () => [await server.send('CUSTOM.LEN'), await server.send('SESSION.COUNT')],
+    (counts) => counts.every((count) => count === ':0\r\n'),
+  );
 });
 
 test('what is due is swept to the end, with its effects on the storage, on the replica and in the append-only file', async () => {
@@ -52,12 +109,10 @@ test('what is due is swept to the end, with its effects on the storage, on the r
   await follow(replica, primary);
   await primary.send('CUSTOM.SET', 'due', 'x');
   await primary.send('SWEEPS.PUT', '100003');
-  expect(
-    await eventually(
-      () => due(primary),
-      (count) => count === 0,
-    ),
-  ).toBe(0);
+  await eventuallyIs(
+    () => due(primary),
+    (count) => count === 0,
+  );
   await caughtUp(primary, replica);
   for (const server of [primary, replica]) {
     expect(await due(server)).toBe(0);
@@ -76,7 +131,7 @@ test('what a step replicates is one transaction, and its changes are signalled',
   await subscriber.send('SUBSCRIBE', '__keyevent@0__:swept');
   await server.send('SWEEPS.PUT', '5');
   expect(await subscriber.next()).toContain('__keyevent@0__:swept');
-  await eventually(
+  await eventuallyIs(
     () => due(server),
     (count) => count === 0,
   );
@@ -116,28 +171,25 @@ test('a failover passes while everything is swept', async () => {
   await doing(primary, 'greed');
   await doing(replica, 'greed');
   const online = (fields: Record<string, string>) => fields.slave0?.includes('state=online') === true;
-  expect(await eventually(() => primary.info('replication'), online)).toSatisfy(online);
+  await eventuallyIs(() => primary.info('replication'), online);
   await expectSweeping(primary);
   expect(await primary.send('FAILOVER', 'TO', '127.0.0.1', String(replica.port), 'TIMEOUT', '20000')).toBe('+OK\r\n');
-  expect(
-    (
-      await eventually(
-        () => replica.info('replication'),
-        ({ role }) => role === 'master',
-      )
-    ).role,
-  ).toBe('master');
-  expect(
-    (
-      await eventually(
-        () => primary.info('replication'),
-        ({ master_link_status }) => master_link_status === 'up',
-      )
-    ).role,
-  ).toBe('slave');
+  await eventuallyIs(
+    () => replica.info('replication'),
+    ({ role }) => role === 'master',
+  );
+  await eventuallyIs(
+    () => primary.info('replication'),
+    ({ role, master_link_status }) => role === 'slave' && master_link_status === 'up',
+  );
   await expectSweeping(replica);
   await expectQuiet(primary);
 });
+
+/** By how much the clock on the wall, which gaps are measured by, may differ from the host's in a second or two. */
+const SLEWED_MS = 20;
+/** By how much less a gap may seem: its ends, the pause in it and the fixture's own measure are whole ms. */
+const ROUNDED_MS = 10;
 
 describe('a sweep that goes wrong', () => {
   const fields = (server: TestServer) => server.info('wasm_sweeps');
@@ -150,51 +202,40 @@ describe('a sweep that goes wrong', () => {
   ] as const)('by %s is logged and counted, and left alone for longer each time', async (deed, counter, what) => {
     const server = await start({ arguments: ['--wasm.time-limit', '50'] });
     await doing(server, deed);
-    const counted = (wanted: number) =>
-      eventually(
-        async () => Number((await fields(server))[`wasm_${counter}`]),
-        (count) => count >= wanted,
-      );
-    expect(await counted(1)).toBe(1);
-    const first = Date.now();
-    expect(await counted(2)).toBe(2);
-    expect(Date.now() - first).toBeGreaterThan(700);
+    const [first, second] = await gaps(server, 2);
+    expect(first).toBeGreaterThanOrEqual(1000 - SLEWED_MS);
+    expect(second).toBeGreaterThanOrEqual(2000 - SLEWED_MS);
+    await server.send('MULTI');
+    await server.send('SWEEPS.GAPS');
+    await server.send('INFO', 'wasm_sweeps');
+    const [between, told] = parseReply(await server.send('EXEC')) as [number[], string];
+    expect(told).toContain(`wasm_${counter}:${between.length + 1}\r\n`);
     await expect.poll(() => server.log).toMatch(new RegExp(`module sweeps: [^\n]*${what}[^\n]*; running: sweep; functions: [^\n]*sweep`));
-    const second = Date.now();
-    expect(await counted(3)).toBe(3);
-    expect(Date.now() - second).toBeGreaterThan(1500);
-    await server.send('SWEEPS.DO', '0');
+    await doing(server, 'nothing');
     expect(await server.send('PING')).toBe('+PONG\r\n');
   });
 
   test('by redis.Fail is logged, not counted, and goes on later', async () => {
     const server = await start();
     await doing(server, 'fail');
-    const line = 'module sweeps: its sweep failed: ERR swept';
-    expect(
-      await eventually(
-        () => server.log,
-        (log) => log.includes(line),
-      ),
-    ).toContain(line);
+    await eventuallyIs(
+      () => server.log,
+      (log) => log.includes('module sweeps: its sweep failed: ERR swept'),
+    );
     expect(await fields(server)).toMatchObject({ wasm_traps: '0', wasm_timeouts: '0', wasm_damaged: '0' });
-    await server.send('SWEEPS.DO', '0');
+    await doing(server, 'nothing');
     await expectSweeping(server);
   });
 
   test('in the middle of a commit leaves its group damaged, which is not swept until it is flushed', async () => {
     const server = await start();
     await doing(server, 'commit');
-    expect(
-      (
-        await eventually(
-          () => fields(server),
-          ({ wasm_damaged }) => wasm_damaged === '1',
-        )
-      ).wasm_damaged,
-    ).toBe('1');
-    await pause(1000);
-    await expectQuiet(server);
+    await eventuallyIs(
+      () => fields(server),
+      ({ wasm_damaged }) => wasm_damaged === '1',
+    );
+    // For longer than after a first fault of another kind.
+    await expectQuiet(server, 1500);
     await server.send('FLUSHALL');
     await expectSweeping(server);
   });
@@ -209,47 +250,60 @@ describe('a sweep with long steps', () => {
   ] as const)('is left alone, and clients are served (%s)', async (deed, line) => {
     const server = await start({ arguments: ['--wasm.time-limit', '1000'] });
     await doing(server, deed);
-    const begun = Date.now();
-    for (let index = 0; index < 10; index++) {
-      expect(await server.send('PING')).toBe('+PONG\r\n');
-      await pause(10);
-    }
-    // Once it may be in the way, and for as long as its step takes where that is a commit.
-    expect(Date.now() - begun).toBeLessThan(2000);
-    const log = await eventually(
+    await eventuallyIs(
       () => server.log,
       (text) => text.includes(line),
     );
-    expect(log).toContain(line);
+    for (let index = 0; index < 10; index++) expect(await server.send('PING')).toBe('+PONG\r\n');
+    // Once it may be in the way, and for as long as its step takes where that is a commit.
+    expect(await gaps(server, 1)).toSatisfy(([gap]: number[]) => gap! >= 1000 - SLEWED_MS);
     expect(await server.info('wasm_sweeps')).toMatchObject({ wasm_damaged: '0', wasm_traps: '0' });
   });
 
-  test('that are shorter than their limit takes a fifth of the time at most', async () => {
+  test('that are shorter than their limit takes a quarter of the time at most', async () => {
     const server = await start();
     await doing(server, 'steady');
-    await expectSweeping(server);
-    const [before, begun] = [await calls(server), Date.now()];
-    await pause(2000);
-    const most = (Date.now() - begun) / 100;
-    expect((await calls(server)) - before).toBeLessThanOrEqual(most + 2);
+    for (const gap of await gaps(server, 10)) expect(gap).toBeGreaterThanOrEqual(4 * 20 - ROUNDED_MS);
   });
 });
 
-test('clients are served between the steps of a sweep that has always more to do', async () => {
-  const server = await start();
-  await doing(server, 'greed');
-  await expectSweeping(server);
-  const begun = Date.now();
-  for (let index = 0; index < 2000; index++) expect(await server.send('PING')).toBe('+PONG\r\n');
-  // A slice of 100 µs may come before each, and no more than one.
-  expect((Date.now() - begun) / 2000).toBeLessThan(2);
+describe('a sweep that has always more to do', () => {
+  test('leaves clients most of the time of the server', async () => {
+    const server = await start();
+    await doing(server, 'greed');
+    await expectSweeping(server);
+    const [before, begun] = [server.running_ms, performance.now()];
+    await passOn(server, 2000);
+    // A quarter, and what it takes to wake up for it.
+    expect(server.running_ms - before).toBeLessThan(0.5 * (performance.now() - begun));
+    for (let index = 0; index < 2000; index++) expect(await server.send('PING')).toBe('+PONG\r\n');
+  });
+
+  test('takes more steps in the turns after the first', async () => {
+    const server = await start();
+    const stream = await ReplicationStream.of(server);
+    const [first, third]: [number[], number[]] = [[], []];
+    for (let round = 0; round < 15; round++) {
+      await server.send('SWEEPS.PUT', '20000');
+      await eventuallyIs(
+        () => due(server),
+        (count) => count === 0,
+      );
+      const words = (await stream.commands()).map(([name]) => name).join(' ');
+      const turns = words.split('EXEC').map((turn) => turn.split('took').length - 1);
+      first.push(turns[0]!);
+      third.push(turns[2]!);
+    }
+    const median = (counts: number[]) => counts.sort((one, other) => one - other)[counts.length >> 1]!;
+    expect(median(third)).toBeGreaterThan(1.7 * median(first));
+  });
 });
 
 describe('a timer', () => {
   test('is not left behind by a load that fails, and the next load starts it', async () => {
     const server = await startServer({ module: false });
     expect(await server.send('MODULE', 'LOAD', HOST_FILE, HASHMAP_FILE, sweeps, bad)).toMatch(/^-ERR Error loading/);
-    await pause(300);
+    await passOn(server, 300);
     expect(await server.send('MODULE', 'LOAD', ...module)).toBe('+OK\r\n');
     await expectSweeping(server);
   });
@@ -258,7 +312,7 @@ describe('a timer', () => {
   test.skipIf(tested.name === 'Valkey')('is not left behind where the server undoes a load for an unknown setting', async () => {
     const server = await startServer({ module: false });
     await server.send('MODULE', 'LOADEX', HOST_FILE, 'CONFIG', 'wasm.unknown', '1', 'ARGS', HASHMAP_FILE, sweeps);
-    await pause(300);
+    await passOn(server, 300);
     expect(await server.send('PING')).toBe('+PONG\r\n');
     if ((await server.send('MODULE', 'LIST')).includes('wasm')) await expectSweeping(server);
     else expect(await server.send('MODULE', 'LOAD', ...module)).toBe('+OK\r\n');
