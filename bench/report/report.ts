@@ -38,7 +38,7 @@ function commitNow(): string {
   const commit = run('git', ['rev-parse', '--short=12', 'HEAD'], { quiet: true });
   if (commit.status !== 0) return 'unknown';
   const changed = run('git', ['status', '--porcelain', '--', ...HOST.sources, ...WASM.sources], { quiet: true });
-  return `${commit.output.trim()}${changed.output.trim() === '' ? '' : '+'}`;
+  return `${commit.stdout.trim()}${changed.stdout.trim() === '' ? '' : '+'}`;
 }
 
 function onSignal(kept: () => string): void {

@@ -125,11 +125,11 @@ function cargoBuild(crate: string, output: string): void {
 }
 
 function requireRust(): void {
-  const { status, output } = run('rustc', ['--version'], { quiet: true });
-  const minor = Number(/^rustc 1\.(\d+)/m.exec(output)?.[1] ?? 0);
+  const { status, stdout } = run('rustc', ['--version'], { quiet: true });
+  const minor = Number(/^rustc 1\.(\d+)/m.exec(stdout)?.[1] ?? 0);
   if (status !== 0 || minor < RUST_VERSION_MINOR_MIN) {
     throw new Problem(
-      `Rust 1.${RUST_VERSION_MINOR_MIN} or later is needed to build the host${status === 0 ? `; this is ${output.trim()}` : ''}.\n` +
+      `Rust 1.${RUST_VERSION_MINOR_MIN} or later is needed to build the host${status === 0 ? `; this is ${stdout.trim()}` : ''}.\n` +
         'With rustup (https://rustup.rs): rustup toolchain install stable && rustup default stable',
     );
   }

@@ -40,7 +40,7 @@ export function purl({ kind, name, version }: Pick<Component, 'kind' | 'name' | 
 function cargoMetadata(): CargoMetadata {
   const target = /^host: (.*)$/m.exec(mustRun('rustc', ['-vV'], { quiet: true }))?.[1] ?? '';
   const printed = mustRun('cargo', ['metadata', '--format-version', '1', '--locked', '--filter-platform', target], { quiet: true });
-  return JSON.parse(printed.slice(printed.indexOf('{"packages"'))) as CargoMetadata;
+  return JSON.parse(printed) as CargoMetadata;
 }
 
 /** The crates whose code is in host.so: what it depends on when it runs, without macros and what only they need. */

@@ -12,8 +12,17 @@ export interface RunOptions {
   quiet?: boolean;
 }
 
-/** Runs a program in the project's folder until it ends; `status` is 127 when it could not be started. */
-export function run(command: string, programArguments: string[], options: RunOptions = {}): { status: number; output: string } {
+export interface Run {
+  /** 127 when it could not be started: `stderr` says why */
+  status: number;
+  /** empty unless `quiet` */
+  stdout: string;
+  /** Apart from what is read of a program: cargo, rustup, npm, git and pip tell of progress and warn there. Empty unless `quiet`. */
+  stderr: string;
+}
+
+/** Runs a program in the project's folder until it ends. */
+export function run(command: string, programArguments: string[], options: RunOptions = {}): Run {
   const { status, stdout, stderr, error } = spawnSync(command, programArguments, {
     cwd: ROOT,
     env: { ...process.env, ...options.environment },
@@ -21,18 +30,18 @@ export function run(command: string, programArguments: string[], options: RunOpt
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   });
-  if (error) return { status: 127, output: error.message };
-  return { status: status ?? 1, output: options.quiet ? stdout + stderr : '' };
+  if (error) return { status: 127, stdout: '', stderr: error.message };
+  return options.quiet ? { status: status ?? 1, stdout, stderr } : { status: status ?? 1, stdout: '', stderr: '' };
 }
 
-/** As `run`; throws a Problem that names the command when it fails. */
+/** As `run`, and answers its standard output; throws a Problem that names the command, and has all that it said, when it fails. */
 export function mustRun(command: string, programArguments: string[], options: RunOptions = {}): string {
-  const { status, output } = run(command, programArguments, options);
+  const { status, stdout, stderr } = run(command, programArguments, options);
   if (status !== 0) {
     const shown = [command, ...programArguments].join(' ');
-    throw new Problem(`This command failed (status ${status}):\n  ${shown}${output ? `\n${output.trimEnd()}` : ''}`);
+    throw new Problem(`This command failed (status ${status}):\n  ${shown}\n${stdout}${stderr}`.trimEnd());
   }
-  return output;
+  return stdout;
 }
 
 /** Runs a program of node_modules/.bin. */

