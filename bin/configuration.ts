@@ -12,7 +12,7 @@ function wordsOf(line: string): string[] {
 }
 
 /** The lines of a configuration file; none where it cannot be read, which the server will tell. Comments are lines of no known name. */
-export function linesOf(file: string): string[][] {
+function linesOf(file: string): string[][] {
   try {
     return readFileSync(file, 'utf8').split('\n').map(wordsOf);
   } catch {
@@ -21,13 +21,49 @@ export function linesOf(file: string): string[][] {
 }
 
 /** The lines that a server makes of its arguments: each `--name` begins one. */
-export function optionLines(given: string[]): string[][] {
+function optionLines(given: string[]): string[][] {
   const lines: string[][] = [];
   for (const word of given) {
     if (word.startsWith('--')) lines.push(wordsOf(word.slice(2)));
     else lines.at(-1)?.push(word);
   }
   return lines;
+}
+
+/** What of a server's settings matters here. */
+export interface Settings {
+  /** whether host.so is loaded, by a line or by a file that one includes */
+  loadsHost: boolean;
+  /** where the data goes, absolute */
+  folder: string;
+  /** whether a line says where */
+  namesFolder: boolean;
+  /** whether data is written there: at points of saving, or to an append-only file */
+  isKept: boolean;
+}
+
+/**
+ * What a server makes of its arguments: of a configuration file first, if there is one, and the files that it includes, and of the options.
+ * @param folder - where the server is started
+ */
+export function settingsOf(given: string[], folder: string): Settings {
+  const file = configurationFile(given, folder);
+  const reader = { folder, included: new Set<string>() };
+  const found = { loadsHost: false, namesFolder: false };
+  let saves = true;
+  let appends = false;
+  for (const [name, values] of expanded([...(file === undefined ? [] : linesOf(file)), ...optionLines(given)], reader)) {
+    if (name === 'loadmodule') found.loadsHost ||= path.basename(values[0] ?? '') === 'host.so';
+    else if (name === 'dir') found.namesFolder = true;
+    else if (name === 'save') saves = values.join('') !== '';
+    else if (name === 'appendonly') appends = values[0]?.toLowerCase() === 'yes';
+  }
+  return { ...found, folder: reader.folder, isKept: saves || appends };
+}
+
+/** The configuration file among a server's arguments, absolute: the first of them, unless it is an option. */
+export function configurationFile([first]: string[], folder: string): string | undefined {
+  return first === undefined || first.startsWith('-') ? undefined : path.resolve(folder, first);
 }
 
 /** Where reading has come to. */
@@ -38,33 +74,21 @@ interface Reader {
   included: Set<string>;
 }
 
-/**
- * Whether the lines load host.so, by themselves or by a file that they include.
- * @param folder - where the server is started
- */
-export function loadsHost(lines: string[][], folder: string): boolean {
-  return loads(lines, { folder, included: new Set() });
-}
-
-function loads(lines: string[][], reader: Reader): boolean {
-  return lines.some(([name = '', value]) => {
-    if (value === undefined) return false;
-    switch (name.toLowerCase()) {
-      case 'loadmodule':
-        return path.basename(value) === 'host.so';
-      case 'dir':
-        reader.folder = path.resolve(reader.folder, value);
-        return false;
-      case 'include':
-        return matching(path.resolve(reader.folder, value)).some((file) => {
-          if (reader.included.has(file)) return false;
-          reader.included.add(file);
-          return loads(linesOf(file), reader);
-        });
-      default:
-        return false;
+/** The lines, each with its name in small letters, and in place of those that include files the lines of these. */
+function* expanded(lines: string[][], reader: Reader): Generator<[name: string, values: string[]]> {
+  for (const [word = '', ...values] of lines) {
+    const name = word.toLowerCase();
+    const [value] = values;
+    if (name === 'dir' && value !== undefined) reader.folder = path.resolve(reader.folder, value);
+    if (name !== 'include' || value === undefined) yield [name, values];
+    else {
+      for (const file of matching(path.resolve(reader.folder, value))) {
+        if (reader.included.has(file)) continue;
+        reader.included.add(file);
+        yield* expanded(linesOf(file), reader);
+      }
     }
-  });
+  }
 }
 
 /** The files that an absolute path stands for, in order: more than one, or none, where it is a pattern. */

@@ -7,15 +7,8 @@ import { Layout } from '../client/transfer/layout.ts';
 import { Problem } from './process.ts';
 import { options, isClustered, requireModules, shown, teller, withServers } from './transfer.ts';
 
-const USAGE = `usage: npx redis-wasm-sessions export [--from <server>] [--to <server>] [--prefix <text>] [--prune]
-  --from    the server with the modules, redis://127.0.0.1:6379 by default; rediss:// for TLS, or the path of a socket
-  --to      where the keys go: the same server by default
-  --prefix  before each key: wasm: by default
-  --prune   delete afterwards what is under the prefix and no longer in the modules`;
-
 export async function command(given: string[]): Promise<number> {
-  if (given.includes('--help')) return help();
-  const wanted = options(given, USAGE, true);
+  const wanted = options(given, true);
   if (wanted.prune && wanted.prefix === '') throw new Problem('--prune deletes all under the prefix, so it needs one that is not empty.');
   return withServers(wanted, async (from, to) => {
     await requireModules(from);
@@ -40,9 +33,4 @@ export async function command(given: string[]): Promise<number> {
       );
     return 0;
   });
-}
-
-function help(): number {
-  console.log(USAGE);
-  return 0;
 }

@@ -8,16 +8,11 @@ import { type Wire, WireError } from '../client/transfer/wire.ts';
 import { Problem } from './process.ts';
 import { options, isClustered, requireModules, shown, teller, withServers } from './transfer.ts';
 
-const USAGE = `usage: npx redis-wasm-sessions import [--from <server>] [--to <server>] [--prefix <text>]
-  --from    the server with the keys, redis://127.0.0.1:6379 by default; rediss:// for TLS, or the path of a socket
-  --to      the server with the modules: the same one by default
-  --prefix  before each key: wasm: by default`;
 /** Settings that would limit sessions which have no limit. */
 const LIMITS = ['wasm.session-idle', 'wasm.session-ttl'];
 
 export async function command(given: string[]): Promise<number> {
-  if (given.includes('--help')) return help();
-  const wanted = options(given, USAGE, false);
+  const wanted = options(given, false);
   return withServers(wanted, async (from, to) => {
     await requireModules(to);
     if (await isClustered(to)) throw new Problem('A node of a cluster takes its own keys alone: import into a server of its own (--to).');
@@ -46,9 +41,4 @@ async function requireNoLimits(to: Wire): Promise<void> {
       );
     }
   }
-}
-
-function help(): number {
-  console.log(USAGE);
-  return 0;
 }

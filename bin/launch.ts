@@ -2,9 +2,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import path from 'node:path';
-import { linesOf, loadsHost, optionLines } from './configuration.ts';
-import { findOnPath, Problem, say } from './process.ts';
+import { configurationFile, settingsOf, type Settings } from './configuration.ts';
+import { endBySignals } from './ending.ts';
+import { findOnPath, prepareFolder, Problem, requireWritable, say } from './process.ts';
 import type { Server } from './servers.ts';
 
 export interface Launch {
@@ -14,7 +14,7 @@ export interface Launch {
   folder: string;
   /** host.so */
   host: string;
-  /** where the data goes unless they say; undefined: the server's own default, `folder` */
+  /** where the data goes unless they say, made where it is not there; undefined: the server's own default, `folder` */
   dataFolder?: string;
   /** the command that a person types to start this, for messages: "npm start --" */
   command: string;
@@ -24,17 +24,15 @@ export interface Launch {
 
 /** The server's arguments: the user's, which win, with what they leave open filled in: module, address (loopback), data folder. */
 export function serverArguments({ userArguments, folder, host, dataFolder }: Launch): string[] {
-  const [first] = userArguments;
-  const hasFile = first !== undefined && !first.startsWith('-');
-  const file = hasFile ? path.resolve(folder, first) : undefined;
+  const file = configurationFile(userArguments, folder);
   if (file !== undefined && !existsSync(file)) throw new Problem(`There is no configuration file ${file}`);
 
-  const lines = [...(file === undefined ? [] : linesOf(file)), ...optionLines(userArguments)];
-  const module = loadsHost(lines, folder) ? [] : ['--loadmodule', host];
+  const { loadsHost, namesFolder } = settingsOf(userArguments, folder);
+  const module = loadsHost ? [] : ['--loadmodule', host];
   if (file !== undefined) return [file, ...module, ...userArguments.slice(1)];
   // The last of several equal options counts, so the user's stand behind ours; but the server enters each folder that it is told, so a
   // relative one must be the only one.
-  const dir = dataFolder === undefined || userArguments.includes('--dir') ? [] : ['--dir', dataFolder];
+  const dir = dataFolder === undefined || namesFolder ? [] : ['--dir', dataFolder];
   return [...dir, '--bind', '127.0.0.1', '-::1', ...module, ...userArguments];
 }
 
@@ -45,7 +43,12 @@ function option(serverArguments: string[], name: string): string | undefined {
 }
 
 /** What is served where, and a first command to try. */
-function announce(log: string, given: string[], otherClient: string): void {
+function announce(
+  log: string,
+  given: string[],
+  { isKept, folder }: Settings,
+  { client: otherClient = 'redis-cli', command }: Launch,
+): void {
   const port = option(given, 'port') ?? /port=(\d+)/.exec(log)?.[1] ?? '6379';
   const socket = option(given, 'unixsocket');
   const client = ['redis-cli', 'valkey-cli'].find((name) => findOnPath(name) !== undefined) ?? otherClient;
@@ -57,7 +60,8 @@ function announce(log: string, given: string[], otherClient: string): void {
     SESSION.*  sessions in it, by session.wasm  SESSION.CREATE  .GET  .LIST  .ADD_DATA  .GET_DATA  .DELETE
   Try, in another terminal:
     ${client}${address} SESSION.CREATE user123
-  Ctrl-C saves the data and ends the server.
+  ${isKept ? `The data is kept in ${folder}; elsewhere: ${command} --dir <folder>` : 'The data is kept nowhere: that is how it was started.'}
+  Ctrl-C ${isKept ? 'saves the data and ends' : 'ends'} the server.
 `);
 }
 
@@ -79,20 +83,26 @@ function followOutput(child: ChildProcess, ready: (log: string) => void): () => 
 /** Runs the server until it ends, and answers its exit status: 128 and the signal's number when a signal ended it. */
 export async function launch(server: Server, request: Launch): Promise<number> {
   const given = serverArguments(request);
+  const settings = settingsOf(given, request.folder);
+  if (settings.isKept) {
+    const advice = `Name another folder: ${request.command} --dir <folder>. To keep no data: ${request.command} --save ''`;
+    if (settings.folder === request.dataFolder) prepareFolder(settings.folder, advice);
+    else requireWritable(settings.folder, advice);
+  }
   say(`${server.name} ${server.version}: ${server.file} ${given.join(' ')}`);
   // In a process group of its own: a terminal's Ctrl-C would reach the server beside our SIGTERM, and a SIGINT that comes second makes it
   // end unsaved.
   const child = spawn(server.file, given, { cwd: request.folder, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
-  const end = () => child.kill('SIGTERM');
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, end);
-  // Whoever reads this program's output may end before it, as `head` does: the server ends then, and is not left behind by anything else.
-  process.stdout.on('error', end);
-  process.once('exit', end);
+  endBySignals(child);
+  // Whoever reads this program's output may end before it, as `head` does: the server ends then.
+  process.stdout.on('error', () => child.kill('SIGTERM'));
   const logSoFar = followOutput(child, (log) => {
-    announce(log, given, request.client ?? 'redis-cli');
+    announce(log, given, settings, request);
   });
   const status = await new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => {
+      reject(new Problem(`${server.file} cannot be started: ${error.message}`));
+    });
     child.once('close', (code, signal) => {
       resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
     });

@@ -6,10 +6,7 @@ import { launch } from './launch.ts';
 import { HOST_FILE, requirePlatform } from './platform.ts';
 import { Problem } from './process.ts';
 import { fromEnvironment, named, onPath, VERSION_MAJOR_MIN, type Server } from './servers.ts';
-
-const USAGE = `usage: npx redis-wasm-sessions serve [--server <path>] [<redis.conf>] [redis-server arguments]
-  --server  the redis-server or valkey-server: by default what REDIS_SERVER names, else the one on PATH
-All other arguments are the server's own, as redis-server --help shows them: --port 6380`;
+import { UsageProblem } from './usage.ts';
 
 /** Throws a Problem that says what to install when there is no server. */
 function find(wanted: string | undefined): Server {
@@ -24,11 +21,10 @@ or name one: npx redis-wasm-sessions serve --server <path>`,
   );
 }
 
-export function command(given: string[]): Promise<number> | number {
-  if (given.includes('--help')) return help();
+export function command(given: string[]): Promise<number> {
   const at = given.indexOf('--server');
   const wanted = at === -1 ? undefined : given[at + 1];
-  if (at !== -1 && wanted === undefined) throw new Problem('--server needs the path of a redis-server or valkey-server.');
+  if (at !== -1 && wanted === undefined) throw new UsageProblem('--server needs the path of a redis-server or valkey-server.');
   requirePlatform();
   return launch(find(wanted), {
     userArguments: at === -1 ? given : given.toSpliced(at, 2),
@@ -36,9 +32,4 @@ export function command(given: string[]): Promise<number> | number {
     host: HOST_FILE,
     command: 'npx redis-wasm-sessions serve',
   });
-}
-
-function help(): number {
-  console.log(USAGE);
-  return 0;
 }

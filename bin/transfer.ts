@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { PREFIX_DEFAULT } from '../client/transfer/layout.ts';
 import { connect, type Wire, WireError } from '../client/transfer/wire.ts';
 import { Problem } from './process.ts';
+import { UsageProblem } from './usage.ts';
 
 const SERVER_DEFAULT = 'redis://127.0.0.1:6379';
 const TOLD_EACH_MS = 1000;
@@ -15,8 +16,8 @@ export interface Wanted {
   prune: boolean;
 }
 
-/** The options that were given. Throws a Problem that says how it is used. */
-export function options(given: string[], usage: string, mayPrune: boolean): Wanted {
+/** The options that were given. Throws a UsageProblem. */
+export function options(given: string[], mayPrune: boolean): Wanted {
   try {
     const { values } = parseArgs({
       args: given,
@@ -29,7 +30,7 @@ export function options(given: string[], usage: string, mayPrune: boolean): Want
     }) as { values: { from: string; to?: string; prefix: string; prune?: boolean } };
     return { from: values.from, to: values.to ?? values.from, prefix: values.prefix, prune: values.prune ?? false };
   } catch (error) {
-    throw new Problem(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    throw new UsageProblem(error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -1,8 +1,8 @@
 /** A redis-server of the example's own: on a unix socket in its data folder, with both modules, saved when it is ended. */
 import { spawn } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import path from 'node:path';
+import { endBySignals } from '../bin/ending.ts';
 import { Problem, ROOT } from '../scripts/lib/process.ts';
 import type { Server } from '../scripts/lib/servers.ts';
 
@@ -20,9 +20,11 @@ export interface LocalServer {
   ended: Promise<{ status: number; log: string }>;
   /** Ends it, and waits until it has saved. */
   end: () => Promise<void>;
+  /** Whether a signal to this process has asked it to end. */
+  isAskedToEnd: () => boolean;
 }
 
-/** Starts it, and waits until it accepts connections. Throws a Problem that says what to do when it does not. */
+/** Starts it in a folder that is there, and waits until it accepts connections. Throws a Problem that says what to do when it does not. */
 export async function startLocalServer(server: Server, folder: string): Promise<LocalServer> {
   const socket = path.join(folder, 'socket');
   if (Buffer.byteLength(socket) > SOCKET_PATH_LENGTH_MAX) {
@@ -30,7 +32,6 @@ export async function startLocalServer(server: Server, folder: string): Promise<
       `The path of the data folder is too long for a socket in it: ${folder}\nChoose a shorter one: npm run example -- --data /tmp/example`,
     );
   }
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (await listens(socket)) {
     throw new Problem(
       `An example runs already with the data in ${folder}.\nEnd it with Ctrl-C in its terminal, or choose another folder: npm run example -- --port 3001 --data /tmp/example`,
@@ -56,6 +57,7 @@ export async function startLocalServer(server: Server, folder: string): Promise<
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  const isAskedToEnd = endBySignals(child);
   let log = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (chunk: string) => (log = (log + chunk).slice(-4000)));
@@ -71,7 +73,6 @@ export async function startLocalServer(server: Server, folder: string): Promise<
     child.kill('SIGTERM');
     await ended;
   };
-  process.once('exit', () => child.kill('SIGTERM'));
 
   const deadline = Date.now() + START_TIMEOUT_MS;
   const early = ended.then(({ status, log: text }) => {
@@ -85,7 +86,7 @@ export async function startLocalServer(server: Server, folder: string): Promise<
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   early.catch(() => undefined);
-  return { socket, ended, end };
+  return { socket, ended, end, isAskedToEnd };
 }
 
 /** Whether a server accepts connections there. */

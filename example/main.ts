@@ -5,13 +5,15 @@
  * restart. With REDIS_URL it uses that server, which must have the modules, and starts none. Ctrl-C ends both.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Express } from 'express';
 import { NotLoadedError, typedError } from '../client/index.ts';
+import { prepareFolder } from '../bin/process.ts';
+import { asksForHelp } from '../bin/usage.ts';
 import { ensureBuilt, HOST, WASM } from '../scripts/lib/build.ts';
 import { main, Problem, ROOT, say } from '../scripts/lib/process.ts';
 import { choose } from '../scripts/lib/servers.ts';
@@ -24,27 +26,29 @@ const ADDRESS = '127.0.0.1';
 const PORT = 3000;
 const SECRET_BYTES = 32;
 const PORT_MAX = 65_535;
+const USAGE = `usage: npm run example -- [--port n] [--data folder]
+  --port  of the site on 127.0.0.1: ${PORT} by default; 0 for any that is free
+  --data  where the sessions and the secret that signs cookies are kept: data/example by default
+REDIS_URL=<address> has it use that server, with the modules loaded, and start none.`;
 
 function readArguments(): { port: number; folder: string } {
-  const usage = 'npm run example -- [--port n] [--data folder]';
   let values: { port?: string | undefined; data?: string | undefined };
   try {
     ({ values } = parseArgs({ options: { port: { type: 'string' }, data: { type: 'string' } } }));
   } catch (error) {
-    throw new Problem(`${(error as Error).message}\nUsage: ${usage}`);
+    throw new Problem(`${(error as Error).message}\n${USAGE}`);
   }
   const port = values.port === undefined ? PORT : Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > PORT_MAX) {
-    throw new Problem(`--port ${values.port}: a port is a number from 0 (any that is free) to ${PORT_MAX}.\nUsage: ${usage}`);
+    throw new Problem(`--port ${values.port}: a port is a number from 0 (any that is free) to ${PORT_MAX}.\n${USAGE}`);
   }
   const from = process.env.INIT_CWD ?? process.cwd();
   return { port, folder: values.data === undefined ? path.join(ROOT, 'data/example') : path.resolve(from, values.data) };
 }
 
-/** The secret of the folder, made at the first start. */
+/** The secret in the folder, made at the first start. */
 function secretIn(folder: string): string {
   const file = path.join(folder, 'secret');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   try {
     writeFileSync(file, randomBytes(SECRET_BYTES).toString('base64url'), { flag: 'wx', mode: 0o600 });
   } catch (error) {
@@ -108,15 +112,16 @@ ${accounts.join('\n')}
 /** Resolves with the exit status when somebody ends this program, or when the server ends by itself. */
 function endOf(local: LocalServer | undefined): Promise<number> {
   return new Promise((resolve) => {
-    let isWanted = false;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => {
-        isWanted = true;
-        if (local === undefined) resolve(0);
-        else void local.end();
-      });
+    if (local === undefined) {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+        process.on(signal, () => {
+          resolve(0);
+        });
+      }
+      return;
     }
-    void local?.ended.then(({ status, log }) => {
+    void local.ended.then(({ status, log }) => {
+      const isWanted = local.isAskedToEnd();
       if (!isWanted)
         console.error(
           `\nredis-server has ended (status ${status}). It says:\n${log.trimEnd()}\n\nStart the example again: npm run example\n`,
@@ -127,7 +132,12 @@ function endOf(local: LocalServer | undefined): Promise<number> {
 }
 
 await main(async () => {
+  if (asksForHelp(process.argv.slice(2))) {
+    console.log(USAGE);
+    return 0;
+  }
   const { port, folder } = readArguments();
+  prepareFolder(folder, 'Choose another folder: npm run example -- --data /tmp/example', 0o700);
   const url = process.env.REDIS_URL;
   /** What ends what was started, the last first. */
   const ends: (() => unknown)[] = [];

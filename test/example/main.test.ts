@@ -80,8 +80,12 @@ test('with REDIS_URL uses that server', async () => {
 });
 
 const REFUSED = [
-  { given: ['--prot', '1'], says: /Unknown option '--prot'[^]*Usage: npm run example -- \[--port n\] \[--data folder\]/ },
+  { given: ['--prot', '1'], says: /Unknown option '--prot'[^]*usage: npm run example -- \[--port n\] \[--data folder\]/ },
   { given: ['--port', 'x'], says: /--port x: a port is a number from 0/ },
+  {
+    given: ['--data', '/proc/one/two'],
+    says: /The folder \/proc\/one\/two cannot be made: ENOENT.*\nChoose another folder: .* --data \/tmp\/example/,
+  },
   { given: ['--data', 'x'.repeat(120)], says: /too long for a socket in it[^]*--data \/tmp\/example/ },
   {
     given: ['--data', '.'],
@@ -103,6 +107,22 @@ test('an unknown option, a wrong port, too long a folder and a server that is no
     expect(output).not.toMatch(/^\s+at /m);
     expect(status).toBe(1);
   }
+});
+
+test('a server that cannot save is told of, and ended by one more Ctrl-C', async () => {
+  const { child, output } = await start(['--port', '0', '--data', 'here']);
+  // What the server has open stays; what it would save into has no name any more.
+  rmSync(path.join(folder, 'here'), { recursive: true });
+  process.kill(-child.pid!, 'SIGINT');
+  const told = /The server cannot save its data, .*: Failed opening .*No such file or directory\nCtrl-C once more/;
+  expect(await eventually(output, (text) => told.test(text))).toMatch(told);
+  expect(child.exitCode).toBe(null);
+  expect(await end(child)).toBe(1);
+});
+
+test('help is asked for', async () => {
+  const { child, output } = await start(['--help']);
+  expect([await end(child), output()]).toEqual([0, expect.stringMatching(/^usage: npm run example -- \[--port n\] \[--data folder\]\n/)]);
 });
 
 test('a server without the modules, and a port in use, are named', async () => {

@@ -1,6 +1,7 @@
 /** The package as people get it: packed, installed in an empty folder where there is no Rust, and run from there. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -14,7 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findOnPath } from '../../bin/process.ts';
 import { isMet, SHIPPED } from '../../scripts/lib/licences.ts';
 import { testMatrix, type Server } from '../../scripts/lib/servers.ts';
@@ -189,6 +190,7 @@ describe('the installed package', () => {
     const PATH = makePath('usage');
     expect(run(PATH, '--help')).toEqual({ status: 0, output: expect.stringMatching(/serve[^]*config <folder>/) as string });
     expect(run(PATH)).toEqual({ status: 1, output: expect.stringContaining('usage') as string });
+    expect(run(PATH, '--version').output).toBe('0.1.0\n');
     expect(run(PATH, 'toString')).toEqual({ status: 1, output: expect.stringContaining('There is no command toString') as string });
     expect(run(PATH, 'config')).toEqual({
       status: 1,
@@ -213,48 +215,67 @@ describe('the installed package', () => {
 });
 
 describe('its files in a server of one’s own', () => {
-  /** The newest server that there is. */
-  const server = servers.at(-1);
-  /** Whether its RDB files need modules that held nothing. */
-  const needsModules = server.version.startsWith('7.0.');
-  const own = path.join(folder, 'own');
-  const file = path.join(own, 'redis.conf');
+  const modules = path.join(folder, 'modules');
+  let own = '';
+  let file = '';
 
-  function startOwn(line: string): Promise<void> {
-    writeFileSync(file, `port 0\nunixsocket ${socket}\ndir ${own}\nsave 3600 1\n${line}`);
-    return ready(start(programs, server.file, file));
+  async function startOwn(server: Server): Promise<RawConnection> {
+    await ready(start(programs, server.file, file));
+    return RawConnection.connect(socket);
   }
 
+  /** Ends it, saved. */
   async function shutdown(connection: RawConnection): Promise<void> {
     connection.send('SHUTDOWN').catch(() => undefined);
     await eventually(
       () => started.at(-1).exitCode,
       (status) => status !== null,
     );
+    connection.close();
   }
 
-  it('are loaded by one include line, and are gone without it', async () => {
-    mkdirSync(own, { recursive: true });
-    const { status, output } = run(makePath('config'), 'config', '../modules');
-    expect(status).toBe(0);
-    const line = /^include .*$/m.exec(output)![0];
-    expect(readdirSync(path.join(folder, 'modules')).sort()).toEqual([
-      'hashmap.wasm',
-      'host.so',
-      'redis-wasm-sessions.conf',
-      'session.wasm',
-    ]);
+  beforeEach(() => {
+    own = mkdtempSync(path.join(folder, 'own-'));
+    file = path.join(own, 'redis.conf');
+    writeFileSync(file, `port 0\nunixsocket ${socket}\ndir ${own}\nsave 3600 1\n`);
+  });
 
-    await startOwn(line);
-    const connection = await RawConnection.connect(socket);
+  it.each(servers)('are loaded by one line, whatever $name $version rewrites, and are gone without it', async (server) => {
+    const { status, output } = run(makePath(`config-${server.name}-${server.version}`), 'config', '../modules');
+    expect(status).toBe(0);
+    expect(readdirSync(modules).sort()).toEqual(['hashmap.wasm', 'host.so', 'session.wasm']);
+    appendFileSync(file, `${/^(?:include|loadmodule) .*$/m.exec(output)![0]}\nwasm.session-max 5\n`);
+
+    const connection = await startOwn(server);
     expect(await connection.send('SESSION.CREATE', 'alice')).toMatch(/^\+Session created: /);
     expect(await connection.send('SET', 'kept', 'value')).toBe('+OK\r\n');
-    expect(await connection.send('SESSION.DELUSER', 'alice')).toBe(':1\r\n');
+    expect(await connection.send('CONFIG', 'SET', 'wasm.session-idle', '77')).toBe('+OK\r\n');
+    expect(await connection.send('CONFIG', 'REWRITE')).toBe('+OK\r\n');
     await shutdown(connection);
+    for (let again = 0; again < 2; again++) {
+      const later = await startOwn(server);
+      expect(await later.send('SESSION.COUNT', 'alice')).toBe(':1\r\n');
+      for (const [name, value] of Object.entries({ 'wasm.session-idle': '77', 'wasm.session-max': '5' })) {
+        expect(await later.send('CONFIG', 'GET', name)).toContain(`\r\n${value}\r\n`);
+      }
+      expect(await later.send('CONFIG', 'REWRITE')).toBe('+OK\r\n');
+      await shutdown(later);
+      const lines = readFileSync(file, 'utf8').split('\n');
+      expect(lines.filter((line) => /^(loadmodule|wasm\.)/.test(line)).sort()).toEqual([
+        expect.stringMatching(`^loadmodule "?${modules}/host.so"?$`),
+        'wasm.session-idle 77',
+        'wasm.session-max 5',
+      ]);
+    }
 
+    // What Redis 7.0 saves needs the modules, whether they hold anything or not; elsewhere that counts.
+    const needsModules = server.version.startsWith('7.0.');
+    const emptied = await startOwn(server);
+    expect(await emptied.send('SESSION.DELUSER', 'alice')).toBe(':1\r\n');
+    await shutdown(emptied);
     if (needsModules) rmSync(path.join(own, 'dump.rdb'));
-    await startOwn('');
-    const without = await RawConnection.connect(socket);
+    writeFileSync(file, readFileSync(file, 'utf8').replaceAll(/^(loadmodule|wasm\.).*\n/gm, ''));
+    const without = await startOwn(server);
     expect(await without.send('SESSION.COUNT')).toMatch(/^-ERR unknown command/);
     if (!needsModules) expect(await without.send('GET', 'kept')).toBe('$5\r\nvalue\r\n');
     without.close();

@@ -1,10 +1,12 @@
 /** `npx redis-wasm-sessions serve` and `config`: what they make of arguments and folders, on the first server that there is. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { command as config } from '../../bin/config.ts';
+import { settingsOf } from '../../bin/configuration.ts';
 import { serverArguments } from '../../bin/launch.ts';
 import { Problem } from '../../bin/process.ts';
 import { RawConnection } from '../support/raw.ts';
@@ -102,6 +104,23 @@ test('a configuration file that includes the modules is served, by a pattern too
   connection.close();
 });
 
+test('one that its server has rewritten is served again', async () => {
+  write('redis.conf', 'port 0\nunixsocket socket\nsave ""\n');
+  for (let times = 0; times < 2; times++) {
+    const { output, child } = serve('redis.conf');
+    expect(await eventually(output, (text) => text.includes('Serving') || child.exitCode !== null)).toContain('Serving');
+    const connection = await connect();
+    expect(await connection.send('CONFIG', 'REWRITE')).toBe('+OK\r\n');
+    connection.close();
+    child.kill('SIGTERM');
+    await eventually(
+      () => child.exitCode,
+      (status) => status !== null,
+    );
+  }
+  expect(readFileSync(path.join(folder, 'redis.conf'), 'utf8').match(/^loadmodule .*host\.so/gm)).toHaveLength(1);
+});
+
 test('one that loads them twice is told of', async () => {
   write('redis.conf', `port 0\nunixsocket socket\nloadmodule ${HOST_FILE}\nloadmodule ${HOST_FILE}\n`);
   const { output, child } = serve('redis.conf');
@@ -112,7 +131,7 @@ test('one that loads them twice is told of', async () => {
   expect([child.exitCode, output()]).toEqual([1, expect.stringContaining('The configuration loads the modules twice')]);
 });
 
-test('--server may stand anywhere, and --help is answered', async () => {
+test('--server may stand anywhere', async () => {
   const child = spawn(process.execPath, [...PROGRAM, 'serve', ...onSocket, '--server', tested.file], { cwd: folder, stdio: 'ignore' });
   started.push(child);
   const reply = await eventually(
@@ -120,8 +139,194 @@ test('--server may stand anywhere, and --help is answered', async () => {
     (text) => text === ':0\r\n',
   );
   expect(reply).toBe(':0\r\n');
-  const { status, stdout } = spawnSync(process.execPath, [...PROGRAM, 'serve', '--help'], { encoding: 'utf8' });
-  expect([status, stdout]).toEqual([0, expect.stringMatching(/^usage: npx redis-wasm-sessions serve \[--server <path>\]/)]);
+});
+
+describe('the program answers', () => {
+  const run = (...given: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [...PROGRAM, ...given], { cwd: folder, encoding: 'utf8' });
+    return { status, stdout, stderr };
+  };
+  const { version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { version: string };
+
+  test.each(['serve', 'config', 'export', 'import'])('-h and --help of %s', (name) => {
+    const usage = { status: 0, stdout: expect.stringMatching(`^usage: npx redis-wasm-sessions ${name} .*\n.`) as string, stderr: '' };
+    for (const given of [
+      [name, '-h'],
+      [name, 'x', '--help'],
+      ['help', name],
+    ])
+      expect(run(...given)).toEqual(usage);
+  });
+
+  test('for help and its version without a command', () => {
+    for (const given of ['--help', '-h', 'help']) {
+      expect(run(given)).toEqual({ status: 0, stdout: expect.stringMatching(/^usage:\n.* serve [^]* import /) as string, stderr: '' });
+    }
+    for (const given of [['--version'], ['-v'], ['serve', '--version']]) {
+      expect(run(...given)).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
+    }
+  });
+
+  test.each([
+    [/^\nusage:\n/, []],
+    [/^\nThere is no command no-such\.\nusage:\n/, ['no-such']],
+    [/^\nThere is no option --no-such\.\nusage:\n/, ['--no-such']],
+    [/^\nA folder is needed, .*\nusage: .* config /, ['config']],
+    [/^\nThere is no option --no-such\.\nusage: .* config /, ['config', '--no-such']],
+    [/^\nOne folder is enough; two is too much\.\nusage: .* config /, ['config', 'one', 'two']],
+    [/^\nUnknown option '--no-such'.*\nusage: .* export /, ['export', '--no-such']],
+    [/^\nUnknown option '--prune'.*\nusage: .* import /, ['import', '--prune']],
+    [/^\n--server needs the path .*\nusage: .* serve /, ['serve', '--server']],
+  ])('wrong arguments with %s', (expected, given) => {
+    expect(run(...given)).toEqual({ status: 1, stdout: '', stderr: expect.stringMatching(expected) as string });
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});
+
+describe('where the data goes', () => {
+  test.each([
+    ['', true, []],
+    ['', false, ['--save', '']],
+    ['', true, ['--save', '', '--save', '60 1']],
+    ['', true, ['--save', '', '--appendonly', 'yes']],
+    ['more', true, ['--dir', 'more']],
+    ['more', false, ['more/here.conf']],
+    ['more', true, ['more/here.conf', '--save', '60', '1']],
+    ['more/below', true, ['more/here.conf', '--DIR', 'below', '--appendonly', 'yes']],
+    ['more', false, ['includes.conf']],
+  ])('%s, kept: %s, by %j', (where, isKept, given) => {
+    write('more/here.conf', 'dir more\nsave ""\n');
+    write('includes.conf', 'save 60 1\ninclude more/h*.conf\n');
+    expect(settingsOf(given, folder)).toMatchObject({ folder: path.join(folder, where), isKept });
+  });
+
+  test('is said when it serves', async () => {
+    mkdirSync(path.join(folder, 'here'));
+    const { output } = serve('--port', '0', '--unixsocket', 'socket', '--dir', 'here');
+    expect(await eventually(output, (text) => text.includes('Ctrl-C'))).toContain(
+      `The data is kept in ${path.join(folder, 'here')}; elsewhere: npx redis-wasm-sessions serve --dir <folder>`,
+    );
+  });
+
+  test('is tried at the start, and not where nothing is kept', async () => {
+    write('file', '');
+    const places: [string, RegExp][] = [
+      ['file', /there is a file where a folder would be/],
+      ['missing', /ENOENT/],
+      ['/proc', /ENOENT/],
+    ];
+    for (const [where, reason] of places) {
+      const { child, output } = serve('--port', '0', '--dir', where);
+      await eventually(
+        () => child.exitCode,
+        (status) => status !== null,
+      );
+      expect(child.exitCode).toBe(1);
+      expect(output()).toMatch(
+        new RegExp(`No data can be written to .*${where}: .*${reason.source}.*\nName another folder: .* --dir <folder>`),
+      );
+      expect(output()).not.toContain('ready to accept');
+    }
+    const { output } = serve(...onSocket, '--unixsocket', path.join(folder, 'socket'), '--dir', '/proc');
+    expect(await eventually(output, (text) => text.includes('Ctrl-C'))).toContain('The data is kept nowhere');
+  });
+});
+
+describe('a server that cannot save', () => {
+  async function started(...given: string[]): Promise<ReturnType<typeof serve> & { child: ChildProcess }> {
+    mkdirSync(path.join(folder, 'data'));
+    const program = serve(
+      '--port',
+      '0',
+      '--unixsocket',
+      path.join(folder, 'socket'),
+      '--dir',
+      'data',
+      '--save',
+      '60 1',
+      '--enable-protected-configs',
+      'yes',
+      ...given,
+    );
+    // Its log may be elsewhere.
+    const ping = async () => {
+      const connection = await connect();
+      const reply = await connection.send('PING');
+      connection.close();
+      return reply;
+    };
+    const answer = () => ping().catch(String);
+    expect(await eventually(answer, (text) => text === '+PONG\r\n')).toBe('+PONG\r\n');
+    rmSync(path.join(folder, 'data'), { recursive: true });
+    return program;
+  }
+  const told = /The server cannot save its data, .*: Failed opening .*No such file or directory\nCtrl-C once more/;
+  const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('goes on after %s and says why; a further Ctrl-C ends it', async (signal) => {
+    const { child, output } = await started();
+    const connection = await connect();
+    child.kill(signal);
+    expect(await eventually(output, (text) => told.test(text))).toMatch(told);
+    expect(await connection.send('CUSTOM.SET', 'key', 'value')).toBe('+OK\r\n');
+    // SIGTERM alone never takes the data.
+    child.kill('SIGTERM');
+    expect(await eventually(output, (text) => text.split('cannot save its data').length > 2)).toMatch(told);
+    expect(await connection.send('CUSTOM.GET', 'key')).toBe('$5\r\nvalue\r\n');
+    connection.close();
+    child.kill('SIGINT');
+    await eventually(
+      () => hasEnded(child),
+      (ended) => ended,
+    );
+    expect(child.exitCode).toBe(137);
+  });
+
+  test('saves at the further Ctrl-C where it can by then', async () => {
+    const { child, output } = await started();
+    child.kill('SIGINT');
+    // Comes twice, as from npm: that is one.
+    child.kill('SIGINT');
+    await eventually(output, (text) => told.test(text));
+    const connection = await connect();
+    expect(await connection.send('CONFIG', 'SET', 'dir', folder)).toBe('+OK\r\n');
+    connection.close();
+    child.kill('SIGINT');
+    await eventually(
+      () => hasEnded(child),
+      (ended) => ended,
+    );
+    expect([child.exitCode, existsSync(path.join(folder, 'dump.rdb'))]).toEqual([0, true]);
+  });
+
+  test('is ended by Ctrl-C where its log goes to a file too', async () => {
+    const { child, output } = await started('--logfile', path.join(folder, 'log'));
+    for (let times = 1; !hasEnded(child) && times < 5; times++) {
+      child.kill('SIGINT');
+      await eventually(output, (text) => hasEnded(child) || text.split('Ctrl-C once more').length > times);
+    }
+    expect(child.exitCode).toBe(137);
+  });
+});
+
+test('a port in use is told, and a server that ends by itself ends the program', async () => {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => listener.once('listening', resolve));
+  const taken = serve('--save', '', '--port', String((listener.address() as AddressInfo).port));
+  const { child, output } = serve(...onSocket);
+  await eventually(output, (text) => text.includes('Ctrl-C'));
+  const connection = await connect();
+  connection.send('SHUTDOWN', 'NOSAVE').catch(() => undefined);
+  for (const each of [taken.child, child]) {
+    await eventually(
+      () => each.exitCode,
+      (status) => status !== null,
+    );
+  }
+  connection.close();
+  listener.close();
+  expect([taken.child.exitCode, child.exitCode]).toEqual([1, 0]);
+  expect(taken.output()).toMatch(/The port is in use, perhaps by another server\. Choose another one: .* serve --port 6380/);
 });
 
 test.each(['its output is closed', 'the program ends otherwise'])('the server ends where %s', async (how) => {
@@ -161,8 +366,9 @@ describe('config', () => {
     write('file', '');
     expect(problem(path.join(folder, 'file'))).toMatch(/file cannot be written: there is a file where a folder would be\..*another folder/);
     expect(problem(path.join(folder, 'file/below'))).toMatch(/below cannot be written: there is a file where a folder would be/);
-    expect(problem('/sys/modules')).toMatch(/^\/sys\/modules cannot be written: E[A-Z]+[^]*Run this with sudo, or choose another/);
-    for (const name of ['a*b', 'a?b', 'a[b', 'a]b']) expect(problem(path.join(folder, name))).toMatch(/for a pattern of files/);
+    for (const place of ['/sys/modules', '/proc/modules-of-mine', '/proc/one/two']) {
+      expect(problem(place)).toMatch(new RegExp(`^${place} cannot be written: E[A-Z]+[^]*Run this with sudo, or choose another`));
+    }
     for (const name of ['a b', 'a"b', 'a\\b']) expect(problem(path.join(folder, name))).toMatch(/takes no spaces, quotes or backslashes/);
   });
 
@@ -174,6 +380,7 @@ describe('config', () => {
     } finally {
       process.umask(before);
     }
+    expect(readdirSync(path.join(folder, 'mine/one/two')).sort()).toEqual(['hashmap.wasm', 'host.so', 'session.wasm']);
     const modeOf = (name: string) => (statSync(path.join(folder, name)).mode & 0o777).toString(8);
     expect(['mine', 'mine/one', 'mine/one/two', 'mine/one/two/host.so'].map(modeOf)).toEqual(['700', '755', '755', '755']);
   });

@@ -74,6 +74,12 @@ test("a configuration file's settings are the server's, and the module is added"
   expect(await send('CUSTOM.SET', 'key', 'value')).toBe('+OK\r\n');
 });
 
+test.each(['-h', '--help'])('%s says how it is used, and starts nothing', async (asked) => {
+  const { child, output } = await start(asked);
+  expect(await end(child, 'SIGTERM')).toBe(0);
+  expect(output()).toMatch(/^usage: npm start -- .*\n[^]*The data is kept in data\/, unless/);
+});
+
 test('a missing configuration file is named', async () => {
   const { child, output } = await start('missing.conf');
   expect(await end(child, 'SIGTERM')).toBe(1);

@@ -1,0 +1,59 @@
+/** How each command is used: its synopsis, what it does in some words, and its options. */
+import { Problem } from './process.ts';
+
+/** A Problem with the arguments: the usage of the command is shown behind it. */
+export class UsageProblem extends Problem {}
+
+export interface Usage {
+  synopsis: string;
+  summary: string;
+  details: string;
+}
+
+export const USAGES = {
+  serve: {
+    synopsis: 'serve [--server <path>] [<redis.conf>] [redis-server arguments]',
+    summary: 'runs redis-server or valkey-server with both modules',
+    details: `  --server  the redis-server or valkey-server: by default what REDIS_SERVER names, else the one on PATH
+All other arguments are the server's own, as redis-server --help shows them: --port 6380
+The data is kept in the current folder, unless --dir or the redis.conf names one.`,
+  },
+  config: {
+    synopsis: 'config <folder>',
+    summary: 'puts the modules into a folder, for one line in redis.conf',
+    details: `The folder is made where it is not there: /usr/local/lib/redis-wasm-sessions`,
+  },
+  export: {
+    synopsis: 'export [--from <server>] [--to <server>] [--prefix <text>] [--prune]',
+    summary: "copies what the modules hold into the server's own keys",
+    details: `  --from    the server with the modules, redis://127.0.0.1:6379 by default; rediss:// for TLS, or the path of a socket
+  --to      where the keys go: the same server by default
+  --prefix  before each key: wasm: by default
+  --prune   delete afterwards what is under the prefix and no longer in the modules`,
+  },
+  import: {
+    synopsis: 'import [--from <server>] [--to <server>] [--prefix <text>]',
+    summary: 'copies it back',
+    details: `  --from    the server with the keys, redis://127.0.0.1:6379 by default; rediss:// for TLS, or the path of a socket
+  --to      the server with the modules: the same one by default
+  --prefix  before each key: wasm: by default`,
+  },
+} satisfies Record<string, Usage>;
+
+export type CommandName = keyof typeof USAGES;
+
+/** What `--help` of a command says. */
+export function usageOf(name: CommandName): string {
+  return `usage: npx redis-wasm-sessions ${USAGES[name].synopsis}\n${USAGES[name].details}`;
+}
+
+/** What `--help` says without a command. */
+export function usageOfAll(): string {
+  const lines = Object.values(USAGES).map(({ synopsis, summary }) => `  npx redis-wasm-sessions ${synopsis}\n      ${summary}`);
+  return `usage:\n${lines.join('\n')}\n--help after a command says more of it; --version is that of this package.`;
+}
+
+/** Whether the arguments ask how something is used. */
+export function asksForHelp(given: string[]): boolean {
+  return given.some((word) => word === '--help' || word === '-h');
+}
