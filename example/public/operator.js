@@ -61,6 +61,17 @@ function microsecondsText(us) {
 
 // ── Charts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/** Between an axis' labels and what is beside them on both sides, its ticks included. */
+const LABEL_MARGIN = 14;
+const ruler = document.createElement('canvas').getContext('2d');
+
+/** What an upright axis needs for its labels, in pixels. @param {readonly (string | null)[]} labels */
+function widthFor(labels) {
+  if (ruler === null) throw new Error('the page has no canvas');
+  ruler.font = FONT;
+  return LABEL_MARGIN + Math.ceil(labels.reduce((most, label) => Math.max(most, ruler.measureText(label ?? '').width), 0));
+}
+
 /** An axis in the page's colours. @param {Partial<uPlot.Axis>} given @returns {uPlot.Axis} */
 function axis(given) {
   const line = { stroke: colour('line'), width: 1 };
@@ -112,7 +123,7 @@ function overTime(names, series, text, increments) {
     axes: [
       axis({ space: 70, size: 34, values: (/** @type {uPlot} */ _plot, /** @type {number[]} */ at) => at.map(clockText) }),
       axis({
-        size: increments === BINARY_STEPS ? 64 : 44,
+        size: (/** @type {uPlot} */ _plot, /** @type {string[] | null} */ labels) => widthFor(labels ?? []),
         values: (/** @type {uPlot} */ _plot, /** @type {number[]} */ values) => values.map(text),
         ...(increments === undefined ? {} : { incrs: increments }),
       }),
@@ -292,7 +303,6 @@ function drawLatencies(latencies) {
 
 /** @param {string[]} names @returns {Omit<uPlot.Options, 'width'>} */
 function latencyOptions(names) {
-  const longest = Math.max(...names.map(({ length }) => length));
   return {
     height: names.length * ROW_HEIGHT + 60,
     legend: { markers: markers(PERCENTILES.map(([, , name]) => name)), live: false },
@@ -309,7 +319,7 @@ function latencyOptions(names) {
     axes: [
       axis({
         side: 3,
-        size: longest * 7 + 14,
+        size: widthFor(names),
         splits: () => names.map((_, row) => row),
         values: () => names,
         grid: { show: false },

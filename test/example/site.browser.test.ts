@@ -231,6 +231,18 @@ const CONTRASTS = `(() => {
   return [behind(document.body), ratios.sort((a, b) => a.ratio - b.ratio)[0]];
 })()`;
 
+/** Has the page note each text that it draws, and whether an edge of the canvas cuts it. */
+const NOTES_OF_TEXT = `(() => {
+  window.texts = [];
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    const { actualBoundingBoxLeft: left, actualBoundingBoxRight: right } = this.measureText(text);
+    const { a, e } = this.getTransform();
+    window.texts.push({ text, isCut: a * (x - left) + e < 0 || a * (x + right) + e > this.canvas.width });
+    return fillText.call(this, text, x, y);
+  };
+})()`;
+
 describe('the operator’s page', () => {
   /** How many pixels of the figure's canvas are drawn on. */
   const drawn = (page: Page, id: string) =>
@@ -282,6 +294,21 @@ describe('the operator’s page', () => {
     await page.setViewportSize(PHONE.viewport);
     const excess = () => page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
     expect(await eventually(excess, (pixels) => pixels === 0)).toBe(0);
+  });
+
+  it.each([360, 1280])('shows labels of large numbers whole, at a width of %i', async (width) => {
+    const page = await signedIn(OLGA, { viewport: { width, height: 900 } });
+    await page.addInitScript(NOTES_OF_TEXT);
+    await Promise.all(Array.from({ length: 12_000 }, (_, n) => server.send('SESSION.CREATE', `user ${n}`)));
+    await page.goto('/operator');
+    const texts = () => page.evaluate<{ text: string; isCut: boolean }[]>('window.texts');
+    const isSeen = (all: { text: string }[], pattern: RegExp) => all.some(({ text }) => pattern.test(text));
+    // Of the numbers of sessions, of the memory, and of the latencies.
+    const expected = [/^10,000$/, / MiB$/, /^1 ms$|µs$/];
+    const seen = await eventually(texts, (all) => expected.every((pattern) => isSeen(all, pattern)));
+    for (const pattern of expected) expect(isSeen(seen, pattern), String(pattern)).toBe(true);
+    expect(seen.filter(({ isCut }) => isCut)).toEqual([]);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
   });
 
   it('says that the server is gone, and goes on when it is back; and that the session has ended', async () => {
