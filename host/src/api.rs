@@ -274,6 +274,8 @@ api! {
     fn ReplySetMapLength(ctx: *mut Ctx, length: c_long);
     fn WrongArity(ctx: *mut Ctx) -> c_int;
 
+    fn GetClientId(ctx: *mut Ctx) -> c_ulonglong;
+    fn GetClientUserNameById(ctx: *mut Ctx, client: u64) -> *mut Str;
     fn GetCurrentUserName(ctx: *mut Ctx) -> *mut Str;
     fn GetModuleUserFromUserName(name: *mut Str) -> *mut User;
     fn FreeModuleUser(user: *mut User) -> c_int;
