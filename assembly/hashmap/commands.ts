@@ -28,6 +28,11 @@ export function registerCommands(): i32 {
     changetype<usize>("write effect no-monitor no-slowlog"),
     3,
     -5,
+    changetype<usize>(`summary: Applies an effect of another CUSTOM command; for the replication stream and the append-only file
+      complexity: O(n) in the bytes written
+      since: 0.1.0
+      keys: 3 RW UPDATE
+      acl: @custom write dangerous`),
   );
   return effect + registerValues() + registerMany() + registerDeadlines() + registerKeys();
 }

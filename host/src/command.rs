@@ -90,6 +90,8 @@ pub struct Slot {
     pub calls: Cell<u64>,
     /// The group of the module: it stays where it is as long as the host does.
     group: *const Group,
+    /// As declared. The server checks it too, but not of what it reads from the append-only file.
+    arity: c_int,
     /// Changed with the contents of the group alone, so while no call into it runs.
     handler: UnsafeCell<Handler>,
     write: bool,
@@ -99,6 +101,11 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Whether `argc` words, the command's name counted, are as many as it takes.
+    fn takes(&self, argc: c_int) -> bool {
+        if self.arity < 0 { argc >= -self.arity } else { argc == self.arity }
+    }
+
     /// Makes `handler` the one that serves this command.
     ///
     /// # Safety
@@ -112,6 +119,12 @@ impl Slot {
 /// The host's own flag: a command that the replication stream and the append-only file alone may run.
 const FLAG_EFFECT: &str = "effect";
 
+/// The server's flag of a command that clients do not see; servers without it (before Redis 8) refuse it.
+const FLAG_INTERNAL: &str = "internal";
+
+/// What the server is told of an effect's arity: any, so that a client hears that the command is unknown and not how it is used.
+const ANY_ARITY: c_int = -1;
+
 /// Registers a command with the server: [`api::OK`], or [`api::ERR`] when the server refuses or the table is full.
 ///
 /// # Safety
@@ -122,32 +135,35 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declar
     let none = Description::default();
     let description = host::description(member, &declaration.name.to_string_lossy().to_ascii_lowercase()).unwrap_or(&none);
     let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
-    let server_flags: Vec<&str> = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect();
-    let Ok(server_flags) = CString::new(server_flags.join(" ")) else { return api::ERR };
     let Declaration { name, first, last, step, arity, .. } = declaration;
-    let write = flags.contains(&"write");
+    let (write, effect) = (flags.contains(&"write"), flags.contains(&FLAG_EFFECT));
     let key_flags = if write { api::CMD_KEY_RW | api::CMD_KEY_UPDATE } else { api::CMD_KEY_RO | api::CMD_KEY_ACCESS };
     // A specification counts the last key from the first one, or from the end when negative.
     let last_relative = if *last < 0 { *last } else { *last - *first };
     let keys = (*first > 0).then_some(Keys { begin: Begin::At(*first), last: last_relative, step: *step, flags: key_flags });
-    // SAFETY: by this function's contract; the server copies the texts.
-    unsafe {
-        if rm!(CreateCommand(ctx, name.as_ptr(), trampoline, server_flags.as_ptr(), *first, *last, *step)) != api::OK
-            || docs::describe(ctx, name, &flags, *arity, keys, description) != api::OK
-        {
-            return api::ERR;
-        }
+    let create = |flags: &str| {
+        let flags = CString::new(flags).unwrap_or_default();
+        // SAFETY: by this function's contract; the server copies the texts.
+        unsafe { rm!(CreateCommand(ctx, name.as_ptr(), trampoline, flags.as_ptr(), *first, *last, *step)) == api::OK }
+    };
+    let server_flags = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect::<Vec<_>>().join(" ");
+    let created = (effect && create(&[server_flags.as_str(), FLAG_INTERNAL].join(" "))) || create(&server_flags);
+    let told_arity = if effect { ANY_ARITY } else { *arity };
+    // SAFETY: as above.
+    if !created || unsafe { docs::describe(ctx, name, &flags, told_arity, keys, description) } != api::OK {
+        return api::ERR;
     }
     slots.push(Slot {
         name: name.clone(),
         member,
         calls: Cell::new(0),
         group: host::group_of(member),
+        arity: *arity,
         handler: UnsafeCell::new(handler),
         write,
         may_replicate: write || flags.contains(&"may-replicate"),
         deny_oom: flags.contains(&"deny-oom"),
-        effect: flags.contains(&FLAG_EFFECT),
+        effect,
     });
     api::OK
 }
@@ -193,7 +209,7 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
     }
     // SAFETY: by this function's contract. Nothing is entered before it is admitted: reclaiming may have to enter any group.
     unsafe {
-        if (slot.effect || slot.deny_oom || slot.write) && !admit(slot, group, &outer, ctx, argv, argc) {
+        if (slot.effect || slot.deny_oom || slot.write || !slot.takes(argc)) && !admit(slot, group, &outer, ctx, argv, argc) {
             return;
         }
         let Some(mut entered) = group.enter() else {
@@ -203,6 +219,10 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
         slot.calls.set(slot.calls.get() + 1);
         match call(slot, &mut entered, ctx, argv, argc) {
             Ok(()) => {
+                if slot.effect {
+                    // For this server's own file, and its replicas where it is no replica itself: those of one take its primary's stream.
+                    rm!(ReplicateVerbatim(ctx));
+                }
                 let replies = &mut entered.store.data_mut().call.replies;
                 if !replies.complete() {
                     replies.finish(ctx, None);
@@ -393,6 +413,13 @@ unsafe fn admit(slot: &Slot, group: &Group, outer: &Outer, ctx: *mut Ctx, argv: 
     unsafe {
         if slot.effect && !host::from_stream() {
             refuse_unknown(ctx, argv, argc);
+            return false;
+        }
+        if !slot.takes(argc) {
+            if outer.is_from_stream() {
+                give_up(slot, "it came with another number of arguments");
+            }
+            rm!(WrongArity(ctx));
             return false;
         }
         if slot.write && group.damaged.get() {

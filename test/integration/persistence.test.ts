@@ -111,16 +111,19 @@ describe('in the append-only file', () => {
     expect(text).not.toContain('unique-field');
   });
 
-  test('an effect of an unknown format ends the server that would have to apply it, and says so', async () => {
+  const ID = '01234567-89ab-4def-8123-456789abcdef';
+  test.each([
+    ['an effect of an unknown format', ['session.apply', '2', 'create', ID, 'other', '1', '1', '1'], 'unknown format'],
+    ['an effect that is cut short', ['session.apply', '1', 'forget'], 'another number of arguments'],
+    ['a write that is cut short', ['custom.set', 'key'], 'another number of arguments'],
+  ])('%s ends the server that would have to apply it, and says so', async (_, command, reason) => {
     const server = await startServer({ arguments: appendOnly });
     await server.send('SESSION.CREATE', 'user');
     await server.kill();
     const folder = path.join(server.folder, 'appendonlydir');
     const tail = readdirSync(folder).find((name) => name.endsWith('.incr.aof')) ?? '';
-    const id = '01234567-89ab-4def-8123-456789abcdef';
-    const effect = ['session.apply', '2', 'create', id, 'other', '1', '1', '1'];
-    appendFileSync(path.join(folder, tail), `*${effect.length}\r\n${effect.map(bulk).join('')}`);
-    await expect(server.start()).rejects.toThrow(/session\.apply cannot be applied: .*this server ends/);
+    appendFileSync(path.join(folder, tail), `*${command.length}\r\n${command.map(bulk).join('')}`);
+    await expect(server.start()).rejects.toThrow(new RegExp(`${command[0]} cannot be applied: .*${reason}.*this server ends`));
   });
 
   test('a server whose rewrites would drop the data refuses to load the module and names the setting', async () => {

@@ -75,7 +75,13 @@ test('a replica that becomes a primary goes on where the old one stopped', async
 
 test.each(['custom.apply', 'session.apply'])('%s answers ordinary clients as an unknown command does', async (command) => {
   const server = await startServer();
-  expect(await server.send(command, '1', 'delete', 'x', 'y')).toMatch(/^-ERR unknown command/);
+  const unknown = command.replace('apply', 'apples').slice(0, command.length);
+  const effect = ['1', 'set', '01234567-89ab-4def-8123-456789abcdef', 'value', '0', 'x'.repeat(200), 'y'];
+  for (let count = 0; count <= effect.length; count++) {
+    const reply = await server.send(unknown, ...effect.slice(0, count));
+    expect(reply).toMatch(/^-ERR unknown command/);
+    expect(await server.send(command, ...effect.slice(0, count))).toBe(reply.replace(unknown, command));
+  }
 });
 
 describe('accesses', () => {

@@ -46,6 +46,9 @@ export const hasCategories = isAtLeast('7.2', '7.2');
 /** … and into such as the modules add. */
 export const hasOwnCategories = isAtLeast('7.4', '8.0');
 
+/** Whether it can keep a command from clients, in COMMAND LIST and COMMAND DOCS too. */
+export const hidesEffects = tested.name === 'Redis' && isAtLeast('8.0', '0.0');
+
 /** Whether it tells modules of the time that stands still within a transaction or a script. */
 export const hasTimeOfCommand = isAtLeast('7.2', '7.2');
 
