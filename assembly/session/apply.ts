@@ -198,7 +198,6 @@ function applyRotate(): void {
   const owner = ownerOf(record);
   if (mapped) customSet(userKey(owner), userKeyLength(owner), newId, argumentLength(argv, 3));
   else redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
-  signalOldIds(record);
   beginChange();
   commitRotation(record);
   endChange();

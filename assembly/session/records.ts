@@ -233,7 +233,10 @@ export function insertRecord(replaces: bool): usize {
   return record;
 }
 
-/** Puts the prepared copy in the place of the session; the id that it had is unknown now, or an old id. O(old ids). */
+/**
+ * Puts the prepared copy in the place of the session. The id that it had is an old id now, which no older one outlives; or it is unknown, as are
+ * all older ones. Who watches one of those, or caches what it answered, is told. O(old ids).
+ */
 export function commitRotation(record: usize): usize {
   const successor = pending;
   pending = 0;
@@ -243,12 +246,29 @@ export function commitRotation(record: usize): usize {
   const slot = table.lookup(keyOf(record), keyLength(record), hash);
   if (pendingOldId) {
     table.replace(slot, pendingOldId);
+    limitOldIds(successor, untilOf(pendingOldId));
     addOldId(successor);
   } else {
     table.remove(slot, hash);
+    removeOldIds(successor);
   }
   destroy(record);
   return successor;
+}
+
+/** Has the old ids of a session answer until then at most, and signals them. */
+function limitOldIds(session: usize, until: i64): void {
+  for (let old = oldIdsOf(session); old; old = nextOldId(old)) {
+    signalOldId(old);
+    if (untilOf(old) <= until) continue;
+    store<i64>(valueOf(old), until);
+    removeNode(nodeOf(old));
+    insertNode(nodeOf(old), until);
+  }
+}
+
+function removeOldIds(session: usize): void {
+  for (let old = oldIdsOf(session); old; old = oldIdsOf(session)) removeRecord(old);
 }
 
 function addOldId(session: usize): void {
@@ -291,7 +311,7 @@ function discard(record: usize): void {
     unchain(record);
     oldIds--;
   } else {
-    for (let old = oldIdsOf(record); old; old = oldIdsOf(record)) removeRecord(old);
+    removeOldIds(record);
     if (isExpiring(record)) removeNode(nodeOf(record));
     detach(ownerOf(record), record);
     releaseFields(fieldsOf(record));

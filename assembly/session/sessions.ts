@@ -415,7 +415,7 @@ export function assignSession(record: usize, user: usize, userLength: u32): void
 }
 
 /**
- * Gives the session another id, which is then `idText`; the one that it had answers for `grace` ms more. O(old ids).
+ * Gives the session another id, which is then `idText`; the one that it had answers for `grace` ms more, earlier ones no longer than that. O(old ids).
  * Errors: `OOM …`, those of the storage; nothing changed.
  */
 export function rotateSession(record: usize, grace: i64): void {
@@ -430,7 +430,6 @@ export function rotateSession(record: usize, grace: i64): void {
   beginChange();
   replicateRotate(otherText, length, idText, idTextLength, until, mapped);
   if (!mapped) redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
-  signalOldIds(record);
   commitRotation(record);
   endChange();
   redis.SignalModifiedKey(otherText, length);

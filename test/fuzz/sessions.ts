@@ -431,8 +431,13 @@ export class Sessions {
     this.#sessions.delete(id);
     this.#sessions.set(next, session);
     session.id = next;
-    if (grace > 0n) this.#old.set(id, { session, until: now + Number(grace) });
+    const until = now + Number(grace);
+    if (grace > 0n) this.#old.set(id, { session, until });
     if (grace > 0n) this.#doubtful.add(id);
+    for (const [earlier, old] of this.#old) {
+      if (old.session === session && grace === 0n) this.#old.delete(earlier);
+      else if (old.session === session) old.until = Math.min(old.until, until);
+    }
     if (this.#storage.get(session.user) === id) this.#storage.set(session.user, next);
     return bulk(next);
   }

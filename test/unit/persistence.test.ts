@@ -334,6 +334,26 @@ describe('session', () => {
     expect(ending(many)).toBeLessThan(3 * ending(1) + 0.1);
   });
 
+  test.each([
+    [100, 50],
+    [50, 100],
+  ])('old ids of a file answer as long as it says, %i and %i ms, until a rotation has an end to all', (...lives) => {
+    const olds = lives.map((ms, index) => ({ id: `old-id-of-number-${index}`, ms }));
+    const items = olds.map(({ id, ms }) => item(block(u64(BigInt(server.clock + ms)), text(id)), ''));
+    const session = item(head(text('a-session-of-a-user'), 1n, BigInt(server.clock), 0, { oldIds: 2 }), 'u');
+    expect(server.load(server.session, [1n, block(PACKED, session, ...items), end(3)], 2)).toBe(true);
+    server.check();
+    const answering = (): string[] => olds.map(({ id }) => id).filter((id) => server.text('SESSION.GET', id) !== '$-1\r\n');
+    expect(answering()).toHaveLength(2);
+    server.clock += 50;
+    expect(answering()).toEqual(olds.filter(({ ms }) => ms > 50).map(({ id }) => id));
+    expect(server.text('SESSION.ROTATE', 'a-session-of-a-user', 'GRACE', '20')).toMatch(/^\$36/);
+    expect(answering()).toHaveLength(1);
+    server.clock += 20;
+    expect(answering()).toEqual([]);
+    server.check();
+  });
+
   test('reads version 1', () => {
     const head1 = block(raw, u64(5n), u64(6n), 1, 0, 0, 0);
     expect(server.load(server.session, [1n, block(PACKED, item(head1, 'user'), item('f', 'v')), end(2)], 1)).toBe(true);

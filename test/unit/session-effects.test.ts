@@ -219,6 +219,32 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     }
   });
 
+  test('a rotation ends earlier ids on a replica too, whichever version queued their effects', () => {
+    created(server, 'u', 'ID', GIVEN, 'DATA', 'f', 'v');
+    const second = rotated(server, GIVEN, '60000');
+    const third = rotated(server, second, '1000');
+    const replica = applied(server.propagated, server.clock);
+    const [until, earlier] = [999, 1000].map((ms) => replica.clock + ms);
+    const answers = (id: string) => replica.text('SESSION.GET_DATA', id, 'f') === '$1\r\nv\r\n';
+    expect([GIVEN, second, third].map(answers)).toEqual([true, true, true]);
+    replica.clock = until!;
+    expect([GIVEN, second, third].map(answers)).toEqual([true, true, true]);
+    replica.clock = earlier!;
+    expect([GIVEN, second, third].map(answers)).toEqual([false, false, true]);
+    replica.clock = until!;
+    const before = server.propagated.length;
+    const last = rotated(server, third);
+    replica.signalled.length = 0;
+    replica.flags = REPLICA | REPLICATED;
+    replica.replay(server.propagated.slice(before));
+    replica.flags = REPLICA;
+    expect([GIVEN, second, third, last].map(answers)).toEqual([false, false, false, true]);
+    for (const gone of [GIVEN, second, third]) expect(replica.signalled).toContain(gone);
+    replica.check();
+    // No effect tells of the earlier ids by themselves.
+    expect(server.propagated.slice(before).map((effect) => effect[2]?.toString())).toEqual(['rotate']);
+  });
+
   describe.each(['get', 'set', 'del'])('where the storage fails at %s', (operation) => {
     const commands: [string, ...string[]][] = [
       ['CREATE', 'new'],

@@ -402,6 +402,32 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       server.check();
     });
 
+    test('without GRACE makes every earlier id unknown, and with it lets none outlive a younger one', () => {
+      const id = created(server, 'u', 'DATA', 'f', 'v');
+      const second = rotated(server, id, '60000');
+      const third = rotated(server, second, '90000');
+      const fourth = rotated(server, third, '1000');
+      for (const old of [id, second, third]) expect(server.text('SESSION.GET_DATA', old, 'f')).toBe(bulk('v'));
+      server.check();
+      server.clock += 1000;
+      for (const old of [id, second, third]) expect(server.text('SESSION.GET_DATA', old, 'f')).toBe(`-Session not found: ${old}\r\n`);
+      const fifth = rotated(server, fourth, '60000');
+      const sixth = rotated(server, fifth, '90000');
+      server.check();
+      // By an id in grace nothing is rotated, and nothing ends.
+      expect(rotated(server, fifth)).toBe(sixth);
+      expect(server.text('SESSION.GET_DATA', fourth, 'f')).toBe(bulk('v'));
+      const last = rotated(server, sixth);
+      for (const old of [fourth, fifth, sixth]) {
+        expect(server.text('SESSION.GET_DATA', old, 'f')).toBe(`-Session not found: ${old}\r\n`);
+        expect(server.text('SESSION.DELETE', old)).toBe(':0\r\n');
+      }
+      expect(server.text('SESSION.GET_DATA', last, 'f')).toBe(bulk('v'));
+      // Unknown, so free for others at once.
+      expect(created(server, 'w', 'ID', sixth)).toBe(sixth);
+      server.check();
+    });
+
     test('ASSIGN and DELUSER EXCEPT take an old id', () => {
       const id = created(server, 'u');
       const next = rotated(server, id, '10000');
