@@ -8,7 +8,7 @@ import { appendNumber, failLine, failOutOfMemory, line, writeDecimal } from "../
 import { prepareEffect, replicateSet, replicateUnset } from "./effects";
 import { EVENT_SET } from "./events";
 import { nowMs } from "./expiry";
-import { commitPut, commitPuts, countFields, getField, preparePut, preparePuts, removeField } from "./fields";
+import { commitPut, commitPuts, countFields, getField, preparePut, preparePuts, removeFields } from "./fields";
 import { compactRecords, fieldsOf, setAccessed, setFields, setVersion, signalOldIds, versionOf } from "./records";
 import { releaseScratch } from "./scratch";
 import { idText, idTextLength, nameSession, touch } from "./sessions";
@@ -94,9 +94,7 @@ export function deleteData(record: usize, argv: usize, first: u32, count: u32): 
 
 /** Removes the fields that `count` arguments from `first` name. Cannot fail. */
 export function removeData(record: usize, argv: usize, first: u32, count: u32): void {
-  for (let index = first; index < first + count; index++) {
-    setFields(record, removeField(fieldsOf(record), argument(argv, index), argumentLength(argv, index)));
-  }
+  setFields(record, removeFields(fieldsOf(record), argv, first, count));
 }
 
 /**

@@ -8,16 +8,19 @@
  *     packed   | size u16 | used u16 | count u16 | item | item | … | (size - used bytes vacant)
  *     item     | name length u16 | value length u16 | name | value |
  *
- *     tabled   | Table | first u32 | last u32 |
+ *     tabled   | Table | first u32 | last u32 | bytes u32 that it would use packed |
  *     entry    key = name; value = | previous u32 | next u32 | value |        0: none
  *
  * Packed data is small, so walking it costs about a cache miss per 64 bytes; a session with thousands of fields answers in O(1).
+ *
+ * The content alone decides on the form, and on the size of a packed block: the smallest that the heap has. So a session takes the same bytes on a
+ * replica and after a restart, whatever it held before. Where there is no room for the smaller form at once, the larger one stays.
  *
  * Writing is in two phases: `preparePut` allocates and may fail, `commitPut` cannot. Between them lies nothing but replication.
  */
 import { copy, equal } from "../storage/bytes";
 import { createFixed, destroy, keyLength, keyOf, sizeOf, valueLength, valueOf } from "../storage/entry";
-import { alloc, free, usableSize } from "../storage/heap";
+import { alloc, allocWithin, free, usableSize } from "../storage/heap";
 import { Table } from "../storage/table";
 import { argument, argumentLength, pack } from "../frame";
 
@@ -42,7 +45,10 @@ import { argument, argumentLength, pack } from "../frame";
 @inline const LAST: usize = FIRST + 4;
 
 
-@inline const TABLED_SIZE: u32 = <u32>(FIRST + 8);
+@inline const BYTES: usize = FIRST + 8;
+
+
+@inline const TABLED_SIZE: u32 = <u32>(FIRST + 12);
 
 
 @inline const LINKS: u32 = 8;
@@ -168,11 +174,13 @@ function checkTabled(tabled: usize): bool {
   if (table.check()) return false;
   let count: u32 = 0;
   let previous: u32 = 0;
+  let bytes = HEADER;
   for (let entry = load<u32>(tabled, FIRST); entry; entry = load<u32>(valueOf(<usize>entry), 4)) {
     if (++count > table.count || load<u32>(valueOf(<usize>entry)) != previous || !table.slotOf(<usize>entry)) return false;
     previous = entry;
+    bytes += packedSize(<usize>entry);
   }
-  return count == table.count && load<u32>(tabled, LAST) == previous;
+  return count == table.count && load<u32>(tabled, LAST) == previous && load<u32>(tabled, BYTES) == bytes;
 }
 
 /** Frees all fields, of much data only the first PIECE now. O(1), while fewer than WAITING_MAX fields wait. */
@@ -251,6 +259,10 @@ export function preparePut(fields: u32, name: usize, nameLength: u32, value: usi
 
 /** Does what was prepared and returns the u32 that stands for the data from now on. Cannot fail. */
 export function commitPut(): u32 {
+  return fit(put());
+}
+
+function put(): u32 {
   if (putTarget & TABLED) putTabled();
   else putPacked();
   if (putFields != putTarget) releaseFields(putFields);
@@ -279,28 +291,25 @@ export function preparePuts(fields: u32, argv: usize, first: u32, pairs: u32): b
 export function commitPuts(): u32 {
   if (putsFields & TABLED) {
     putEntries();
-    return putsFields;
+    return fit(putsFields);
   }
   releaseFields(putsFields);
-  return putsCopy;
+  return fit(putsCopy);
 }
 
 function prepareCopy(argv: usize, first: u32): bool {
-  putsCopy = 0;
-  if (putsFields) {
-    const size = load<u16>(putsFields);
-    const block = alloc(size);
-    if (!block) return false;
-    memory.copy(block, putsFields, load<u16>(putsFields, 2));
-    putsCopy = <u32>block;
-  }
+  // Room for all of it at once, as if each name were new.
+  let size = (putsFields ? <u64>load<u16>(putsFields, 2) : HEADER) + <u64>putsCount * ITEM_HEADER;
+  for (let index = first, end = first + 2 * putsCount; index < end; index++) size += argumentLength(argv, index);
+  putsCopy = newPacked(putsFields, size < PACKED_MAX ? <u32>size : PACKED_MAX);
+  if (!putsCopy) return false;
   for (let pair: u32 = 0; pair < putsCount; pair++) {
     const at = first + 2 * pair;
     if (!preparePut(putsCopy, argument(argv, at), argumentLength(argv, at), argument(argv, at + 1), argumentLength(argv, at + 1))) {
       releaseFields(putsCopy);
       return false;
     }
-    putsCopy = commitPut();
+    putsCopy = put();
   }
   return true;
 }
@@ -340,10 +349,17 @@ function putEntries(): void {
 
 // ── Removing ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Removes a field, if it is there, and returns the u32 that stands for the data from now on. Needs no memory. O(1). */
-export function removeField(fields: u32, name: usize, length: u32): u32 {
-  if (!fields) return 0;
-  return fields & TABLED ? removeTabled(fields, name, length) : removePacked(fields, name, length);
+/**
+ * Removes the fields that `count` arguments from `first` of `argv` name, where they are there, and returns the u32 that stands for the data from now on.
+ * Needs no memory. O(count).
+ */
+export function removeFields(fields: u32, argv: usize, first: u32, count: u32): u32 {
+  for (let index = first; fields && index < first + count; index++) {
+    const name = argument(argv, index);
+    const length = argumentLength(argv, index);
+    fields = fields & TABLED ? removeTabled(fields, name, length) : removePacked(fields, name, length);
+  }
+  return fields ? fit(fields) : 0;
 }
 
 function removePacked(fields: u32, name: usize, length: u32): u32 {
@@ -370,6 +386,7 @@ function removeTabled(fields: u32, name: usize, length: u32): u32 {
   const slot = table.lookup(name, length, hash);
   if (!slot) return fields;
   const entry = table.remove(slot, hash);
+  store<u32>(tabled, load<u32>(tabled, BYTES) - packedSize(entry), BYTES);
   const previous = load<u32>(valueOf(entry));
   const next = load<u32>(valueOf(entry), 4);
   store<u32>(previous ? valueOf(<usize>previous) + 4 : tabled + FIRST, next);
@@ -379,6 +396,44 @@ function removeTabled(fields: u32, name: usize, length: u32): u32 {
   // What reserveMany has kept goes too.
   releaseFields(fields);
   return 0;
+}
+
+// ── The smallest form ───────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The same data in the form that its content asks for, where there is room for that now. Cannot fail. O(1): packed data is bounded. */
+function fit(fields: u32): u32 {
+  let used: u32;
+  if (fields & TABLED) {
+    used = load<u32>(<usize>(fields & ~TABLED), BYTES);
+    if (used > PACKED_MAX || tableOf(fields).count > PACKED_FIELDS) return fields;
+  } else {
+    used = <u32>load<u16>(fields, 2);
+    if (usableSize(used) == load<u16>(fields)) return fields;
+  }
+  const size = usableSize(used);
+  const block = allocWithin(size);
+  if (!block) return fields;
+  if (fields & TABLED) packFields(fields, block);
+  else memory.copy(block, fields, used);
+  store<u16>(block, size);
+  releaseFields(fields);
+  return <u32>block;
+}
+
+/** Writes the fields of a table to a block that has room for them, but for its size. */
+function packFields(fields: u32, block: usize): void {
+  let at = block + HEADER;
+  beginFields(fields);
+  for (; nextField(); at += itemSize(at)) writeItem(at, fieldName, fieldNameLength, fieldValue, fieldValueLength);
+  store<u16>(block, at - block, 2);
+  store<u16>(block, tableOf(fields).count, 4);
+}
+
+/** Bytes that a field's entry would use in a packed block. */
+// prettier-ignore
+@inline
+function packedSize(entry: usize): u32 {
+  return ITEM_HEADER + keyLength(entry) + valueLength(entry) - LINKS;
 }
 
 // ── Packed ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -398,25 +453,29 @@ function itemSize(item: usize): u32 {
   return ITEM_HEADER + load<u16>(item) + load<u16>(item, 2);
 }
 
-/** The block itself where `size` bytes fit, else a larger copy. A block only half used in the end becomes smaller at that chance. */
+/** The block itself where `size` bytes fit, else a larger copy. */
 function preparePacked(fields: u32, size: u32, item: usize): bool {
   putTarget = fields;
   putItem = item;
   if (fields && size <= load<u16>(fields)) return true;
-  // Exactly what the heap gives for the first field; later a quarter more, so that adding fields one by one copies little.
-  const asked = usableSize(fields ? min(size + (size >> 2), PACKED_MAX) : size);
-  const block = alloc(asked);
-  if (!block) return false;
-  putTarget = <u32>block;
+  putTarget = newPacked(fields, size);
+  if (item) putItem = item - fields + putTarget;
+  return putTarget != 0;
+}
+
+/** A block for `size` bytes that holds what `fields`, 0 or packed, holds; 0 when there is no memory. */
+function newPacked(fields: u32, size: u32): u32 {
+  const usable = usableSize(size);
+  const block = alloc(usable);
+  if (!block) return 0;
   if (fields) {
     memory.copy(block, fields, load<u16>(fields, 2));
-    if (item) putItem = item - fields + block;
   } else {
     store<u16>(block, HEADER, 2);
     store<u16>(block, 0, 4);
   }
-  store<u16>(block, asked);
-  return true;
+  store<u16>(block, usable);
+  return <u32>block;
 }
 
 function putPacked(): void {
@@ -433,11 +492,17 @@ function putPacked(): void {
   const after = ITEM_HEADER + putNameLength + putValueLength;
   const rest = item + before;
   memory.copy(item + after, rest, block + used - rest);
-  store<u16>(item, putNameLength);
-  store<u16>(item, putValueLength, 2);
-  copy(item + ITEM_HEADER, putName, putNameLength);
-  copy(item + ITEM_HEADER + putNameLength, putValue, putValueLength);
+  writeItem(item, putName, putNameLength, putValue, putValueLength);
   store<u16>(block, used + after - before, 2);
+}
+
+// prettier-ignore
+@inline
+function writeItem(item: usize, name: usize, nameLength: u32, value: usize, length: u32): void {
+  store<u16>(item, nameLength);
+  store<u16>(item, length, 2);
+  copy(item + ITEM_HEADER, name, nameLength);
+  copy(item + ITEM_HEADER + nameLength, value, length);
 }
 
 // ── Tabled ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -466,6 +531,7 @@ function prepareConversion(fields: u32): bool {
   if (!tabled) return false;
   store<u32>(tabled, 0, FIRST);
   store<u32>(tabled, 0, LAST);
+  store<u32>(tabled, HEADER, BYTES);
   changetype<Table>(tabled).init(k0, k1);
   const target = (<u32>tabled) | TABLED;
   beginFields(fields);
@@ -510,6 +576,7 @@ function putTabled(): void {
     return;
   }
   const old = table.replace(putSlot, putEntry);
+  store<u32>(tabled, load<u32>(tabled, BYTES) - packedSize(old) + packedSize(putEntry), BYTES);
   const previous = load<u32>(valueOf(old));
   const next = load<u32>(valueOf(old), 4);
   const links = valueOf(putEntry);
@@ -528,4 +595,5 @@ function append(tabled: usize, entry: usize): void {
   store<u32>(links, 0, 4);
   store<u32>(last ? valueOf(<usize>last) + 4 : tabled + FIRST, <u32>entry);
   store<u32>(tabled, <u32>entry, LAST);
+  store<u32>(tabled, load<u32>(tabled, BYTES) + packedSize(entry), BYTES);
 }

@@ -42,6 +42,7 @@ import {
   closeSparsestSlab,
   firstOfClosedSlab,
   FIXED,
+  hasRoom,
   isSmall,
   MOVABLE,
   reopenSlab,
@@ -76,6 +77,11 @@ export function alloc(size: u32): usize {
 /** As alloc, a block that compaction may ask its owner to move. */
 export function allocMovable(size: u32): usize {
   return take(MOVABLE, size);
+}
+
+/** As alloc, of 2 KiB at most, and only in pages that the heap has: 0 where the memory would have to grow. O(1). */
+export function allocWithin(size: u32): usize {
+  return freePageCount() || hasRoom(classOf(size)) ? take(FIXED, size) : 0;
 }
 
 // prettier-ignore

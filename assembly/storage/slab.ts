@@ -132,6 +132,15 @@ export function slabAlloc(pool: u32, index: u32): usize {
   return allocSlow(pool, index);
 }
 
+/** Whether a fixed block of the class can be had without another page. O(1). */
+export function hasRoom(index: u32): bool {
+  const row = rowOf(FIXED, index);
+  const notes = <usize>load<u32>(row);
+  if (notes && (load<u32>(notes, NOTE_FREE) || load<u32>(notes, NOTE_FRESH) + classSize(index) <= PAGE_SIZE)) return true;
+  for (let bucket: usize = 0; bucket < BUCKETS; bucket++) if (load<u32>(row + ROW_HEADS + (bucket << 2))) return true;
+  return false;
+}
+
 /** Takes a block from the active slab's never used part, or makes another slab active. */
 function allocSlow(pool: u32, index: u32): usize {
   const row = rowOf(pool, index);
