@@ -137,6 +137,7 @@ function registerMany(): i32 {
       complexity: O(n) in the number of keys
       since: 0.1.0
       keys: 1..-1/2 OW UPDATE
+      tips: request_policy:multi_shard response_policy:all_succeeded
       acl: @custom write slow`),
   );
   refused += command(

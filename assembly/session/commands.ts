@@ -83,7 +83,7 @@ acl: @session read`),
     changetype<usize>(`summary: Lists all live sessions
 complexity: O(N) with N the sessions
 since: 0.1.0
-tips: nondeterministic_output_order
+tips: request_policy:all_shards nondeterministic_output_order
 acl: @session read dangerous`),
   );
   refused += command(
@@ -202,6 +202,7 @@ syntax: id:key
 complexity: O(N) with N the fields
 since: 0.1.0
 keys: 1 RO ACCESS
+tips: nondeterministic_output
 acl: @session read`),
   );
   refused += command(
@@ -268,7 +269,7 @@ acl: @session write`),
 syntax: cursor:integer [MATCH pattern:pattern] [COUNT count:integer]
 complexity: O(1) for each call, O(N) for all of them with N the sessions
 since: 0.1.0
-tips: nondeterministic_output
+tips: nondeterministic_output request_policy:special response_policy:special
 acl: @session read`),
   );
   refused += command(
@@ -282,6 +283,7 @@ syntax: [user:key]
 complexity: O(1)
 since: 0.1.0
 keys: 1 RO
+tips: request_policy:special response_policy:agg_sum
 acl: @session read fast`),
   );
   refused += command(
@@ -293,6 +295,7 @@ acl: @session read fast`),
     changetype<usize>(`summary: Tells whether all structures and counters hold together
 complexity: O(N) with N the bytes of all sessions
 since: 0.1.0
+tips: request_policy:all_shards response_policy:all_succeeded
 acl: @session read dangerous`),
   );
   refused += command(

@@ -56,6 +56,30 @@ const ALL: Row[] = [
   ['wasm.modules', 1, 'readonly'],
 ];
 
+/** What cluster clients do with a command, and the server's own command that has the same tips, where there is one. */
+const TIPS: Record<string, [tips: string, peer?: string]> = {
+  'custom.keys': ['nondeterministic_output_order request_policy:all_shards', 'keys'],
+  'custom.scan': ['nondeterministic_output request_policy:special response_policy:special', 'scan'],
+  'custom.len': ['request_policy:all_shards response_policy:agg_sum', 'dbsize'],
+  'custom.clear': ['request_policy:all_shards response_policy:agg_sum'],
+  'custom.check': ['request_policy:all_shards response_policy:all_succeeded', 'ping'],
+  'custom.mget': ['request_policy:multi_shard', 'mget'],
+  'custom.mset': ['request_policy:multi_shard response_policy:all_succeeded', 'mset'],
+  'custom.del': ['request_policy:multi_shard response_policy:agg_sum', 'del'],
+  'custom.exists': ['request_policy:multi_shard response_policy:agg_sum', 'exists'],
+  'custom.ttl': ['nondeterministic_output', 'ttl'],
+  'custom.pttl': ['nondeterministic_output', 'pttl'],
+  'session.create': ['nondeterministic_output'],
+  'session.rotate': ['nondeterministic_output'],
+  'session.ttl': ['nondeterministic_output', 'pttl'],
+  'session.info': ['nondeterministic_output'],
+  'session.list': ['nondeterministic_output_order request_policy:all_shards', 'keys'],
+  'session.scan': ['nondeterministic_output request_policy:special response_policy:special', 'scan'],
+  // By a user's key on the shard of that key, else on all.
+  'session.count': ['request_policy:special response_policy:agg_sum'],
+  'session.check': ['request_policy:all_shards response_policy:all_succeeded', 'ping'],
+};
+
 /** Those that the server shows. */
 const COMMANDS = ALL.filter(([, , flags]) => !hidesEffects || !flags.includes('effect'));
 
@@ -134,9 +158,24 @@ describe.each(COMMANDS)('%s', (name, arity, words, ...keys) => {
   });
 });
 
+test.each(COMMANDS.map(([name]) => name))('%s has the tips that clients of a cluster need', async (name) => {
+  const client = await server.client(3);
+  const [tips = '', peer] = TIPS[name] ?? [];
+  const tipsOf = async (command: string): Promise<string> => {
+    const [info] = (await client.sendCommand(['COMMAND', 'INFO', command])) as unknown as string[][][];
+    return [...info![7]!].sort().join(' ');
+  };
+  expect(await tipsOf(name)).toBe(tips);
+  // An older server may say less of its own.
+  if (peer !== undefined) expect(tips.split(' ')).toEqual(expect.arrayContaining((await tipsOf(peer)).split(' ')));
+  client.destroy();
+});
+
 test('the keys of a command are where they are, and a field of DATA is none, whatever it is called', async () => {
   const keysOf = (...argv: string[]) => server.send('COMMAND', 'GETKEYS', ...argv);
   expect(await keysOf('SESSION.CREATE', 'user', 'IDLE', '5', 'DATA', 'id', 'value')).toBe(bulks('user'));
+  // This id is none that is declared: the command itself looks at what the client may (docs/SECURITY.md).
+  expect(await keysOf('SESSION.CREATE', 'user', 'ID', 'an-id-of-the-caller')).toBe(bulks('user'));
   expect(await keysOf('SESSION.DELUSER', 'user', 'EXCEPT', 'an id', 'BEFORE', '5')).toBe(bulks('user', 'an id'));
   expect(await keysOf('SESSION.ASSIGN', 'an id', 'user')).toBe(bulks('an id', 'user'));
 });

@@ -27,6 +27,13 @@ test('the sections are named as their modules, and INFO wasm and INFO modules ha
   expect(await server.send('INFO', 'wasm_session')).toContain(`\nwasm_link_CUSTOM:${tested.link === 'auto' ? 'direct' : 'command'}\r\n`);
 });
 
+test('an unknown session is counted among the errors by its first word, for its text has no code', async () => {
+  await server.send('CONFIG', 'RESETSTAT');
+  for (let count = 0; count < 3; count++)
+    expect(await server.send('SESSION.GET_DATA', 'no-such-session', 'f')).toMatch(/^-Session not found: /);
+  expect(await server.info('errorstats')).toEqual({ errorstat_Session: 'count=3' });
+});
+
 test('entries, sessions, commands and memory are counted', async () => {
   const before = await numbers(server, 'hashmap', ['commands', 'entries']);
   expect(before[1]).toBe(0);
