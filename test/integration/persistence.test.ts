@@ -113,9 +113,18 @@ describe('in the append-only file', () => {
 
   const ID = '01234567-89ab-4def-8123-456789abcdef';
   test.each([
-    ['an effect of an unknown format', ['session.apply', '2', 'create', ID, 'other', '1', '1', '1'], 'unknown format'],
-    ['an effect that is cut short', ['session.apply', '1', 'forget'], 'another number of arguments'],
-    ['a write that is cut short', ['custom.set', 'key'], 'another number of arguments'],
+    [
+      'an effect of an unknown format',
+      ['session.apply', '2', 'create', ID, 'other', '1', '1', '1'],
+      /session\.apply cannot be applied: .*unknown format/,
+    ],
+    ['an effect that is cut short', ['session.apply', '1', 'forget'], /session\.apply cannot be applied: .*another number of arguments/],
+    // Valkey 9 looks at ordinary commands itself.
+    [
+      'a write that is cut short',
+      ['custom.set', 'key'],
+      /custom\.set cannot be applied: .*another number|wrong number of arguments for 'custom\.set'/,
+    ],
   ])('%s ends the server that would have to apply it, and says so', async (_, command, reason) => {
     const server = await startServer({ arguments: appendOnly });
     await server.send('SESSION.CREATE', 'user');
@@ -123,7 +132,7 @@ describe('in the append-only file', () => {
     const folder = path.join(server.folder, 'appendonlydir');
     const tail = readdirSync(folder).find((name) => name.endsWith('.incr.aof')) ?? '';
     appendFileSync(path.join(folder, tail), `*${command.length}\r\n${command.map(bulk).join('')}`);
-    await expect(server.start()).rejects.toThrow(new RegExp(`${command[0]} cannot be applied: .*${reason}.*this server ends`));
+    await expect(server.start()).rejects.toThrow(reason);
   });
 
   test('a server whose rewrites would drop the data refuses to load the module and names the setting', async () => {
