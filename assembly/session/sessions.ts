@@ -40,8 +40,10 @@ import {
   isOldId,
   makeExpiring,
   newerOf,
+  nextOldId,
   nodeOf,
   olderOf,
+  oldIdsOf,
   ownerOf,
   pendingRecord,
   prepareCopy,
@@ -54,6 +56,7 @@ import {
   setLimits,
   setTimes,
   signalOldIds,
+  untilOf,
 } from "./records";
 import { releaseScratch } from "./scratch";
 import { moveToSlot, slotOf } from "./slots";
@@ -75,6 +78,10 @@ export const idText: usize = memory.data(128);
 export let idTextLength: u32 = 0;
 /** Text of another id: of the one that a rotation ends, of a session that ends beside. */
 const otherText: usize = memory.data(128);
+
+/** Ids in grace that one session has at most: each rotation, and each change, signals all of them. */
+// prettier-ignore
+@inline const OLD_IDS_MAX: u32 = 16;
 
 /** How many sessions commands have created, how many have ended because of their time, or to make room for newer ones of the same user. */
 export let created: u64 = 0;
@@ -415,7 +422,8 @@ export function assignSession(record: usize, user: usize, userLength: u32): void
 }
 
 /**
- * Gives the session another id, which is then `idText`; the one that it had answers for `grace` ms more, earlier ones no longer than that. O(old ids).
+ * Gives the session another id, which is then `idText`; the one that it had answers for `grace` ms more, earlier ones no longer than that, and 16 in
+ * all. O(old ids).
  * Errors: `OOM …`, those of the storage; nothing changed.
  */
 export function rotateSession(record: usize, grace: i64): void {
@@ -430,11 +438,27 @@ export function rotateSession(record: usize, grace: i64): void {
   beginChange();
   replicateRotate(otherText, length, idText, idTextLength, until, mapped);
   if (!mapped) redis.SignalModifiedKey(userKey(owner), userKeyLength(owner));
-  commitRotation(record);
+  const session = commitRotation(record);
   endChange();
   redis.SignalModifiedKey(otherText, length);
   changed(EVENT_ROTATE, 14, idText, idTextLength);
+  forgetSurplus(session);
   compactRecords(0);
+}
+
+/** Forgets ids in grace of a session beyond OLD_IDS_MAX, those first whose time is over first. O(old ids). */
+function forgetSurplus(session: usize): void {
+  // A file may hold more, from before there was a limit: some are forgotten each time.
+  for (let left = OLD_IDS_MAX; left; left--) {
+    let count: u32 = 0;
+    let first: usize = 0;
+    for (let old = oldIdsOf(session); old; old = nextOldId(old)) {
+      count++;
+      if (!first || untilOf(old) < untilOf(first)) first = old;
+    }
+    if (count <= OLD_IDS_MAX) return;
+    forgetOldId(first, true);
+  }
 }
 
 /** Sets both limits of the session: seconds of idleness, Unix ms of its end, 0: none. Errors: `OOM …`, nothing changed. O(1). */

@@ -214,7 +214,7 @@ export default {
    * Server command: `SESSION.ROTATE`. Since 0.1.0.
    *
    * @param id - the present id, or an old one in its grace time
-   * @param options - `grace`: ms for which the old id goes on working
+   * @param options - `grace`: ms for which the old id goes on working, a week at most; of a session's old ids the last 16 do
    * @returns the new id
    * @throws SessionNotFoundError, as `typedError` has it
    * @example const newId = await client.session.rotate(id, { grace: 10_000 });

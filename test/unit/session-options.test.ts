@@ -454,6 +454,32 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       expect(userIds(server, 'u')).toEqual([id]);
     });
 
+    test('with a GRACE of over a week is refused', () => {
+      const id = created(server, 'u');
+      expect(server.text('SESSION.ROTATE', id, 'GRACE', '604800001')).toBe('-ERR GRACE is a week at most, 604800000 milliseconds\r\n');
+      expect(userIds(server, 'u')).toEqual([id]);
+      expect(server.text('SESSION.ROTATE', id, 'GRACE', '604800000')).toMatch(/^\$36/);
+    });
+
+    test('keeps 16 old ids at most: of more, the one whose time is over first is forgotten, here and by an effect', () => {
+      const ids = [created(server, 'u')];
+      const rotate = () => ids.push(rotated(server, ids.at(-1)!, '60000'));
+      for (let count = 0; count < 16; count++) {
+        rotate();
+        server.clock += 1;
+      }
+      for (const id of ids) expect(server.text('SESSION.TTL', id), id).toBe(':-1\r\n');
+      server.propagated.length = 0;
+      rotate();
+      expect(server.propagated.map((effect) => effect.slice(2, 4).map(String))).toEqual([
+        ['rotate', ids.at(-2)],
+        ['forget', ids[0]],
+      ]);
+      expect(server.text('SESSION.GET', ids[0]!)).toBe(NULL);
+      for (const id of ids.slice(1)) expect(server.text('SESSION.TTL', id), id).toBe(':-1\r\n');
+      server.check();
+    });
+
     test('GRACE 0 is none', () => {
       const id = created(server, 'u');
       server.call('SESSION.ROTATE', id, 'GRACE', '0');

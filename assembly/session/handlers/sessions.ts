@@ -40,6 +40,10 @@ import {
 import { MAX_TIME } from "../time";
 import { userKey, userKeyLength } from "../users";
 
+/** Ms of grace that a rotation may give: a week. */
+// prettier-ignore
+@inline const GRACE_MAX: i64 = 604_800_000;
+
 /** The live session that the first argument names, 0 when there is none. Begins the command. */
 export function namedSession(argv: usize): usize {
   beginCommand();
@@ -169,8 +173,12 @@ export function commandRotate(argc: i32, argv: usize): u64 {
   if (argc == 3) {
     if (!isWord(argument(argv, 1), argumentLength(argv, 1), changetype<usize>("GRACE"))) failSyntax();
     grace = integerOf(argument(argv, 2), argumentLength(argv, 2));
-    if (grace < 0 || grace > MAX_TIME - nowMs()) {
+    if (grace < 0) {
       line(changetype<usize>("ERR value is out of range, must be positive"));
+      failLine();
+    }
+    if (grace > GRACE_MAX) {
+      line(changetype<usize>("ERR GRACE is a week at most, 604800000 milliseconds"));
       failLine();
     }
   }
