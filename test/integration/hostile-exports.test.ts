@@ -26,6 +26,7 @@ const REASONS: Record<Misdeed, RegExp> = {
   readNumbers: /ran longer/,
   memory: /unreachable/,
   fields: /hands the server more|ran longer/,
+  commit: /ran longer/,
 };
 
 async function start(): Promise<{ server: TestServer; before: string[] }> {
@@ -239,6 +240,22 @@ test.each(['freeBytes', 'info'] as const)(
     await expectUnharmed(server, before);
   },
 );
+
+test.each(['sweep', 'info', 'freeBytes'] as const)('a commit in %s() that never ends is ended', async (name) => {
+  const { server, before } = await start();
+  await server.send('CONFIG', 'SET', 'maxmemory', '2gb');
+  const [from, begun] = [server.log.length, server.running_ms];
+  await arm(server, name, 'commit');
+  expect(await server.send('CUSTOM.SET', 'key', 'value')).toBe('+OK\r\n');
+  await server.info('wasm');
+  await expectLogged(server, from, name, 'commit');
+  // A command's commit may go on for 5 s.
+  expect(server.running_ms - begun).toBeLessThan(2500);
+  expect((await server.info('wasm_hostile')).wasm_damaged).toBe('1');
+  expect((await server.info('wasm_hashmap')).wasm_damaged).toBe('0');
+  expect(await server.send('CUSTOM.DEL', 'key')).toBe(':1\r\n');
+  await expectUnharmed(server, before);
+});
 
 test('free memory that no module could have makes no room', async () => {
   const { server } = await start();

@@ -206,6 +206,7 @@ export const MISDEEDS = {
   readNumbers: forever('(drop (call $LoadUnsigned))'),
   memory: `(block $full ${forever('(br_if $full (i32.eq (memory.grow (i32.const 1)) (i32.const -1)))')}) unreachable`,
   fields: forever('(call $InfoAddFieldULongLong (i32.const 8) (i32.const 2) (i64.const 1))'),
+  commit: `(global.set $committing (i32.const 1)) ${forever('')}`,
 };
 export type Misdeed = keyof typeof MISDEEDS;
 const DEEDS = Object.entries(MISDEEDS);
@@ -225,6 +226,7 @@ export const unreliable = hostile(
    (func (export "onLoad") (result i32)
      (i32.add (call $register) (call $CreateDataType (i32.const 64) (i32.const 9) (i32.const 1))))
    (global $armed (mut i32) (i32.const 0))
+   (global $committing (export "committing") (mut i32) (i32.const 0))
    (func $down (call $down) (global.set $armed (i32.const 0)))
    (func $arm (param i32 i32) (global.set $armed (call $number (local.get 1))) ${OK})
    (func $write (param i32 i32) ${OK})
