@@ -16,6 +16,18 @@ export function* pairsOf(reply: Pairs): Generator<[name: string, value: unknown]
   }
 }
 
+/**
+ * A reply of several elements that is whole. Where a command fails after the first of very many elements have left the server, the error is an
+ * element of its own, and node-redis answers it among the others.
+ *
+ * @throws the first error in it
+ */
+export function whole<T>(reply: T): T {
+  const elements: Iterable<unknown> = Array.isArray(reply) ? reply : reply instanceof Map ? [...reply].flat() : Object.values(reply ?? {});
+  for (const element of elements) if (element instanceof Error) throw element;
+  return reply;
+}
+
 /** An object without a prototype: a field named like one of Object's own properties is a field as any other. */
 export function bareObject<T>(pairs: Iterable<readonly [string, T]>): Record<string, T> {
   const object = Object.create(null) as Record<string, T>;
@@ -32,7 +44,7 @@ export function transformFields(
   _preserve?: unknown,
   typeMapping?: TypeMapping,
 ): MapReply<BlobStringReply, BlobStringReply> | NullReply {
-  return (reply === null ? null : fieldsAs(reply as Pairs, typeMapping?.[RESP_TYPES.MAP])) as NullReply;
+  return (reply === null ? null : fieldsAs(whole(reply) as Pairs, typeMapping?.[RESP_TYPES.MAP])) as NullReply;
 }
 
 function fieldsAs(reply: Pairs, form: unknown): unknown {

@@ -1,5 +1,6 @@
 import { oneOrMore, type OneOrMore } from '../arguments.ts';
 import type { ArrayReply, BlobStringReply, Command, CommandParser, NullReply } from '../command.ts';
+import { whole } from '../replies.ts';
 
 export default {
   CACHEABLE: true,
@@ -8,5 +9,5 @@ export default {
     parser.push('CUSTOM.MGET');
     parser.pushKeys(oneOrMore('keys', keys));
   },
-  transformReply: undefined as unknown as () => ArrayReply<BlobStringReply | NullReply>,
+  transformReply: (reply: ArrayReply<BlobStringReply | NullReply>) => whole(reply),
 } as const satisfies Command;

@@ -1,4 +1,5 @@
 import type { ArrayReply, BlobStringReply, Command, CommandParser, RedisArgument } from '../command.ts';
+import { whole } from '../replies.ts';
 import { pushScan, type ScanOptions } from '../scan.ts';
 
 export default {
@@ -7,5 +8,5 @@ export default {
     parser.push('CUSTOM.SCAN');
     pushScan(parser, cursor, options);
   },
-  transformReply: ([cursor, keys]: [BlobStringReply, ArrayReply<BlobStringReply>]) => ({ cursor, keys }),
+  transformReply: ([cursor, keys]: [BlobStringReply, ArrayReply<BlobStringReply>]) => ({ cursor, keys: whole(keys) }),
 } as const satisfies Command;

@@ -1,6 +1,6 @@
 import { pushId } from '../arguments.ts';
 import type { BlobStringReply, Command, CommandParser, NullReply, RedisArgument } from '../command.ts';
-import { dateOf, durationOf, pairsOf } from '../replies.ts';
+import { dateOf, durationOf, pairsOf, whole } from '../replies.ts';
 
 /** What SESSION.INFO tells about a session. Moments are Dates, durations are ms. */
 export interface SessionInfo<UserKey = string> {
@@ -24,7 +24,7 @@ export interface SessionInfo<UserKey = string> {
 
 function transformInfo(reply: unknown): SessionInfo<BlobStringReply> | null {
   if (reply === null) return null;
-  const told = new Map(pairsOf(reply as Parameters<typeof pairsOf>[0]));
+  const told = new Map(pairsOf(whole(reply) as Parameters<typeof pairsOf>[0]));
   return {
     id: String(told.get('id')),
     userKey: told.get('user_key') as BlobStringReply,

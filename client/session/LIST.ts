@@ -1,5 +1,5 @@
 import type { BlobStringReply, Command, CommandParser } from '../command.ts';
-import { dateOf } from '../replies.ts';
+import { dateOf, whole } from '../replies.ts';
 
 /** One session in the reply of `session.list`. */
 export interface ListedSession {
@@ -26,5 +26,5 @@ export default {
   parseCommand(parser: CommandParser) {
     parser.push('SESSION.LIST');
   },
-  transformReply: (reply: BlobStringReply[]): ListedSession[] => reply.map(parse),
+  transformReply: (reply: BlobStringReply[]): ListedSession[] => whole(reply).map(parse),
 } as const satisfies Command;

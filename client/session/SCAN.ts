@@ -1,4 +1,5 @@
 import type { ArrayReply, BlobStringReply, Command, CommandParser, RedisArgument } from '../command.ts';
+import { whole } from '../replies.ts';
 import { pushScan, type ScanOptions } from '../scan.ts';
 
 export default {
@@ -7,5 +8,5 @@ export default {
     parser.push('SESSION.SCAN');
     pushScan(parser, cursor, options);
   },
-  transformReply: ([cursor, ids]: [BlobStringReply, ArrayReply<BlobStringReply>]) => ({ cursor, ids }),
+  transformReply: ([cursor, ids]: [BlobStringReply, ArrayReply<BlobStringReply>]) => ({ cursor, ids: whole(ids) }),
 } as const satisfies Command;

@@ -1,5 +1,6 @@
 import { pushKey } from '../arguments.ts';
 import type { ArrayReply, BlobStringReply, Command, CommandParser, RedisArgument } from '../command.ts';
+import { whole } from '../replies.ts';
 
 export default {
   IS_READ_ONLY: true,
@@ -7,5 +8,5 @@ export default {
     parser.push('SESSION.USER');
     pushKey(parser, user, 'user');
   },
-  transformReply: undefined as unknown as () => ArrayReply<BlobStringReply>,
+  transformReply: (reply: ArrayReply<BlobStringReply>) => whole(reply),
 } as const satisfies Command;

@@ -9,8 +9,8 @@ use wasmtime::{Caller, Func, Linker, Ref, Result};
 use crate::api::{self, Str};
 use crate::command::{self, Declaration};
 use crate::file::HOST_NAMESPACE as NS;
-use crate::group::{Call, Handler, Phase, State, is_committing};
-use crate::reply::{CLOSED_BYTES, Container, OPEN_MAX};
+use crate::group::{Call, Handler, Phase, State, To, is_committing};
+use crate::reply::{CLOSED_BYTES, Container, OPEN_MAX, Reply};
 use crate::trap::Failed;
 use crate::{host, listeners, memory, persistence, rm, text};
 
@@ -58,7 +58,7 @@ fn bytes<'a>(guest: &'a mut Guest<'_>, name: &str, phases: &[Phase], pointer: u3
 #[inline]
 fn handed<'a>(all: &'a [u8], call: &mut Call, pointer: u32, length: u32) -> Result<&'a [u8]> {
     let bytes = memory::slice(all, pointer, length)?;
-    call.hand(length.into(), all.len())?;
+    call.hand(To::Server, length.into(), all.len())?;
     Ok(bytes)
 }
 
@@ -78,6 +78,17 @@ fn in_table(guest: &mut Guest<'_>, index: i32) -> Result<Func> {
     match table.and_then(|table| table.get(&mut *guest, index.cast_unsigned().into())) {
         Some(Ref::Func(Some(function))) => Ok(function),
         _ => Err(wasmtime::Error::msg(format!("its table has no function {index}"))),
+    }
+}
+
+/// What a module is told of a registration: [`api::OK`], or [`api::ERR`], and the first refusal is noted for the log.
+fn noted(state: &mut State, registered: Result<(), String>) -> c_int {
+    match registered {
+        Ok(()) => api::OK,
+        Err(refused) => {
+            state.refused.get_or_insert(refused);
+            api::ERR
+        }
     }
 }
 
@@ -118,7 +129,8 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             }
             let ctx = guest.data().call.ctx;
             // SAFETY: phase Load: `ctx` is the context of RedisModule_OnLoad.
-            Ok(unsafe { command::register(ctx, member, handler, &declaration) })
+            let registered = unsafe { command::register(ctx, member, handler, &declaration) };
+            Ok(noted(guest.data_mut(), registered))
         },
     )?;
     linker.func_wrap(
@@ -147,60 +159,38 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     Ok(())
 }
 
-/// Sends one reply if there is room for it.
+/// Replies with the bytes at (`pointer`, `length`), if there is room for one more reply.
 #[inline]
-fn send(call: &mut Call, action: impl FnOnce(*mut api::Ctx)) {
-    if call.replies.take() {
-        action(call.ctx);
-        // SAFETY: called in phase Command alone: `ctx` is the running command's.
-        unsafe { call.replies.settle(call.ctx) };
-    }
-}
-
-#[inline]
-fn reply(guest: &mut Guest<'_>, name: &str, action: impl FnOnce(*mut api::Ctx)) -> Result<()> {
-    let (_, state) = bytes(guest, name, &[Phase::Command], 0, 0)?;
-    send(&mut state.call, action);
+fn reply(guest: &mut Guest<'_>, name: &str, (pointer, length): (u32, u32), make: impl FnOnce(&[u8]) -> Reply<'_>) -> Result<()> {
+    allow(guest, name, &[Phase::Command])?;
+    let (all, state) = parts(guest)?;
+    let bytes = memory::slice(all, pointer, length)?;
+    let call = &mut state.call;
+    call.hand(To::Client, length.into(), all.len())?;
+    // SAFETY: phase Command: `ctx` is the running command's.
+    unsafe { call.replies.send(call.ctx, make(bytes)) };
     Ok(())
 }
 
 fn replies(linker: &mut Linker<State>) -> Result<()> {
-    // SAFETY of every rm! here: `reply` passes the context of the running command, and each text is a C string that outlives the call.
+    const NOTHING: (u32, u32) = (0, 0);
     linker.func_wrap(NS, "ReplyWithSimpleString", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        let (text, state) = bytes(&mut guest, "ReplyWithSimpleString", &[Phase::Command], pointer, length)?;
-        if text == b"OK" {
-            // SAFETY: phase Command: `ctx` is the running command's.
-            send(&mut state.call, |ctx| unsafe { command::reply_ok(ctx) });
-        } else {
-            // SAFETY: phase Command: `ctx` is the running command's.
-            text::with_line(text, |text| send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithSimpleString(ctx, text)) }));
-        }
-        Ok(())
+        reply(&mut guest, "ReplyWithSimpleString", (pointer, length), |text| Reply::Status(text))
     })?;
     linker.func_wrap(NS, "ReplyWithError", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        let (text, state) = bytes(&mut guest, "ReplyWithError", &[Phase::Command], pointer, length)?;
-        // SAFETY: phase Command: `ctx` is the running command's.
-        text::with_line(text, |text| send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithError(ctx, text)) }));
-        Ok(())
+        reply(&mut guest, "ReplyWithError", (pointer, length), |text| Reply::Error(text))
     })?;
     linker.func_wrap(NS, "ReplyWithStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        let (bytes, state) = bytes(&mut guest, "ReplyWithStringBuffer", &[Phase::Command], pointer, length)?;
-        let (bytes, length) = (bytes.as_ptr().cast(), bytes.len());
-        // SAFETY: phase Command: `ctx` is the running command's, and the bytes outlive the call, which copies them.
-        send(&mut state.call, |ctx| unsafe { _ = rm!(ReplyWithStringBuffer(ctx, bytes, length)) });
-        Ok(())
+        reply(&mut guest, "ReplyWithStringBuffer", (pointer, length), |bytes| Reply::Bulk(bytes))
     })?;
     linker.func_wrap(NS, "ReplyWithNull", |mut guest: Guest<'_>| -> Result<()> {
-        // SAFETY: phase Command: `ctx` is the running command's.
-        reply(&mut guest, "ReplyWithNull", |ctx| unsafe { _ = rm!(ReplyWithNull(ctx)) })
+        reply(&mut guest, "ReplyWithNull", NOTHING, |_| Reply::Null)
     })?;
     linker.func_wrap(NS, "ReplyWithLongLong", |mut guest: Guest<'_>, value: i64| -> Result<()> {
-        // SAFETY: phase Command: `ctx` is the running command's.
-        reply(&mut guest, "ReplyWithLongLong", |ctx| unsafe { _ = rm!(ReplyWithLongLong(ctx, value)) })
+        reply(&mut guest, "ReplyWithLongLong", NOTHING, |_| Reply::Integer(value))
     })?;
     linker.func_wrap(NS, "WrongArity", |mut guest: Guest<'_>| -> Result<()> {
-        // SAFETY: phase Command: `ctx` is the running command's.
-        reply(&mut guest, "WrongArity", |ctx| unsafe { _ = rm!(WrongArity(ctx)) })
+        reply(&mut guest, "WrongArity", NOTHING, |_| Reply::WrongArity)
     })?;
     linker.func_wrap(NS, "Fail", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (text, _) = bytes(&mut guest, "Fail", RUNNING, pointer, length)?;
@@ -228,22 +218,22 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
         [(Container::Array, "ReplyWithArray", "ReplySetArrayLength"), (Container::Map, "ReplyWithMap", "ReplySetMapLength")];
     for (container, open, set_length) in KINDS {
         linker.func_wrap(NS, open, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
-            let (_, state) = bytes(&mut guest, open, &[Phase::Command], 0, 0)?;
+            allow(&guest, open, &[Phase::Command])?;
+            let (all, state) = parts(&mut guest)?;
             let call = &mut state.call;
+            call.hand(To::Client, 0, all.len())?;
             if !call.replies.may_open() {
                 return Err(wasmtime::Error::msg(format!("more than {OPEN_MAX} arrays within each other")));
             }
-            if call.replies.take() {
-                // SAFETY: phase Command: `ctx` is the running command's, here and below.
-                unsafe { call.replies.open(call.ctx, container, length) };
-            }
+            // SAFETY: phase Command: `ctx` is the running command's, here and below.
+            unsafe { call.replies.open(call.ctx, container, length) };
             Ok(())
         })?;
         linker.func_wrap(NS, set_length, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
             allow(&guest, set_length, &[Phase::Command])?;
             let (all, state) = parts(&mut guest)?;
             let call = &mut state.call;
-            call.hand(CLOSED_BYTES, all.len())?;
+            call.hand(To::Client, CLOSED_BYTES, all.len())?;
             // SAFETY: phase Command: `ctx` is the running command's.
             unsafe { call.replies.set_length(call.ctx, container, length) };
             Ok(())
@@ -409,7 +399,7 @@ fn effects(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         let (all, state) = parts(&mut guest)?;
         let name = handed(all, &mut state.call, name, name_length)?;
         let arguments = memory::pairs(all, argv, argc.cast_unsigned())?;
-        state.call.hand(memory::sum(&arguments), all.len())?;
+        state.call.hand(To::Server, memory::sum(&arguments), all.len())?;
         let slot = command::written_by(member, name, &mut state.call.effect).ok_or_else(|| not_its_own(name))?;
         let strings = Strings::new(&arguments);
         // SAFETY: as above; format "v" takes an array and its length, and the server keeps what it needs by itself.
@@ -501,18 +491,24 @@ fn saving(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         if ["auxSave", "auxLoad"].iter().any(|export| guest.get_export(export).is_none()) {
             return Err(wasmtime::Error::msg("it declares a data type and does not export both auxSave and auxLoad"));
         }
-        let state = guest.data();
+        let state = guest.data_mut();
         // SAFETY: phase Load: the context is that of RedisModule_OnLoad.
-        Ok(unsafe { persistence::register(state.call.ctx, member, &name, version) })
+        let registered = unsafe { persistence::register(state.call.ctx, member, &name, version) };
+        Ok(noted(state, registered))
     })?;
-    linker.func_wrap(NS, "SaveUnsigned", |guest: Guest<'_>, value: u64| -> Result<()> {
+    linker.func_wrap(NS, "SaveUnsigned", |mut guest: Guest<'_>, value: u64| -> Result<()> {
         allow(&guest, "SaveUnsigned", &[Phase::AuxSave])?;
+        let (all, state) = parts(&mut guest)?;
+        state.call.hand(To::File, size_of::<u64>() as u64, all.len())?;
         // SAFETY: phase AuxSave: `io` is the stream of the running save, here and below.
-        unsafe { rm!(SaveUnsigned(guest.data().call.io, value)) };
+        unsafe { rm!(SaveUnsigned(state.call.io, value)) };
         Ok(())
     })?;
     linker.func_wrap(NS, "SaveStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        let (bytes, state) = bytes(&mut guest, "SaveStringBuffer", &[Phase::AuxSave], pointer, length)?;
+        allow(&guest, "SaveStringBuffer", &[Phase::AuxSave])?;
+        let (all, state) = parts(&mut guest)?;
+        let bytes = memory::slice(all, pointer, length)?;
+        state.call.hand(To::File, length.into(), all.len())?;
         // SAFETY: phase AuxSave: `io` is the stream of the running save, which copies the bytes.
         unsafe { rm!(SaveStringBuffer(state.call.io, bytes.as_ptr().cast(), bytes.len())) };
         persistence::renew_deadline(&mut guest);

@@ -36,6 +36,7 @@ pub const CONFIG_MEMORY: c_uint = 1 << 7;
 pub const REPLY_STRING: c_int = 0;
 pub const REPLY_ERROR: c_int = 1;
 pub const REPLY_INTEGER: c_int = 2;
+pub const REPLY_ARRAY: c_int = 3;
 pub const REPLY_NULL: c_int = 4;
 
 pub const AUX_BEFORE_RDB: c_int = 1 << 0;
@@ -63,6 +64,7 @@ pub const EVENT_CONFIG: u64 = 16;
 pub const SUBEVENT_FLUSHDB_START: u64 = 0;
 pub const SUBEVENT_LOADING_RDB_START: u64 = 0;
 pub const SUBEVENT_LOADING_REPL_START: u64 = 2;
+pub const SUBEVENT_LOADING_ENDED: u64 = 3;
 pub const SUBEVENT_LOADING_FAILED: u64 = 4;
 pub const SUBEVENT_REPL_ASYNC_LOAD_STARTED: u64 = 0;
 pub const SUBEVENT_REPL_ASYNC_LOAD_COMPLETED: u64 = 2;

@@ -9,7 +9,7 @@ use wasmtime::{Caller, Error, FuncType, Linker, Result, Val, ValType};
 
 use crate::abi::{self, Strings};
 use crate::api::{self, CallReply};
-use crate::group::State;
+use crate::group::{State, To};
 use crate::trap::Failed;
 use crate::{memory, rm, text};
 
@@ -48,7 +48,7 @@ fn call(guest: &mut Caller<'_, State>, name: &CString, command: &str, missing: &
         let (pointer, length) = (pair[0].unwrap_i32().cast_unsigned(), pair[1].unwrap_i32().cast_unsigned());
         arguments.push(memory::slice(all, pointer, length)?);
     }
-    state.call.hand(memory::sum(&arguments), all.len())?;
+    state.call.hand(To::Server, memory::sum(&arguments), all.len())?;
     let strings = Strings::new(&arguments);
     let ctx = state.call.ctx;
     // SAFETY: a phase of RUNNING: the context is the running command's, or the timer's. Format "v" takes an array and its length. Without `E`, NULL and errno tell

@@ -15,6 +15,7 @@ use crate::description::{Begin, Description, Keys};
 use crate::file::COMMANDS_MAX;
 use crate::group::{Call, Entered, Group, Handler, Phase, State};
 use crate::host::{self, DEPTH_MAX, Outer};
+use crate::reply::Reply;
 use crate::trap::{self, Failed, TimedOut};
 use crate::{config, docs, memory, rm, text};
 
@@ -125,15 +126,21 @@ const FLAG_INTERNAL: &str = "internal";
 /// What the server is told of an effect's arity: any, so that a client hears that the command is unknown and not how it is used.
 const ANY_ARITY: c_int = -1;
 
-/// Registers a command with the server: [`api::OK`], or [`api::ERR`] when the server refuses or the table is full.
+/// Registers a command with the server.
+///
+/// # Errors
+/// What the server refused, or that the table is full; and why, as far as that can be told.
 ///
 /// # Safety
 /// `ctx` is the context of `RedisModule_OnLoad`, which is running.
-pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declaration: &Declaration) -> c_int {
+pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declaration: &Declaration) -> Result<(), String> {
     let slots = host::slots_mut();
-    let Some(&trampoline) = TRAMPOLINES.get(slots.len()) else { return api::ERR };
+    let shown = declaration.name.to_string_lossy();
+    let Some(&trampoline) = TRAMPOLINES.get(slots.len()) else {
+        return Err(format!("the command {shown}: all modules have {COMMANDS_MAX} commands already"));
+    };
     let none = Description::default();
-    let description = host::description(member, &declaration.name.to_string_lossy().to_ascii_lowercase()).unwrap_or(&none);
+    let description = host::description(member, &shown.to_ascii_lowercase()).unwrap_or(&none);
     let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
     let Declaration { name, first, last, step, arity, .. } = declaration;
     let (write, effect) = (flags.contains(&"write"), flags.contains(&FLAG_EFFECT));
@@ -142,16 +149,23 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declar
     let last_relative = if *last < 0 { *last } else { *last - *first };
     let keys = (*first > 0).then_some(Keys { begin: Begin::At(*first), last: last_relative, step: *step, flags: key_flags });
     let create = |flags: &str| {
-        let flags = CString::new(flags).unwrap_or_default();
+        let flags = text::line(flags.as_bytes());
         // SAFETY: by this function's contract; the server copies the texts.
         unsafe { rm!(CreateCommand(ctx, name.as_ptr(), trampoline, flags.as_ptr(), *first, *last, *step)) == api::OK }
     };
     let server_flags = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect::<Vec<_>>().join(" ");
     let created = (effect && create(&[server_flags.as_str(), FLAG_INTERNAL].join(" "))) || create(&server_flags);
     let told_arity = if effect { ANY_ARITY } else { *arity };
-    // SAFETY: as above.
-    if !created || unsafe { docs::describe(ctx, name, &flags, told_arity, keys, description) } != api::OK {
-        return api::ERR;
+    // SAFETY: by this function's contract; the server copies the texts.
+    unsafe {
+        if !created {
+            return Err(if is_known(ctx, name) {
+                format!("the command {shown}: another module, or the server, has one of this name")
+            } else {
+                format!("the command {shown}, with the flags {server_flags} and keys at {first} to {last} by {step}")
+            });
+        }
+        docs::describe(ctx, name, &flags, told_arity, keys, description).map_err(|what| format!("the command {shown}: {what}"))?;
     }
     slots.push(Slot {
         name: name.clone(),
@@ -165,7 +179,24 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, handler: Handler, declar
         deny_oom: flags.contains(&"deny-oom"),
         effect,
     });
-    api::OK
+    Ok(())
+}
+
+/// Whether the server has a command of this name.
+///
+/// # Safety
+/// As [`register`].
+unsafe fn is_known(ctx: *mut Ctx, name: &CStr) -> bool {
+    // SAFETY: by this function's contract; the reply is freed once, after its last use.
+    unsafe {
+        let reply = rm!(Call(ctx, c"COMMAND".as_ptr(), c"cc".as_ptr(), c"INFO".as_ptr(), name.as_ptr()));
+        if reply.is_null() {
+            return false;
+        }
+        let known = rm!(CallReplyType(rm!(CallReplyArrayElement(reply, 0)))) == api::REPLY_ARRAY;
+        rm!(FreeCallReply(reply));
+        known
+    }
 }
 
 /// The command of this name, if a module of the group that `member` runs in writes by it. `last`: the slot to look at first, and what is found.
@@ -182,14 +213,24 @@ pub fn written_by(member: MemberId, name: &[u8], last: &mut usize) -> Option<&'s
 
 /// What the server calls for command number `N`.
 unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
-    let outcome = host::guarded(|| {
-        if let Some(slot) = host::slot(N) {
-            // SAFETY: the server calls with the context and the arguments of a running command.
-            unsafe { dispatch(slot, ctx, argv, argc) };
-        }
-    });
-    if outcome.is_none() {
-        // SAFETY: as above. A reply may have been begun; a second one is the lesser evil beside none.
+    // SAFETY: the server calls with the context and the arguments of a running command.
+    unsafe {
+        answering(ctx, || {
+            if let Some(slot) = host::slot(N) {
+                dispatch(slot, ctx, argv, argc);
+            }
+        })
+    }
+}
+
+/// Runs `action`, which replies to a command; where it panics the reply is an error.
+///
+/// # Safety
+/// `ctx` is the context of the running command.
+#[inline]
+pub unsafe fn answering(ctx: *mut Ctx, action: impl FnOnce()) -> c_int {
+    if host::guarded(action).is_none() {
+        // SAFETY: by this function's contract. A reply may have been begun; a second one is the lesser evil beside none.
         unsafe { rm!(ReplyWithError(ctx, c"ERR the host failed: see the server's log".as_ptr())) };
     }
     api::OK
@@ -225,7 +266,7 @@ unsafe fn dispatch(slot: &Slot, ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int)
                 }
                 let replies = &mut entered.store.data_mut().call.replies;
                 if !replies.complete() {
-                    replies.finish(ctx, None);
+                    replies.finish(ctx);
                 }
             }
             Err(error) => end(slot, &mut entered, &outer, ctx, &error),
@@ -285,18 +326,13 @@ unsafe fn answer(store: &mut Store<State>, result: u64) -> wasmtime::Result<()> 
     let memory = store.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
     let (all, state) = memory.data_and_store_mut(store);
     let bytes = memory::slice(all, result as u32, (result >> 32) as u32)?;
-    let call = &mut state.call;
-    if call.replies.take() {
-        // SAFETY: by this function's contract; the bytes outlive the call, which copies them.
-        unsafe {
-            match result {
-                0 => _ = rm!(ReplyWithNull(call.ctx)),
-                OK => reply_ok(call.ctx),
-                _ => _ = rm!(ReplyWithStringBuffer(call.ctx, bytes.as_ptr().cast(), bytes.len())),
-            }
-            call.replies.settle(call.ctx);
-        }
-    }
+    let reply = match result {
+        0 => Reply::Null,
+        OK => Reply::Status(b"OK"),
+        _ => Reply::Bulk(bytes),
+    };
+    // SAFETY: by this function's contract.
+    unsafe { state.call.replies.send(state.call.ctx, reply) };
     Ok(())
 }
 
@@ -491,7 +527,7 @@ unsafe fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: *mut C
         give_up(slot, &message.to_string_lossy());
     }
     // SAFETY: by this function's contract.
-    unsafe { entered.store.data_mut().call.replies.finish(ctx, Some(&message)) };
+    unsafe { entered.store.data_mut().call.replies.fail(ctx, &message) };
 }
 
 /// Ends the server: what another one did cannot be done here. Its format is newer, the data differs already, or a module fails where it did

@@ -8,12 +8,21 @@ use crate::description::{Begin, Description, Keys};
 use crate::syntax::Argument;
 use crate::{host, rm};
 
-/// Tells the server of a command that it has just created with these flags: [`api::OK`], or [`api::ERR`] when it refuses. `keys` are those
-/// that hold where the description has none.
+/// Tells the server of a command that it has just created with these flags. `keys` are those that hold where the description has none.
+///
+/// # Errors
+/// What of it the server refused.
 ///
 /// # Safety
 /// `ctx` is the context of `RedisModule_OnLoad`, which is running and has created `name`.
-pub unsafe fn describe(ctx: *mut Ctx, name: &CStr, flags: &[&str], arity: c_int, keys: Option<Keys>, description: &Description) -> c_int {
+pub unsafe fn describe(
+    ctx: *mut Ctx,
+    name: &CStr,
+    flags: &[&str],
+    arity: c_int,
+    keys: Option<Keys>,
+    description: &Description,
+) -> Result<(), String> {
     let name = name.as_ptr();
     let mut specs: Vec<KeySpec> =
         if description.keys.is_empty() { keys.iter().map(spec).collect() } else { description.keys.iter().map(spec).collect() };
@@ -35,9 +44,10 @@ pub unsafe fn describe(ctx: *mut Ctx, name: &CStr, flags: &[&str], arity: c_int,
     unsafe {
         let command = rm!(GetCommand(ctx, name));
         if command.is_null() || rm!(SetCommandInfo(command, &raw const info)) != api::OK {
-            return api::ERR;
+            return Err(format!("its arity of {arity}, its keys or its description"));
         }
-        categorise(ctx, command, &categories_of(description, flags))
+        let categories = categories_of(description, flags);
+        if categorise(ctx, command, &categories) == api::OK { Ok(()) } else { Err(format!("its categories {}", categories.join(" "))) }
     }
 }
 

@@ -104,6 +104,7 @@ fn complete(ctx: *mut Ctx, host: &Host) {
                 // SAFETY: no group is entered: each has just been swapped, which refuses one that is.
                 unsafe { slot.set_handler(handler.clone()) };
             }
+            persistence::tell_loaded();
         }
     }
 }

@@ -27,6 +27,8 @@ pub enum Phase {
     AuxLoad,
     Info,
     Flush,
+    /// After a load, to tell of what has come.
+    Loaded,
     /// A step of reclaiming what has expired; no command runs.
     Sweep,
     /// The same within a command, before it runs: that one's time and context hold.
@@ -54,24 +56,52 @@ pub struct Call {
     pub overtime: u64,
     /// Whether the call may take [`ASIDE_MS`] alone.
     pub aside: bool,
-    /// Bytes that the call has handed to the server so far.
-    handed: u64,
+    /// Bytes that the call has handed over so far, by [`To`].
+    handed: [u64; 3],
 }
 
-/// Bytes that one call may hand to the server in any case: replies, effects, lines of the log, a file's data …
-const HANDED_MIN: u64 = 64 << 20;
-/// … and what the server keeps beside each of them.
+/// What takes the bytes that a call hands over. Each has a limit of its own, for modules that never end; what they are bounded by otherwise
+/// must be reached first.
+#[derive(Clone, Copy)]
+pub enum To {
+    /// A client's reply, which the server bounds by its limits of output buffers.
+    Client,
+    /// An RDB file, which the disk bounds.
+    File,
+    /// Effects, signals, lines of the log, fields of INFO: memory of the server's that nothing else bounds.
+    Server,
+}
+
+/// What the server keeps beside each byte string that is handed over, in bytes.
 const HANDED_EACH: u64 = 16;
+/// Bytes that a call may hand over in any case: to the server, …
+const SERVER_MIN: u64 = 64 << 20;
+/// … to a client or a file.
+const STREAMED_MIN: u64 = 1 << 30;
+
+impl To {
+    /// The most bytes that a call with `argc` arguments may hand over, out of a linear memory of `memory` bytes.
+    fn limit(self, memory: u64, argc: c_int) -> u64 {
+        match self {
+            // Each argument may ask for as much as there is.
+            To::Client => STREAMED_MIN + memory * (2 + u64::from(argc.unsigned_abs())),
+            // What is there once takes no more, however small the pieces that it is saved in.
+            To::File => STREAMED_MIN + memory * 4,
+            To::Server => SERVER_MIN + memory * 2,
+        }
+    }
+}
 
 impl Call {
-    /// Counts `length` bytes that the server will copy into memory, or a file, of its own, which no limit of this host covers otherwise.
+    /// Counts `length` bytes that the server will copy into memory, or a file, of its own.
     ///
     /// # Errors
-    /// The call has handed over [`HANDED_MIN`] and twice the linear memory, of which there are `memory` bytes: more than it can know.
+    /// The call has handed over more than [`To::limit`] has it, where the linear memory has `memory` bytes: more than it can know.
     #[inline]
-    pub fn hand(&mut self, length: u64, memory: usize) -> wasmtime::Result<()> {
-        self.handed += length + HANDED_EACH;
-        if self.handed > HANDED_MIN && self.handed > HANDED_MIN + 2 * memory as u64 {
+    pub fn hand(&mut self, to: To, length: u64, memory: usize) -> wasmtime::Result<()> {
+        let handed = &mut self.handed[to as usize];
+        *handed += length + HANDED_EACH;
+        if *handed > SERVER_MIN && *handed > to.limit(memory as u64, self.argc) {
             return Err(wasmtime::Error::msg("it hands the server more in one call than its memory could hold"));
         }
         Ok(())
@@ -81,7 +111,7 @@ impl Call {
     #[inline]
     pub fn begin(&mut self, phase: Phase) {
         self.phase = phase;
-        self.handed = 0;
+        self.handed = [0; 3];
     }
 }
 
@@ -106,6 +136,8 @@ pub struct State {
     pub committing: Vec<Global>,
     /// In [`Phase::LoadAgain`]: the commands that were registered, in lower case, with their handlers in this store.
     pub handlers: Vec<(CString, Handler)>,
+    /// In [`Phase::Load`]: the first of what a module registers that was refused, and why.
+    pub refused: Option<String>,
     pub limits: Limits,
 }
 
@@ -128,10 +160,11 @@ impl State {
                 effect: 0,
                 overtime: 0,
                 aside: false,
-                handed: 0,
+                handed: [0; 3],
             },
             committing: Vec::new(),
             handlers: Vec::new(),
+            refused: None,
             limits: Limits::default(),
         }
     }
@@ -143,6 +176,7 @@ pub struct Member {
     pub aux_save: Option<TypedFunc<(), ()>>,
     pub aux_load: Option<TypedFunc<i32, i32>>,
     pub is_empty: Option<TypedFunc<(), i32>>,
+    pub loaded: Option<TypedFunc<(), ()>>,
     pub info: Option<TypedFunc<(), ()>>,
     pub free_bytes: Option<TypedFunc<(), u64>>,
     pub sweep: Option<TypedFunc<(), i32>>,

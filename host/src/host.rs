@@ -14,6 +14,7 @@ use crate::command::Slot;
 use crate::description::Description;
 use crate::docs::Categories;
 use crate::engine::Ticker;
+use crate::faults::Faults;
 use crate::file::WasmFile;
 use crate::fresh::Fresh;
 use crate::group::{Group, ROOM};
@@ -54,8 +55,7 @@ pub struct LoadedModule {
     /// The group that it runs in, and its place there.
     pub group: usize,
     pub index: usize,
-    pub traps: Cell<u64>,
-    pub timeouts: Cell<u64>,
+    pub faults: Faults,
     /// When it is to reclaim what has expired.
     pub turn: Turn,
 }
@@ -181,9 +181,7 @@ pub fn commands_served(host: &Host, member: MemberId) -> u64 {
 }
 
 pub fn count_fault(member: MemberId, timeout: bool) {
-    let module = &expect().modules[member];
-    let counter = if timeout { &module.timeouts } else { &module.traps };
-    counter.set(counter.get() + 1);
+    expect().modules[member].faults.count(timeout);
 }
 
 /// Runs `action`, which the server has called: a panic in it must not cross into the server. It is logged, and becomes `None`.

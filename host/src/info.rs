@@ -6,11 +6,12 @@ use wasmtime::{AsContextMut, ExternType};
 
 use crate::abi::MemberId;
 use crate::api::{self, Ctx, InfoCtx, Str};
-use crate::command::fault;
+use crate::command::{self, fault};
 use crate::description::Description;
 use crate::group::Phase;
 use crate::host::{self, Host, LoadedModule};
 use crate::link::Link;
+use crate::reply::{Container, Replies, Reply};
 use crate::{docs, rm, text};
 
 /// Registers both.
@@ -28,7 +29,7 @@ pub unsafe fn register(ctx: *mut Ctx) -> Result<(), String> {
         }
         let description = Description::parse(MODULES.as_bytes(), false)?;
         if rm!(CreateCommand(ctx, c"wasm.modules".as_ptr(), modules, c"readonly allow-loading allow-stale".as_ptr(), 0, 0, 0)) != api::OK
-            || docs::describe(ctx, c"wasm.modules", &["readonly"], 1, None, &description) != api::OK
+            || docs::describe(ctx, c"wasm.modules", &["readonly"], 1, None, &description).is_err()
         {
             return Err("the command WASM.MODULES".into());
         }
@@ -82,8 +83,8 @@ unsafe fn section(host: &Host, member: MemberId, ctx: *mut InfoCtx, crashed: boo
         field(ctx, c"memory_used", reserved.saturating_sub(free));
         field(ctx, c"memory_free", free);
         field(ctx, c"commands", host::commands_served(host, member));
-        field(ctx, c"traps", module.traps.get());
-        field(ctx, c"timeouts", module.timeouts.get());
+        field(ctx, c"traps", module.faults.traps());
+        field(ctx, c"timeouts", module.faults.timeouts());
         field(ctx, c"damaged", group.damaged.get().into());
     }
     let Some(mut entered) = group.enter() else { return };
@@ -127,43 +128,41 @@ unsafe fn field_text(ctx: *mut InfoCtx, name: &str, value: &str) {
 /// `WASM.MODULES` → an array, a map per module: name, path, sha256, abi, exports, imports (each with how it is resolved).
 unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -> c_int {
     // SAFETY: the server calls with the context of a running command.
-    host::guarded(|| unsafe { list_modules(ctx, argc) });
-    api::OK
+    unsafe { command::answering(ctx, || list_modules(ctx, argc)) }
 }
 
 /// # Safety
 /// `ctx` is the context of a running command.
 unsafe fn list_modules(ctx: *mut Ctx, argc: c_int) {
     let Some(host) = host::get() else { return };
-    // SAFETY: by this function's contract; the texts are C strings, and what is announced is sent.
+    let mut replies = Replies::default();
+    // SAFETY: by this function's contract.
     unsafe {
         if argc != 1 {
-            rm!(WrongArity(ctx));
-            return;
+            return replies.send(ctx, Reply::WrongArity);
         }
-        rm!(ReplyWithArray(ctx, host.modules.len() as std::ffi::c_long));
+        replies.open(ctx, Container::Array, host.modules.len() as i64);
         for module in &host.modules {
             let file = &module.file;
-            rm!(ReplyWithMap(ctx, 6));
-            bulk(ctx, "name");
-            bulk(ctx, &file.name);
-            bulk(ctx, "path");
-            bulk(ctx, &file.path.to_string_lossy());
-            bulk(ctx, "sha256");
-            bulk(ctx, &file.hash);
-            bulk(ctx, "version");
-            rm!(ReplyWithLongLong(ctx, file.abi.unwrap_or(0).into()));
-            bulk(ctx, "exports");
-            let exports: Vec<String> = file
-                .module
-                .exports()
-                .filter(|export| matches!(export.ty(), ExternType::Func(_)))
-                .map(|export| export.name().into())
-                .collect();
-            list(ctx, &exports);
-            bulk(ctx, "imports");
-            list(ctx, &imports(module));
+            let texts = [("name", file.name.as_str()), ("path", &file.path.to_string_lossy()), ("sha256", &file.hash)];
+            replies.open(ctx, Container::Map, 6);
+            for (name, value) in texts {
+                replies.send(ctx, Reply::Bulk(name.as_bytes()));
+                replies.send(ctx, Reply::Bulk(value.as_bytes()));
+            }
+            replies.send(ctx, Reply::Bulk(b"version"));
+            replies.send(ctx, Reply::Integer(file.abi.unwrap_or(0).into()));
+            let exports = file.module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
+            let exports = exports.map(|export| export.name().into()).collect();
+            for (name, values) in [("exports", exports), ("imports", imports(module))] {
+                replies.send(ctx, Reply::Bulk(name.as_bytes()));
+                replies.open(ctx, Container::Array, values.len() as i64);
+                for value in values {
+                    replies.send(ctx, Reply::Bulk(value.as_bytes()));
+                }
+            }
         }
+        replies.finish(ctx);
     }
 }
 
@@ -180,25 +179,6 @@ fn imports(module: &LoadedModule) -> Vec<String> {
         )
     };
     module.file.module.imports().map(|import| format!("{}.{}: {}", import.module(), import.name(), resolved(import.module()))).collect()
-}
-
-/// # Safety
-/// `ctx` is the context of a running command.
-unsafe fn bulk(ctx: *mut Ctx, value: &str) {
-    // SAFETY: by this function's contract; the server copies the bytes.
-    unsafe { rm!(ReplyWithStringBuffer(ctx, value.as_ptr().cast(), value.len())) };
-}
-
-/// # Safety
-/// As [`bulk`].
-unsafe fn list(ctx: *mut Ctx, values: &[String]) {
-    // SAFETY: by this function's contract.
-    unsafe {
-        rm!(ReplyWithArray(ctx, values.len() as std::ffi::c_long));
-        for value in values {
-            bulk(ctx, value);
-        }
-    }
 }
 
 /// The line that tells, at load, how a module is linked.

@@ -7,6 +7,7 @@ use wasmtime::{AsContextMut, Engine, Extern, Instance, Linker, Memory, MemoryTyp
 use crate::abi::{self, MemberId};
 use crate::api::Ctx;
 use crate::back_off::BackOff;
+use crate::faults::Faults;
 use crate::file::{ENV_NAMESPACE, WasmFile};
 use crate::group::{Group, Handler, Member, Phase, State};
 use crate::host::{Host, LoadedModule};
@@ -38,7 +39,8 @@ pub unsafe fn all(ctx: *mut Ctx, engine: &Engine, files: Vec<WasmFile>, plan: &P
         let host = unsafe { host::get_mut() }.expect("installed");
         let index = host.groups[group].members().len();
         let links: Vec<(String, Link)> = plan.links[member].iter().map(|(namespace, link)| (namespace.clone(), link.clone())).collect();
-        host.modules.push(LoadedModule { file, links, group, index, traps: Cell::new(0), timeouts: Cell::new(0), turn: Turn::default() });
+        let faults = Faults::new().map_err(|error| (member, format!("no memory to count its faults in: {error}")))?;
+        host.modules.push(LoadedModule { file, links, group, index, faults, turn: Turn::default() });
         let group = host::group_of(member);
         let instance = build(engine, group, member, &instances).map_err(|error| (member, trap::describe_link(&error)))?;
         instances.push(instance);
@@ -132,6 +134,7 @@ fn build(engine: &Engine, group: &Group, member: MemberId, instances: &[Instance
         aux_save: optional(store, &instance, "auxSave")?,
         aux_load: optional(store, &instance, "auxLoad")?,
         is_empty: optional(store, &instance, "isEmpty")?,
+        loaded: optional(store, &instance, "loaded")?,
         info: optional(store, &instance, "info")?,
         free_bytes: optional(store, &instance, "freeBytes")?,
         sweep: optional(store, &instance, "sweep")?,
@@ -173,12 +176,12 @@ fn on_load(ctx: *mut Ctx, group: &Group, phase: Phase, instance: &Instance) -> R
     entered.store.data_mut().call.ctx = ctx;
     let code =
         entered.during(phase, |_, store| instance.get_typed_func::<(), i32>(&mut *store, "onLoad")?.call(store.as_context_mut(), ()));
-    entered.store.data_mut().call.ctx = std::ptr::null_mut();
-    match code {
-        Ok(0) => Ok(()),
-        Ok(_) => {
-            Err("the server refused what its onLoad() registers: a name is taken, or a flag or a key specification is unknown here".into())
-        }
-        Err(error) => Err(trap::located(&error)),
+    let state = entered.store.data_mut();
+    state.call.ctx = std::ptr::null_mut();
+    match (code, state.refused.take()) {
+        (Ok(0), _) => Ok(()),
+        (Ok(_), Some(refused)) => Err(format!("the server refused what its onLoad() registers: {refused}")),
+        (Ok(code), None) => Err(format!("its onLoad() answered {code}")),
+        (Err(error), _) => Err(trap::located(&error)),
     }
 }

@@ -12,6 +12,7 @@ mod config;
 mod description;
 mod docs;
 mod engine;
+mod faults;
 mod file;
 mod fresh;
 mod group;

@@ -20,17 +20,35 @@ pub struct DataType {
 
 /// Data types in all.
 const TYPES_MAX: usize = 16;
+/// Characters of a data type's name.
+const NAME_BYTES: usize = 9;
 
-/// Registers a data type for a module: [`api::OK`], or [`api::ERR`] when the server refuses, the name is taken or there are too many.
+/// The highest number that an encoding may have.
+const VERSION_MAX: c_int = 1023;
+
+/// Registers a data type for a module.
+///
+/// # Errors
+/// That the server refuses it, that the name is taken or that there are too many.
 ///
 /// # Safety
 /// `ctx` is the context of `RedisModule_OnLoad`, which is running.
-pub unsafe fn register(ctx: *mut Ctx, member: MemberId, name: &CStr, version: c_int) -> c_int {
+pub unsafe fn register(ctx: *mut Ctx, member: MemberId, name: &CStr, version: c_int) -> Result<(), String> {
     let types = host::types_mut();
-    let Some(&(load, save, save2)) = TRAMPOLINES.get(types.len()) else { return api::ERR };
+    let shown = name.to_string_lossy();
+    let Some(&(load, save, save2)) = TRAMPOLINES.get(types.len()) else {
+        return Err(format!("the data type {shown}: all modules have {TYPES_MAX} data types already"));
+    };
+    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    if name.count_bytes() != NAME_BYTES || !name.to_bytes().iter().all(is_letter) || !(0..=VERSION_MAX).contains(&version) {
+        return Err(format!(
+            "the data type {shown}, encoding {version}: a name has {NAME_BYTES} letters, digits, - and _, an encoding is 0 to {VERSION_MAX}"
+        ));
+    }
+    let taken = || format!("the data type {shown}: another module has one of this name");
     // The server compares with the types of modules that are loaded, not with those of the one that it is loading.
     if types.iter().any(|other| *other.name == *name) {
-        return api::ERR;
+        return Err(taken());
     }
     let methods = TypeMethods {
         version: api::TYPE_METHOD_VERSION,
@@ -43,10 +61,10 @@ pub unsafe fn register(ctx: *mut Ctx, member: MemberId, name: &CStr, version: c_
     };
     // SAFETY: by this function's contract; the server copies the methods and the name.
     if unsafe { rm!(CreateDataType(ctx, name.as_ptr(), version, &raw const methods)) }.is_null() {
-        return api::ERR;
+        return Err(taken());
     }
     types.push(DataType { member, name: name.into() });
-    api::OK
+    Ok(())
 }
 
 static TRAMPOLINES: [(api::AuxLoadFunc, api::AuxSaveFunc, api::AuxSaveFunc); TYPES_MAX] = {
@@ -212,16 +230,29 @@ pub unsafe extern "C" fn on_flush(ctx: *mut Ctx, _: Event, subevent: u64, data: 
 }
 
 /// A load that failed: what some modules had taken from it goes too, so that no two of them hold data of different times. A load beside the
-/// present data leaves that as it is.
+/// present data leaves that as it is. Of one that ended well the log tells what came.
 ///
 /// # Safety
 /// The server calls this with an event's own data.
 pub unsafe extern "C" fn on_loading(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut c_void) {
     host::guarded(|| match subevent {
         api::SUBEVENT_LOADING_FAILED if !fresh::was_beside() => flush_all(ctx),
+        api::SUBEVENT_LOADING_ENDED if !fresh::was_beside() => tell_loaded(),
         api::SUBEVENT_LOADING_RDB_START..=api::SUBEVENT_LOADING_REPL_START => fresh::note_load(),
         _ => {}
     });
+}
+
+/// Has each module log what it holds, after a load from a file, an append-only file or a primary.
+pub fn tell_loaded() {
+    let Some(host) = host::get() else { return };
+    for (member, module) in host.modules.iter().enumerate() {
+        let group = &host.groups[module.group];
+        let (Some(loaded), Some(mut entered)) = (&group.members()[module.index].loaded, group.enter()) else { continue };
+        if let Err(error) = entered.during(Phase::Loaded, |_, store| loaded.call(store.as_context_mut(), ())) {
+            fault(member, c"loaded", &mut entered, std::ptr::null_mut(), &error);
+        }
+    }
 }
 
 pub fn flush_all(ctx: *mut Ctx) {

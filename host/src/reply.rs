@@ -1,11 +1,16 @@
-//! The count of replies that a command owes: whatever a module does, the client gets exactly one well-formed reply.
+//! The one reply of a command, whatever a module does: the client gets exactly one well-formed reply, and one error of a command that fails.
 //!
-//! A surplus reply is dropped; a missing one becomes an error. How many errors that can be is bounded over all containers that are open at once.
+//! A reply outside of arrays and maps leaves the host at once. What belongs to an array or a map is held until the command has ended well: so
+//! each length is known when it is sent, and of a command that fails nothing is there beside its error. What is longer than [`HELD_MAX`] is
+//! let go of before; the error of a failure then stands for the elements that are missing.
+//!
+//! A surplus reply is dropped; one that a module leaves out becomes an error. How many errors that can be is bounded over all containers that
+//! are open at once.
 
 use std::ffi::{CStr, c_long};
 
 use crate::api::Ctx;
-use crate::rm;
+use crate::{command, rm, text};
 
 /// The reply in the place of one that the module did not send.
 const MISSING: &CStr = c"ERR the module sent no reply";
@@ -26,14 +31,102 @@ impl Container {
     }
 }
 
+/// A part of a reply, as the server has a function for it.
+#[derive(Clone, Copy)]
+pub enum Reply<'a> {
+    /// The text's CR, LF and NUL become spaces, as those of an error do.
+    Status(&'a [u8]),
+    Error(&'a [u8]),
+    Bulk(&'a [u8]),
+    Integer(i64),
+    Null,
+    /// The server's own error of a wrong number of arguments.
+    WrongArity,
+    /// The head of a container, and its length, -1: it is told afterwards …
+    Open(Container, i64),
+    /// … by this.
+    SetLength(Container, i64),
+}
+
+/// Bytes of a part's tag and number as it is held.
+const HEAD_BYTES: usize = 9;
+
+impl<'a> Reply<'a> {
+    /// Hands it to the server.
+    ///
+    /// # Safety
+    /// `ctx` is the context of the running command.
+    #[inline(always)]
+    unsafe fn send(self, ctx: *mut Ctx) {
+        // SAFETY: by this function's contract; texts and bytes outlive the calls, which copy them.
+        unsafe {
+            match self {
+                Reply::Bulk(bytes) => _ = rm!(ReplyWithStringBuffer(ctx, bytes.as_ptr().cast(), bytes.len())),
+                Reply::Null => _ = rm!(ReplyWithNull(ctx)),
+                Reply::Integer(value) => _ = rm!(ReplyWithLongLong(ctx, value)),
+                Reply::Status(b"OK") => command::reply_ok(ctx),
+                Reply::Status(text) => text::with_line(text, |text| _ = rm!(ReplyWithSimpleString(ctx, text))),
+                Reply::Error(text) => text::with_line(text, |text| _ = rm!(ReplyWithError(ctx, text))),
+                Reply::WrongArity => _ = rm!(WrongArity(ctx)),
+                Reply::Open(Container::Array, length) => _ = rm!(ReplyWithArray(ctx, length as c_long)),
+                Reply::Open(Container::Map, length) => _ = rm!(ReplyWithMap(ctx, length as c_long)),
+                Reply::SetLength(Container::Array, length) => rm!(ReplySetArrayLength(ctx, length as c_long)),
+                Reply::SetLength(Container::Map, length) => rm!(ReplySetMapLength(ctx, length as c_long)),
+            }
+        }
+    }
+
+    /// As it is held: a tag, a number, and the bytes that this is the number of, if it has any.
+    #[inline(always)]
+    fn encoded(self) -> (u8, u64, &'a [u8]) {
+        match self {
+            Reply::Bulk(bytes) => (0, bytes.len() as u64, bytes),
+            Reply::Null => (1, 0, &[]),
+            Reply::Integer(value) => (2, value.cast_unsigned(), &[]),
+            Reply::Status(text) => (3, text.len() as u64, text),
+            Reply::Error(text) => (4, text.len() as u64, text),
+            Reply::WrongArity => (5, 0, &[]),
+            Reply::Open(Container::Array, length) => (6, length.cast_unsigned(), &[]),
+            Reply::Open(Container::Map, length) => (7, length.cast_unsigned(), &[]),
+            Reply::SetLength(Container::Array, length) => (8, length.cast_unsigned(), &[]),
+            Reply::SetLength(Container::Map, length) => (9, length.cast_unsigned(), &[]),
+        }
+    }
+
+    /// Takes the first part off what is held; `None` at its end.
+    #[inline(always)]
+    fn decode(held: &mut &'a [u8]) -> Option<Reply<'a>> {
+        let (head, mut rest) = held.split_first_chunk::<HEAD_BYTES>()?;
+        let [tag, number @ ..] = *head;
+        let number = u64::from_le_bytes(number);
+        let bytes: &[u8] = if matches!(tag, 0 | 3 | 4) { rest.split_off(..number as usize)? } else { &[] };
+        let value = number.cast_signed();
+        *held = rest;
+        Some(match tag {
+            0 => Reply::Bulk(bytes),
+            1 => Reply::Null,
+            2 => Reply::Integer(value),
+            3 => Reply::Status(bytes),
+            4 => Reply::Error(bytes),
+            5 => Reply::WrongArity,
+            6 => Reply::Open(Container::Array, value),
+            7 => Reply::Open(Container::Map, value),
+            8 => Reply::SetLength(Container::Array, value),
+            _ => Reply::SetLength(Container::Map, value),
+        })
+    }
+}
+
 struct Open {
     container: Container,
     /// Elements still owed; `None` while the module tells the length afterwards.
     owed: Option<u64>,
     sent: u64,
-    /// Whether the server still waits for the length: told afterwards by the module, or too long to promise. Then one error stands for all
-    /// that is missing.
-    deferred: bool,
+    /// Whether no length was promised: the module tells it afterwards, or told one that is too long to promise. Then one error stands for
+    /// all that is missing.
+    loose: bool,
+    /// Where its head stands, while it is held.
+    head: usize,
 }
 
 /// What has been replied to the running command so far.
@@ -43,32 +136,108 @@ pub struct Replies {
     open: Vec<Open>,
     /// Whether the one reply of the command has been begun.
     begun: bool,
+    /// The parts of the one container that is the reply, one after the other.
+    held: Vec<u8>,
+    /// Whether this container was too long to be held, so that its parts leave as they come.
+    leaving: bool,
 }
 
+// SAFETY of what follows: `ctx` is the context of the running command, by the contract of each function.
 impl Replies {
     /// Forgets the last command.
     #[inline]
     pub fn reset(&mut self) {
         self.begun = false;
+        self.leaving = false;
         if !self.open.is_empty() {
             self.open.clear();
         }
+        if !self.held.is_empty() {
+            self.held.clear();
+        }
     }
 
-    /// Whether there is room for one more reply; if so it is counted, and the caller sends it and then calls [`Replies::settle`].
+    /// Takes one reply, which is no head of a container; it is dropped if there is no room for it.
+    ///
+    /// # Safety
+    /// `ctx` is the context of the running command, here and below.
     #[inline]
-    pub fn take(&mut self) -> bool {
-        match self.open.last_mut() {
-            None => !std::mem::replace(&mut self.begun, true),
-            Some(open) => {
-                if let Some(owed) = &mut open.owed {
-                    // A container that owes nothing has been closed by settle.
-                    *owed -= 1;
+    pub unsafe fn send(&mut self, ctx: *mut Ctx, reply: Reply<'_>) {
+        // SAFETY: by this function's contract.
+        unsafe {
+            if self.open.is_empty() {
+                if !std::mem::replace(&mut self.begun, true) {
+                    reply.send(ctx);
                 }
-                open.sent += 1;
-                true
+                return;
+            }
+            let is_last = self.count();
+            self.put(ctx, reply);
+            if is_last {
+                self.settle(ctx);
             }
         }
+    }
+
+    /// Counts one more element of the innermost container; whether it is the last one.
+    #[inline]
+    fn count(&mut self) -> bool {
+        let Some(open) = self.open.last_mut() else { return false };
+        open.sent += 1;
+        let Some(owed) = &mut open.owed else { return false };
+        // A container that owes nothing has been closed by settle.
+        *owed -= 1;
+        *owed == 0
+    }
+
+    /// Holds a part of a container, or sends it where there is too much of it.
+    ///
+    /// # Safety
+    /// As [`Replies::send`].
+    #[inline]
+    unsafe fn put(&mut self, ctx: *mut Ctx, reply: Reply<'_>) {
+        let (tag, number, bytes) = reply.encoded();
+        if self.leaving || self.held.len() + HEAD_BYTES + bytes.len() > HELD_MAX {
+            // SAFETY: by this function's contract.
+            return unsafe { self.let_go(ctx, reply) };
+        }
+        let mut head = [tag; HEAD_BYTES];
+        head[1..].copy_from_slice(&number.to_le_bytes());
+        self.held.extend_from_slice(&head);
+        self.held.extend_from_slice(bytes);
+    }
+
+    /// Sends what is held, and a part that follows.
+    ///
+    /// # Safety
+    /// As [`Replies::send`].
+    #[cold]
+    unsafe fn let_go(&mut self, ctx: *mut Ctx, reply: Reply<'_>) {
+        self.leaving = true;
+        // SAFETY: by this function's contract.
+        unsafe {
+            self.release(ctx);
+            reply.send(ctx);
+        }
+    }
+
+    /// Sends all that is held.
+    ///
+    /// # Safety
+    /// As [`Replies::send`].
+    unsafe fn release(&mut self, ctx: *mut Ctx) {
+        let mut held = &self.held[..];
+        while let Some(reply) = Reply::decode(&mut held) {
+            // SAFETY: by this function's contract.
+            unsafe { reply.send(ctx) };
+        }
+        self.forget();
+    }
+
+    /// Drops all that is held, and the room for it where that is much.
+    fn forget(&mut self) {
+        self.held.clear();
+        self.held.shrink_to(ROOM_KEPT);
     }
 
     /// Whether another container may be opened.
@@ -80,9 +249,9 @@ impl Replies {
     /// Closes every container that has got all of its elements.
     ///
     /// # Safety
-    /// `ctx` is the context of the running command, here and below.
+    /// As [`Replies::send`].
     #[inline]
-    pub unsafe fn settle(&mut self, ctx: *mut Ctx) {
+    unsafe fn settle(&mut self, ctx: *mut Ctx) {
         while let Some(open) = self.open.last()
             && open.owed == Some(0)
         {
@@ -91,22 +260,24 @@ impl Replies {
         }
     }
 
-    /// Sends the head of a container and counts it; a negative length is told afterwards.
+    /// Takes the head of a container; a negative length is told afterwards.
     ///
     /// # Safety
-    /// As [`Replies::settle`].
+    /// As [`Replies::send`].
     pub unsafe fn open(&mut self, ctx: *mut Ctx, container: Container, length: i64) {
+        if !self.open.is_empty() {
+            self.count();
+        } else if std::mem::replace(&mut self.begun, true) {
+            return;
+        }
         let owed = u64::try_from(length).ok().map(|length| length.saturating_mul(container.per_entry()));
-        let promised: u64 = self.open.iter().filter(|open| !open.deferred).filter_map(|open| open.owed).sum();
-        let deferred = owed.is_none_or(|owed| owed > PROMISED_MAX - promised);
-        let length = if deferred { POSTPONED_LENGTH } else { length as c_long };
+        let promised: u64 = self.open.iter().filter(|open| !open.loose).filter_map(|open| open.owed).sum();
+        let loose = owed.is_none_or(|owed| owed > PROMISED_MAX - promised);
+        let head = self.held.len();
         // SAFETY: by this function's contract.
         unsafe {
-            match container {
-                Container::Array => rm!(ReplyWithArray(ctx, length)),
-                Container::Map => rm!(ReplyWithMap(ctx, length)),
-            };
-            self.open.push(Open { container, owed, sent: 0, deferred });
+            self.put(ctx, Reply::Open(container, if loose { POSTPONED_LENGTH } else { length }));
+            self.open.push(Open { container, owed, sent: 0, loose, head });
             self.settle(ctx);
         }
     }
@@ -115,7 +286,7 @@ impl Replies {
     /// module says; one error stands for all that it promised beyond that.
     ///
     /// # Safety
-    /// As [`Replies::settle`].
+    /// As [`Replies::send`].
     pub unsafe fn set_length(&mut self, ctx: *mut Ctx, container: Container, length: i64) {
         let Some(open) = self.open.last_mut() else { return };
         if open.container != container || open.owed.is_some() {
@@ -130,21 +301,40 @@ impl Replies {
         }
     }
 
-    /// Sends what is still owed, as `error` for each missing reply, a long one once; and a given error where the length was to be told
-    /// afterwards: after it, the command has exactly one whole reply.
+    /// Ends the reply of a command that has returned: sends what is held, and an error for each element that is missing.
     ///
     /// # Safety
-    /// As [`Replies::settle`].
-    pub unsafe fn finish(&mut self, ctx: *mut Ctx, error: Option<&CStr>) {
-        let failed = error.is_some();
-        let mut error = error.unwrap_or(MISSING);
+    /// As [`Replies::send`].
+    pub unsafe fn finish(&mut self, ctx: *mut Ctx) {
         // SAFETY: by this function's contract.
         unsafe {
             if !std::mem::replace(&mut self.begun, true) {
-                rm!(ReplyWithError(ctx, error.as_ptr()));
+                Reply::Error(MISSING.to_bytes()).send(ctx);
+            }
+            while !self.open.is_empty() {
+                self.close(ctx, &mut { MISSING });
+            }
+            self.release(ctx);
+        }
+    }
+
+    /// Ends the reply of a command that has failed: with the error alone, unless its reply has left already. Of a container that was too long
+    /// to be held, what is still owed becomes the error for each missing element, a long one once, and where the length was to be told
+    /// afterwards the error is its last element.
+    ///
+    /// # Safety
+    /// As [`Replies::send`].
+    pub unsafe fn fail(&mut self, ctx: *mut Ctx, mut error: &CStr) {
+        let has_left = self.begun && self.held.is_empty();
+        self.begun = true;
+        // SAFETY: by this function's contract.
+        unsafe {
+            if !has_left {
+                self.open.clear();
+                self.forget();
+                return Reply::Error(error.to_bytes()).send(ctx);
             }
             if let Some(open) = self.open.last_mut()
-                && failed
                 && open.owed.is_none()
             {
                 // Nothing is owed, so nothing else would tell that this is not all.
@@ -156,38 +346,38 @@ impl Replies {
         }
     }
 
-    /// Whether the command has its one whole reply.
+    /// Whether the command's one whole reply has left.
     #[inline]
     pub fn complete(&self) -> bool {
-        self.begun && self.open.is_empty()
+        self.begun && self.open.is_empty() && self.held.is_empty()
     }
 
     /// Closes the innermost container: promised elements that were not sent become `error`, which is [`MISSING`] after it if it is long, and
     /// a map gets whole pairs.
     ///
     /// # Safety
-    /// As [`Replies::settle`].
+    /// As [`Replies::send`].
     unsafe fn close(&mut self, ctx: *mut Ctx, error: &mut &CStr) {
         let Some(open) = self.open.pop() else { return };
         let per_entry = open.container.per_entry();
         let mut sent = open.sent;
         let owed = open.owed.unwrap_or(0);
-        let mut owed = if open.deferred { owed.min(1) } else { owed };
+        let mut owed = if open.loose { owed.min(1) } else { owed };
         // SAFETY: by this function's contract.
         unsafe {
             while owed > 0 || sent % per_entry != 0 {
-                rm!(ReplyWithError(ctx, error.as_ptr()));
+                self.put(ctx, Reply::Error(error.to_bytes()));
                 if error.to_bytes().len() > REPEATED_BYTES_MAX {
                     *error = MISSING;
                 }
                 sent += 1;
                 owed = owed.saturating_sub(1);
             }
-            if open.deferred {
-                let length = (sent / per_entry) as c_long;
-                match open.container {
-                    Container::Array => rm!(ReplySetArrayLength(ctx, length)),
-                    Container::Map => rm!(ReplySetMapLength(ctx, length)),
+            if open.loose {
+                let length = sent / per_entry;
+                match self.held.get_mut(open.head + 1..open.head + HEAD_BYTES) {
+                    Some(number) if !self.leaving => number.copy_from_slice(&length.to_le_bytes()),
+                    _ => Reply::SetLength(open.container, length.cast_signed()).send(ctx),
                 }
             }
         }
@@ -195,7 +385,11 @@ impl Replies {
 }
 
 /// `REDISMODULE_POSTPONED_LEN`.
-const POSTPONED_LENGTH: c_long = -1;
+const POSTPONED_LENGTH: i64 = -1;
+/// Bytes of a container that are held; of one that is longer the parts leave as they come.
+const HELD_MAX: usize = 64 << 20;
+/// Bytes of the room for them that is kept for the next command.
+const ROOM_KEPT: usize = 1 << 20;
 /// Elements that are promised to the server at once, in all containers that are open. What a module promises beyond it is counted first: it
 /// cannot make the host send errors without end for elements that it never sends.
 const PROMISED_MAX: u64 = 1 << 16;
@@ -211,13 +405,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_reply_is_taken_and_a_second_dropped() {
+    fn what_is_held_is_read_back_in_its_order() {
+        let parts = [
+            Reply::Open(Container::Map, -1),
+            Reply::Bulk(b"a\r\nb\0c"),
+            Reply::Bulk(b""),
+            Reply::Integer(i64::MIN),
+            Reply::Null,
+            Reply::Status(b"OK"),
+            Reply::Error(b"ERR"),
+            Reply::WrongArity,
+            Reply::Open(Container::Array, 7),
+            Reply::SetLength(Container::Array, 9),
+            Reply::SetLength(Container::Map, 1),
+        ];
         let mut replies = Replies::default();
-        assert!(!replies.complete());
-        assert!(replies.take());
-        assert!(replies.complete());
-        assert!(!replies.take());
-        replies.reset();
-        assert!(replies.take());
+        for part in parts {
+            // SAFETY: what is held is not sent.
+            unsafe { replies.put(std::ptr::null_mut(), part) };
+        }
+        let mut held = &replies.held[..];
+        for part in parts {
+            assert_eq!(Reply::decode(&mut held).map(Reply::encoded), Some(part.encoded()));
+        }
+        assert!(Reply::decode(&mut held).is_none());
     }
 }

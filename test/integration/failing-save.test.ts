@@ -9,7 +9,7 @@ import { dump, fill } from '../support/state.ts';
 
 /**
  * A module that keeps nothing and saves a number, in the way that `HOSTILE.ARM <digit>` sets: 0 well, 1 with a trap, 2 without an end, 3 with
- * a trap after many blocks. 9 ends at once, with a trap in the middle of a write.
+ * a trap after many blocks, 4 well after very many. 9 ends at once, with a trap in the middle of a write.
  */
 const HOSTILE = `
   (import "redis" "CreateCommand" (func $command (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
@@ -44,7 +44,12 @@ const HOSTILE = `
         (call $string (i32.const 0) (i32.const 65536))
         (local.set $blocks (i32.add (local.get $blocks) (i32.const 1)))
         (br_if $more (i32.lt_u (local.get $blocks) (i32.const 100))))
-      (unreachable))))
+      (unreachable)))
+    (if (i32.eq (global.get $mode) (i32.const 4)) (then
+      (loop $more
+        (call $string (i32.const 0) (i32.const 65536))
+        (local.set $blocks (i32.add (local.get $blocks) (i32.const 1)))
+        (br_if $more (i32.lt_u (local.get $blocks) (i32.const 3000)))))))
   (func (export "auxLoad") (param i32) (result i32) (drop (call $load)) (i32.const 0))
   (func (export "flush"))`;
 
@@ -62,6 +67,12 @@ async function bgsave(server: TestServer): Promise<string | undefined> {
     (fields) => fields.rdb_bgsave_in_progress === '0',
   );
   return info.rdb_last_bgsave_status;
+}
+
+/** How often the module has failed. */
+async function faults(server: TestServer): Promise<number> {
+  const info = await server.info('wasm_hostile');
+  return Number(info.wasm_traps) + Number(info.wasm_timeouts);
 }
 
 const WAYS: [title: string, mode: string][] = [
@@ -83,7 +94,10 @@ describe.each(WAYS)('a save that %s', (_, mode) => {
 
     await server.send('HOSTILE.ARM', mode);
     expect(await bgsave(server)).toBe('err');
+    // What failed in the child is counted here.
+    expect(await faults(server)).toBe(1);
     expect(await server.send('SAVE')).toMatch(/^-ERR/);
+    expect(await faults(server)).toBe(2);
     expect(await server.send('DEBUG', 'RELOAD')).toMatch(/^-ERR/);
     expect(readFileSync(file).equals(good)).toBe(true);
     expect(readdirSync(server.folder).filter((name) => name.endsWith('.rdb') && name !== 'dump.rdb')).toEqual([]);
@@ -119,6 +133,15 @@ describe.each(WAYS)('a save that %s', (_, mode) => {
     await server.start();
     expect(await dump(server)).toEqual(state);
   });
+});
+
+test('a save of many times the memory of its module succeeds', async () => {
+  const server = await startHostile();
+  await fill(server);
+  await server.send('HOSTILE.ARM', '4');
+  expect(await bgsave(server)).toBe('ok');
+  expect(await server.send('SAVE')).toBe('+OK\r\n');
+  expect(await faults(server)).toBe(0);
 });
 
 // Only for another user than root does the system count threads, and only root can become one that nothing else runs as.

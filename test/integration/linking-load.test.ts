@@ -203,7 +203,7 @@ const REGISTERED: Unfit[] = [
   {
     title: "a command's name that the server has taken",
     modules: [HASHMAP_FILE, await commands('probe', { name: 'get' })],
-    reason: /the server refused what its onLoad\(\) registers: a name is taken/,
+    reason: /the server refused what its onLoad\(\) registers: the command get: another module, or the server, has one of this name$/,
   },
   {
     title: 'a flag that no module may have',
@@ -243,12 +243,12 @@ const REGISTERED: Unfit[] = [
   {
     title: 'a data type whose name the server refuses',
     modules: [HASHMAP_FILE, await dataType('probe', 'short')],
-    reason: /the server refused what its onLoad\(\) registers/,
+    reason: /onLoad\(\) registers: the data type short, encoding 1: a name has 9 letters, digits, - and _, an encoding is 0 to 1023$/,
   },
   {
     title: 'a data type that another module has',
     modules: [HASHMAP_FILE, await dataType('probe', 'wasm-hmap')],
-    reason: /the server refused what its onLoad\(\) registers/,
+    reason: /onLoad\(\) registers: the data type wasm-hmap: another module has one of this name$/,
   },
 ];
 
@@ -306,7 +306,7 @@ test('commands that another Redis module serves already refuse the load, and tha
   await server.send('CUSTOM.SET', 'key', 'value');
   expect(await server.send('MODULE', 'LOAD', HOST_FILE)).toMatch(/^-ERR Error loading the extension/);
   expect(await warnings(server)).toEqual([
-    expect.stringContaining(`cannot load ${HASHMAP_FILE}: the server refused what its onLoad() registers`),
+    expect.stringContaining(`cannot load ${HASHMAP_FILE}: the server refused what its onLoad() registers: the command custom.get: another`),
   ]);
   expect(await server.send('CUSTOM.GET', 'key')).toBe(bulk('value'));
   expect(await server.send('MODULE', 'LOAD', HOST_FILE, SESSION_FILE)).toBe('+OK\r\n');
