@@ -5,7 +5,7 @@
 import { infoField, dataType, servedBy } from "./register";
 import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
 import { registerCommands } from "./hashmap/commands";
-import { loadEntries, saveEntries, VERSION } from "./hashmap/persistence";
+import { loadEntries, saveEntries, tellEntries, VERSION } from "./hashmap/persistence";
 import { expired, sweepStep } from "./hashmap/deadlines";
 import { deleteValue, dropAll, findEntry, getValue, setValue, table } from "./hashmap/store";
 
@@ -33,6 +33,11 @@ export function auxSave(): void {
 /** Reads the RDB file's auxiliary data; 0, or 1 when it is refused (the cause is logged). The host calls flush before, and after 1. */
 export function auxLoad(version: i32): i32 {
   return loadEntries(version) ? 0 : 1;
+}
+
+/** Tells the log what is there after a load. */
+export function loaded(): void {
+  tellEntries();
 }
 
 /** Adds this module's fields to INFO. */

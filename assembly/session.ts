@@ -9,7 +9,7 @@ import { registerCommands } from "./session/commands";
 import { addField, getData } from "./session/data";
 import { storageCalls } from "./session/custom";
 import { useDefaults } from "./session/options";
-import { loadSessions, saveSessions, VERSION } from "./session/persistence";
+import { loadSessions, saveSessions, tellSessions, VERSION } from "./session/persistence";
 import { countSessions, dropAll } from "./session/records";
 import { createdText, notFoundLine, sessionJson } from "./session/replies";
 import { beginCommand, created, createSession, deleteSession, evicted, expired, sessionOf } from "./session/sessions";
@@ -51,6 +51,11 @@ export function auxSave(): void {
 /** Reads the RDB file's auxiliary data; 0, or 1 when it is refused (the cause is logged). The host calls flush before, and after 1. */
 export function auxLoad(version: i32): i32 {
   return loadSessions(version) ? 0 : 1;
+}
+
+/** Tells the log what is there after a load. */
+export function loaded(): void {
+  tellSessions();
 }
 
 /** Adds this module's fields to INFO. */

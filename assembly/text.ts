@@ -95,9 +95,18 @@ export function failOutOfMemory(): void {
 
 /** Logs the line as a warning. */
 export function logWarning(): void {
-  const level = buffer + LINE_SIZE - 7;
+  logLine(changetype<usize>("warning"));
+}
+
+/** Logs the line as a notice. */
+export function logNotice(): void {
+  logLine(changetype<usize>("notice"));
+}
+
+function logLine(level: usize): void {
+  const word = buffer + LINE_SIZE - 7;
   if (used > LINE_SIZE - 7) used = LINE_SIZE - 7;
-  redis.Log(level, narrow(changetype<usize>("warning"), level), buffer, used);
+  redis.Log(word, narrow(level, word), buffer, used);
 }
 
 /** How many decimal digits `value` has: 1 … 20. */

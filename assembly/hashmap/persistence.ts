@@ -21,6 +21,7 @@ import {
   saveItem,
 } from "../persistence/blocks";
 import { redis } from "../redis";
+import { appendNumber, appendText, line, logNotice } from "../text";
 import { prepareTable, schedule, startWheel, table, wheel } from "./store";
 
 // prettier-ignore
@@ -94,6 +95,14 @@ function loadEntry(timed: bool): bool {
   }
   if (entry) destroy(entry);
   return refuseMemory();
+}
+
+/** Tells the log how many entries there are after a load. */
+export function tellEntries(): void {
+  line(changetype<usize>(""));
+  appendNumber(table.count);
+  appendText(changetype<usize>(" entries loaded"));
+  logNotice();
 }
 
 function refuseMemory(): bool {

@@ -133,11 +133,10 @@ export function beginLoad(extra: u32 = 0): i64 {
   cursor = end = 0;
   items = 0;
   const count = redis.LoadUnsigned();
-  if ((!count && redis.IsIOError()) || count > <u64>u32.MAX_VALUE) {
-    refuse(changetype<usize>("the number of records is not readable"));
-    return -1;
-  }
-  return <i64>count;
+  if (!count && redis.IsIOError()) refuseEnd();
+  else if (count > <u64>u32.MAX_VALUE) refuse(changetype<usize>("the number of records is out of range"));
+  else return <i64>count;
+  return -1;
 }
 
 /** Reads the next item into itemA and itemB; false when there is none or it is not sound: the cause is logged, the load is to be refused. */
@@ -180,12 +179,17 @@ export function refuse(reason: usize): bool {
   return false;
 }
 
+/** Refuses what the server cannot read on: nothing that came is wrong, something is missing. */
+function refuseEnd(): bool {
+  return refuse(changetype<usize>("it ends early: the file is cut short, or the link that it comes by was cut"));
+}
+
 /** Reads the next block's kind and sets cursor and end to what follows it; -1 when that failed (and is logged). */
 function nextBlock(): i32 {
   const string = redis.LoadStringBuffer();
   cursor = pointerOf(string);
   end = cursor + lengthOf(string);
-  if (!string) refuse(changetype<usize>("a block is missing or not readable"));
+  if (!string) refuseEnd();
   else if (cursor == end) refuse(changetype<usize>("a block is empty"));
   else {
     const kind = load<u8>(cursor++);
@@ -203,13 +207,15 @@ function nextLarge(): bool {
   cursor = end = 0;
   const aLength = itemALength;
   const a = redis.LoadStringBuffer();
-  if (!a || lengthOf(a) != aLength) return refuse(changetype<usize>("a large string is missing or of another length"));
+  if (!a) return refuseEnd();
+  if (lengthOf(a) != aLength) return refuse(changetype<usize>("a large string is of another length"));
   large = alloc(max(aLength, 1));
   if (!large) return refuse(changetype<usize>("the module's memory is full (wasm.max-memory)"));
   largeLength = aLength;
   memory.copy(large, pointerOf(a), aLength);
   const b = redis.LoadStringBuffer();
-  if (!b || lengthOf(b) != itemBLength) return refuse(changetype<usize>("a large string is missing or of another length"));
+  if (!b) return refuseEnd();
+  if (lengthOf(b) != itemBLength) return refuse(changetype<usize>("a large string is of another length"));
   itemA = large;
   itemB = pointerOf(b);
   return true;

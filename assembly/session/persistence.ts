@@ -1,14 +1,18 @@
 /**
- * The sessions in RDB files, version 2: records are sessions, those of a user from the oldest to the newest; each is an item
- * (persistence/blocks.ts) for itself, one for each field and one for each old id.
+ * The sessions in RDB files, version 3: records are sessions, those of a user together, from the oldest to the newest. Each is an item
+ * (persistence/blocks.ts) for itself, one for each field and one for each old id. A user's key is there once, with the first session.
  *
- *     session    a = | created i64 | accessed i64 | expires i64 | idle u32 | version u32 | fields u32 | old ids u32 | id … |      b = user key
- *     field      a = name                                                                                            b = value
- *     old id     a = | until i64 | id … |                                                                            b = none
+ *     first session of a user
+ *                a = | created i64 | accessed i64 | expires i64 | idle u32 | version u32 | fields u32 | old ids u32 | sessions u32 | id … |
+ *                                                                                                                b = user key
+ *     another    a = the same, with 0 sessions                                                                   b = none
+ *     field      a = name                                                                                        b = value
+ *     old id     a = | until i64 | id … |                                                                        b = none
  *
- *     id         its key (ids.ts); expires, idle: 0 for none; times in Unix ms, idle in seconds
+ *     id         its key (ids.ts); expires, idle: 0 for none; times in Unix ms, idle in seconds; sessions: how many the user has
  *
- * Version 1 had a = | id 16 bytes | created i64 | accessed i64 | fields u32 |, and no old ids.
+ * Version 2 had no number of sessions, and the user's key with each session. Version 1 had a = | id 16 bytes | created i64 | accessed i64 |
+ * fields u32 |, and no old ids.
  */
 import {
   beginLoad,
@@ -25,6 +29,7 @@ import {
 } from "../persistence/blocks";
 import { beginChange, endChange } from "../change";
 import { copy } from "../storage/bytes";
+import { appendNumber, appendText, line, logNotice } from "../text";
 import { insertOldId } from "./records";
 import {
   beginFields,
@@ -64,11 +69,11 @@ import {
   versionOf,
 } from "./records";
 import { isTime } from "./time";
-import { countOf, newestOf, userKey, userKeyLength, users } from "./users";
+import { countOf, findUser, newestOf, userKey, userKeyLength, users } from "./users";
 import { ID_SIZE, isId } from "./uuid";
 
 // prettier-ignore
-@inline export const VERSION: i32 = 2;
+@inline export const VERSION: i32 = 3;
 
 
 @inline const ACCESSED: usize = 8;
@@ -89,18 +94,30 @@ import { ID_SIZE, isId } from "./uuid";
 @inline const OLD_IDS: usize = 36;
 
 
-@inline const HEAD_SIZE: u32 = 40;
+@inline const SESSIONS: usize = 40;
+
+
+@inline const HEAD_SIZE: u32 = 44;
 
 
 @inline const OLD_ID_HEAD_SIZE: u32 = 8;
-/** Version 1. */
+/** Versions 1 and 2. */
 @inline const HEAD_SIZE_1: u32 = 36;
+
+
+@inline const HEAD_SIZE_2: u32 = 40;
 
 /** A session's item, or an old id's: the head and a key. */
 const head: usize = memory.data(176, 8);
 /** Its key, and the length of that. */
 const KEY: usize = head + HEAD_SIZE;
 let keyLength: u32 = 0;
+
+/** The key of the user whose sessions are being loaded. */
+let user: usize = 0;
+let userLength: u32 = 0;
+/** How many of them are still to come. */
+let userLeft: u32 = 0;
 
 /** What touching users before their use has read. */
 let touched: u32 = 0;
@@ -112,10 +129,11 @@ export function saveSessions(): void {
   do {
     users.seek(cursor);
     touched += users.touch();
-    for (let user = users.next(); user; user = users.next()) {
-      let session = newerOf(newestOf(user));
-      for (let left = countOf(user); left; left--) {
-        saveSession(session);
+    for (let owner = users.next(); owner; owner = users.next()) {
+      let session = newerOf(newestOf(owner));
+      const count = countOf(owner);
+      for (let index: u32 = 0; index < count; index++) {
+        saveSession(session, index ? 0 : count);
         session = newerOf(session);
       }
     }
@@ -124,7 +142,8 @@ export function saveSessions(): void {
   endSave();
 }
 
-function saveSession(record: usize): void {
+/** @param count how many sessions its user has, if it is the first of them, else 0 */
+function saveSession(record: usize, count: u32): void {
   const fields = fieldsOf(record);
   let olds: u32 = 0;
   for (let old = oldIdsOf(record); old; old = nextOldId(old)) olds++;
@@ -135,9 +154,10 @@ function saveSession(record: usize): void {
   store<u32>(head, versionOf(record), DATA_VERSION);
   store<u32>(head, countFields(fields), FIELDS);
   store<u32>(head, olds, OLD_IDS);
+  store<u32>(head, count, SESSIONS);
   copy(KEY, idOf(record), idLengthOf(record));
-  const user = ownerOf(record);
-  saveItem(head, HEAD_SIZE + idLengthOf(record), userKey(user), userKeyLength(user));
+  const owner = ownerOf(record);
+  saveItem(head, HEAD_SIZE + idLengthOf(record), userKey(owner), count ? userKeyLength(owner) : 0);
   beginFields(fields);
   while (nextField()) saveItem(fieldName, fieldNameLength, fieldValue, fieldValueLength);
   for (let old = oldIdsOf(record); old; old = nextOldId(old)) {
@@ -153,19 +173,46 @@ export function loadSessions(version: i32): bool {
   const count = beginLoad();
   if (count < 0) return false;
   if (version < 1 || version > VERSION) return refuse(changetype<usize>("it was written by another version of this module"));
+  let record: usize = 0;
+  userLeft = 0;
   for (let index: i64 = 0; index < count; index++) {
-    if (!nextItem() || !(version == 1 ? readHead1() : readHead())) return false;
-    const record = loadSession();
+    if (!nextItem() || !(version == 1 ? readHead1() : readHead(version == 2 ? HEAD_SIZE_2 : HEAD_SIZE))) return false;
+    if (version == VERSION && !readUser(record, <u64>(count - index))) return false;
+    record = loadSession();
     if (!record || !loadFields(record, load<u32>(head, FIELDS)) || !loadOldIds(record, load<u32>(head, OLD_IDS))) return false;
   }
   return endLoad();
 }
 
-/** Takes the item's head and key. */
-function readHead(): bool {
-  if (itemALength <= HEAD_SIZE || itemALength > HEAD_SIZE + 129) return refuseItem();
-  memory.copy(head, itemA, itemALength);
-  keyLength = itemALength - HEAD_SIZE;
+/** Takes the item's head, of this size, and key, and its user key. */
+function readHead(size: u32): bool {
+  if (itemALength <= size || itemALength > size + 129) return refuseItem();
+  keyLength = itemALength - size;
+  memory.copy(head, itemA, size);
+  memory.copy(KEY, itemA + size, keyLength);
+  user = itemB;
+  userLength = itemBLength;
+  return true;
+}
+
+/**
+ * Finds the user of the session whose head was read, of version 3.
+ * @param before the session before it
+ * @param left how many sessions are still to come, this one included
+ */
+function readUser(before: usize, left: u64): bool {
+  const count = load<u32>(head, SESSIONS);
+  if (!userLeft) {
+    if (!count || count > left) return refuse(changetype<usize>("a user's number of sessions is out of range"));
+    if (findUser(user, userLength)) return refuse(changetype<usize>("a user is there twice"));
+    userLeft = count - 1;
+    return true;
+  }
+  if (count || userLength) return refuse(changetype<usize>("a user begins before the sessions of another end"));
+  const owner = ownerOf(before);
+  user = userKey(owner);
+  userLength = userKeyLength(owner);
+  userLeft--;
   return true;
 }
 
@@ -177,6 +224,8 @@ function readHead1(): bool {
   store<u32>(head, load<u32>(itemA, 32), FIELDS);
   memory.copy(KEY, itemA, ID_SIZE);
   keyLength = ID_SIZE;
+  user = itemB;
+  userLength = itemBLength;
   return true;
 }
 
@@ -189,7 +238,7 @@ function loadSession(): usize {
   const expires = load<i64>(head, EXPIRES);
   const idle = load<u32>(head, IDLE);
   if (!isTime(created) || !isTime(accessed) || !isTime(expires)) return refuseSession(changetype<usize>("a time is out of range"));
-  const record = prepareRecord(KEY, keyLength, itemB, itemBLength, <bool>(idle || expires));
+  const record = prepareRecord(KEY, keyLength, user, userLength, <bool>(idle || expires));
   if (!record) {
     refuseMemory();
     return 0;
@@ -231,6 +280,16 @@ function loadOldIds(record: usize, count: u32): bool {
     if (!insertOldId(record, id, length, until)) return refuseMemory();
   }
   return true;
+}
+
+/** Tells the log how many sessions there are after a load. */
+export function tellSessions(): void {
+  line(changetype<usize>(""));
+  appendNumber(countSessions());
+  appendText(changetype<usize>(" sessions of "));
+  appendNumber(users.count);
+  appendText(changetype<usize>(" users loaded"));
+  logNotice();
 }
 
 function isSoundKey(key: usize, length: u32): bool {

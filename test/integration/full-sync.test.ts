@@ -52,7 +52,7 @@ test('a stream into an empty replica that holds nothing sound for one module lea
     (count) => count > spoiledAt,
   );
   expect(connections).toBeGreaterThan(spoiledAt);
-  await expect.poll(() => replica.log).toContain('its data in this file (encoding 2) cannot be loaded');
+  await expect.poll(() => replica.log).toContain('its data in this file (encoding 3) cannot be loaded');
   expect(await dump(replica)).toEqual([]);
   proxy.transform = (bytes) => bytes;
   proxy.open = true;
@@ -150,6 +150,11 @@ describe('with repl-diskless-load swapdb', () => {
     );
     expect(connections).toBeGreaterThan(spoiledAt);
     expect(replica.isRunning).toBe(true);
+    const told = await eventually(
+      () => replica.log,
+      (log) => log.includes('refused the data of the RDB file: '),
+    );
+    expect(told).toMatch(kind === 'is cut' ? /RDB file: it ends early: / : /RDB file: (?!it ends early)/);
     expect(await dump(replica)).toEqual(old);
     await converges(primary, replica, proxy);
   });

@@ -66,7 +66,7 @@ function ofModules(): string[] {
     for (const [, begin, rest] of source.matchAll(/\bline\(([^;]*)\);([^]*?)(?:\n\}|failLine|logWarning|ReplyWithError)/g)) {
       const appended = [...rest!.matchAll(/append(Text\(changetype<usize>\("([^"]*)"\)\)|Text\(|Echo\(|Number\()/g)];
       const end = appended.map((part) => part[2] ?? '<>').join('');
-      for (const [, literal] of begin!.matchAll(/changetype<usize>\("([^"]+)"\)/g)) texts.push(literal! + end);
+      for (const [, literal] of begin!.matchAll(/changetype<usize>\("([^"]*)"\)/g)) texts.push(literal! + end);
     }
   }
   return texts;

@@ -23,6 +23,9 @@ const end = (items: number): Buffer => block(0, u64(BigInt(items)));
 const leb = (value: number): Buffer => (value < 128 ? block(value) : block(0x80 | (value & 0x7f), value >> 7));
 const item = (a: Uint8Array | string, b: Uint8Array | string): Buffer => block(leb(bytes(a).length), leb(bytes(b).length), a, b);
 
+/** The reason where nothing that came is wrong. */
+const ENDS_EARLY = 'it ends early: the file is cut short, or the link that it comes by was cut';
+
 /** Flips, cuts, inserts and repeats in a sound file. */
 const damage = fc.record({
   kind: fc.constantFrom('flip', 'cut', 'insert', 'drop', 'repeat', 'swap', 'number'),
@@ -106,7 +109,7 @@ describe('hashmap', () => {
   });
 
   test.each<[reason: string, saved: Saved]>([
-    ['the number of records is not readable', []],
+    [ENDS_EARLY, []],
     ['a deadline is cut short', [1n, block(PACKED, item('1234567', 'v')), end(1)]],
     ['a deadline is out of range', [1n, block(PACKED, item(u64(0n), 'v')), end(1)]],
     ['a deadline is out of range', [1n, block(PACKED, item(u64(1n << 63n), 'v')), end(1)]],
@@ -160,10 +163,10 @@ describe('hashmap', () => {
   });
 
   test.each<[reason: string, saved: Saved]>([
-    ['the number of records is not readable', []],
-    ['the number of records is not readable', [1n << 40n, end(0)]],
-    ['a block is missing or not readable', [0n]],
-    ['a block is missing or not readable', [1n]],
+    [ENDS_EARLY, []],
+    ['the number of records is out of range', [1n << 40n, end(0)]],
+    [ENDS_EARLY, [0n]],
+    [ENDS_EARLY, [1n]],
     ['a block is empty', [0n, Buffer.alloc(0)]],
     ['a block is of no known kind', [0n, block(3)]],
     ['a block is of no known kind', [1n, block(PACKED), end(1)]],
@@ -183,9 +186,10 @@ describe('hashmap', () => {
       'a LARGE block is too long',
       [1n, block(LARGE, 1, 1, 0), 'k', 'v', end(1)].map((value) => (typeof value === 'string' ? bytes(value) : value)),
     ],
-    ['a large string is missing or of another length', [1n, block(LARGE, 1, 1), bytes('k2'), bytes('v'), end(1)]],
-    ['a large string is missing or of another length', [1n, block(LARGE, 1, 1), bytes('k'), bytes('v2'), end(1)]],
-    ['a large string is missing or of another length', [1n, block(LARGE, 1, 1), bytes('k')]],
+    ['a large string is of another length', [1n, block(LARGE, 1, 1), bytes('k2'), bytes('v'), end(1)]],
+    ['a large string is of another length', [1n, block(LARGE, 1, 1), bytes('k'), bytes('v2'), end(1)]],
+    [ENDS_EARLY, [1n, block(LARGE, 1, 1), bytes('k')]],
+    [ENDS_EARLY, [1n, block(LARGE, 1, 1)]],
   ])('refuses: %s (%#)', (reason, saved) => {
     // 0x81 0x80 0x80 0x80 0x02 is 512 MiB + 1; 0xff ×4 0x01 is 512 MiB - 1.
     server.call('CUSTOM.SET', 'before', 'v');
@@ -239,17 +243,21 @@ describe('session', () => {
     idle?: number;
     version?: number;
     oldIds?: number;
+    /** How many the user has, 0: it is not the first of them; undefined: as encoding 2 had it. */
+    sessions?: number | undefined;
   }
   const u32 = (value: number): Buffer => {
     const target = Buffer.alloc(4);
     target.writeUInt32LE(value);
     return target;
   };
-  const head = (id: Buffer, created: bigint, accessed: bigint, fields: number, rest: Head = {}): Buffer =>
-    block(
-      ...[u64(created), u64(accessed), u64(rest.expires ?? 0n), u32(rest.idle ?? 0), u32(rest.version ?? 0), u32(fields)],
-      ...[u32(rest.oldIds ?? 0), id],
+  const head = (id: Buffer, created: bigint, accessed: bigint, fields: number, rest: Head = {}): Buffer => {
+    const { expires = 0n, idle = 0, version = 0, oldIds = 0, sessions = 'sessions' in rest ? undefined : 1 } = rest;
+    return block(
+      ...[u64(created), u64(accessed), u64(expires), u32(idle), u32(version), u32(fields), u32(oldIds)],
+      ...[...(sessions === undefined ? [] : [u32(sessions)]), id],
     );
+  };
   const text = (id: string): Buffer => block(0, id);
 
   test('sessions of all sizes make the round trip', () => {
@@ -277,6 +285,41 @@ describe('session', () => {
       block(PACKED, item(head(raw, now, now, 1, { version: 1 }), 'user'), item('f', 'v')),
       end(2),
     ]);
+  });
+
+  test("a user's key is there once, with the first of its sessions", () => {
+    const ids = Array.from({ length: 3 }, () => server.text('SESSION.CREATE', 'user', 'NEW').slice(18, 54));
+    const now = BigInt(server.clock);
+    const heads = ids.map((id, index) => head(Buffer.from(id.replaceAll('-', ''), 'hex'), now, now, 0, { sessions: index ? 0 : 3 }));
+    const saved = server.save(server.session);
+    expect(saved).toEqual([3n, block(PACKED, ...heads.map((each, index) => item(each, index ? '' : 'user'))), end(3)]);
+    const other = new FakeServer({ seed: 4 });
+    expect(other.load(other.session, saved)).toBe(true);
+    expect(other.text('SESSION.USER', 'user')).toBe(server.text('SESSION.USER', 'user'));
+    other.check();
+  });
+
+  test('users of any keys with any number of sessions make the round trip', () => {
+    const users = fc.array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.nat(70_000), fc.integer({ min: 1, max: 40 })), { maxLength: 8 });
+    fc.assert(
+      fc.property(users, (drawn) => {
+        server.session.exports.flush();
+        const keys = new Set(drawn.map(([key, longer]) => Buffer.concat([key, Buffer.alloc(longer % 3 ? 0 : longer)]).toString('latin1')));
+        for (const [index, key] of [...keys].entries()) {
+          for (let left = drawn[index]![2]; left; left--)
+            server.call('SESSION.CREATE', Buffer.from(key, 'latin1'), 'NEW', 'DATA', 'f', 'v');
+        }
+        const other = new FakeServer({ seed: 2 });
+        expect(other.load(other.session, server.save(server.session))).toBe(true);
+        for (const key of keys) {
+          const user = Buffer.from(key, 'latin1');
+          expect(other.text('SESSION.USER', user)).toBe(server.text('SESSION.USER', user));
+        }
+        expect(other.text('SESSION.COUNT')).toBe(server.text('SESSION.COUNT'));
+        other.check();
+      }),
+      { seed: 37, numRuns: 40 },
+    );
   });
 
   test('limits, ids of the caller, old ids and the order of a user make the round trip', () => {
@@ -340,7 +383,7 @@ describe('session', () => {
   ])('old ids of a file answer as long as it says, %i and %i ms, until a rotation has an end to all', (...lives) => {
     const olds = lives.map((ms, index) => ({ id: `old-id-of-number-${index}`, ms }));
     const items = olds.map(({ id, ms }) => item(block(u64(BigInt(server.clock + ms)), text(id)), ''));
-    const session = item(head(text('a-session-of-a-user'), 1n, BigInt(server.clock), 0, { oldIds: 2 }), 'u');
+    const session = item(head(text('a-session-of-a-user'), 1n, BigInt(server.clock), 0, { oldIds: 2, sessions: undefined }), 'u');
     expect(server.load(server.session, [1n, block(PACKED, session, ...items), end(3)], 2)).toBe(true);
     server.check();
     const answering = (): string[] => olds.map(({ id }) => id).filter((id) => server.text('SESSION.GET', id) !== '$-1\r\n');
@@ -351,6 +394,14 @@ describe('session', () => {
     expect(answering()).toHaveLength(1);
     server.clock += 20;
     expect(answering()).toEqual([]);
+      server.check();
+    });
+
+  test('reads version 2, which had the key of the user with each session', () => {
+    const ids = ['session-1-of-the-user', 'session-2-of-the-user'];
+    const items = ids.map((id) => item(head(text(id), 5n, 6n, 0, { sessions: undefined }), 'user'));
+    expect(server.load(server.session, [2n, block(PACKED, ...items), end(2)], 2)).toBe(true);
+    expect(server.text('SESSION.USER', 'user')).toBe(`*2\r\n${[...ids].reverse().map(bulk).join('')}`);
     server.check();
   });
 
@@ -396,6 +447,24 @@ describe('session', () => {
     ['a field is there twice', [1n, block(PACKED, item(head(raw, 1n, 1n, 2), 'u'), item('f', 'v'), item('f', 'w')), end(3)]],
     ['it ends before its last record', [1n, block(PACKED, item(head(raw, 1n, 1n, 2), 'u'), item('f', 'v')), end(2)]],
     ['a block goes on after the last record', [1n, block(PACKED, item(head(raw, 1n, 1n, 0), 'u'), item('f', 'v')), end(2)]],
+    ["a user's number of sessions is out of range", [1n, block(PACKED, item(head(raw, 1n, 1n, 0, { sessions: 0 }), 'u')), end(1)]],
+    ["a user's number of sessions is out of range", [1n, block(PACKED, item(head(raw, 1n, 1n, 0, { sessions: 2 }), 'u')), end(1)]],
+    [
+      'a user is there twice',
+      [2n, block(PACKED, item(head(raw, 1n, 1n, 0), 'u'), item(head(text('another-session-of-it'), 1n, 1n, 0), 'u')), end(2)],
+    ],
+    ...([{ sessions: 1 }, { sessions: 0 }] as const).map((second, index): [string, Saved] => [
+      'a user begins before the sessions of another end',
+      [
+        2n,
+        block(
+          PACKED,
+          item(head(raw, 1n, 1n, 0, { sessions: 2 }), 'u'),
+          item(head(text('another-session-of-it'), 1n, 1n, 0, second), index ? 'v' : ''),
+        ),
+        end(2),
+      ],
+    ]),
   ])('refuses: %s (%#)', (reason, saved) => {
     server.call('SESSION.CREATE', 'before');
     expect(server.load(server.session, saved)).toBe(false);
