@@ -30,8 +30,8 @@ export function fetch(): { file: string } | { reason: string } {
   const folder = mkdtempSync(path.join(realpathSync(TOOLS_FOLDER), 'download-'));
   try {
     cpSync(MANIFEST_FOLDER, folder, { recursive: true });
-    const { status, output } = run('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--engine-strict=false'], { quiet: true });
-    if (status !== 0) return { reason: `npm could not install it: ${/^npm error (?!code )(.+)$/m.exec(output)?.[1] ?? output.trim()}` };
+    const { status, stderr } = run('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--engine-strict=false'], { quiet: true });
+    if (status !== 0) return { reason: `npm could not install it: ${/^npm error (?!code )(.+)$/m.exec(stderr)?.[1] ?? stderr.trim()}` };
     rmSync(FOLDER, { recursive: true, force: true });
     renameSync(folder, FOLDER);
     return { file: FILE };

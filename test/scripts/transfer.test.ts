@@ -484,9 +484,9 @@ describe('the program', () => {
       [['export', '--from', path.join(modules.server.folder, 'none')], /none: connect ENOENT/],
       [['export', '--from', 'http://localhost'], /http:\/\/ is no protocol of a server/],
       [['export', '--from', 'redis://user:secret@127.0.0.1:1'], /^127\.0\.0\.1:1: connect ECONNREFUSED/],
-      [['export', '--form', 'x'], /Unknown option '--form'[^]*usage: npx redis-wasm-sessions export/],
+      [['export', '--form', 'x'], /Unknown option '--form'/],
       [['export', '--prune', '--prefix', ''], /--prune deletes all under the prefix, so it needs one that is not empty/],
-      [['import', '--prune'], /Unknown option '--prune'[^]*usage: npx redis-wasm-sessions import/],
+      [['import', '--prune'], /Unknown option '--prune'/],
       [['export', '--from', modules.server.socket, '--to', cluster.server.socket], /The keys would go to a cluster/],
       [
         ['import', '--from', plain.server.socket, '--to', modules.server.socket],
