@@ -167,7 +167,8 @@ function kindOf(given: unknown): string {
   return /^[AEIO]/.test(tag) ? `an ${tag}` : `a ${tag}`;
 }
 
-function shown(given: unknown): string {
+/** A value in an error's text: text and numbers themselves, of anything else its kind. */
+export function shown(given: unknown): string {
   if (typeof given === 'string') return JSON.stringify(given);
   return typeof given === 'number' || typeof given === 'bigint' ? String(given) : kindOf(given);
 }

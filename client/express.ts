@@ -19,6 +19,7 @@ import type { RedisArgument } from './command.ts';
 import { Backing, type TextClient } from './express/backing.ts';
 import { Connection } from './express/connection.ts';
 import { IDLE_MAX_S, ttlMax_s } from './express/cookie.ts';
+import { clusterOf, isTagged, slotOf } from './express/slots.ts';
 
 /** Options of a SessionStore. */
 export interface SessionStoreOptions {
@@ -30,7 +31,15 @@ export interface SessionStoreOptions {
    * `anonymous:{<session id>}`. Without this option all are anonymous.
    */
   userOf?: (session: SessionData) => RedisArgument | null | undefined;
-  /** Written before every id and user key: one for each application on a server; `{app}` in a cluster. By default none. */
+  /**
+   * Whom a request signs in, as `userOf` will answer it; undefined, null or '' for nobody. In a cluster `genid` makes ids in the slot of this
+   * user, so that sessions are spread over the slots, each where its user is.
+   */
+  userOfRequest?(request: object): RedisArgument | null | undefined;
+  /**
+   * Written before every id and user key: one for each application on a server. By default none. In a cluster one with a hash tag, `{app}`,
+   * has all sessions in one slot.
+   */
   prefix?: string;
   /**
    * What the cookie's maxAge means on the server. true (the default): time without a request; for `rolling: true` of express-session.
@@ -58,7 +67,7 @@ export class SessionGoneError extends Error {
 type Callback<T = void> = (error?: unknown, value?: T) => void;
 
 const DAY_S = 86_400;
-const OPTIONS = ['client', 'userOf', 'prefix', 'rolling', 'idle', 'lifetime', 'timeout'] as const;
+const OPTIONS = ['client', 'userOf', 'prefix', 'rolling', 'idle', 'lifetime', 'timeout', 'userOfRequest'] as const;
 
 /**
  * Events: `connect` and `disconnect`, which express-session listens to; `gone` with the session's id, when a save or a touch has found its
@@ -67,18 +76,31 @@ const OPTIONS = ['client', 'userOf', 'prefix', 'rolling', 'idle', 'lifetime', 't
 export class SessionStore extends expressSession.Store {
   readonly #backing: Backing;
 
+  /**
+   * Makes an id for a new session: 192 random bits, in a cluster in the slot of whom the request signs in. For the option `genid` of
+   * express-session, `idGenerator` of @fastify/session.
+   */
+  readonly genid = (request?: object): string => this.#backing.newSid(request);
+
   /** @throws ArgumentError that names the option */
   constructor(options: SessionStoreOptions) {
     super();
-    const { client, userOf, prefix = '', rolling = true, idle = DAY_S, lifetime, timeout } = knownOptions(options, OPTIONS);
+    const { client, userOf, userOfRequest, prefix = '', rolling = true, idle = DAY_S, lifetime, timeout } = knownOptions(options, OPTIONS);
     if (userOf !== undefined && typeof userOf !== 'function') throw new ArgumentError('options.userOf', 'a function of the session');
+    if (userOfRequest !== undefined && typeof userOfRequest !== 'function')
+      throw new ArgumentError('options.userOfRequest', 'a function of the request');
     if (typeof prefix !== 'string' || !/^[\x21-\x7e]*$/.test(prefix)) throw new ArgumentError('options.prefix', 'visible ASCII characters');
     const onFailure = () => {
       connection.doubt();
     };
+    const textClient = asText(client, 'session', timeout, onFailure) as TextClient;
+    const cluster = clusterOf(client);
+    if (cluster) checkTag(prefix, cluster.keyPrefix, userOf !== undefined && userOfRequest === undefined);
     this.#backing = new Backing({
-      client: asText(client, 'session', timeout, onFailure) as TextClient,
+      client: textClient,
+      cluster,
       userOf: userOf ?? (() => undefined),
+      userOfRequest: userOfRequest ?? (() => undefined),
       prefix,
       limits: {
         rolling: flag('options.rolling', rolling),
@@ -127,7 +149,7 @@ export class SessionStore extends expressSession.Store {
     checked(callback);
     requestOf(request);
     const session = request.session as object | null | undefined;
-    const wasKnown = session instanceof Object && this.#backing.isKnown(session);
+    const wasKnown = session instanceof Object && this.#backing.isKnown(request.sessionID, session);
     this.#answer(this.#backing.end(request.sessionID), (error, ended) => {
       if (wasKnown && ended === false) {
         delete (request as { session?: unknown }).session;
@@ -144,9 +166,7 @@ export class SessionStore extends expressSession.Store {
   override createSession(...given: Parameters<expressSession.Store['createSession']>): ReturnType<expressSession.Store['createSession']> {
     requestOf(given[0]);
     sessionOf(given[1]);
-    const session = super.createSession(...given);
-    this.#backing.becomes(given[1], session);
-    return session;
+    return this.#backing.become(given[1], () => super.createSession(...given));
   }
 
   /** Reads all sessions, each with its `id`: those with this store's prefix. Does not count as an access. O(sessions). */
@@ -210,6 +230,21 @@ export class SessionStore extends expressSession.Store {
         if (callback) process.nextTick(callback, error);
         else if (this.listenerCount('error') > 0) this.emit('error', error);
       },
+    );
+  }
+}
+
+/** Checks the hash tag of a prefix in a cluster: without one, an id that is made without regard to its user is in another slot. */
+function checkTag(prefix: string, keyPrefix: string | Buffer, isNeeded: boolean): void {
+  const refuse = (expected: string) => {
+    throw new ArgumentError('options.prefix', `in a cluster ${expected}`);
+  };
+  if (prefix.includes('{') && !isTagged(prefix)) refuse("a whole hash tag, such as '{app}', or no brace");
+  if (keyPrefix.includes('{') && slotOf(`${keyPrefix.toString()}${prefix}`) !== slotOf(prefix))
+    refuse("the hash tag of the client's keyPrefix");
+  if (isNeeded && !isTagged(prefix)) {
+    refuse(
+      "with userOf a hash tag, such as '{app}': all sessions in one slot; or spread over all with options.userOfRequest, and genid: store.genid for express-session",
     );
   }
 }

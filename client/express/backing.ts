@@ -1,8 +1,9 @@
 /**
  * The sessions of a SessionStore on the server, in promises. The store itself (../express.ts) is the contract of express-session on it.
  *
- * What is known of a session that was read or saved stands beside its object, in a WeakMap. A session that has a `Known` is changed on the
- * server and never created, so that a save under way cannot undo a logout.
+ * A session that was read or saved is changed on the server and never created, so that a save under way cannot undo a logout. What is known
+ * of it stands beside its object, and beside the mark that goes along where a framework copies that (mark.ts). Where the mark is lost too,
+ * its id is remembered for a while.
  */
 import { ErrorReply } from '@redis/client';
 import type { SessionData } from 'express-session';
@@ -17,10 +18,14 @@ import type { Session } from '../session/GET.ts';
 import type { SessionInfo } from '../session/INFO.ts';
 import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOf, sameCookie, type LimitOptions, type Limits } from './cookie.ts';
 import { dataOf, difference, textsOf } from './fields.ts';
-import { InOrder, RecentlyEnded } from './order.ts';
+import { hideMark, MARK, Mark, markOf } from './mark.ts';
+import { InOrder, RecentIds } from './order.ts';
+import { isTagged, randomSid, sidIn, slotOf, type ClusterOptions } from './slots.ts';
 
 /** What the server has, as far as this process knows. */
 interface Known {
+  /** The id that it was read or saved under. */
+  id: string;
   /** JSON of each field that the session's object shows, without the cookie */
   texts: Map<string, string>;
   /** JSON of the cookie's field */
@@ -42,20 +47,22 @@ interface Commands {
   assign(id: string, user: RedisArgument): unknown;
 }
 
+type Times = Pick<SessionInfo, 'createdAt' | 'lastAccessed' | 'ttl'>;
+
 /** A client that answers text, and Maps for maps. */
 export interface TextClient {
   session: Commands &
     Scannable<string> & {
       create(user: RedisArgument, options: CreateOptions): Promise<Created>;
       get(id: string): Promise<Session | null>;
-      info(id: string): Promise<Pick<SessionInfo, 'createdAt'> | null>;
+      info(id: string): Promise<Times | null>;
       getAll(id: string): Promise<Map<string, string> | null>;
       delete(id: string): Promise<number>;
       user(user: RedisArgument): Promise<string[]>;
       delUser(user: RedisArgument, options: DelUserOptions): Promise<number>;
       count(): Promise<number>;
     };
-  multi(): { session: Commands; exec(): Promise<unknown[]> };
+  multi(): { session: Commands & { info(id: string): unknown }; exec(): Promise<unknown[]> };
 }
 
 /** One command of a save. `mayAnswer0`: 0 does not mean that the session has ended. */
@@ -66,7 +73,10 @@ interface Step {
 
 export interface BackingOptions {
   client: TextClient;
+  /** Where the client is a cluster's. */
+  cluster: ClusterOptions | undefined;
   userOf: (session: SessionData) => RedisArgument | null | undefined;
+  userOfRequest: (request: object) => RedisArgument | null | undefined;
   prefix: string;
   limits: LimitOptions;
   /** Called when a save or a touch has found its session ended. */
@@ -81,13 +91,18 @@ const ID = /^[\x21-\x7e]{16,128}$/;
 export class Backing {
   readonly #sessions: TextClient['session'];
   readonly #options: BackingOptions;
+  /** Whether ids and user keys are in slots of their own: in a cluster, without a hash tag in the prefix. */
+  readonly #hasSlots: boolean;
+  /** By the session's object, or by its mark. */
   readonly #known = new WeakMap<object, Known>();
   readonly #inOrder = new InOrder();
-  readonly #ended = new RecentlyEnded();
+  readonly #met = new RecentIds();
+  readonly #ended = new RecentIds();
 
   constructor(options: BackingOptions) {
     this.#options = options;
     this.#sessions = options.client.session;
+    this.#hasSlots = options.cluster !== undefined && !isTagged(options.prefix);
   }
 
   /** Asks the server that has these sessions: rejects when it cannot be reached. Runs a command that every store runs. */
@@ -95,45 +110,91 @@ export class Backing {
     await this.#sessions.getAll(`${this.#options.prefix}is-the-server-there`);
   }
 
-  /** Whether this object's session was read or saved here. */
-  isKnown(session: object): boolean {
-    return this.#known.has(session);
+  /** Whether this session was read or saved, here or by who has marked it. */
+  isKnown(sid: string, session: object): boolean {
+    if (!this.#isId(sid)) return false;
+    const id = this.#idOf(sid);
+    return this.#knownOf(id, session) !== undefined || this.#isStored(id, session);
+  }
+
+  #knownOf(id: string, session: object): Known | undefined {
+    const known = this.#recall(session);
+    return known?.id === id ? known : undefined;
+  }
+
+  #recall(session: object): Known | undefined {
+    const mark = markOf(session);
+    return this.#known.get(session) ?? (mark && this.#known.get(mark));
+  }
+
+  /** Copies have the mark in common: of one session that a request goes on with. */
+  #remember(session: object, known: Known): void {
+    this.#known.set(session, known);
+    const mark = markOf(session);
+    if (mark) this.#known.set(mark, known);
+  }
+
+  #isStored(id: string, session: object): boolean {
+    return markOf(session)?.of === new Mark(id).of || this.#met.has(this.#sidOf(id));
   }
 
   /**
-   * Tells that express-session has made `session` of what `read` has answered. A field that is no property of it, for the name is one of its
-   * methods', is not deleted by a save.
+   * Has express-session make a session of what `read` has answered, which shows no mark. A field that is no property of it, for the name is
+   * one of its methods', is not deleted by a save.
    */
-  becomes(read: object, session: object): void {
-    const known = this.#known.get(read);
-    if (known === undefined) return;
+  become<T extends object>(read: object, make: () => T): T {
+    const mark = markOf(read);
+    hideMark(read, mark);
+    const session = make();
+    hideMark(session, mark);
+    const known = this.#recall(read);
+    if (known === undefined) return session;
     const texts = new Map([...known.texts].filter(([field]) => Object.hasOwn(session, field)));
-    this.#known.set(session, { ...known, texts });
+    this.#remember(session, { ...known, texts });
+    return session;
   }
 
   /** The session's data; null when it is unknown or has ended. An id that can be none, as of an earlier store's cookie, is unknown. */
   async read(sid: string): Promise<SessionData | null> {
     if (!this.#isId(sid)) return null;
-    const known = await this.#fetch(this.#idOf(sid));
-    if (known === null) return null;
-    const session = dataOf(known.texts, cookieOf(known.cookie, this.#options.limits)) as unknown as SessionData;
-    this.#known.set(session, { ...known, userKey: this.#userKeyOf(sid, session) });
+    const id = this.#idOf(sid);
+    const [known, left_ms] = await Promise.all([this.#fetch(id), this.#left(id)]);
+    if (known === null) {
+      this.#met.delete(sid);
+      return null;
+    }
+    this.#met.add(sid);
+    const session = this.#shown(id, known.texts, cookieOf(known.cookie, left_ms));
+    this.#remember(session, { ...known, userKey: this.#userKeyOf(sid, session) });
     return session;
   }
 
-  async #fetch(id: string): Promise<Omit<Known, 'userKey'> | null> {
+  #shown(id: string, texts: ReadonlyMap<string, string>, cookie: object): SessionData {
+    return { ...dataOf(texts, cookie), [MARK]: new Mark(id) } as unknown as SessionData;
+  }
+
+  /** ms until the session ends, where that is fixed. */
+  async #left(id: string): Promise<number | undefined> {
+    if (this.#options.limits.rolling) return undefined;
+    return (await this.#sessions.info(id))?.ttl ?? undefined;
+  }
+
+  /** What the server has of a session; null when it is unknown or has ended. */
+  async #fetch(id: string): Promise<Known | null> {
     const texts = await this.#sessions.getAll(id);
     if (texts === null) return null;
     const cookie = texts.get(COOKIE) ?? '{}';
     texts.delete(COOKIE);
-    return { texts, cookie, limits: limitsOf(cookieOf(cookie, this.#options.limits), this.#options.limits) };
+    return { id, texts, cookie, limits: limitsOf(cookieOf(cookie), this.#options.limits), userKey: undefined };
   }
 
   /** Creates the session, or writes what has changed. What is written is its state at this moment, before anything is awaited. */
   async save(sid: string, session: SessionData): Promise<void> {
     const id = this.#idOf(sid);
     const limits = checkedLimitsOf(session.cookie, this.#options.limits);
-    const now = { texts: textsOf(session), cookie: cookieText(session.cookie, limits), limits, userKey: this.#userKeyOf(sid, session) };
+    const userKey = this.#userKeyOf(sid, session);
+    this.#checkSlot(id, userKey);
+    const now = { id, texts: textsOf(session), cookie: cookieText(session.cookie, limits), limits, userKey };
     await this.#inOrder.run(sid, async () => {
       if (this.#ended.has(sid)) this.#options.onGone(sid);
       else if (limits.isOver) await this.#sessions.delete(id);
@@ -142,30 +203,33 @@ export class Backing {
   }
 
   async #write(sid: string, session: SessionData, now: Wanted): Promise<void> {
-    const id = this.#idOf(sid);
-    const known = this.#known.get(session) ?? (await this.#create(id, now));
-    if (known !== undefined && !(await this.#update(id, known, now))) this.#options.onGone(sid);
-    this.#known.set(session, now);
+    const known = this.#knownOf(now.id, session);
+    const isNew = known === undefined && !this.#isStored(now.id, session) && (await this.#create(now));
+    if (!isNew) {
+      // null: it has ended just now, and is not born again.
+      const present = known ?? (await this.#fetch(now.id));
+      if (present === null || !(await this.#update(now.id, present, now))) this.#options.onGone(sid);
+    }
+    this.#met.add(sid);
+    this.#remember(session, now);
   }
 
-  /** Creates the session. Where its id is known already, as for an object that no `read` has answered, tells what is there. */
-  async #create(id: string, now: Wanted): Promise<Known | undefined> {
-    const { idle_s: idle, ttl_s: ttl } = now.limits;
+  /** Creates the session; false where its id is known already, as for an object that no `read` has answered. */
+  async #create({ id, texts, cookie, limits, userKey }: Wanted): Promise<boolean> {
+    const { idle_s: idle, ttl_s: ttl } = limits;
     try {
-      await this.#sessions.create(now.userKey, {
+      await this.#sessions.create(userKey, {
         new: true,
         id,
-        data: new Map([...now.texts, [COOKIE, now.cookie]]),
+        data: new Map([...texts, [COOKIE, cookie]]),
         ...(idle === undefined ? {} : { idle }),
         ...(ttl === undefined ? {} : { ttl }),
       });
-      return undefined;
+      return true;
     } catch (error) {
       const typed = typedError(error);
-      if (!(typed instanceof IdExistsError)) throw typed;
-      const present = await this.#fetch(id);
-      // null: it has ended just now, and is not born again.
-      return present === null ? now : { ...present, userKey: undefined };
+      if (typed instanceof IdExistsError) return false;
+      throw typed;
     }
   }
 
@@ -220,13 +284,18 @@ export class Backing {
     return steps;
   }
 
-  /** Seconds until the lifetime of the options ends, which began with the session; Infinity without one. */
+  /** Seconds until the lifetime of the options ends, which began with the session, by the server's clock; Infinity without one. */
   async #lifetimeLeft(id: string): Promise<number> {
     const { lifetime_s } = this.#options.limits;
-    const info = lifetime_s === undefined ? null : await this.#sessions.info(id);
+    if (lifetime_s === undefined) return Infinity;
+    const multi = this.#options.client.multi();
+    // Its last access is this one: now.
+    multi.session.touch(id);
+    multi.session.info(id);
+    const [, times] = (await multi.exec()) as [unknown, Times | null];
     // null: the session has ended, as the next command will tell.
-    if (lifetime_s === undefined || info === null) return Infinity;
-    return Math.ceil((info.createdAt.getTime() - Date.now()) / 1000 + lifetime_s);
+    if (times === null) return Infinity;
+    return Math.ceil(lifetime_s - (times.lastAccessed.getTime() - times.createdAt.getTime()) / 1000);
   }
 
   #touch(id: string): Promise<boolean> {
@@ -264,11 +333,10 @@ export class Backing {
         await this.#sessions.delete(id);
         return;
       }
-      const known = this.#known.get(session);
+      const known = this.#knownOf(id, session) ?? (await this.#fetch(id));
       const now = known && { ...known, limits, cookie };
-      const isThere = await (known && now ? this.#change(id, known, now, new Map(), []) : this.#touch(id));
-      if (!isThere) this.#options.onGone(sid);
-      else if (now) this.#known.set(session, now);
+      if (now && (await this.#change(id, known, now, new Map(), []))) this.#remember(session, now);
+      else this.#options.onGone(sid);
     });
   }
 
@@ -287,12 +355,13 @@ export class Backing {
   async all(): Promise<SessionData[]> {
     const sessions: SessionData[] = [];
     for await (const ids of this.#scan()) {
-      for (const found of await Promise.all(ids.map((id) => this.#sessions.get(id)))) {
+      const pairs = await Promise.all(ids.map((id) => Promise.all([this.#sessions.get(id), this.#left(id)])));
+      for (const [found, left_ms] of pairs) {
         if (found === null) continue;
         const texts = new Map(Object.entries(found.data));
-        const cookie = cookieOf(texts.get(COOKIE) ?? '{}', this.#options.limits);
+        const cookie = cookieOf(texts.get(COOKIE) ?? '{}', left_ms);
         texts.delete(COOKIE);
-        sessions.push({ ...dataOf(texts, cookie), id: this.#sidOf(found.id) } as unknown as SessionData);
+        sessions.push(Object.assign(this.#shown(found.id, texts, cookie), { id: this.#sidOf(found.id) }));
       }
     }
     return sessions;
@@ -321,8 +390,11 @@ export class Backing {
   }
 
   async endAllOf(user: unknown, except: unknown, before: Date | number | undefined): Promise<number> {
-    return this.#sessions.delUser(this.#keyOf(bytes('user', user)), {
-      ...(except === undefined ? {} : { except: this.#idOf(except, 'options.except') }),
+    const userKey = this.#keyOf(bytes('user', user));
+    const kept = except === undefined ? undefined : this.#idOf(except, 'options.except');
+    return this.#sessions.delUser(userKey, {
+      // In another slot it is none of this user's.
+      ...(kept === undefined || !this.#sharesSlot(kept, userKey) ? {} : { except: kept }),
       ...(before === undefined ? {} : { before }),
     });
   }
@@ -361,8 +433,34 @@ export class Backing {
     return user.length === 0 ? this.#anonymousKey(sid) : this.#keyOf(user);
   }
 
+  /** In the slot of its id, in a cluster. */
   #anonymousKey(sid: string): RedisArgument {
-    return this.#keyOf(`anonymous:{${sid}}`);
+    const { prefix } = this.#options;
+    if (!this.#hasSlots) return this.#keyOf(`anonymous:{${sid}}`);
+    return isTagged(sid) ? `${prefix}anonymous:${sid}` : `${prefix}anonymous:{${prefix}${sid}}`;
+  }
+
+  /** A new id: in the slot of the user that a request signs in, in a cluster. */
+  newSid(request: object | undefined): string {
+    const user = bytes('options.userOfRequest(request)', (request && this.#options.userOfRequest(request)) ?? '');
+    if (!this.#hasSlots || user.length === 0) return randomSid();
+    return sidIn(this.#slotOf(this.#keyOf(user)), this.#options.prefix);
+  }
+
+  #slotOf(userKey: RedisArgument): number {
+    return slotOf(Buffer.concat([bufferOf(this.#options.cluster?.keyPrefix ?? ''), bufferOf(userKey)]));
+  }
+
+  #sharesSlot(id: string, userKey: RedisArgument): boolean {
+    return !this.#hasSlots || slotOf(id) === this.#slotOf(userKey);
+  }
+
+  #checkSlot(id: string, userKey: RedisArgument): void {
+    if (this.#sharesSlot(id, userKey)) return;
+    throw new ArgumentError(
+      'options.userOf(session)',
+      'in a cluster a user in the slot of the session: sign in by regenerate, with genid: store.genid and the user in options.userOfRequest(request)',
+    );
   }
 }
 

@@ -3,7 +3,8 @@
  * nothing but errors, a cluster names nodes, a sentinel client is silent unless there is a failover. So events and failed calls raise a
  * doubt, and the server itself is asked.
  */
-import { errorMonitor, type EventEmitter } from 'node:events';
+import { errorMonitor } from 'node:events';
+import { listen } from './listeners.ts';
 
 /** After these the server may be away … */
 const LOSSES = [
@@ -48,15 +49,13 @@ export class Connection {
     this.#ask = ask;
     this.#tell = tell;
     this.#isReachable = this.#client.isReady === false ? undefined : true;
-    const { on } = client as Partial<EventEmitter>;
-    if (typeof on !== 'function') return;
     for (const event of LOSSES) {
-      on.call(client, event, () => {
+      listen(client, event, () => {
         this.doubt();
       });
     }
     for (const event of RETURNS) {
-      on.call(client, event, () => {
+      listen(client, event, () => {
         if (this.#isReachable !== true) this.doubt();
       });
     }

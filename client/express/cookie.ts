@@ -1,8 +1,8 @@
 /**
- * A session's cookie: its field on the server, and the limits of the session that follow from it. `expires` moves with every request, so
- * that it is not stored where it follows from `originalMaxAge`: an unchanged cookie is not written again.
+ * A session's cookie: its field on the server, and the limits of the session that follow from it. Times go to the server as durations, and
+ * come from it as such: its clock and those of the applications need not agree. So `expires` is not stored.
  */
-import { ArgumentError } from '../arguments.ts';
+import { ArgumentError, shown } from '../arguments.ts';
 
 /** The cookie's field. */
 export const COOKIE = 'cookie';
@@ -25,6 +25,9 @@ export interface Limits {
   ttl_s: number | undefined;
 }
 
+/** The properties of a cookie that tell of its time; `originalExpires` is that of @fastify/session. */
+const TIMES: ReadonlySet<string> = new Set(['originalMaxAge', 'maxAge', 'expires', 'originalExpires']);
+
 interface CookieLike {
   originalMaxAge?: unknown;
   maxAge?: unknown;
@@ -44,17 +47,29 @@ export function ttlMax_s(): number {
  * @throws ArgumentError that names what is no time, or a longer one than the server takes
  */
 export function checkedLimitsOf(cookie: CookieLike, options: LimitOptions): Limits {
+  const { argument, expected } = sourceOf(cookie);
   const limits = limitsOf(cookie, options);
   const { maxAge_ms } = limits;
   if (maxAge_ms === null) return limits;
-  const [argument, expected] =
-    typeof cookie.originalMaxAge !== 'number' && isSet(cookie.expires)
-      ? ['session.cookie.expires', 'a valid Date']
-      : ['session.cookie.maxAge', `milliseconds, not ${maxAge_ms}`];
   if (!Number.isFinite(maxAge_ms)) throw new ArgumentError(argument, expected);
   const max_s = options.rolling ? IDLE_MAX_S : ttlMax_s();
   if (ageOf(maxAge_ms) > max_s) throw new ArgumentError(argument, `at most ${max_s} seconds from now on, not ${ageOf(maxAge_ms)}`);
   return limits;
+}
+
+/** The property that a cookie's time is told by, and what it should be. */
+function sourceOf({ originalMaxAge, maxAge, expires }: CookieLike): { argument: string; expected: string } {
+  if (isSet(expires)) {
+    const source = { argument: 'session.cookie.expires', expected: 'a valid Date' };
+    if (!(expires instanceof Date) && typeof expires !== 'string')
+      throw new ArgumentError(source.argument, `${source.expected}, not ${shown(expires)}`);
+    // The cookie of express-session sets originalMaxAge to NaN when its expires is set to what is no moment.
+    if (typeof originalMaxAge !== 'number' || Number.isNaN(originalMaxAge)) return source;
+  }
+  const age = isSet(originalMaxAge) ? originalMaxAge : maxAge;
+  const source = { argument: 'session.cookie.maxAge', expected: `milliseconds, not ${shown(age)}` };
+  if (isSet(age) && typeof age !== 'number') throw new ArgumentError(source.argument, source.expected);
+  return source;
 }
 
 /** The limits that a cookie stands for. */
@@ -79,27 +94,26 @@ function maxAgeOf({ originalMaxAge, maxAge, expires }: CookieLike): number | nul
   return typeof maxAge === 'number' ? maxAge : null;
 }
 
-function isSet(expires: unknown): boolean {
-  return expires !== null && expires !== undefined && expires !== false;
+/** express-session takes false for none, too. */
+function isSet(time: unknown): boolean {
+  return time !== null && time !== undefined && time !== false;
 }
 
-/** The cookie's field. Its `expires` is in it only for the time when that is a fixed moment. */
-export function cookieText(cookie: unknown, { maxAge_ms, idle_s }: Limits): string {
-  const { expires, ...attributes } = JSON.parse(JSON.stringify(cookie)) as Record<string, unknown>;
-  delete attributes.maxAge;
-  const isFixed = maxAge_ms !== null && idle_s === undefined;
-  const end = isFixed ? { expires: expires ?? new Date(Date.now() + maxAge_ms).toISOString() } : {};
-  return JSON.stringify({ ...attributes, originalMaxAge: maxAge_ms, ...end });
+/** The cookie's field: without the moments in it, which are of the clock of this process. */
+export function cookieText(cookie: unknown, { maxAge_ms }: Limits): string {
+  const attributes = untimedOf(JSON.parse(JSON.stringify(cookie)) as object);
+  return JSON.stringify({ originalMaxAge: maxAge_ms, ...Object.fromEntries(attributes) });
 }
 
-/** What express-session makes its cookie of. */
-export function cookieOf(text: string, { rolling }: LimitOptions): Record<string, unknown> {
+/**
+ * What express-session makes its cookie of.
+ * @param left_ms - what is left of the session's time; undefined: all of its maxAge, for reading it was a request
+ */
+export function cookieOf(text: string, left_ms?: number): Record<string, unknown> {
   const cookie = attributesOf(text);
   const { originalMaxAge } = cookie;
   if (typeof originalMaxAge !== 'number') return { ...cookie, originalMaxAge: null };
-  // Reading it was a request: from now on it has the whole time again.
-  const end = rolling || typeof cookie.expires !== 'string' ? Date.now() + originalMaxAge : Date.parse(cookie.expires);
-  return { ...cookie, expires: new Date(end) };
+  return { ...cookie, expires: new Date(Date.now() + (left_ms ?? originalMaxAge)) };
 }
 
 /** Whether two fields stand for the same cookie, its times aside: they are compared as limits. */
@@ -108,8 +122,11 @@ export function sameCookie(one: string, other: string): boolean {
 }
 
 function untimed(text: string): string {
-  const attributes = Object.entries(attributesOf(text)).filter(([name]) => name !== 'expires' && name !== 'originalMaxAge');
-  return JSON.stringify(attributes.sort(([one], [other]) => (one < other ? -1 : 1)));
+  return JSON.stringify(untimedOf(attributesOf(text)).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+function untimedOf(cookie: object): [string, unknown][] {
+  return Object.entries(cookie).filter(([name]) => !TIMES.has(name));
 }
 
 function attributesOf(text: string): Record<string, unknown> {

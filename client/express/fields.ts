@@ -1,12 +1,16 @@
 /** A session's object as fields: one for each top-level property, its value as JSON. */
 import { ArgumentError } from '../arguments.ts';
 import { COOKIE } from './cookie.ts';
+import { MARK } from './mark.ts';
 
-/** The JSON of each property but the cookie. What JSON leaves out, like undefined and functions, is no field. */
+/** Fields that another program may have written, which no object shows and no save deletes. */
+const HIDDEN: ReadonlySet<string> = new Set(['__proto__', MARK]);
+
+/** The JSON of each property but the cookie and the mark. What JSON leaves out, like undefined and functions, is no field. */
 export function textsOf(session: object): Map<string, string> {
   const texts = new Map<string, string>();
   for (const [field, value] of Object.entries(session)) {
-    if (field === COOKIE) continue;
+    if (field === COOKIE || field === MARK) continue;
     const text = textOf(field, value);
     if (text !== undefined) texts.set(field, text);
   }
@@ -25,7 +29,7 @@ function textOf(field: string, value: unknown): string | undefined {
 export function dataOf(texts: ReadonlyMap<string, string>, cookie: object): Record<string, unknown> {
   const data: Record<string, unknown> = { [COOKIE]: cookie };
   for (const [field, text] of texts) {
-    if (field !== '__proto__') data[field] = valueOf(text);
+    if (!HIDDEN.has(field)) data[field] = valueOf(text);
   }
   return data;
 }
@@ -44,7 +48,7 @@ export function difference(
   now: ReadonlyMap<string, string>,
 ): { changed: Map<string, string>; removed: string[] } {
   const changed = new Map([...now].filter(([field, text]) => !isSame(before.get(field), text)));
-  return { changed, removed: [...before.keys()].filter((field) => !now.has(field) && field !== '__proto__') };
+  return { changed, removed: [...before.keys()].filter((field) => !now.has(field) && !HIDDEN.has(field)) };
 }
 
 /** Whether the text on the server stands for the same value: another program may have written it with other blanks. */

@@ -18,8 +18,8 @@ export class InOrder {
 
 const REMEMBERED_MAX = 10_000;
 
-/** The sessions that this process has ended, the latest of them: a save that comes after knows them. */
-export class RecentlyEnded {
+/** The latest of the sessions of which this process knows something. */
+export class RecentIds {
   readonly #ids = new Set<string>();
 
   add(sid: string): void {
@@ -30,6 +30,10 @@ export class RecentlyEnded {
       this.#ids.delete(oldest);
       return;
     }
+  }
+
+  delete(sid: string): void {
+    this.#ids.delete(sid);
   }
 
   has(sid: string): boolean {

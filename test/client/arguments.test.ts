@@ -1,6 +1,6 @@
 /** Bad input to every public function of the client: an ArgumentError that names the argument, before anything is sent. No server. */
 import { EventEmitter } from 'node:events';
-import type { SessionData } from 'express-session';
+import expressSession, { type SessionData } from 'express-session';
 import { describe, expect, it } from 'vitest';
 import { secondaryStorage } from '../../client/better-auth.ts';
 import { SessionStore } from '../../client/express.ts';
@@ -186,6 +186,8 @@ describe('the adapters', () => {
     ['SessionStore', () => new SessionStore({ client: {} as never }), 'options.client'],
     ['SessionStore', () => new SessionStore({ client, userOf: 'user' as never }), 'options.userOf'],
     ['SessionStore', () => new SessionStore({ client, prefix: 'a b' }), 'options.prefix'],
+    ['SessionStore', () => new SessionStore({ client, userOfRequest: 'user' as never }), 'options.userOfRequest'],
+    ['SessionStore.genid', () => new SessionStore({ client, userOfRequest: () => 5 as never }).genid({}), 'options.userOfRequest(request)'],
     ['SessionStore', () => new SessionStore({ client, rolling: 1 as never }), 'options.rolling'],
     ['SessionStore', () => new SessionStore({ client, idle: 0 }), 'options.idle'],
     ['SessionStore', () => new SessionStore({ client, idle: 2 ** 32 }), 'options.idle'],
@@ -320,6 +322,32 @@ describe('the adapters', () => {
       expect(await told(store, 'touch', aged)).toMatchObject(error);
       if (ms !== 2 ** 32 * 1000) expect(await told(fixed, 'set', aged)).toMatchObject(error);
     }
+  });
+
+  const never = new Date(Number.NaN);
+  const plain = (cookie: object) => cookie;
+  const ofExpressSession = (cookie: object) => new (expressSession.Cookie as unknown as new (options: object) => object)(cookie);
+  it.each([
+    ['expires', 'a valid Date', plain, { expires: never }],
+    ['expires', 'a valid Date', plain, { originalMaxAge: null, expires: 'never' }],
+    ['expires', 'a valid Date', plain, { expires: '' }],
+    ['expires', 'a valid Date, not 5', plain, { expires: 5 }],
+    ['expires', 'a valid Date, not 0', plain, { originalMaxAge: 1000, expires: 0 }],
+    ['expires', 'a valid Date, not a boolean', plain, { expires: true }],
+    ['expires', 'a valid Date, not an object', plain, { expires: {} }],
+    ['expires', 'a valid Date', ofExpressSession, { expires: never }],
+    ['expires', 'a valid Date', ofExpressSession, { expires: 'never' }],
+    ['expires', 'a valid Date, not 5', ofExpressSession, { expires: 5 }],
+    ['maxAge', 'milliseconds, not NaN', plain, { originalMaxAge: Number.NaN }],
+    ['maxAge', 'milliseconds, not "60000"', plain, { maxAge: '60000' }],
+    ['maxAge', 'milliseconds, not "60000"', plain, { originalMaxAge: '60000' }],
+    ['maxAge', 'milliseconds, not a boolean', plain, { maxAge: true }],
+    ['maxAge', 'milliseconds, not a Date', plain, { maxAge: new Date() }],
+  ])('a cookie’s %s is told to be %s: %#', async (name, expected, kind, given) => {
+    const session = { cookie: kind(given) } as unknown as SessionData;
+    const error = { name: 'ArgumentError', argument: `session.cookie.${name}`, message: `session.cookie.${name}: ${expected}` };
+    expect(await told(store, 'set', session)).toMatchObject(error);
+    expect(await told(store, 'touch', session)).toMatchObject(error);
   });
 
   it('an end that is no moment, or one after the year 9999, is told so', async () => {

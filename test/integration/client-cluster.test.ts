@@ -1,12 +1,15 @@
 /** The client in a cluster of three: what has a key goes where that belongs, what walks through all goes everywhere. */
 import { Keyv } from 'keyv';
-import { expect, it } from 'vitest';
+import { createCluster } from 'redis';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { secondaryStorage } from '../../client/better-auth.ts';
 import { SessionStore } from '../../client/express.ts';
-import { scanIterator } from '../../client/index.ts';
+import { scanIterator, session as sessionModule } from '../../client/index.ts';
 import { KeyvCustom } from '../../client/keyv.ts';
 import { typedCluster } from '../support/clients.ts';
 import { startCluster } from '../support/cluster.ts';
+import { calls, sessionData } from '../support/session-store.ts';
+import { Browser, serve } from '../support/web.ts';
 
 it('serves every command and adapter', { timeout: 120_000 }, async () => {
   const cluster = await startCluster();
@@ -68,4 +71,146 @@ it('serves every command and adapter', { timeout: 120_000 }, async () => {
     expect(await node.send('SESSION.CHECK')).toBe('+OK\r\n');
     expect(await node.send('CUSTOM.CHECK')).toBe('+OK\r\n');
   }
+});
+
+describe('sessions of express-session that are spread over the slots', () => {
+  const users = Array.from({ length: 24 }, (_, index) => `user:${index}`);
+  const userOfRequest = (request: object) => (request as { signsIn?: string }).signsIn;
+
+  it('each in the slot of its user, and anonymous ones in any', { timeout: 120_000 }, async () => {
+    const cluster = await startCluster();
+    const client = await typedCluster(cluster);
+    const store = new SessionStore({ client, prefix: 'app:', userOf: ({ user }) => user, userOfRequest });
+    const address = await serve(
+      store,
+      (app) => {
+        app.get('/visit', (request, response) => {
+          request.session.visited = true;
+          response.send('welcome');
+        });
+        app.get('/login', (request, response, next) => {
+          const user = request.query.user as string;
+          Object.assign(request, { signsIn: user });
+          request.session.regenerate((error: unknown) => {
+            if (error) {
+              next(error);
+              return;
+            }
+            request.session.user = user;
+            response.send('hello');
+          });
+        });
+        app.get('/forget', (request, response) => {
+          request.session.user = undefined;
+          response.send('forgotten');
+        });
+        app.get('/logout', (request, response, next) => {
+          request.session.destroy((error: unknown) => {
+            if (error) next(error);
+            else response.send('bye');
+          });
+        });
+        app.get('/', (request, response) => response.send(request.session.user ?? 'nobody'));
+      },
+      { genid: store.genid },
+    );
+    const signIn = async (user: string) => {
+      const browser = new Browser(address);
+      await browser.open('/visit');
+      const before = browser.sid;
+      expect(await browser.open(`/login?user=${user}`)).toEqual({ status: 200, text: 'hello' });
+      expect(await calls(store).get(before)).toBeNull();
+      return browser;
+    };
+    const slotsOf = async (keys: string[]) => new Set(await Promise.all(keys.map((key) => cluster.slotOf(key))));
+
+    const browsers = await Promise.all([...users, ...users].map(signIn));
+    for (const [index, user] of users.entries()) {
+      const sids = [browsers[index]!.sid, browsers[index + users.length]!.sid];
+      expect((await store.ids(user)).sort()).toEqual([...sids].sort());
+      expect(await slotsOf([`app:${user}`, ...sids.map((sid) => `app:${sid}`)])).toHaveProperty('size', 1);
+      expect((await browsers[index]!.open('/')).text).toBe(user);
+    }
+    expect((await slotsOf(browsers.map(({ sid }) => `app:${sid}`))).size).toBe((await slotsOf(users.map((user) => `app:${user}`))).size);
+    for (const node of cluster.nodes) expect(await node.send('SESSION.COUNT')).not.toBe(':0\r\n');
+    expect(await calls(store).length()).toBe(browsers.length);
+
+    // Log out: here, everywhere else, everywhere, and into an anonymous session.
+    const [first, second, third] = browsers as [Browser, Browser, Browser];
+    await first.open('/logout');
+    expect(await store.ids(users[0]!)).toEqual([browsers[users.length]!.sid]);
+    expect(await store.destroyAll(users[1]!, { except: second.sid })).toBe(1);
+    // The session of somebody else.
+    expect(await store.destroyAll(users[1]!, { except: third.sid })).toBe(1);
+    expect((await second.open('/')).text).toBe('nobody');
+    await third.open('/forget');
+    expect(await store.ids(users[2]!)).toEqual([browsers[users.length + 2]!.sid]);
+    expect((await third.open('/')).text).toBe('nobody');
+    expect(await calls(store).get(third.sid)).toMatchObject({ cookie: {} });
+
+    await calls(store).clear();
+    for (const node of cluster.nodes) {
+      expect(await node.send('SESSION.COUNT')).toBe(':0\r\n');
+      expect(await node.send('SESSION.CHECK')).toBe('+OK\r\n');
+    }
+  });
+
+  it('says what to write instead of what would store nothing', { timeout: 120_000 }, async () => {
+    const cluster = await startCluster();
+    const client = await typedCluster(cluster);
+    const userOf = ({ user }: { user?: string }) => user;
+    const sid = 'a-session-id-of-32-characters-00';
+    for (const options of [{}, { prefix: 'app:' }]) {
+      expect(() => new SessionStore({ client, userOf, ...options })).toThrow(
+        "options.prefix: in a cluster with userOf a hash tag, such as '{app}'",
+      );
+    }
+    for (const prefix of ['{', 'app{', '{}app']) {
+      expect(() => new SessionStore({ client, prefix })).toThrow(
+        "options.prefix: in a cluster a whole hash tag, such as '{app}', or no brace",
+      );
+    }
+
+    // Signed in without regenerate: the id is in another slot.
+    const store = new SessionStore({ client, prefix: 'app:', userOf, userOfRequest });
+    await calls(store).set(sid, sessionData());
+    const read = (await calls(store).get(sid))!;
+    await expect(calls(store).set(sid, Object.assign(read, { user: users[0]! }))).rejects.toThrow(
+      /^options.userOf\(session\): in a cluster a user in the slot/,
+    );
+    expect(await store.ids(users[0]!)).toEqual([]);
+
+    // Without users sessions are spread by their ids alone, and ids with a tag of their own are in its slot.
+    const anonymous = new SessionStore({ client, prefix: 'app:' });
+    for (const id of [`${sid}-1`, `${sid}-2`, `{tag}${sid}`]) {
+      await calls(anonymous).set(id, sessionData({ a: 1 }));
+      expect(await calls(anonymous).get(id)).toMatchObject({ a: 1 });
+    }
+  });
+
+  it('goes by the keyPrefix of the client, too', { timeout: 120_000 }, async () => {
+    const cluster = await startCluster();
+    const connect = async (keyPrefix: string) => {
+      const client = createCluster({
+        keyPrefix,
+        rootNodes: cluster.nodes.map(({ port }) => ({ socket: { host: '127.0.0.1', port } })),
+        modules: { session: sessionModule },
+      });
+      client.on('error', () => undefined);
+      await client.connect();
+      onTestFinished(() => {
+        client.destroy();
+      });
+      return client;
+    };
+    const store = new SessionStore({ client: await connect('shop:'), userOf: ({ user }) => user, userOfRequest });
+    for (const user of users) {
+      const sid = store.genid({ signsIn: user });
+      await calls(store).set(sid, sessionData({ user }));
+      expect(await store.ids(user)).toEqual([sid]);
+    }
+    const client = await connect('{shop}');
+    expect(() => new SessionStore({ client })).toThrow("options.prefix: in a cluster the hash tag of the client's keyPrefix");
+    await calls(new SessionStore({ client, prefix: '{shop}' })).set(`${users[0]!}-and-more-characters`, sessionData());
+  });
 });

@@ -4,6 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { examples, ROOT } from '../client/examples.ts';
+import { startCluster } from '../support/cluster.ts';
 import { eventually, freePort, useServer } from '../support/server.ts';
 
 const server = useServer();
@@ -69,6 +70,29 @@ it('express-session', async () => {
   expect((await post('/logout-everywhere-else')).text).toBe('0 other sessions were ended');
   expect((await post('/logout-everywhere-else', cookie)).text).toBe('1 other sessions were ended');
   expect(await server.send('SESSION.COUNT', 'alice')).toBe(':1\r\n');
+});
+
+/** Signs in to an example, when it serves. */
+async function signIn(title: string, environment: Record<string, string> = {}): Promise<void> {
+  const port = await freePort();
+  const { printed } = start(codeOf(title), { PORT: String(port), ...environment });
+  const answer = await eventually(
+    () => fetch(`http://127.0.0.1:${port}/login`, { method: 'POST', redirect: 'manual' }).catch(String),
+    (answer) => typeof answer !== 'string',
+  );
+  if (typeof answer !== 'string') await answer.text();
+  expect([answer, printed()]).toEqual([expect.objectContaining({ status: 302 }), '']);
+}
+
+it('Frameworks that copy sessions', async () => {
+  await signIn('Frameworks that copy sessions');
+  expect(await server.send('SESSION.COUNT', 'alice')).toBe(':1\r\n');
+});
+
+it('Users over the slots of a cluster', async () => {
+  const cluster = await startCluster();
+  await signIn('Users over the slots of a cluster', { REDIS_URL: `redis://127.0.0.1:${cluster.nodes[0]!.port}` });
+  expect(await (await cluster.nodeOf('app:alice')).send('SESSION.COUNT', 'app:alice')).toBe(':1\r\n');
 });
 
 it('better-auth', async () => {

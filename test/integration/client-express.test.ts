@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import expressSession, { type SessionData } from 'express-session';
 import { createClient, RESP_TYPES } from 'redis';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ArgumentError, OutOfMemoryError, session } from '../../client/index.ts';
 import { SessionGoneError, SessionStore, type SessionStoreOptions } from '../../client/express.ts';
 import { typedClient, typedPool } from '../support/clients.ts';
 import { parseBulks } from '../support/raw.ts';
+import { calls, sessionData } from '../support/session-store.ts';
 import { eventually, ROOT, startServer, useServer } from '../support/server.ts';
 import { Browser, Gate, serve } from '../support/web.ts';
 import { wiretap } from '../support/wiretap.ts';
@@ -19,28 +20,6 @@ const SID = 'a-session-id-of-32-characters-00';
 async function newStore(options: Partial<SessionStoreOptions> = {}) {
   const client = await typedClient(server);
   return new SessionStore({ client, userOf: (session) => session.user, ...options });
-}
-
-type Done<T> = (error?: unknown, value?: T) => void;
-
-/** The methods of a store as promises. */
-function calls(store: SessionStore) {
-  const call = <T = void>(start: (done: Done<T>) => void) =>
-    new Promise<T>((resolve, reject) => {
-      start((error, value) => {
-        if (error instanceof Error) reject(error);
-        else resolve(value as T);
-      });
-    });
-  return {
-    get: (sid: string) => call<SessionData | null>(store.get.bind(store, sid)),
-    set: (sid: string, session: SessionData) => call(store.set.bind(store, sid, session)),
-    touch: (sid: string, session: SessionData) => call(store.touch.bind(store, sid, session)),
-    destroy: (sid: string) => call(store.destroy.bind(store, sid)),
-    all: () => call<SessionData[] | null>(store.all.bind(store)),
-    length: () => call<number>(store.length.bind(store)),
-    clear: () => call(store.clear.bind(store)),
-  };
 }
 
 /** A client on which each command is sent a little earlier than those before it: as on the connections of a pool, of which some are slow. */
@@ -68,11 +47,6 @@ async function overtaking(): Promise<SessionStoreOptions['client']> {
   };
   const made = { session: commands, multi, withTypeMapping: () => made };
   return made;
-}
-
-function sessionData(data: Record<string, unknown> = {}, cookie: Record<string, unknown> = {}): SessionData {
-  const session: unknown = { ...data, cookie: { originalMaxAge: null, ...cookie } };
-  return session as SessionData;
 }
 
 /** The fields of a session on the server. */
@@ -229,6 +203,29 @@ describe('the contract of express-session', () => {
     await reached;
   });
 
+  it('has many stores on one client, which all hear of its connection', async () => {
+    const own = await startServer();
+    const client = createClient({ modules: { session }, socket: { path: own.socket, tls: false } });
+    client.on('error', () => undefined);
+    await client.connect();
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    onTestFinished(() => {
+      process.off('warning', warned);
+      client.destroy();
+    });
+    const stores = Array.from({ length: 30 }, () => new SessionStore({ client }));
+    const all = (event: string) => Promise.all(stores.map((store) => once(store, event)));
+    const lost = all('disconnect');
+    await own.kill();
+    await lost;
+    const reached = all('connect');
+    await own.start();
+    await reached;
+    expect(warnings).toEqual([]);
+  });
+
   it('hands errors to the callback, or to the event', async () => {
     const store = await newStore();
     const unwritable = { self: {} as object };
@@ -257,7 +254,9 @@ describe('the contract of express-session', () => {
     expect(made({ client, userOf: 'user' })).toThrow('options.userOf: a function of the session');
     expect(made({ client, prefix: 'a b' })).toThrow('options.prefix: visible ASCII characters');
     expect(made({ client, rolling: 'yes' })).toThrow('options.rolling: true or false, not "yes"');
-    expect(made({ client, ttl: 5 })).toThrow('options.ttl: unknown; there are client, userOf, prefix, rolling, idle, lifetime, timeout');
+    expect(made({ client, ttl: 5 })).toThrow(
+      'options.ttl: unknown; there are client, userOf, prefix, rolling, idle, lifetime, timeout, userOfRequest',
+    );
     expect(made({ client: {} })).toThrow(
       "options.client: a client of node-redis with this package's module: createClient({ modules: { session } })",
     );
@@ -361,17 +360,131 @@ describe('how long a session lives', () => {
   });
 
   it('fixed: no maxAge that is given later goes beyond the lifetime', async () => {
-    const browser = new Browser(await serve(await newStore({ rolling: false, lifetime: 3 }), routes, { cookie: { maxAge: 2000 } }));
+    const browser = new Browser(await serve(await newStore({ rolling: false, lifetime: 30 }), routes, { cookie: { maxAge: 20_000 } }));
     await browser.open('/login');
     const { createdAt } = await info(browser.sid);
     await new Promise((resolve) => setTimeout(resolve, 1500));
-    const most_ms = () => createdAt.getTime() + 3000 - Date.now();
-    for (const change of ['/age?ms=2500', '/age?ms=600000', '/no-age', '/expires?ms=600000']) {
+    const most_ms = () => createdAt.getTime() + 30_000 - Date.now();
+    for (const change of ['/age?ms=25000', '/age?ms=600000', '/no-age', '/expires?ms=600000']) {
       expect((await browser.open(change)).status).toBe(200);
       // The server takes whole seconds.
       expect((await info(browser.sid)).ttl).toBeLessThan(most_ms() + 1000);
     }
     expect((await info(browser.sid)).ttl).toBeGreaterThan(500);
+  });
+
+  describe.each([600_000, 1000, -1000, -600_000])('where the application’s clock is %d ms ahead of the server’s', (ahead_ms) => {
+    const shiftClock = () => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ahead_ms });
+      onTestFinished(() => {
+        vi.useRealTimers();
+      });
+    };
+
+    it('fixed: the lifetime counts from the creation, however often a maxAge is given', async () => {
+      const store = await newStore({ rolling: false, lifetime: 60 });
+      shiftClock();
+      const session = sessionData({}, { originalMaxAge: 30_000 });
+      await calls(store).set(SID, session);
+      await eventually(
+        async () => {
+          await server.send('SESSION.TOUCH', SID);
+          return info(SID);
+        },
+        ({ createdAt, lastAccessed }) => lastAccessed.getTime() - createdAt.getTime() > 1500,
+      );
+      for (const [maxAge_ms, most_ms] of [
+        [50_000, 50_000],
+        [600_000, 60_000],
+        [700_000, 60_000],
+        [null, 60_000],
+        [20_000, 20_000],
+      ] as const) {
+        Object.assign(session.cookie, { originalMaxAge: maxAge_ms });
+        await calls(store).set(SID, session);
+        const { createdAt, lastAccessed, ttl } = await info(SID);
+        expect(ttl).toBeLessThanOrEqual(most_ms);
+        // The server takes whole seconds.
+        expect(lastAccessed.getTime() - createdAt.getTime() + ttl!).toBeLessThan(61_000);
+        expect(ttl).toBeGreaterThan(most_ms - 15_000);
+      }
+    });
+
+    it('a cookie ends when its session does, which another process with the right time has saved', async () => {
+      for (const rolling of [true, false]) {
+        await server.send('FLUSHALL');
+        const store = await newStore({ rolling });
+        await calls(store).set(SID, sessionData({}, { originalMaxAge: 60_000 }));
+        shiftClock();
+        const read = [await calls(store).get(SID), ...((await calls(store).all()) ?? [])];
+        expect(read).toHaveLength(2);
+        for (const session of read) {
+          const { expires } = session!.cookie as { expires?: Date };
+          const left_ms = expires!.getTime() - Date.now();
+          expect(left_ms).toBeLessThanOrEqual(60_000);
+          expect(left_ms).toBeGreaterThan(45_000);
+        }
+        vi.useRealTimers();
+      }
+    });
+
+    it('an end that a request sets is that much later', async () => {
+      const store = await newStore();
+      shiftClock();
+      await calls(store).set(SID, sessionData({}, { expires: new Date(Date.now() + 60_000) }));
+      expect((await info(SID)).idle).toBe(60_000);
+    });
+
+    it('sessions from before another one are ended, by the time of the server', async () => {
+      const store = await newStore();
+      shiftClock();
+      for (const sid of [SID, `${SID}-2`]) {
+        await calls(store).set(sid, sessionData({ user: 'alice' }));
+        const { createdAt } = await info(sid);
+        await eventually(
+          async () => {
+            await server.send('SESSION.TOUCH', sid);
+            return (await info(sid)).lastAccessed;
+          },
+          (now) => now > createdAt,
+        );
+      }
+      expect(await store.destroyAll('alice', { before: (await info(`${SID}-2`)).createdAt })).toBe(1);
+      expect(await store.ids('alice')).toEqual([`${SID}-2`]);
+    });
+  });
+
+  it('a cookie is what it was after a round trip through JSON, and without a time where it has none', async () => {
+    const store = await newStore({ idle: 500 });
+    const end = new Date(Date.now() + 60_000);
+    for (const [cookie, idle] of [
+      [{ originalMaxAge: 60_000, expires: end.toISOString() }, 60_000],
+      [{ originalMaxAge: null, expires: end.toISOString() }, 60_000],
+      [{ originalMaxAge: null, expires: null }, 500_000],
+      [{ originalMaxAge: false, expires: false }, 500_000],
+      [{ maxAge: null }, 500_000],
+      [{ maxAge: 30_000 }, 30_000],
+      [{}, 500_000],
+    ] as const) {
+      await calls(store).set(SID, sessionData({}, cookie));
+      const now = (await info(SID)).idle;
+      expect(now).toBeLessThanOrEqual(idle);
+      expect(now).toBeGreaterThan(idle - 15_000);
+    }
+    await calls(store).set(SID, sessionData({}, { maxAge: -1 }));
+    expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
+  });
+
+  it('a touch applies a changed cookie, of an object that it has not read too', async () => {
+    const store = await newStore();
+    await calls(store).set(SID, sessionData({ a: 1 }, { originalMaxAge: 60_000 }));
+    await calls(store).touch(SID, sessionData({ a: 2 }, { originalMaxAge: 120_000, path: '/app' }));
+    expect((await info(SID)).idle).toBe(120_000);
+    expect((await calls(store).get(SID))?.cookie).toMatchObject({ originalMaxAge: 120_000, path: '/app' });
+    expect(await fields(SID)).toMatchObject({ a: '1' });
+    const gone = once(store, 'gone');
+    await calls(store).touch('another-id-of-32-characters-0000', sessionData());
+    expect(await gone).toEqual(['another-id-of-32-characters-0000']);
   });
 
   it('without maxAge: the idle time of the options', async () => {
