@@ -1,5 +1,6 @@
 /** A connection that speaks in bytes: commands as lists of arguments, replies as the protocol has them, with Buffers for bulk strings. */
 import { createClient, RESP_TYPES, type RedisArgument, type RedisClientOptions } from '@redis/client';
+import { whole } from '../replies.ts';
 
 /** A reply: Buffers are bulk strings, strings are statuses. */
 export type Reply = Buffer | string | number | null | Reply[];
@@ -26,6 +27,12 @@ export class WireError extends Error {
   }
 }
 
+/** A reply without an error in it, at any depth: throws the first. */
+function checked(reply: Reply): Reply {
+  if (Array.isArray(reply)) whole(reply).forEach(checked);
+  return reply;
+}
+
 /** Connects in RESP2, without trying again: a transfer that loses its connection ends, and can be run again. `name`: for errors. */
 export async function connect(name: string, options: RedisClientOptions): Promise<Wire> {
   const failed = (cause: unknown): never => {
@@ -37,7 +44,7 @@ export async function connect(name: string, options: RedisClientOptions): Promis
   client.on('error', () => undefined);
   await client.connect().catch(failed);
   const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-  const call = (command: RedisArgument[]) => bytes.sendCommand<Reply>(command).catch(failed);
+  const call = (command: RedisArgument[]) => bytes.sendCommand<Reply>(command).then(checked).catch(failed);
   return {
     call,
     // By hand: node-redis' own transactions answer text whatever the mapping of types.
@@ -46,10 +53,7 @@ export async function connect(name: string, options: RedisClientOptions): Promis
       const [executed, ...others] = await Promise.allSettled([call(['EXEC']), ...queued]);
       const rejected = others.find((outcome) => outcome.status === 'rejected') ?? executed;
       if (rejected.status === 'rejected') throw rejected.reason;
-      const replies = (executed as PromiseFulfilledResult<(Reply | Error)[]>).value;
-      const error = replies.find((reply) => reply instanceof Error);
-      if (error !== undefined) failed(error);
-      return replies as Reply[];
+      return (executed as PromiseFulfilledResult<Reply[]>).value;
     },
     close: () => {
       client.destroy();

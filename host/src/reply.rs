@@ -129,6 +129,18 @@ struct Open {
     head: usize,
 }
 
+impl Open {
+    /// Counts one more element; whether it is the last one.
+    #[inline(always)]
+    fn count(&mut self) -> bool {
+        self.sent += 1;
+        let Some(owed) = &mut self.owed else { return false };
+        // A container that owes nothing has been closed by settle.
+        *owed -= 1;
+        *owed == 0
+    }
+}
+
 /// What has been replied to the running command so far.
 #[derive(Default)]
 pub struct Replies {
@@ -161,17 +173,17 @@ impl Replies {
     ///
     /// # Safety
     /// `ctx` is the context of the running command, here and below.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn send(&mut self, ctx: *mut Ctx, reply: Reply<'_>) {
         // SAFETY: by this function's contract.
         unsafe {
-            if self.open.is_empty() {
+            let Some(open) = self.open.last_mut() else {
                 if !std::mem::replace(&mut self.begun, true) {
                     reply.send(ctx);
                 }
                 return;
-            }
-            let is_last = self.count();
+            };
+            let is_last = open.count();
             self.put(ctx, reply);
             if is_last {
                 self.settle(ctx);
@@ -179,22 +191,11 @@ impl Replies {
         }
     }
 
-    /// Counts one more element of the innermost container; whether it is the last one.
-    #[inline]
-    fn count(&mut self) -> bool {
-        let Some(open) = self.open.last_mut() else { return false };
-        open.sent += 1;
-        let Some(owed) = &mut open.owed else { return false };
-        // A container that owes nothing has been closed by settle.
-        *owed -= 1;
-        *owed == 0
-    }
-
     /// Holds a part of a container, or sends it where there is too much of it.
     ///
     /// # Safety
     /// As [`Replies::send`].
-    #[inline]
+    #[inline(always)]
     unsafe fn put(&mut self, ctx: *mut Ctx, reply: Reply<'_>) {
         let (tag, number, bytes) = reply.encoded();
         if self.leaving || self.held.len() + HEAD_BYTES + bytes.len() > HELD_MAX {
@@ -204,7 +205,9 @@ impl Replies {
         let mut head = [tag; HEAD_BYTES];
         head[1..].copy_from_slice(&number.to_le_bytes());
         self.held.extend_from_slice(&head);
-        self.held.extend_from_slice(bytes);
+        if !bytes.is_empty() {
+            self.held.extend_from_slice(bytes);
+        }
     }
 
     /// Sends what is held, and a part that follows.
@@ -250,7 +253,6 @@ impl Replies {
     ///
     /// # Safety
     /// As [`Replies::send`].
-    #[inline]
     unsafe fn settle(&mut self, ctx: *mut Ctx) {
         while let Some(open) = self.open.last()
             && open.owed == Some(0)
@@ -265,8 +267,8 @@ impl Replies {
     /// # Safety
     /// As [`Replies::send`].
     pub unsafe fn open(&mut self, ctx: *mut Ctx, container: Container, length: i64) {
-        if !self.open.is_empty() {
-            self.count();
+        if let Some(open) = self.open.last_mut() {
+            open.count();
         } else if std::mem::replace(&mut self.begun, true) {
             return;
         }
@@ -389,7 +391,7 @@ const POSTPONED_LENGTH: i64 = -1;
 /// Bytes of a container that are held; of one that is longer the parts leave as they come.
 const HELD_MAX: usize = 64 << 20;
 /// Bytes of the room for them that is kept for the next command.
-const ROOM_KEPT: usize = 1 << 20;
+const ROOM_KEPT: usize = 4 << 20;
 /// Elements that are promised to the server at once, in all containers that are open. What a module promises beyond it is counted first: it
 /// cannot make the host send errors without end for elements that it never sends.
 const PROMISED_MAX: u64 = 1 << 16;

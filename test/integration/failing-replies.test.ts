@@ -3,7 +3,8 @@
  * where much of a very long reply has left already, the error is its last element, and the typed client rejects.
  */
 import { ErrorReply } from '@redis/client';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { connect } from '../../client/transfer/wire.ts';
 import { typedClient } from '../support/clients.ts';
 import { hostile, registering } from '../support/attacks.ts';
 import { bulk } from '../support/raw.ts';
@@ -119,6 +120,14 @@ describe('a reply of which much has left', async () => {
       expect(error).toBeInstanceOf(ErrorReply);
       expect((error as Error).message).toBe(TRAPPED);
     }
+  });
+
+  test('ends a transfer', async () => {
+    const wire = await connect('the source', { socket: { path: server.socket, tls: false } });
+    onTestFinished(wire.close);
+    await expect(wire.call(['CUSTOM.MGET', 'a'])).rejects.toThrow(`the source: ${TRAPPED}`);
+    await expect(wire.atOnce([['PING'], ['CUSTOM.MGET', 'a'], ['PING']])).rejects.toThrow(`the source: ${TRAPPED}`);
+    expect(await wire.atOnce([['PING']])).toEqual(['PONG']);
   });
 
   test('is whole where nothing fails, with arrays within it and after it', async () => {

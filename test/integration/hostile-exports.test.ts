@@ -21,7 +21,7 @@ const REASONS: Record<Misdeed, RegExp> = {
   recursion: /call stack exhausted/,
   blocks: /hands the server more/,
   nothings: /hands the server more|ran longer/,
-  numbers: /ran longer/,
+  numbers: /hands the server more|ran longer/,
   reads: /ran longer/,
   readNumbers: /ran longer/,
   memory: /unreachable/,
@@ -101,6 +101,16 @@ describe('a save', () => {
       await expectUnharmed(server, before);
     },
   );
+
+  test('that saves numbers without end fails without a time limit too', async () => {
+    const { server, before } = await start();
+    await server.send('CONFIG', 'SET', 'wasm.time-limit', '0');
+    await arm(server, 'auxSave', 'numbers');
+    const from = server.log.length;
+    expect(await server.send('SAVE')).toMatch(/^-ERR/);
+    await expectLogged(server, from, 'auxSave', 'numbers');
+    await expectUnharmed(server, before);
+  });
 
   // 7.0 writes every module's section, and so asks none whether it is empty.
   test.skipIf(tested.version.startsWith('7.0.')).each(ANYWHERE)(

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { caughtUp, follow, startPair } from '../support/replication.ts';
 import { eventually, startServer, type TestServer } from '../support/server.ts';
 
-const LINES = / \* <wasm> module \w+: .* loaded$/gm;
+const LINES = / \* <\w+> module \w+: .* loaded$/gm;
 
 /** 200 entries, and 120 sessions of 100 users, whose mappings are entries too. */
 async function fill(server: TestServer): Promise<void> {
@@ -21,7 +21,10 @@ async function expectTold(server: TestServer, from: number): Promise<void> {
     () => server.log.slice(from).match(LINES) ?? [],
     (lines) => lines.length >= 2,
   );
-  expect(told).toEqual([' * <wasm> module hashmap: 300 entries loaded', ' * <wasm> module session: 120 sessions of 100 users loaded']);
+  expect(told.map((line) => line.replace(/^.*> /, ''))).toEqual([
+    'module hashmap: 300 entries loaded',
+    'module session: 120 sessions of 100 users loaded',
+  ]);
 }
 
 test('from an RDB file, at a start and by DEBUG RELOAD', async () => {
