@@ -148,7 +148,7 @@ test('a save of many times the memory of its module succeeds', async () => {
 test.skipIf(process.getuid?.() !== 0)(
   'a save in a child that has no thread for its time limit fails, and the next one succeeds',
   async () => {
-    const user = 60_000 + Number(process.env.VITEST_POOL_ID ?? 0);
+    const user = 100_000 + process.pid;
     const server = new TestServer({
       module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE],
       under: ['setpriv', `--reuid=${user}`, '--clear-groups'],
