@@ -69,10 +69,10 @@ if (process.env.SKIPPED_IS_TOLD === undefined) {
 export default defineConfig({
   test: {
     // Generous: a cold, busy machine of two cores compiles and starts servers while the tests run.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     // A line of a server's log may come after the reply that it belongs to.
-    expect: { poll: { timeout: 10_000, interval: 10 } },
+    expect: { poll: { timeout: 30_000, interval: 10 } },
     // Tests wait for servers more than they compute.
     maxWorkers: availableParallelism() + 1,
     projects: [

@@ -40,7 +40,7 @@ async function start(given: string[], environment: Record<string, string> = {}):
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const output = () => text;
-  await eventually(output, (shown) => shown.includes('Ctrl-C saves') || child.exitCode !== null, 20_000);
+  await eventually(output, (shown) => shown.includes('Ctrl-C saves') || child.exitCode !== null);
   return { child, output, address: /http:\/\/127\.0\.0\.1:\d+/.exec(text)?.[0] ?? '' };
 }
 

@@ -202,7 +202,7 @@ describe('confirming the password', () => {
   });
 
   it('rotates the id: the data stays, and the old cookie works on for the grace time without the new right', async () => {
-    const visitor = new Visitor(await startSite(server, { grace_ms: 2000 }));
+    const visitor = new Visitor(await startSite(server, { grace_ms: 100_000 }));
     await visitor.signIn(...ALICE);
     const before = visitor.twin();
     await confirm(visitor);
@@ -215,6 +215,15 @@ describe('confirming the password', () => {
     expect(old.text).not.toContain('name="name"');
     expect((await before.send('/account/name', { name: 'Eve' })).text).toContain('Confirm your password');
     expect(before.cookies.get('sid')).not.toBe(visitor.cookies.get('sid'));
+    expect((await visitor.open('/sessions')).text).toContain('nowhere else');
+    expect(await server.send('SESSION.CHECK')).toBe('+OK\r\n');
+  });
+
+  it('the old cookie ends with the grace time, and the new one does not', async () => {
+    const visitor = new Visitor(await startSite(server, { grace_ms: 300 }));
+    await visitor.signIn(...ALICE);
+    const before = visitor.twin();
+    await confirm(visitor);
     const ended = await eventually(
       () => before.open('/account'),
       ({ text }) => text.includes('Sign in to go on'),
@@ -225,7 +234,7 @@ describe('confirming the password', () => {
   });
 
   it('an old cookie in its grace time ends the others, and not its own session', async () => {
-    const address = await startSite(server, { grace_ms: 10_000 });
+    const address = await startSite(server, { grace_ms: 100_000 });
     const [visitor, other] = [new Visitor(address), new Visitor(address)];
     await visitor.signIn(...ALICE);
     await other.signIn(...ALICE);

@@ -10,6 +10,9 @@ import { Keyv5, keyv6, KEYVS } from '../support/keyv.ts';
 import { eventually, useServer } from '../support/server.ts';
 
 const server = useServer();
+/** Seconds that an entry has left, and how close to what it was given: within 5, for a machine that is busy. */
+const secondsLeft = async (key: string) => Number((await server.send('CUSTOM.TTL', key)).slice(1));
+const CLOSE = -1;
 
 describe('the secondary storage of better-auth', () => {
   it('stores, counts, and ends in time', async () => {
@@ -19,7 +22,7 @@ describe('the secondary storage of better-auth', () => {
     expect(await storage.get('key')).toBe('value');
     expect(await server.send('CUSTOM.TTL', 'better-auth:key')).toBe(':-1\r\n');
     await storage.set('key', 'other', 60);
-    expect(await server.send('CUSTOM.TTL', 'better-auth:key')).toBe(':60\r\n');
+    expect(await secondsLeft('better-auth:key')).toBeCloseTo(60, CLOSE);
     expect(await storage.getAndDelete('key')).toBe('other');
     expect(await storage.getAndDelete('key')).toBeNull();
     await storage.set('key', 'value', 0);
@@ -43,7 +46,7 @@ describe('the secondary storage of better-auth', () => {
     expect(counts.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, n) => n + 1));
     await server.send('CUSTOM.EXPIRE', 'better-auth:rate', '30');
     expect(await one.increment('rate', 60)).toBe(21);
-    expect(await server.send('CUSTOM.TTL', 'better-auth:rate')).toBe(':30\r\n');
+    expect(await secondsLeft('better-auth:rate')).toBeCloseTo(30, CLOSE);
   });
 
   it('opens another window when the one before ends in the middle of a count', async () => {
@@ -238,7 +241,7 @@ describe.each(KEYVS)('the store of $title', ({ version, Keyv }) => {
     await keyv.set('key', 'value', 60_000);
     const [name] = (await (await typedClient(server)).custom.keys()) as [string];
     expect(name).toBe(version === 6 ? 'keyv:pages::key' : 'keyv:pages:key');
-    expect(await server.send('CUSTOM.TTL', name)).toMatch(/^:(59|60)\r\n$/);
+    expect(await secondsLeft(name)).toBeCloseTo(60, CLOSE);
     await keyv.set('key', 'value', 50);
     await eventually(
       () => server.send('CUSTOM.EXISTS', name),

@@ -26,8 +26,9 @@ test('INFO counts the sessions that were created, evicted and ended by their tim
   await server.send('SESSION.CREATE', 'alice');
   await server.send('SESSION.CREATE', 'alice');
   await server.send('SESSION.CREATE', 'alice', 'NEW', 'MAX', '1');
-  await server.send('SESSION.CREATE', 'bob', 'NEW', 'TTL', '1');
+  const id = (await server.send('SESSION.CREATE', 'bob', 'NEW', 'TTL', '600')).trim().slice(-36);
   expect(await counted()).toEqual([2, created + 3, evicted + 1, expired]);
+  expect(await server.send('SESSION.EXPIRE', id, '1')).toBe(':1\r\n');
   const after = await eventually(counted, ([sessions]) => sessions === 1);
   expect(after).toEqual([1, created + 3, evicted + 1, expired + 1]);
 });

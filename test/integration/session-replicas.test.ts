@@ -127,11 +127,10 @@ describe('a replica', () => {
     const { primary, replica } = await startPair();
     await follow(replica, primary);
     const older = await createWith(primary, 'u');
-    const id = await createWith(primary, 'u', 'NEW', 'TTL', '2');
+    // The primary may not sweep from right after the creation on, so the replica has the session still.
+    const [id] = await Promise.all([createWith(primary, 'u', 'NEW', 'TTL', '1'), primary.send('CLIENT', 'PAUSE', '60000', 'WRITE')]);
     await caughtUp(primary, replica);
     const sessions = async () => (await replica.info('wasm')).wasm_sessions;
-    // The primary may not sweep, so the replica has the session still.
-    await primary.send('CLIENT', 'PAUSE', '60000', 'WRITE');
     const hidden = await eventually(
       () => replica.send('SESSION.GET', id),
       (reply) => reply === '$-1\r\n',

@@ -126,7 +126,9 @@ describe('of the program', () => {
     });
     first.child.kill('SIGTERM');
     expect(await first.ended).toBe(128 + 15);
-    expect(first.output()).toContain(`interrupted; 1 of 3 cells are in ${file}`);
+    // The second one may be done by the time that the signal comes.
+    const [, done = ''] = /interrupted; ([12]) of 3 cells are in /.exec(first.output()) ?? [];
+    expect(first.output()).toContain(`interrupted; ${done} of 3 cells are in ${file}`);
     for (const server of found) {
       await until(() => !existsSync(server.process));
       expect(existsSync(server.folder)).toBe(false);
@@ -134,8 +136,8 @@ describe('of the program', () => {
 
     const second = start('memory', '--server', 'redis7');
     expect(await second.ended).toBe(0);
-    expect(second.output()).toContain('1 of 3 cells are done already');
-    expect(second.output()).not.toContain('[1/3]');
+    expect(second.output()).toContain(`${done} of 3 cells are done already`);
+    expect(second.output()).not.toContain(`[${done}/3]`);
     expect(second.output()).toContain('[3/3]');
     expect(second.output()).toContain('no page is written: no server has all its cells');
     for (const { result, setting } of readFigures(file) as Figure<'memory'>[]) {

@@ -32,7 +32,7 @@ async function start(...given: string[]): Promise<{ child: ChildProcess; output:
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const output = () => text;
-  await eventually(output, (shown) => shown.includes('Ctrl-C') || child.exitCode !== null, 20_000);
+  await eventually(output, (shown) => shown.includes('Ctrl-C') || child.exitCode !== null);
   return { child, output };
 }
 

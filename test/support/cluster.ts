@@ -3,7 +3,6 @@ import { expect } from 'vitest';
 import { eventually, freePort, startServer, type ServerOptions, type TestServer } from './server.ts';
 
 const SLOTS = 16384;
-const TIMEOUT_MS = 30_000;
 
 export interface Cluster {
   nodes: TestServer[];
@@ -43,7 +42,7 @@ export async function startCluster(options: ServerOptions = {}, count = 3): Prom
     await nodes[0]!.send('CLUSTER', 'MEET', '127.0.0.1', String(node.port), String(buses[index]));
   }
   const isReady = (text: string) => text.includes('cluster_state:ok') && text.includes(`cluster_known_nodes:${count}`);
-  for (const node of nodes) expect(await eventually(() => node.send('CLUSTER', 'INFO'), isReady, TIMEOUT_MS)).toSatisfy(isReady);
+  for (const node of nodes) expect(await eventually(() => node.send('CLUSTER', 'INFO'), isReady)).toSatisfy(isReady);
   const slotOf = async (key: string) => Number((await nodes[0]!.send('CLUSTER', 'KEYSLOT', key)).slice(1));
   const nodeOf = async (key: string) => nodes[Math.floor((await slotOf(key)) / size)]!;
   const keyOf = async (node: TestServer, prefix: string) => {

@@ -22,6 +22,14 @@ const run = (line: string): string => server.text(...(line.split(' ') as [string
 const effects = (): string[] => server.propagated.splice(0).map((command) => command.join(' '));
 const keys = (): string[] => elements(server.call('CUSTOM.KEYS')).map(String).sort();
 
+/** Milliseconds that this process runs on a processor meanwhile: what else the machine does is not counted. */
+function running_ms(action: () => void): number {
+  const before = process.cpuUsage();
+  action();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 describe('CUSTOM.SET with options', () => {
   test('NX and XX', () => {
     expect(run('CUSTOM.SET k v xx')).toBe(NULL);
@@ -153,11 +161,10 @@ describe('many keys', () => {
     const other = new FakeServer();
     for (const chunk of chunks) expect(server.text('CUSTOM.MSET', ...chunk.flatMap((key) => [key, 'v']))).toBe(OK);
     for (const key of keys) other.call('CUSTOM.SET', key, 'v');
-    const time = (target: FakeServer): number => {
-      const start = performance.now();
-      for (const chunk of chunks) expect(target.text('CUSTOM.EXISTS', ...chunk)).toBe(integer(CHUNK));
-      return performance.now() - start;
-    };
+    const time = (target: FakeServer): number =>
+      running_ms(() => {
+        for (const chunk of chunks) expect(target.text('CUSTOM.EXISTS', ...chunk)).toBe(integer(CHUNK));
+      });
     time(other);
     expect(time(server)).toBeLessThan(8 * time(other) + 50);
     server.check();
@@ -607,9 +614,10 @@ describe('KEYS and SCAN', () => {
 
   test('a pattern of many stars takes no exponential time', () => {
     server.call('CUSTOM.SET', 'a'.repeat(2000), 'v');
-    const start = performance.now();
-    expect(server.text('CUSTOM.KEYS', `${'a*'.repeat(200)}b`)).toBe('*0\r\n');
-    expect(performance.now() - start).toBeLessThan(1000);
+    const time = running_ms(() => {
+      expect(server.text('CUSTOM.KEYS', `${'a*'.repeat(200)}b`)).toBe('*0\r\n');
+    });
+    expect(time).toBeLessThan(1000);
   });
 
   test.each([
