@@ -114,7 +114,7 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             let (name, _) = bytes(&mut guest, "CreateCommand", LOADING, name, name_length)?;
             let name = text::line(name);
             let (flags, _) = bytes(&mut guest, "CreateCommand", LOADING, flags, flags_length)?;
-            let flags = String::from_utf8_lossy(flags).into_owned();
+            let flags = String::from_utf8_lossy(text::cut(flags)).into_owned();
             let declaration = Declaration { name, flags, first, last, step, arity };
             declaration.check().map_err(wasmtime::Error::msg)?;
             let function = in_table(&mut guest, handler)?;
@@ -138,7 +138,7 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         "SetCommandInfo",
         move |mut guest: Guest<'_>, name: u32, name_length: u32, info: u32, length: u32| -> Result<i32> {
             let (name, _) = bytes(&mut guest, "SetCommandInfo", LOADING, name, name_length)?;
-            let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+            let name = String::from_utf8_lossy(text::cut(name)).to_ascii_lowercase();
             let (text, _) = bytes(&mut guest, "SetCommandInfo", LOADING, info, length)?;
             // CreateCommand has told the server already, by what was noted down when the module was asked.
             match host::description(member, &name) {
@@ -177,10 +177,10 @@ fn reply(guest: &mut Guest<'_>, name: &str, (pointer, length): (u32, u32), make:
 fn replies(linker: &mut Linker<State>) -> Result<()> {
     const NOTHING: (u32, u32) = (0, 0);
     linker.func_wrap(NS, "ReplyWithSimpleString", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        reply(&mut guest, "ReplyWithSimpleString", (pointer, length), |text| Reply::Status(text))
+        reply(&mut guest, "ReplyWithSimpleString", (pointer, length), |text| Reply::Status(text::cut(text)))
     })?;
     linker.func_wrap(NS, "ReplyWithError", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        reply(&mut guest, "ReplyWithError", (pointer, length), |text| Reply::Error(text))
+        reply(&mut guest, "ReplyWithError", (pointer, length), |text| Reply::Error(text::cut(text)))
     })?;
     linker.func_wrap(NS, "ReplyWithStringBuffer", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         reply(&mut guest, "ReplyWithStringBuffer", (pointer, length), |bytes| Reply::Bulk(bytes))
@@ -196,7 +196,7 @@ fn replies(linker: &mut Linker<State>) -> Result<()> {
     })?;
     linker.func_wrap(NS, "Fail", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (text, _) = bytes(&mut guest, "Fail", RUNNING, pointer, length)?;
-        Err(wasmtime::Error::new(Failed(text.to_vec())))
+        Err(wasmtime::Error::new(Failed(text::cut(text).to_vec())))
     })?;
     linker.func_wrap(NS, "Attempt", |mut guest: Guest<'_>, handler: i32| -> Result<i32> {
         allow(&guest, "Attempt", RUNNING)?;
@@ -246,6 +246,9 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
 
 /// Random bytes of one call: no time limit strikes while the server makes them.
 const RANDOM_BYTES_MAX: u32 = 1 << 20;
+
+/// Bytes of a key that is compared with the patterns of permissions, which takes the product of both lengths at worst.
+const CHECKED_BYTES_MAX: u32 = 1 << 16;
 
 /// Whether the user behind the running command may run it with this key in the place of its first one, and read and write the key. The
 /// server itself asks selector by selector: command and key must be covered by the same one. Who has no user may: the replication stream,
@@ -321,13 +324,17 @@ fn server(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, "Log", move |mut guest: Guest<'_>, level: u32, level_length: u32, pointer: u32, length: u32| -> Result<()> {
         let (all, state) = parts(&mut guest)?;
         let level = text::line(handed(all, &mut state.call, level, level_length)?);
-        let text = String::from_utf8_lossy(handed(all, &mut state.call, pointer, length)?).into_owned();
+        let text = String::from_utf8_lossy(text::cut(handed(all, &mut state.call, pointer, length)?)).into_owned();
         host::log(guest.data().call.ctx, &level, &format!("module {}: {text}", host::module_name(member)));
         Ok(())
     })?;
     linker.func_wrap(NS, "MayAccess", |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<i32> {
         allow(&guest, "MayAccess", RUNNING)?;
         let (all, state) = parts(&mut guest)?;
+        memory::slice(all, pointer, length)?;
+        if length > CHECKED_BYTES_MAX {
+            return Err(wasmtime::Error::msg(format!("a key of {length} bytes is not compared with patterns")));
+        }
         // A sweep is the server's own doing.
         let Some((ctx, command)) = host::outermost() else { return Ok(1) };
         // SAFETY: phase Command: a command runs, and so does the outermost one.
@@ -374,6 +381,9 @@ fn not_its_own(name: &[u8]) -> wasmtime::Error {
     wasmtime::Error::msg(format!("it replicates {name}, which is no command that its linked group writes by"))
 }
 
+/// Arguments of one effect beyond those of the running command.
+const EFFECT_ARGUMENTS_MAX: u32 = 1 << 16;
+
 fn effects(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, "ReplicateVerbatim", |guest: Guest<'_>| -> Result<()> {
         allow_effect(&guest, "ReplicateVerbatim", &[Phase::Command])?;
@@ -400,7 +410,12 @@ fn effects(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         allow_effect(&guest, "Replicate", RUNNING)?;
         let (all, state) = parts(&mut guest)?;
         let name = handed(all, &mut state.call, name, name_length)?;
-        let arguments = memory::pairs(all, argv, argc.cast_unsigned())?;
+        // Counted before any of it is collected: a count costs the module nothing.
+        let count = argc.cast_unsigned();
+        if count > state.call.argc.unsigned_abs() + EFFECT_ARGUMENTS_MAX {
+            return Err(wasmtime::Error::msg(format!("it replicates {count} arguments at once, more than it may")));
+        }
+        let arguments = memory::pairs(all, argv, count)?;
         state.call.hand(To::Server, memory::sum(&arguments), all.len())?;
         let slot = command::written_by(member, name, &mut state.call.effect).ok_or_else(|| not_its_own(name))?;
         let strings = Strings::new(&arguments);

@@ -509,9 +509,6 @@ unsafe fn refuse_unknown(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) {
     unsafe { rm!(ReplyWithError(ctx, message.as_ptr())) };
 }
 
-/// Bytes of the error that a command ends with: what is longer is cut.
-const ERROR_BYTES_MAX: usize = 1024;
-
 /// Ends a command that did not return: with the error that it chose, or with what went wrong.
 ///
 /// # Safety
@@ -520,7 +517,7 @@ const ERROR_BYTES_MAX: usize = 1024;
 unsafe fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: *mut Ctx, error: &Error) {
     let committing = entered.is_committing();
     let message = match error.downcast_ref::<Failed>() {
-        Some(Failed(text)) if !committing => text::line(&text[..text.len().min(ERROR_BYTES_MAX)]),
+        Some(Failed(text)) if !committing => text::line(text),
         _ => fault(slot.member, &slot.name, entered, ctx, error),
     };
     if slot.effect || (slot.may_replicate && outer.is_from_stream()) {

@@ -2,12 +2,20 @@
 
 use std::ffi::{CString, c_char};
 
+/// Bytes of a line: the server's log keeps no more of one, and nobody reads more of an error or a status.
+pub const LINE_BYTES_MAX: usize = 1024;
 /// Bytes of a line that needs no allocation: nearly every status, event and error.
 const SHORT: usize = 128;
 
-/// `bytes` as a C string in which CR, LF and NUL are spaces: an error or a status must stay one line, and ends at its first NUL.
+/// What a line keeps of `bytes`: at most [`LINE_BYTES_MAX`]. Comes before any copy and any conversion, which may be three times as long.
+#[inline]
+pub fn cut(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(LINE_BYTES_MAX)]
+}
+
+/// `bytes`, cut, as a C string in which CR, LF and NUL are spaces: an error or a status must stay one line, and ends at its first NUL.
 pub fn line(bytes: &[u8]) -> CString {
-    let clean: Vec<u8> = bytes.iter().map(|&byte| clean(byte)).collect();
+    let clean: Vec<u8> = cut(bytes).iter().map(|&byte| clean(byte)).collect();
     CString::new(clean).unwrap_or_default()
 }
 
@@ -37,6 +45,14 @@ mod tests {
     #[test]
     fn a_line_holds_no_line_break_and_no_nul() {
         assert_eq!(line(b"a\r\nb\0c\xff").as_bytes(), b"a  b c\xff");
+    }
+
+    #[test]
+    fn a_line_keeps_what_the_log_keeps() {
+        let long = vec![0xff; 1 << 20];
+        assert_eq!(line(&long).as_bytes(), &long[..LINE_BYTES_MAX]);
+        // SAFETY: with_line lends a C string.
+        assert_eq!(with_line(&long, |text| unsafe { CStr::from_ptr(text) }.to_bytes().len()), LINE_BYTES_MAX);
     }
 
     #[test]

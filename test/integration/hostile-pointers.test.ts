@@ -11,6 +11,7 @@ import {
   hostFunctions,
   hostileLoad,
   hostileModule,
+  largest,
   type Attack,
   type Moment,
 } from '../support/attacks.ts';
@@ -33,7 +34,7 @@ const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   freeBytes: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   isEmpty: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   sweep:
-    /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|EffectsWanted|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
+    /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
 };
 /** Functions that answer an error of their own to a harmless call: a setting, or a command, that is not declared. */
 const OWN_ERROR = /^(GetNumericConfig|RegisterNumericConfig|CreateCommand|SetCommandInfo|CreateDataType|ServedBy)$/;
@@ -48,6 +49,7 @@ function expected(attack: Attack, moment: Moment | 'command'): RegExp | undefine
   if (name === 'Attempt' && moment === 'command') return /function 0 of its table has another type than is called/;
   if (!BY_MOMENT[moment].test(name)) return NOT_NOW;
   if (name === 'Replicate' && attack.isHarmless) return /it replicates .*, which is no command that its linked group writes by/;
+  if (name === 'Replicate') return /(\d+ bytes at \d+ are outside its memory|it replicates \d+ arguments at once, more than it may)/;
   return attack.isHarmless ? undefined : OUTSIDE;
 }
 
@@ -214,5 +216,23 @@ describe.each(['asked', 'for good'] as const)('in onLoad(), when it is %s,', (wh
     }
     expect(await server.send('GET', 'native')).toBe('$5\r\nvalue\r\n');
     expect(await server.send('MODULE', 'LOAD', HOST_FILE)).toBe('+OK\r\n');
+  });
+});
+
+describe('the most that a memory of 32 MiB holds, handed to any function,', () => {
+  const PAGES = 512;
+  const most = largest();
+
+  test('takes little time, and little memory of the server', async () => {
+    const module = [HOST_FILE, HASHMAP_FILE, SESSION_FILE, await hostileModule(most)];
+    const server = await startServer({ module, arguments: ['--wasm.max-memory', '64mb'] });
+    expect(await server.send('HOSTILE.GROW', String(PAGES))).toBe('+OK\r\n');
+    for (const { number, title } of most) {
+      const [begun_ms, before] = [server.running_ms, server.resetPeak()];
+      await server.send('HOSTILE.RUN', String(number));
+      expect(server.running_ms - begun_ms, title).toBeLessThan(200);
+      expect(server.peakBytes() - before, title).toBeLessThan((PAGES << 16) + (64 << 20));
+      expect(await server.send('PING'), title).toBe('+PONG\r\n');
+    }
   });
 });

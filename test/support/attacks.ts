@@ -115,6 +115,24 @@ export function attacks(): Attack[] {
   return all.map((attack, number) => ({ number, ...attack }));
 }
 
+const WHOLE = '(i32.shl (memory.size) (i32.const 16))';
+
+/** Every function with the most that a memory holds: each byte string is all of it, each array as many pairs as fit, each i64 the largest. */
+export function largest(): Attack[] {
+  return hostFunctions().map((each, number) => {
+    const { name, parameters, result } = each;
+    const places = pairs(each);
+    const values = parameters.map(({ type }, index) => {
+      if (places.some(({ at }) => at === index)) return '(i32.const 0)';
+      const before = places.find(({ at }) => at === index - 1);
+      if (before) return before.isArray ? `(i32.shr_u ${WHOLE} (i32.const 3))` : WHOLE;
+      return type === 'i64' ? '(i64.const 0x7fffffffffffffff)' : `(${TYPES[type]}.const 0)`;
+    });
+    const text = `(call $${name} ${values.join(' ')})`;
+    return { number, title: name, function: each, call: result === 'void' ? text : `(drop ${text})`, isHarmless: true };
+  });
+}
+
 /** When an armed attack happens: in which of the module's exports. */
 export const MOMENTS = ['info', 'auxSave', 'auxLoad', 'flush', 'freeBytes', 'isEmpty', 'sweep'] as const;
 export type Moment = (typeof MOMENTS)[number];
@@ -192,6 +210,7 @@ export function hostileModule(all: Attack[]): Promise<string> {
        { name: 'hostile.run', flags: 'write', arity: 2, handler: '$run' },
        { name: 'hostile.arm', flags: 'readonly', arity: 2, handler: '$arm' },
        { name: 'hostile.write', flags: 'write deny-oom', arity: 1, handler: '$write' },
+       { name: 'hostile.grow', flags: 'write', arity: 2, handler: '$grow' },
      ])}
      (data (i32.const 64) "wasm-host")
      (func (export "onLoad") (result i32)
@@ -203,6 +222,10 @@ export function hostileModule(all: Attack[]): Promise<string> {
      (func $run (param i32 i32) (call $attack (call $number (local.get 1))) (call $ok))
      (func $arm (param i32 i32) (global.set $armed (call $number (local.get 1))) (call $ok))
      (func $write (param i32 i32) (call $ok))
+     (func $grow (param i32 i32) (local $before i32)
+       (local.set $before (memory.grow (call $number (local.get 1))))
+       (memory.fill (i32.shl (local.get $before) (i32.const 16)) (i32.const 255) (i32.shl (call $number (local.get 1)) (i32.const 16)))
+       (call $ok))
      (func $ok (call $ReplyWithSimpleString (i32.const ${OK}) (i32.const 2)))
      ${all.map(one).join('\n')}
      (func $attack (param $n i32) ${choose.join('\n')})

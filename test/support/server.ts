@@ -166,6 +166,18 @@ export class TestServer {
     return 10 * (Number(fields[11]) + Number(fields[12]));
   }
 
+  /** Bytes that are resident now; from here on the peak is counted anew. */
+  resetPeak(): number {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
+    return this.peakBytes();
+  }
+
+  /** The most bytes that were resident since the start, or since `resetPeak`. */
+  peakBytes(): number {
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8')) ?? [];
+    return Number(kilobytes) * 1024;
+  }
+
   /** Sends one command on a connection that all calls share and answers the reply's bytes (see raw.ts). */
   async send(...argv: string[]): Promise<string> {
     this.#connection ??= this.connect();
