@@ -4,7 +4,7 @@ import path from 'node:path';
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler, type Response } from 'express';
 import expressSession from 'express-session';
 import { SessionStore } from '../client/express.ts';
-import { Attempts } from './attempts.ts';
+import { Attempts, FAILURES_OF_ADDRESS_MAX } from './attempts.ts';
 import { cookieOf, Forms } from './forms.ts';
 import { securityHeaders } from './headers.ts';
 import { Sampler } from './operator/sampler.ts';
@@ -60,7 +60,10 @@ export interface Site {
   users: Users;
   sessions: Sessions;
   forms: Forms;
+  /** Of one person from one address. */
   attempts: Attempts;
+  /** Of anybody from one address. */
+  addresses: Attempts;
   sampler: Sampler;
   confirmed_ms: number;
   grace_ms: number;
@@ -90,6 +93,7 @@ export function createSite(options: SiteOptions): { app: Express; close: () => v
     sessions: new Sessions(redis, store, secret),
     forms: new Forms(secret, secure),
     attempts: new Attempts(),
+    addresses: new Attempts(Date.now, FAILURES_OF_ADDRESS_MAX),
     sampler: new Sampler(redis, options.sample_ms),
     confirmed_ms: options.confirmed_ms ?? 10 * 60_000,
     grace_ms: options.grace_ms ?? 10_000,

@@ -86,13 +86,16 @@ function confirmRoutes(site: Site, router: Router): void {
 
 /** Whether the form's password is that of this person; else what to tell. */
 async function check(site: Site, request: Request, login: string): Promise<{ ok: true } | { status: number; problem: string }> {
-  const who = `${request.ip} ${login}`;
-  const wait_s = site.attempts.wait_s(who);
+  const address = request.ip ?? '';
+  const who = `${address} ${login}`;
+  const wait_s = Math.max(site.attempts.wait_s(who), site.addresses.wait_s(address));
   if (wait_s > 0) return { status: 429, problem: `Too many attempts. Wait ${durationText(wait_s * 1000)}, then try again.` };
   site.attempts.begin(who);
+  site.addresses.begin(address);
   if ((await site.users.authenticate(login, typed(request, 'password'))) === undefined) {
     return { status: 401, problem: 'User name and password do not belong together. Check both, and try again.' };
   }
   site.attempts.succeeded(who);
+  site.addresses.takeBack(address);
   return { ok: true };
 }

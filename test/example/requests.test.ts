@@ -59,6 +59,15 @@ describe('signing in', () => {
     expect((await visitor.signIn(...BOB)).status).toBe(200);
   });
 
+  it('waits after too many attempts from one address, whoever signs in', async () => {
+    const visitor = new Visitor(await startSite(server));
+    for (let n = 0; n < 20; n++) expect((await visitor.signIn(...BOB)).status).toBe(200);
+    for (let n = 0; n < 40; n++) expect((await visitor.signIn(`nobody-${n}`, 'wrong')).status).toBe(401);
+    const { status, text } = await visitor.signIn(...ALICE);
+    expect(status).toBe(429);
+    expect(text).toContain('Too many attempts. Wait 5 minutes, then try again.');
+  });
+
   it('gives a new id to who had one: the cookie of before names nothing', async () => {
     const visitor = new Visitor(await startSite(server));
     await visitor.signIn(...ALICE);
