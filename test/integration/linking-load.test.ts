@@ -307,7 +307,7 @@ test('commands that another Redis module serves already refuse the load, and tha
   await server.send('CUSTOM.SET', 'key', 'value');
   expect(await server.send('MODULE', 'LOAD', HOST_FILE)).toMatch(/^-ERR Error loading the extension/);
   expect(await warnings(server)).toEqual([
-    expect.stringContaining(`cannot load ${HASHMAP_FILE}: the server refused what its onLoad() registers: the command custom.get: another`),
+    expect.stringContaining(`cannot load ${HASHMAP_FILE}: the server refused what its onLoad() registers: the command custom.set: another`),
   ]);
   expect(await server.send('CUSTOM.GET', 'key')).toBe(bulk('value'));
   expect(await server.send('MODULE', 'LOAD', HOST_FILE, SESSION_FILE)).toBe('+OK\r\n');
