@@ -394,8 +394,8 @@ describe('session', () => {
     expect(answering()).toHaveLength(1);
     server.clock += 20;
     expect(answering()).toEqual([]);
-      server.check();
-    });
+    server.check();
+  });
 
   test('reads version 2, which had the key of the user with each session', () => {
     const ids = ['session-1-of-the-user', 'session-2-of-the-user'];
