@@ -8,9 +8,18 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, ProfilingStrategy, WasmFeatures};
 
+use crate::host::DEPTH_MAX;
+
 /// What the clock of `wasm.time-limit` ticks after, in milliseconds of running.
 pub const TICK_MS: u64 = 10;
 const TICK: Duration = Duration::from_millis(TICK_MS);
+
+/// Bytes of the server's stack that modules may use in one call of the server, or of a command within another.
+const MODULE_STACK: usize = 512 << 10;
+/// Bytes of it that the server itself may use, with its scripts, and this host.
+const SERVER_STACK: usize = 1 << 20;
+/// Threads that compile: the memory of each counts.
+const THREADS_MAX: usize = 8;
 
 /// An environment variable for developers: where it is set, `perf` can name the functions of the modules.
 const PERF_MAP: &str = "WASM_PERF_MAP";
@@ -38,7 +47,7 @@ pub fn new() -> wasmtime::Result<Engine> {
     // No module needs them: what is refused needs no trust.
     config.wasm_features(WasmFeatures::FUNCTION_REFERENCES | WasmFeatures::GC, false);
     config.epoch_interruption(std::env::var_os(NO_TIME_LIMIT).is_none());
-    config.max_wasm_stack(512 << 10);
+    config.max_wasm_stack(MODULE_STACK);
     // Traps name functions, not places in them, and no native debugger looks into modules: what it takes to compile is saved.
     config.generate_address_map(false);
     config.native_unwind_info(false);
@@ -46,6 +55,37 @@ pub fn new() -> wasmtime::Result<Engine> {
         config.profiler(ProfilingStrategy::PerfMap);
     }
     Engine::new(&config)
+}
+
+/// Refuses a server whose stack does not hold as many commands within each other as may be: the system would end it by SIGSEGV.
+///
+/// # Errors
+/// What the stack has, and what to set.
+pub fn check_stack() -> Result<(), String> {
+    let needed = MODULE_STACK * DEPTH_MAX as usize + SERVER_STACK;
+    let place = 0u8;
+    let left = (&raw const place as usize).saturating_sub(stack_end().map_err(|error| format!("the stack cannot be measured: {error}"))?);
+    if left < needed {
+        let (needed, left) = (needed >> 10, left >> 10);
+        return Err(format!("the server has {left} KiB of stack left, and modules need {needed}: start it under ulimit -s 8192"));
+    }
+    Ok(())
+}
+
+/// The lowest address that the stack of this thread may grow to, by the limit that the system sets to it now.
+fn stack_end() -> std::io::Result<usize> {
+    let mut attributes = MaybeUninit::uninit();
+    let (mut end, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: the first call fills in the attributes where it answers 0; they are read and freed after that alone.
+    unsafe {
+        match libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) {
+            0 => {}
+            error => return Err(std::io::Error::from_raw_os_error(error)),
+        }
+        libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut end, &raw mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+    }
+    Ok(end as usize)
 }
 
 /// A thread that advances the engine's epoch for every [`TICK_MS`] that the thread which started it has run on a processor. A call is not
@@ -116,13 +156,14 @@ impl Drop for Ticker {
     }
 }
 
-/// Runs `action` with a thread per core for what compiles in it; they end with it, and no signal reaches them.
+/// Runs `action` with a thread per core for what compiles in it, up to [`THREADS_MAX`]; they end with it, and no signal reaches them.
 ///
 /// # Errors
 /// The system's reason for refusing threads.
 pub fn on_all_cores<T: Send>(action: impl FnOnce() -> T + Send) -> Result<T, String> {
-    let pool =
-        with_signals_blocked(|| rayon::ThreadPoolBuilder::new().build()).map_err(|error| format!("no threads to compile on: {error}"))?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    let pool = with_signals_blocked(|| rayon::ThreadPoolBuilder::new().num_threads(threads).build());
+    let pool = pool.map_err(|error| format!("no threads to compile on: {error}"))?;
     Ok(pool.install(action))
 }
 

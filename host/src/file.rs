@@ -19,7 +19,7 @@ use crate::engine::TICK_MS;
 use crate::group::TABLE_ELEMENTS_MAX;
 use crate::{config, trap, weight};
 
-/// The longest file that is compiled: compilation has no time limit.
+/// The longest file that is read.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 /// Commands that one module may register.
 pub const COMMANDS_MAX: usize = 256;
@@ -56,23 +56,46 @@ pub struct WasmFile {
     pub settings: BTreeMap<i32, &'static AtomicI64>,
 }
 
-impl WasmFile {
-    /// Reads, checks and compiles the file at `path`; may run on any thread.
-    ///
+/// A .wasm file as it was read.
+pub struct Source {
+    /// The file's name without directory and `.wasm`.
+    pub name: String,
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
+}
+
+impl Source {
     /// # Errors
     /// The reason why the file cannot be loaded; the caller names the file.
-    pub fn compile(engine: &Engine, path: &Path) -> Result<WasmFile, String> {
+    pub fn read(path: &Path) -> Result<Source, String> {
         let bytes = read(path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
             return Err("a module's file name may hold letters, digits, - and _ alone".into());
         }
-        weight::check(&bytes)?;
-        let module = Module::new(engine, &bytes).map_err(|error| trap::describe(&error))?;
+        Ok(Source { name, path: path.to_path_buf(), bytes })
+    }
+
+    /// Checks and compiles it: machine code as `Module::deserialize` takes it. May run on any thread.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn compile(&self, engine: &Engine) -> Result<Vec<u8>, String> {
+        weight::check(&self.bytes)?;
+        engine.precompile_module(&self.bytes).map_err(|error| trap::describe(&error))
+    }
+}
+
+impl WasmFile {
+    /// The file with its compiled module, checked, and not asked yet.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn new(source: Source, module: Module) -> Result<WasmFile, String> {
         let mut file = WasmFile {
-            name,
-            path: path.to_path_buf(),
-            hash: Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+            name: source.name,
+            path: source.path,
+            hash: Sha256::digest(&source.bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
             abi: None,
             memory: None,
             static_range: None,
@@ -85,7 +108,7 @@ impl WasmFile {
         };
         file.check_imports()?;
         file.check_exports()?;
-        file.static_range = file.memory.as_ref().and_then(|memory| static_range(&bytes, memory.minimum()));
+        file.static_range = file.memory.as_ref().and_then(|memory| static_range(&source.bytes, memory.minimum()));
         Ok(file)
     }
 
@@ -127,7 +150,7 @@ impl WasmFile {
     /// Runs `settings()` and `onLoad()` in a scratch store, where declarations are noted down and every other import traps.
     ///
     /// # Errors
-    /// As [`WasmFile::compile`].
+    /// As [`Source::read`].
     ///
     /// # Safety
     /// Called within `RedisModule_OnLoad`, with its context: the module's settings are registered on the way.
@@ -175,15 +198,23 @@ impl WasmFile {
 /// Milliseconds of running that a module may take to declare itself, and to load, however low `wasm.time-limit` is.
 pub const LOAD_MS: u64 = 2000;
 
-/// Bytes that a module's memory may grow to while it declares itself, when no setting is known yet; what it has from the start is allowed.
+/// Bytes that a module's memory may have while it declares itself, and so at first: no setting is known yet.
 const DECLARE_MEMORY_MAX: usize = 64 << 20;
+/// Bytes of a text by which it declares something: the description of a command is the longest.
+pub const TEXT_MAX: u32 = 64 << 10;
+/// Settings that one module may declare, and namespaces of which it may name the file that serves them.
+const NAMES_MAX: usize = 256;
 
 /// The limits of the scratch store.
 struct ScratchLimits;
 
 impl ResourceLimiter for ScratchLimits {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(current == 0 || desired <= DECLARE_MEMORY_MAX)
+        if current == 0 && desired > DECLARE_MEMORY_MAX {
+            let most = DECLARE_MEMORY_MAX >> 20;
+            return Err(wasmtime::Error::msg(format!("its memory has {} MiB from the start, more than {most}", desired >> 20)));
+        }
+        Ok(desired <= DECLARE_MEMORY_MAX)
     }
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
@@ -200,6 +231,7 @@ struct Declared {
     served_by: BTreeMap<String, String>,
     settings: BTreeMap<i32, &'static AtomicI64>,
     settings_allowed: bool,
+    settings_tried: usize,
     limits: ScratchLimits,
 }
 
@@ -213,6 +245,7 @@ impl Default for Declared {
             served_by: BTreeMap::new(),
             settings: BTreeMap::new(),
             settings_allowed: false,
+            settings_tried: 0,
             limits: ScratchLimits,
         }
     }
@@ -227,8 +260,26 @@ struct DeclaredCommand {
 /// The text at (`pointer`, `length`) of the scratch memory.
 fn text(caller: &Caller<'_, Declared>, pointer: u32, length: u32) -> wasmtime::Result<String> {
     let memory = caller.data().memory.ok_or_else(|| wasmtime::Error::msg("no memory yet"))?;
+    check_length(length)?;
     let bytes = crate::memory::slice(memory.data(caller), pointer, length)?;
     Ok(String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// # Errors
+/// A text of more bytes than a declaration may have.
+pub fn check_length(length: u32) -> wasmtime::Result<()> {
+    if length > TEXT_MAX {
+        return Err(wasmtime::Error::msg(format!("a declaration with a text of {length} bytes, more than {TEXT_MAX}")));
+    }
+    Ok(())
+}
+
+/// Whether there is room for one more name among so many.
+fn check_room(count: usize, what: &str) -> wasmtime::Result<()> {
+    if count >= NAMES_MAX {
+        return Err(wasmtime::Error::msg(format!("more than {NAMES_MAX} {what}")));
+    }
+    Ok(())
 }
 
 /// The functions that a module may call while it declares itself.
@@ -282,6 +333,7 @@ fn declarations(linker: &mut Linker<Declared>) -> wasmtime::Result<()> {
         |mut caller: Caller<'_, Declared>, namespace: u32, namespace_length: u32, file: u32, file_length: u32| -> wasmtime::Result<()> {
             let namespace = text(&caller, namespace, namespace_length)?;
             let file = text(&caller, file, file_length)?;
+            check_room(caller.data().served_by.len(), "namespaces that are served by files")?;
             caller.data_mut().served_by.insert(namespace, file);
             Ok(())
         },
@@ -303,6 +355,8 @@ fn declarations(linker: &mut Linker<Declared>) -> wasmtime::Result<()> {
             if !declared.settings_allowed {
                 return Err(wasmtime::Error::msg("a setting outside settings()"));
             }
+            declared.settings_tried += 1;
+            check_room(declared.settings_tried - 1, "settings")?;
             // SAFETY: the scratch store runs within RedisModule_OnLoad, whose context this is.
             match unsafe { config::register_guest(declared.ctx, &name, default, flags, min, max) } {
                 Ok(cell) => {

@@ -8,6 +8,7 @@ mod append_only;
 mod back_off;
 mod call;
 mod command;
+mod compile;
 mod config;
 mod description;
 mod docs;
@@ -35,12 +36,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rayon::prelude::*;
 use wasmtime::Engine;
 
 use api::{Ctx, Event, Str};
 use engine::Ticker;
-use file::WasmFile;
+use file::{Source, WasmFile};
 use host::Host;
 
 /// The module's name: the prefix of its settings and of its fields in INFO.
@@ -91,6 +91,7 @@ unsafe fn load(ctx: *mut Ctx, paths: Vec<PathBuf>) -> Result<(), String> {
     unsafe {
         let refused = |what: String| format!("the server refused {what}");
         config::register(ctx).map_err(refused)?;
+        engine::check_stack()?;
         let engine = engine::new().map_err(|error| format!("{error:#}"))?;
         let ticker = Ticker::start(&engine).map_err(|error| format!("no thread for the time limit: {error}"))?;
         // Left behind where the server unloaded the module by itself: it does so after LOADEX with an unknown setting.
@@ -118,15 +119,18 @@ unsafe fn load(ctx: *mut Ctx, paths: Vec<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
-/// Compiles every file, on all cores, and asks each what it declares.
+/// Compiles every file, in a process that ends with that, and asks each what it declares.
 ///
 /// # Safety
 /// As [`RedisModule_OnLoad`].
 unsafe fn open(ctx: *mut Ctx, engine: &Engine, paths: &[PathBuf]) -> Result<Vec<WasmFile>, String> {
-    let compiled: Vec<Result<WasmFile, String>> =
-        engine::on_all_cores(|| paths.par_iter().map(|path| WasmFile::compile(engine, path)).collect())?;
+    let read = |path: &PathBuf| Source::read(path).map_err(|reason| refusal(path, &reason));
+    let sources = paths.iter().map(read).collect::<Result<Vec<Source>, String>>()?;
+    // SAFETY: by this function's contract.
+    let modules = unsafe { compile::all(ctx, engine, &sources) }?;
     let mut files: Vec<WasmFile> = Vec::new();
-    for (path, file) in paths.iter().zip(compiled) {
+    for ((path, source), module) in paths.iter().zip(sources).zip(modules) {
+        let file = module.and_then(|module| WasmFile::new(source, module));
         let mut file = file.map_err(|reason| refusal(path, &reason))?;
         // SAFETY: by this function's contract.
         unsafe { file.ask(ctx) }.map_err(|reason| refusal(path, &reason))?;

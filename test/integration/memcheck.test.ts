@@ -18,6 +18,8 @@ test.skipIf(process.env.MEMCHECK !== '1')('memcheck finds nothing', { timeout: 5
   writeFileSync(`${log}.supp`, SUPPRESSED);
   // The server's allocator is one that valgrind would not know.
   const under = [
+    // Compiling takes some fifty times as long under it.
+    ...['env', 'WASM_NO_PROCESS=1'],
     'valgrind',
     '--soname-synonyms=somalloc=*jemalloc*',
     '--error-limit=no',
