@@ -174,8 +174,11 @@ function rotateTests(connection: Connection, nothing: string): void {
     expect(await raw.send('CUSTOM.GET', 'u')).toBe(bulk(third));
     expect(await raw.send('SESSION.USER', 'u')).toBe(bulks(third));
     expect(await raw.send('SESSION.COUNT')).toBe(':1\r\n');
-    expect(await raw.send('SESSION.DELETE', id)).toBe(':1\r\n');
-    expect(await raw.send('SESSION.GET', third)).toBe(nothing);
+    // A rotation without GRACE ends the ids in grace too.
+    expect(await raw.send('SESSION.GET', id)).toBe(nothing);
+    const fourth = parseBulk(await raw.send('SESSION.ROTATE', third, 'GRACE', '60000'));
+    expect(await raw.send('SESSION.DELETE', third)).toBe(':1\r\n');
+    expect(await raw.send('SESSION.GET', fourth)).toBe(nothing);
   });
 }
 
