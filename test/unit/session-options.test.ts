@@ -463,7 +463,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
 
     test('keeps 16 old ids at most: of more, the one whose time is over first is forgotten, here and by an effect', () => {
       const ids = [created(server, 'u')];
-      const rotate = () => ids.push(rotated(server, ids.at(-1) ?? '', '60000'));
+      const rotate = () => ids.push(rotated(server, ids.at(-1), '60000'));
       for (let count = 0; count < 16; count++) {
         rotate();
         server.clock += 1;
