@@ -74,19 +74,30 @@ pub enum To {
 
 /// What the server keeps beside each byte string that is handed over, in bytes.
 const HANDED_EACH: u64 = 16;
+/// As much for each value in a file, so that a module that never ends does so in seconds with the smallest ones.
+const SAVED_EACH: u64 = 64;
 /// Bytes that a call may hand over in any case: to the server, …
 const SERVER_MIN: u64 = 64 << 20;
 /// … to a client or a file.
 const STREAMED_MIN: u64 = 1 << 30;
 
 impl To {
+    /// What each byte string counts beside its own bytes.
+    #[inline]
+    fn each(self) -> u64 {
+        match self {
+            To::File => SAVED_EACH,
+            To::Client | To::Server => HANDED_EACH,
+        }
+    }
+
     /// The most bytes that a call with `argc` arguments may hand over, out of a linear memory of `memory` bytes.
     fn limit(self, memory: u64, argc: c_int) -> u64 {
         match self {
             // Each argument may ask for as much as there is.
             To::Client => STREAMED_MIN + memory * (2 + u64::from(argc.unsigned_abs())),
-            // What is there once takes no more, however small the pieces that it is saved in.
-            To::File => STREAMED_MIN + memory * 4,
+            // Each 8 bytes may be a value of its own.
+            To::File => STREAMED_MIN + memory * (1 + SAVED_EACH / 8),
             To::Server => SERVER_MIN + memory * 2,
         }
     }
@@ -100,7 +111,7 @@ impl Call {
     #[inline]
     pub fn hand(&mut self, to: To, length: u64, memory: usize) -> wasmtime::Result<()> {
         let handed = &mut self.handed[to as usize];
-        *handed += length + HANDED_EACH;
+        *handed += length + to.each();
         if *handed > SERVER_MIN && *handed > to.limit(memory as u64, self.argc) {
             return Err(wasmtime::Error::msg("it hands the server more in one call than its memory could hold"));
         }

@@ -70,6 +70,7 @@ describe('a save', () => {
     await eventually(
       () => persisted(server, 'rdb_bgsave_in_progress'),
       (value) => value === '0',
+      30_000,
     );
     return persisted(server, 'rdb_last_bgsave_status');
   }
