@@ -68,8 +68,8 @@ export const greedy = hostile(
      `(local.set $at (i32.const 65536)) (drop (memory.grow (i32.const 20)))
      (loop $next (i32.store (local.get $at) (i32.const 0)) (i32.store offset=4 (local.get $at) (i32.const 1000000))
        (local.set $at (i32.add (local.get $at) (i32.const 8)))
-       (br_if $next (i32.lt_u (local.get $at) (i32.const 865536))))
-     (call $Replicate (i32.const 8) (i32.const 2) (i32.const 65536) (i32.const 100000))`,
+       (br_if $next (i32.lt_u (local.get $at) (i32.const 545536))))
+     (call $Replicate (i32.const 8) (i32.const 2) (i32.const 65536) (i32.const 60000))`,
      '(local $at i32)',
    )}`,
 );
