@@ -8,7 +8,7 @@ use wasmtime::{Caller, Func, Linker, Ref, Result};
 
 use crate::api::{self, Str};
 use crate::command::{self, Declaration};
-use crate::file::{self, HOST_NAMESPACE as NS};
+use crate::file::HOST_NAMESPACE as NS;
 use crate::group::{Call, Handler, Phase, State, To, is_committing};
 use crate::reply::{CLOSED_BYTES, Container, OPEN_MAX, Reply};
 use crate::trap::Failed;
@@ -111,7 +111,6 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
               step: i32,
               arity: i32|
               -> Result<i32> {
-            [name_length, flags_length].into_iter().try_for_each(file::check_length)?;
             let (name, _) = bytes(&mut guest, "CreateCommand", LOADING, name, name_length)?;
             let name = text::line(name);
             let (flags, _) = bytes(&mut guest, "CreateCommand", LOADING, flags, flags_length)?;
@@ -138,7 +137,6 @@ fn commands(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         NS,
         "SetCommandInfo",
         move |mut guest: Guest<'_>, name: u32, name_length: u32, info: u32, length: u32| -> Result<i32> {
-            [name_length, length].into_iter().try_for_each(file::check_length)?;
             let (name, _) = bytes(&mut guest, "SetCommandInfo", LOADING, name, name_length)?;
             let name = String::from_utf8_lossy(text::cut(name)).to_ascii_lowercase();
             let (text, _) = bytes(&mut guest, "SetCommandInfo", LOADING, info, length)?;
@@ -502,7 +500,6 @@ impl Drop for Strings {
 
 fn saving(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, "CreateDataType", move |mut guest: Guest<'_>, name: u32, length: u32, version: i32| -> Result<i32> {
-        file::check_length(length)?;
         let (name, state) = bytes(&mut guest, "CreateDataType", LOADING, name, length)?;
         if state.call.phase == Phase::LoadAgain {
             return Ok(api::OK);

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, ProfilingStrategy, WasmFeatures};
 
-use crate::host::DEPTH_MAX;
-
 /// What the clock of `wasm.time-limit` ticks after, in milliseconds of running.
 pub const TICK_MS: u64 = 10;
 const TICK: Duration = Duration::from_millis(TICK_MS);
 
+/// Commands that may run within each other: each may use [`MODULE_STACK`] of the server's one stack.
+pub const DEPTH_MAX: u32 = 8;
 /// Bytes of the server's stack that modules may use in one call of the server, or of a command within another.
 const MODULE_STACK: usize = 512 << 10;
 /// Bytes of it that the server itself may use, with its scripts, and this host.

@@ -201,7 +201,7 @@ pub const LOAD_MS: u64 = 2000;
 /// Bytes that a module's memory may have while it declares itself, and so at first: no setting is known yet.
 const DECLARE_MEMORY_MAX: usize = 64 << 20;
 /// Bytes of a text by which it declares something: the description of a command is the longest.
-pub const TEXT_MAX: u32 = 64 << 10;
+const TEXT_MAX: u32 = 64 << 10;
 /// Settings that one module may declare, and namespaces of which it may name the file that serves them.
 const NAMES_MAX: usize = 256;
 
@@ -260,14 +260,14 @@ struct DeclaredCommand {
 /// The text at (`pointer`, `length`) of the scratch memory.
 fn text(caller: &Caller<'_, Declared>, pointer: u32, length: u32) -> wasmtime::Result<String> {
     let memory = caller.data().memory.ok_or_else(|| wasmtime::Error::msg("no memory yet"))?;
-    check_length(length)?;
     let bytes = crate::memory::slice(memory.data(caller), pointer, length)?;
+    check_length(length)?;
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 /// # Errors
 /// A text of more bytes than a declaration may have.
-pub fn check_length(length: u32) -> wasmtime::Result<()> {
+fn check_length(length: u32) -> wasmtime::Result<()> {
     if length > TEXT_MAX {
         return Err(wasmtime::Error::msg(format!("a declaration with a text of {length} bytes, more than {TEXT_MAX}")));
     }

@@ -13,7 +13,7 @@ use crate::api::{self, CallReply, Ctx, Str};
 use crate::command::Slot;
 use crate::description::Description;
 use crate::docs::Categories;
-use crate::engine::Ticker;
+use crate::engine::{DEPTH_MAX, Ticker};
 use crate::faults::Faults;
 use crate::file::WasmFile;
 use crate::fresh::Fresh;
@@ -243,9 +243,6 @@ static OUTERMOST: Outermost = Outermost {
     write: Cell::new(false),
     flags: Cell::new(None),
 };
-
-/// Commands that may run within each other: each may use 512 KiB of the server's one stack.
-pub const DEPTH_MAX: u32 = 8;
 
 /// Marks a call as the outermost one, if it is, until it is dropped.
 pub struct Outer {
