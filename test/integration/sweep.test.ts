@@ -93,7 +93,8 @@ test.each([
   await expectSweeping(server);
   const before_s = await second();
   clock.shift(shift_ms);
-  expect(Math.abs((await second()) - before_s)).toBeGreaterThan(3000);
+  // Some servers answer with the time of their last look at the clock.
+  await eventuallyIs(second, (now_s) => Math.abs(now_s - before_s) > 3000);
   await expectSweeping(server, 10);
   await server.send('CUSTOM.SET', 'entry', 'x', 'PX', '1');
   await server.send('SESSION.CREATE', 'user', 'TTL', '1');
