@@ -142,9 +142,10 @@ describe('by the rule that refuses files', () => {
       ratios[what] = (await ratio(counted_ms, await file('passing', heavy(parts)))) / ordinary;
     }
     // It was 0.4 to 1.1: some weigh more for the memory that they take.
+    // What else runs on the machine changes it, too.
     for (const [what, each] of Object.entries(ratios)) {
-      expect(each, what).toBeGreaterThan(0.15);
-      expect(each, what).toBeLessThan(2);
+      expect(each, what).toBeGreaterThan(0.08);
+      expect(each, what).toBeLessThan(4);
     }
   });
 });
