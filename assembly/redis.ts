@@ -16,7 +16,17 @@ export namespace redis {
   // ── Commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Registers a command; allowed in `onLoad` alone.
+   * Registers a command, and describes it; allowed in `onLoad` alone. Host's own.
+   * @param text lines `key: value` of ASCII text, 16 KiB at most, whose grammar is in docs/ABI.md: `name`, `flags`, and what COMMAND DOCS and
+   *   COMMAND INFO tell. A text that breaks it ends the load.
+   * @param handler as in `CreateCommand`
+   * @returns 0, or 1 when the server refused
+   */
+  @external("redis", "AddCommand")
+  export declare function AddCommand(text: usize, length: u32, handler: i32): i32;
+
+  /**
+   * Registers a command in other words; allowed in `onLoad` alone.
    * @param handler index in the exported `table` of a function `(argc: i32, argv: usize) => u64`. `argv` points to `argc` × { pointer,
    *   length } of the arguments *after* the command's name, valid until the handler returns. Its result is the reply: a byte string,
    *   `NULL`, `OK`, or `REPLIED` when it has called the functions below instead (see `assembly/frame.ts`). One that returns nothing

@@ -6,7 +6,6 @@ import { describe, expect, test } from 'vitest';
 import {
   armed,
   attacks,
-  definedByHost,
   DISARMED,
   hostFunctions,
   hostileLoad,
@@ -77,8 +76,7 @@ async function expectLogged(server: TestServer, from: number, attack: Attack, mo
   expect(lines[0], `${attack.title}, ${moment}`).toContain(`functions: attack_${attack.number} < attack < `);
 }
 
-test('every function of the host is attacked, and declared to modules', () => {
-  expect(new Set(hostFunctions().map(({ name }) => name))).toEqual(new Set(definedByHost()));
+test('every function of the host is attacked', () => {
   expect(new Set(ALL.filter(({ isHarmless }) => !isHarmless).map((attack) => attack.function.name)).size).toBeGreaterThanOrEqual(14);
 });
 

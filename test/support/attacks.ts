@@ -43,14 +43,6 @@ export function hostFunctions(): HostFunction[] {
   }));
 }
 
-/** The names that the host defines, read from its source. */
-export function definedByHost(): string[] {
-  const source = readFileSync(path.join(ROOT, 'host/src/abi.rs'), 'utf8');
-  const defined = [...source.matchAll(/func_wrap\(\s*NS,\s*"(\w+)"/g)].map(([, name]) => name!);
-  const containers = [...source.matchAll(/\(Container::\w+, "(\w+)", "(\w+)"\)/g)].flatMap(([, open, setLength]) => [open!, setLength!]);
-  return [...defined, ...containers];
-}
-
 /** The reply of what succeeds. */
 const OK = 8;
 /** Where a harmless call points: two bytes of text, which it may overwrite, and a pair that names them. */

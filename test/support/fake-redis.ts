@@ -295,7 +295,7 @@ export class FakeModule {
     };
   }
 
-  private namespace(): Record<string, unknown> {
+  private functions(): Functions {
     const server = this.server;
     const read = (pointer: number, length: number): Buffer => this.region.read(pointer, length);
     const text = (pointer: number, length: number): string => read(pointer, length).toString('latin1');
@@ -304,7 +304,8 @@ export class FakeModule {
       const words = read(pointer, count * 8);
       return Array.from({ length: count }, (_, index) => read(words.readUInt32LE(index * 8), words.readUInt32LE(index * 8 + 4)));
     };
-    const functions: Functions = {
+    return {
+      AddCommand: ['load', (p: number, l: number, handler: number) => this.addCommand(text(p, l), handler)],
       CreateCommand: ['load', (...args: number[]) => this.createCommand(args, text)],
       SetCommandInfo: ['load', (n: number, nl: number, p: number, l: number) => server.describe(this, text(n, nl), text(p, l))],
       RegisterNumericConfig: [
@@ -361,7 +362,16 @@ export class FakeModule {
       IsIOError: ['aux', () => Number(server.ioError)],
       InfoAddFieldULongLong: ['info', (n: number, nl: number, value: bigint) => server.info.set(`${this.name}_${text(n, nl)}`, value)],
     };
-    return Object.fromEntries(Object.entries(functions).map(([name, [phases, body]]) => [name, this.guarded(name, phases, body)]));
+  }
+
+  private namespace(): Record<string, unknown> {
+    const functions = Object.entries(this.functions());
+    return Object.fromEntries(functions.map(([name, [phases, body]]) => [name, this.guarded(name, phases, body)]));
+  }
+
+  /** The functions that a module may import, and the phases of each. */
+  phases(): Record<string, string[]> {
+    return Object.fromEntries(Object.entries(this.functions()).map(([name, [phases]]) => [name, phases.split(' ')]));
   }
 
   private guarded(name: string, phases: string, body: (...args: never[]) => unknown): (...args: never[]) => unknown {
@@ -390,6 +400,32 @@ export class FakeModule {
       if (!(error instanceof Failed)) throw error;
       return 1;
     }
+  }
+
+  /** A command by its text: lines `key: value`, as docs/ABI.md has them. */
+  private addCommand(text: string, handler: number): number {
+    const own = new Map<string, string>();
+    const rest: string[] = [];
+    for (const row of text.split('\n')) {
+      const [, key = '', value = ''] = /^\s*(name|flags|arity): +(.*)$/.exec(row) ?? [];
+      if (key === '') rest.push(row);
+      else own.set(key, value);
+    }
+    const first = Number(/^\s*keys: +(\d+)/m.exec(text)?.[1] ?? 0);
+    // Required words, and whether there may be more.
+    const words =
+      (/^\s*syntax: +(.*)$/m.exec(text)?.[1] ?? '').replaceAll(/\[[^\]]*\]/g, '...').match(/[\w:-]+|\.{3}/g) ?? ([] as string[]);
+    const least = 1 + words.filter((word) => word !== '...').length;
+    const name = own.get('name') ?? '';
+    this.server.commands.set(name, {
+      module: this,
+      name,
+      handler: this.exports.table.get(handler) as Command['handler'],
+      flags: (own.get('flags') ?? '').split(' '),
+      keys: [first, first, first === 0 ? 0 : 1],
+      arity: Number(own.get('arity') ?? (words.includes('...') ? -least : least)),
+    });
+    return this.server.describe(this, name, rest.join('\n'));
   }
 
   private createCommand(args: number[], text: (pointer: number, length: number) => string): number {

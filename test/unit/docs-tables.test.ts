@@ -35,7 +35,7 @@ describe('settings', () => {
 
   /** Of the host's own: what it registers, in its words. */
   function ofHost(): Map<string, number[]> {
-    const source = read('host/src/config.rs');
+    const source = read('host/src/server/config.rs');
     const value = (words: string): number =>
       eval(words.replaceAll('_', '').replaceAll('MIB', '2**20').replaceAll('GIB', '2**30')) as number;
     const calls = source.matchAll(/register_numeric\(ctx, c"([\w-]+)", &\w+, ([^,]+), [^,]+, ([^,]+), ([^,)]+)\)/g);
@@ -54,14 +54,14 @@ describe('settings', () => {
       const [low = '', high = ''] = told?.range.split(' to ') ?? [];
       expect([told?.value ?? '', low, high].map(numberOf), name).toEqual([value, min, max]);
     }
-    const names = /let names = \[([^\]]*)\]/.exec(read('host/src/config.rs'))?.[1]?.match(/(?<=c")\w+/g);
+    const names = /let names = \[([^\]]*)\]/.exec(read('host/src/server/config.rs'))?.[1]?.match(/(?<=c")\w+/g);
     expect(documented.get('wasm.link')).toEqual({ range: names?.join(', '), value: names?.[0] });
   });
 });
 
 test('the page has every field of INFO, and no other', () => {
-  const ofHost = [...read('host/src/info.rs').matchAll(/field\(ctx, c"(\w+)"/g)].map((match) => match[1]);
-  const links = [...read('host/src/info.rs').matchAll(/format!\("(link_\{namespace\}\w*)"\)/g)].map((match) =>
+  const ofHost = [...read('host/src/duties/info.rs').matchAll(/info\.number\(c"(\w+)"/g)].map((match) => match[1]);
+  const links = [...read('host/src/duties/info.rs').matchAll(/format!\("(link_\{namespace\}\w*)"\)/g)].map((match) =>
     match[1]?.replace('{namespace}', '<NAMESPACE>'),
   );
   const ofModules = ['hashmap', 'session'].flatMap((name) =>

@@ -4,9 +4,8 @@
 //! block per entry, as the engine keeps them; `map`, its `HashMap<Box<[u8]>, Box<[u8]>>`; or the path of test/storage/entry.ts, compiled.
 //! All have the same keys of 16 bytes and values of 32, the same hash, and go through the numbers in the same order.
 
-#[allow(dead_code, reason = "the host's engine, without its clock")]
-#[path = "../../../host/src/engine.rs"]
-mod engine;
+#[path = "../../../host/src/engine/setup.rs"]
+mod setup;
 
 use std::hash::{BuildHasher, Hasher};
 use std::hint::black_box;
@@ -214,7 +213,7 @@ const SCRATCH: u32 = TABLE + 1024;
 
 impl Wasm {
     fn load(file: &str) -> Result<Wasm, Failure> {
-        let engine = engine::new()?;
+        let engine = setup::new()?;
         let module = Module::new(&engine, std::fs::read(file)?)?;
         let mut store = Store::new(&engine, ());
         store.set_epoch_deadline(1);

@@ -5,15 +5,13 @@
 //! module can have, against which the benchmarks measure the cost of an empty wasm command. `NATIVE.CREATE user id` calls
 //! `SESSION.CREATE user ID id` as itself, on behalf of no user. Nothing is persisted and nothing is replicated.
 
-#[allow(dead_code, reason = "the host's whole list of the server's functions")]
-#[path = "../../../host/src/api.rs"]
-mod api;
+mod server;
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_int, c_long};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use api::{Ctx, Str};
+use server::api::{self, Ctx, Str};
 
 type Entries = HashMap<Vec<u8>, Vec<u8>>;
 

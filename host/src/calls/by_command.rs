@@ -1,0 +1,77 @@
+//! An import that goes by command: the host's stand-in for a direct link.
+//!
+//! Parameters come in (pointer, length) pairs and become binary arguments. The result is a u64: an integer reply as it is, `+OK` as 1,
+//! null as 0, a string as `length << 32 | pointer` into the caller's memory. An error reply ends the calling command with that error.
+
+use std::ffi::{CStr, CString};
+
+use wasmtime::{Caller, Error, FuncType, Linker, Result, Val};
+
+use crate::engine::trap::Failed;
+use crate::guest::answer::answer;
+use crate::guest::call::To;
+use crate::guest::memory;
+use crate::guest::state::State;
+use crate::modules::namespace::RUNNING;
+use crate::server::reply::{Answer, Kind};
+use crate::server::strings::Strings;
+use crate::server::text;
+
+/// Defines the import `namespace`.`name` as a call of the command `NAMESPACE.NAME`. `served_by`: the file that ordinarily serves it.
+///
+/// # Errors
+/// The import is defined already.
+pub fn define(linker: &mut Linker<State>, namespace: &str, name: &str, function: &FuncType, served_by: Option<&str>) -> Result<()> {
+    let command = format!("{namespace}.{name}").to_ascii_uppercase();
+    let hint = served_by
+        .map_or_else(|| format!("load a module that serves {command}"), |file| format!("load {file} or another module that serves it"));
+    let missing = format!("ERR {command} is not served here: {hint}");
+    let command_name = CString::new(command.clone()).map_err(|_| Error::msg("a name that holds a NUL"))?;
+    linker.func_new(namespace, name, function.clone(), move |mut guest, params, results| {
+        results[0] = Val::I64(call(&mut guest, &command_name, &command, &missing, params)?.cast_signed());
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn call(guest: &mut Caller<'_, State>, name: &CStr, command: &str, missing: &str, params: &[Val]) -> Result<u64> {
+    if !RUNNING.contains(&guest.data().call.phase) {
+        return Err(Error::msg(format!("{command} is called outside a command")));
+    }
+    let memory = guest.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
+    let (all, state) = memory.data_and_store_mut(&mut *guest);
+    let mut arguments = Vec::with_capacity(params.len() / 2);
+    for pair in params.chunks_exact(2) {
+        let (pointer, length) = (pair[0].unwrap_i32().cast_unsigned(), pair[1].unwrap_i32().cast_unsigned());
+        arguments.push(memory::slice(all, pointer, length)?);
+    }
+    state.call.hand(To::Server, memory::sum(&arguments), all.len())?;
+    let strings = Strings::new(arguments);
+    let ctx = state.call.lent.ctx.ok_or_else(|| Error::msg(format!("{command} is called outside a command")))?;
+    // Nothing is propagated: the caller's own effect is.
+    match ctx.call(name, &strings) {
+        Ok(reply) => convert(guest, command, &reply),
+        Err(errno) => Err(Error::new(Failed(refusal(errno, command, missing).into_bytes()))),
+    }
+}
+
+/// Why the server ran no command.
+fn refusal(errno: i32, command: &str, missing: &str) -> String {
+    match errno {
+        libc::ENOENT => missing.to_string(),
+        libc::EINVAL => format!("ERR {command} takes another number of arguments"),
+        libc::EPERM | libc::ENETDOWN => format!("ERR {command}: its key belongs to another node of the cluster"),
+        _ => format!("ERR {command}: {}", std::io::Error::from_raw_os_error(errno)),
+    }
+}
+
+fn convert(guest: &mut Caller<'_, State>, command: &str, reply: &Answer) -> Result<u64> {
+    match reply.kind() {
+        Kind::Integer(value) => Ok(value.cast_unsigned()),
+        Kind::Null => Ok(0),
+        Kind::Status(b"OK") => Ok(1),
+        Kind::Status(bytes) | Kind::Text(bytes) => answer(guest, bytes),
+        Kind::Error(error) => Err(Error::new(Failed(text::line(error).into_bytes()))),
+        Kind::Other => Err(Error::new(Failed(format!("ERR {command} answered with a type that no import has").into_bytes()))),
+    }
+}

@@ -1,0 +1,210 @@
+//! Commands: how the server's call reaches a module's handler, and what comes back.
+//!
+//! A command is one slot of a table. The server calls the trampoline `run::<N>`, which knows its slot by its number: the command's name
+//! is never looked at again.
+
+use std::ffi::c_int;
+
+use wasmtime::{AsContextMut, Error, Result, Store};
+
+use super::frame;
+use crate::duties::maxmemory;
+use crate::engine::stack::DEPTH_MAX;
+use crate::engine::trap::Failed;
+use crate::guest::call::{Lent, Phase};
+use crate::guest::group::{Entered, Group};
+use crate::guest::memory;
+use crate::guest::reply::Reply;
+use crate::guest::state::{Handler, State};
+use crate::modules::loaded::{self, Host};
+use crate::modules::namespace::COMMANDS_MAX;
+use crate::modules::slot::Slot;
+use crate::server::api::{self, Ctx, Str};
+use crate::server::context::Context;
+use crate::server::guard::answering;
+use crate::server::outermost::{self, Outer};
+use crate::server::strings::Arguments;
+use crate::server::{log, text};
+
+/// What the server calls for command number `N`.
+unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
+    // SAFETY: the server calls with the context and the arguments of a running command.
+    let (ctx, arguments) = unsafe { (Context::new(ctx), Arguments::new(argv, argc)) };
+    answering(ctx, || {
+        if let Some(host) = loaded::get()
+            && let Some(slot) = host.slots.get(N)
+        {
+            dispatch(host, slot, ctx, arguments);
+        }
+    })
+}
+
+#[inline]
+fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>) {
+    let group = &host.groups[slot.group.0];
+    outermost::within(ctx, Some(arguments.get(0)), slot.write, |outer| {
+        let name = &slot.module.name;
+        if outer.is_deeper_than(DEPTH_MAX) {
+            return refuse(ctx, &format!("ERR module {name}: commands call each other more than {DEPTH_MAX} deep"));
+        }
+        // Nothing is entered before it is admitted: reclaiming may have to enter any group.
+        let is_plain = !(slot.effect || slot.deny_oom || slot.write) && slot.takes(arguments.count());
+        if !is_plain && !admit(host, slot, group, outer, ctx, arguments) {
+            return;
+        }
+        let Some(mut entered) = group.enter_with(Lent::command(ctx, arguments)) else {
+            return refuse(ctx, &format!("ERR module {name}: it called itself through a command"));
+        };
+        slot.calls.set(slot.calls.get() + 1);
+        match call(slot, &mut entered, ctx, arguments) {
+            Ok(()) => {
+                if slot.effect {
+                    // For this server's own file, and its replicas where it is no replica itself: those of one take its primary's stream.
+                    ctx.replicate_verbatim();
+                }
+                let replies = &mut entered.store.data_mut().call.replies;
+                if !replies.complete() {
+                    replies.finish(ctx);
+                }
+            }
+            Err(error) => end(slot, &mut entered, outer, ctx, &error),
+        }
+    });
+}
+
+/// Copies the arguments into linear memory and runs the handler.
+fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: Context<'_>, arguments: Arguments<'_>) -> Result<()> {
+    // First of all: arguments that are refused get a reply too.
+    entered.store.data_mut().call.replies.reset();
+    entered.store.data_mut().limits.begin_command(slot.deny_oom);
+    let frame = frame::place(&mut entered.store, arguments)?;
+    let state = &mut entered.store.data_mut().call;
+    state.begin(Phase::Command);
+    state.may_replicate = slot.may_replicate;
+    state.frame = frame;
+    let given = (arguments.count() - 1, frame.cast_signed());
+    let result = match &*slot.handler.borrow() {
+        Handler::Answers(handler) => match handler.call(entered.store.as_context_mut(), given) {
+            Ok(result) => answer(&mut entered.store, ctx, result),
+            Err(error) => Err(error),
+        },
+        Handler::Replies(handler) => handler.call(entered.store.as_context_mut(), given),
+    };
+    entered.store.data_mut().call.phase = Phase::Idle;
+    result
+}
+
+/// A handler's result that says: replied already. No byte string lies this low.
+const REPLIED: u64 = 1;
+/// A handler's result that stands for `+OK`.
+const OK: u64 = 2;
+
+/// Replies with a handler's result: a byte string as `length << 32 | pointer`, 0 for null, or one of the words above.
+#[inline]
+fn answer(store: &mut Store<State>, ctx: Context<'_>, result: u64) -> Result<()> {
+    if result == REPLIED {
+        return Ok(());
+    }
+    let memory = store.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
+    let (all, state) = memory.data_and_store_mut(store);
+    let bytes = memory::slice(all, result as u32, (result >> 32) as u32)?;
+    let reply = match result {
+        0 => Reply::Null,
+        OK => Reply::Status(b"OK"),
+        _ => Reply::Bulk(bytes),
+    };
+    state.call.replies.send(ctx, reply);
+    Ok(())
+}
+
+/// The error of writes while the group is damaged.
+const DAMAGED: &str =
+    "MISCONF a call ended in the middle of a write and left this module's data in doubt: restart the server, or DEBUG RELOAD NOSAVE";
+
+/// Whether the server's state lets this command run; if not, it has been answered.
+fn admit(host: &Host, slot: &Slot, group: &Group, outer: &Outer, ctx: Context<'_>, arguments: Arguments<'_>) -> bool {
+    if slot.effect && !outermost::from_stream() {
+        refuse_unknown(ctx, arguments);
+        return false;
+    }
+    if !slot.takes(arguments.count()) {
+        if outer.is_from_stream() {
+            give_up(slot, "it came with another number of arguments");
+        }
+        ctx.wrong_arity();
+        return false;
+    }
+    if slot.write && group.damaged.get() {
+        if outer.is_from_stream() {
+            give_up(slot, DAMAGED);
+        }
+        refuse(ctx, DAMAGED);
+        return false;
+    }
+    if slot.deny_oom && maxmemory::reclaim_or_refuse(host, ctx, outer, arguments, slot.may_replicate) {
+        refuse(ctx, "OOM command not allowed when used memory > 'maxmemory'.");
+        return false;
+    }
+    true
+}
+
+fn refuse(ctx: Context<'_>, message: &str) {
+    ctx.reply_error(&text::line(message.as_bytes()));
+}
+
+/// Answers as the server does to a command that it does not know.
+fn refuse_unknown(ctx: Context<'_>, arguments: Arguments<'_>) {
+    // Source: rejectCommandUnknown in the server, whose texts are cut at 128 bytes.
+    const CUT: usize = 128;
+    let cut = |bytes: &[u8], limit: usize| bytes[..bytes.len().min(limit)].to_vec();
+    let mut message = b"ERR unknown command '".to_vec();
+    message.extend(cut(arguments.get(0).bytes(), CUT));
+    message.extend(b"', with args beginning with: ");
+    let mut shown = Vec::new();
+    for argument in arguments.iter().skip(1) {
+        if shown.len() >= CUT {
+            break;
+        }
+        let room = CUT - shown.len();
+        shown.push(b'\'');
+        shown.extend(cut(argument.bytes(), room));
+        shown.extend(b"' ");
+    }
+    message.extend(shown);
+    ctx.reply_error(&text::line(&message));
+}
+
+/// Ends a command that did not return: with the error that it chose, or with what went wrong.
+#[cold]
+fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, error: &Error) {
+    let committing = entered.is_committing();
+    let message = match error.downcast_ref::<Failed>() {
+        Some(Failed(text)) if !committing => text::line(text),
+        _ => entered.fault(&slot.module, &slot.name, error),
+    };
+    if slot.effect || (slot.may_replicate && outer.is_from_stream()) {
+        give_up(slot, &message.to_string_lossy());
+    }
+    entered.store.data_mut().call.replies.fail(ctx, &message);
+}
+
+/// Exits the server: what another one did cannot be done here. Its format is newer, the data differs already, or a module fails where it did
+/// not before.
+fn give_up(slot: &Slot, reason: &str) -> ! {
+    log::give_up(&format!("{} cannot be applied: {reason}", slot.name.to_string_lossy()))
+}
+
+/// The trampolines, one per slot.
+pub static TRAMPOLINES: [api::CommandFunc; COMMANDS_MAX] = trampolines();
+
+const fn trampolines() -> [api::CommandFunc; COMMANDS_MAX] {
+    macro_rules! row {
+        ($table:ident, $row:literal: $($column:literal)*) => { $( $table[$row * 16 + $column] = run::<{ $row * 16 + $column }>; )* };
+    }
+    macro_rules! rows {
+        ($table:ident: $($row:literal)*) => { $( row!($table, $row: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15); )* };
+    }
+    let mut table: [api::CommandFunc; COMMANDS_MAX] = [run::<0>; COMMANDS_MAX];
+    rows!(table: 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+    table
+}

@@ -1,0 +1,113 @@
+//! What tells others of a write: replicas and the append-only file, WATCH and client-side caching, subscribers.
+
+use wasmtime::{Error, Linker, Result};
+
+use super::{Guest, NS, allow, context, handed, host, not_now, parts, with_key};
+use crate::describe::declaration::NAME_BYTES_MAX;
+use crate::guest::call::{Phase, To};
+use crate::guest::ids::MemberId;
+use crate::guest::memory;
+use crate::guest::state::State;
+use crate::modules::namespace::{
+    EFFECTS_WANTED, Function, KEY_CHANGED, NOTIFY_KEYSPACE_EVENT, REPLICATE, REPLICATE_VERBATIM, SIGNAL_MODIFIED_KEY,
+};
+use crate::server::strings::Strings;
+use crate::server::{listeners, text};
+
+/// Arguments of one effect beyond those of the running command.
+const EFFECT_ARGUMENTS_MAX: u32 = 1 << 16;
+
+pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    replication(linker, member)?;
+    notifications(linker)
+}
+
+/// Refuses what must not replicate now: the server exits when a command that it did not hold back does while clients' writes are paused.
+#[inline]
+fn allow_effect(guest: &Guest<'_>, function: &Function) -> Result<()> {
+    allow(guest, function)?;
+    let call = &guest.data().call;
+    if call.may_replicate || call.phase != Phase::Command { Ok(()) } else { Err(not_now(function)) }
+}
+
+#[cold]
+fn not_its_own(name: &[u8]) -> Error {
+    // Whatever bytes the module gave, on one line.
+    let name = name[..name.len().min(NAME_BYTES_MAX)].escape_ascii();
+    Error::msg(format!("it replicates {name}, which is no command that its linked group writes by"))
+}
+
+fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    linker.func_wrap(NS, REPLICATE_VERBATIM.name, |guest: Guest<'_>| -> Result<()> {
+        allow_effect(&guest, &REPLICATE_VERBATIM)?;
+        context(&guest.data().call, &REPLICATE_VERBATIM)?.replicate_verbatim();
+        Ok(())
+    })?;
+    linker.func_wrap(NS, EFFECTS_WANTED.name, |guest: Guest<'_>| -> Result<i32> {
+        allow(&guest, &EFFECTS_WANTED)?;
+        Ok(listeners::wanted(context(&guest.data().call, &EFFECTS_WANTED)?).into())
+    })?;
+    linker.func_wrap(NS, REPLICATE.name, move |mut guest: Guest<'_>, name: u32, name_length: u32, argv: u32, argc: i32| -> Result<()> {
+        allow_effect(&guest, &REPLICATE)?;
+        let (all, state) = parts(&mut guest)?;
+        let call = &mut state.call;
+        let name = handed(all, call, name, name_length)?;
+        // Counted before any of it is collected: a count costs the module nothing.
+        let count = argc.cast_unsigned();
+        if count > call.lent.arguments.count().unsigned_abs() + EFFECT_ARGUMENTS_MAX {
+            return Err(Error::msg(format!("it replicates {count} arguments at once, more than it may")));
+        }
+        let arguments = memory::pairs(all, argv, count)?;
+        call.hand(To::Server, memory::sum(&arguments), all.len())?;
+        let slot = host()?.written_by(member, name, &mut call.effect).ok_or_else(|| not_its_own(name))?;
+        context(call, &REPLICATE)?.replicate(&slot.name, &Strings::new(arguments));
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn notifications(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(NS, SIGNAL_MODIFIED_KEY.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        allow(&guest, &SIGNAL_MODIFIED_KEY)?;
+        let (all, state) = parts(&mut guest)?;
+        handed(all, &mut state.call, pointer, length)?;
+        let ctx = context(&state.call, &SIGNAL_MODIFIED_KEY)?;
+        with_key(state, all, pointer, length, |key| ctx.signal_modified(key))
+    })?;
+    linker.func_wrap(
+        NS,
+        NOTIFY_KEYSPACE_EVENT.name,
+        |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32| -> Result<()> {
+            allow(&guest, &NOTIFY_KEYSPACE_EVENT)?;
+            let (all, state) = parts(&mut guest)?;
+            let event = handed(all, &mut state.call, event, event_length)?;
+            handed(all, &mut state.call, pointer, length)?;
+            let ctx = context(&state.call, &NOTIFY_KEYSPACE_EVENT)?;
+            with_key(state, all, pointer, length, |key| text::with_line(event, |event| ctx.notify(kind, event, key)))
+        },
+    )?;
+    linker.func_wrap(
+        NS,
+        KEY_CHANGED.name,
+        |mut guest: Guest<'_>, kind: i32, event: u32, event_length: u32, pointer: u32, length: u32, verbatim: i32| -> Result<()> {
+            allow(&guest, &KEY_CHANGED)?;
+            if verbatim != 0 && (guest.data().call.phase != Phase::Command || !guest.data().call.may_replicate) {
+                return Err(not_now(&KEY_CHANGED));
+            }
+            let (all, state) = parts(&mut guest)?;
+            let event = handed(all, &mut state.call, event, event_length)?;
+            handed(all, &mut state.call, pointer, length)?;
+            let ctx = context(&state.call, &KEY_CHANGED)?;
+            with_key(state, all, pointer, length, |key| {
+                text::with_line(event, |event| {
+                    if verbatim != 0 {
+                        ctx.replicate_verbatim();
+                    }
+                    ctx.signal_modified(key);
+                    ctx.notify(kind, event, key);
+                });
+            })
+        },
+    )?;
+    Ok(())
+}

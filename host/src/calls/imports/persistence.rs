@@ -1,0 +1,76 @@
+//! A module's auxiliary data in RDB files.
+
+use wasmtime::{Error, Linker, Result};
+
+use super::commands::noted;
+use super::{Guest, NS, allow, bytes, context, host, is_again, not_now, parts};
+use crate::duties::rdb;
+use crate::guest::answer::answer;
+use crate::guest::call::To;
+use crate::guest::ids::MemberId;
+use crate::guest::memory;
+use crate::guest::state::State;
+use crate::modules::namespace::{
+    CREATE_DATA_TYPE, Function, IS_IO_ERROR, LOAD_STRING_BUFFER, LOAD_UNSIGNED, SAVE_STRING_BUFFER, SAVE_UNSIGNED,
+};
+use crate::server::stream::Stream;
+use crate::server::{api, text};
+
+pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    linker.func_wrap(NS, CREATE_DATA_TYPE.name, move |mut guest: Guest<'_>, name: u32, length: u32, version: i32| -> Result<i32> {
+        let (name, state) = bytes(&mut guest, &CREATE_DATA_TYPE, name, length)?;
+        if is_again(state) {
+            return Ok(api::OK);
+        }
+        let name = text::line(name);
+        if ["auxSave", "auxLoad"].iter().any(|export| guest.get_export(export).is_none()) {
+            return Err(Error::msg("it declares a data type and does not export both auxSave and auxLoad"));
+        }
+        let state = guest.data_mut();
+        let registered = rdb::register(host()?, context(&state.call, &CREATE_DATA_TYPE)?, member, &name, version);
+        Ok(noted(state, registered))
+    })?;
+    saving(linker)?;
+    loading(linker)
+}
+
+/// The stream of the running save or load.
+fn stream(guest: &Guest<'_>, function: &Function) -> Result<Stream<'static>> {
+    allow(guest, function)?;
+    guest.data().call.lent.stream.ok_or_else(|| not_now(function))
+}
+
+fn saving(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(NS, SAVE_UNSIGNED.name, |mut guest: Guest<'_>, value: u64| -> Result<()> {
+        let stream = stream(&guest, &SAVE_UNSIGNED)?;
+        let (all, state) = parts(&mut guest)?;
+        state.call.hand(To::File, size_of::<u64>() as u64, all.len())?;
+        stream.save_unsigned(value);
+        Ok(())
+    })?;
+    linker.func_wrap(NS, SAVE_STRING_BUFFER.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let stream = stream(&guest, &SAVE_STRING_BUFFER)?;
+        let (all, state) = parts(&mut guest)?;
+        let bytes = memory::slice(all, pointer, length)?;
+        state.call.hand(To::File, length.into(), all.len())?;
+        stream.save_bytes(bytes);
+        rdb::renew_deadline(&mut guest);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn loading(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(NS, LOAD_UNSIGNED.name, |guest: Guest<'_>| -> Result<u64> { Ok(stream(&guest, &LOAD_UNSIGNED)?.load_unsigned()) })?;
+    linker.func_wrap(NS, LOAD_STRING_BUFFER.name, |mut guest: Guest<'_>| -> Result<u64> {
+        let stream = stream(&guest, &LOAD_STRING_BUFFER)?;
+        let result = stream.load_bytes(|bytes| {
+            guest.data_mut().limits.note_read(bytes.len());
+            answer(&mut guest, bytes)
+        });
+        rdb::renew_deadline(&mut guest);
+        result.unwrap_or(Ok(0))
+    })?;
+    linker.func_wrap(NS, IS_IO_ERROR.name, |guest: Guest<'_>| -> Result<i32> { Ok(stream(&guest, &IS_IO_ERROR)?.has_failed().into()) })?;
+    Ok(())
+}

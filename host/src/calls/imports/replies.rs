@@ -1,0 +1,101 @@
+//! Replies to the running command, and its failure.
+
+use wasmtime::{Error, Linker, Result};
+
+use super::{Guest, NS, allow, another_type, bytes, context, in_table, parts};
+use crate::engine::trap::Failed;
+use crate::guest::call::To;
+use crate::guest::group::is_committing;
+use crate::guest::memory;
+use crate::guest::reply::{CLOSED_BYTES, Container, OPEN_MAX, Reply};
+use crate::guest::state::State;
+use crate::modules::namespace::{
+    ATTEMPT, FAIL, Function, REPLY_SET_ARRAY_LENGTH, REPLY_SET_MAP_LENGTH, REPLY_WITH_ARRAY, REPLY_WITH_ERROR, REPLY_WITH_LONG_LONG,
+    REPLY_WITH_MAP, REPLY_WITH_NULL, REPLY_WITH_SIMPLE_STRING, REPLY_WITH_STRING_BUFFER, WRONG_ARITY,
+};
+use crate::server::text;
+
+pub(super) fn define(linker: &mut Linker<State>) -> Result<()> {
+    const NOTHING: (u32, u32) = (0, 0);
+    linker.func_wrap(NS, REPLY_WITH_SIMPLE_STRING.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        reply(&mut guest, &REPLY_WITH_SIMPLE_STRING, (pointer, length), |text| Reply::Status(text::cut(text)))
+    })?;
+    linker.func_wrap(NS, REPLY_WITH_ERROR.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        reply(&mut guest, &REPLY_WITH_ERROR, (pointer, length), |text| Reply::Error(text::cut(text)))
+    })?;
+    linker.func_wrap(NS, REPLY_WITH_STRING_BUFFER.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        reply(&mut guest, &REPLY_WITH_STRING_BUFFER, (pointer, length), |bytes| Reply::Bulk(bytes))
+    })?;
+    linker.func_wrap(NS, REPLY_WITH_NULL.name, |mut guest: Guest<'_>| -> Result<()> {
+        reply(&mut guest, &REPLY_WITH_NULL, NOTHING, |_| Reply::Null)
+    })?;
+    linker.func_wrap(NS, REPLY_WITH_LONG_LONG.name, |mut guest: Guest<'_>, value: i64| -> Result<()> {
+        reply(&mut guest, &REPLY_WITH_LONG_LONG, NOTHING, |_| Reply::Integer(value))
+    })?;
+    linker.func_wrap(NS, WRONG_ARITY.name, |mut guest: Guest<'_>| -> Result<()> {
+        reply(&mut guest, &WRONG_ARITY, NOTHING, |_| Reply::WrongArity)
+    })?;
+    containers(linker)?;
+    failures(linker)
+}
+
+/// Replies with the bytes at (`pointer`, `length`).
+#[inline]
+fn reply(guest: &mut Guest<'_>, function: &Function, (pointer, length): (u32, u32), make: impl FnOnce(&[u8]) -> Reply<'_>) -> Result<()> {
+    allow(guest, function)?;
+    let (all, state) = parts(guest)?;
+    let call = &mut state.call;
+    let bytes = memory::slice(all, pointer, length)?;
+    call.hand(To::Client, length.into(), all.len())?;
+    call.replies.send(context(call, function)?, make(bytes));
+    Ok(())
+}
+
+fn containers(linker: &mut Linker<State>) -> Result<()> {
+    const KINDS: [(Container, &Function, &Function); 2] =
+        [(Container::Array, &REPLY_WITH_ARRAY, &REPLY_SET_ARRAY_LENGTH), (Container::Map, &REPLY_WITH_MAP, &REPLY_SET_MAP_LENGTH)];
+    for (container, open, set_length) in KINDS {
+        linker.func_wrap(NS, open.name, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
+            allow(&guest, open)?;
+            let (all, state) = parts(&mut guest)?;
+            let call = &mut state.call;
+            call.hand(To::Client, 0, all.len())?;
+            if !call.replies.may_open() {
+                return Err(Error::msg(format!("more than {OPEN_MAX} arrays within each other")));
+            }
+            call.replies.open(context(call, open)?, container, length);
+            Ok(())
+        })?;
+        linker.func_wrap(NS, set_length.name, move |mut guest: Guest<'_>, length: i64| -> Result<()> {
+            allow(&guest, set_length)?;
+            let (all, state) = parts(&mut guest)?;
+            let call = &mut state.call;
+            call.hand(To::Client, CLOSED_BYTES, all.len())?;
+            call.replies.set_length(context(call, set_length)?, container, length);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+fn failures(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(NS, FAIL.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let (text, _) = bytes(&mut guest, &FAIL, pointer, length)?;
+        Err(Error::new(Failed(text::cut(text).to_vec())))
+    })?;
+    linker.func_wrap(NS, ATTEMPT.name, |mut guest: Guest<'_>, handler: i32| -> Result<i32> {
+        allow(&guest, &ATTEMPT)?;
+        if is_committing(&mut guest) {
+            return Err(Error::msg("an attempt inside a commit"));
+        }
+        let function = in_table(&mut guest, handler)?;
+        let function = function.typed::<(), ()>(&guest).map_err(|_| another_type(handler))?;
+        match function.call(&mut guest, ()) {
+            Ok(()) => Ok(0),
+            // What is half changed cannot be gone on with.
+            Err(error) if error.downcast_ref::<Failed>().is_some() && !is_committing(&mut guest) => Ok(1),
+            Err(error) => Err(error),
+        }
+    })?;
+    Ok(())
+}

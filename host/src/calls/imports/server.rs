@@ -1,0 +1,67 @@
+//! What modules ask of the server, and of the host's limits.
+
+use wasmtime::{Error, Linker, Result};
+
+use super::{Guest, NS, allow, handed, host, parts, with_key};
+use crate::guest::call::Phase;
+use crate::guest::ids::MemberId;
+use crate::guest::memory;
+use crate::guest::state::State;
+use crate::modules::namespace::{DISCARD_MEMORY, GET_CONTEXT_FLAGS, GET_RANDOM_BYTES, LOG, MAY_ACCESS, MAY_EXCEED, MILLISECONDS};
+use crate::server::context::{Context, server_flags};
+use crate::server::{clock, log, outermost, permissions, text};
+
+/// Random bytes of one call: no time limit strikes while the server makes them.
+const RANDOM_BYTES_MAX: u32 = 1 << 20;
+
+/// Bytes of a key that is compared with the patterns of permissions, which takes the product of both lengths at worst.
+const CHECKED_BYTES_MAX: u32 = 1 << 16;
+
+pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    linker.func_wrap(NS, MILLISECONDS.name, |guest: Guest<'_>| -> i64 {
+        if matches!(guest.data().call.phase, Phase::Command | Phase::Reclaim) { clock::command_ms() } else { clock::now_ms() }
+    })?;
+    linker.func_wrap(NS, GET_RANDOM_BYTES.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let target = memory::slice_mut(parts(&mut guest)?.0, pointer, length)?;
+        if length > RANDOM_BYTES_MAX {
+            return Err(Error::msg(format!("{length} random bytes at once, more than {RANDOM_BYTES_MAX}")));
+        }
+        clock::random_bytes(target);
+        Ok(())
+    })?;
+    linker.func_wrap(
+        NS,
+        LOG.name,
+        move |mut guest: Guest<'_>, level: u32, level_length: u32, pointer: u32, length: u32| -> Result<()> {
+            let (all, state) = parts(&mut guest)?;
+            let level = text::line(handed(all, &mut state.call, level, level_length)?);
+            let text = String::from_utf8_lossy(text::cut(handed(all, &mut state.call, pointer, length)?)).into_owned();
+            let name = &host()?.modules[member.0].identity.name;
+            log::line(guest.data().call.lent.ctx, &level, &format!("module {name}: {text}"));
+            Ok(())
+        },
+    )?;
+    linker.func_wrap(NS, MAY_ACCESS.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<i32> {
+        allow(&guest, &MAY_ACCESS)?;
+        let (all, state) = parts(&mut guest)?;
+        memory::slice(all, pointer, length)?;
+        if length > CHECKED_BYTES_MAX {
+            return Err(Error::msg(format!("a key of {length} bytes is not compared with patterns")));
+        }
+        with_key(state, all, pointer, length, permissions::may_access).map(i32::from)
+    })?;
+    linker.func_wrap(NS, GET_CONTEXT_FLAGS.name, |guest: Guest<'_>| -> i32 {
+        outermost::flags().unwrap_or_else(|| guest.data().call.lent.ctx.map_or_else(server_flags, Context::flags))
+    })?;
+    linker.func_wrap(NS, MAY_EXCEED.name, |mut guest: Guest<'_>| -> Result<()> {
+        allow(&guest, &MAY_EXCEED)?;
+        guest.data_mut().limits.begin_command(false);
+        Ok(())
+    })?;
+    linker.func_wrap(NS, DISCARD_MEMORY.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        allow(&guest, &DISCARD_MEMORY)?;
+        let (all, _) = parts(&mut guest)?;
+        memory::discard(all, pointer, length)
+    })?;
+    Ok(())
+}

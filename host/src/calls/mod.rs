@@ -1,0 +1,7 @@
+//! Calls between the server and modules: commands in, imports out.
+
+pub mod by_command;
+pub mod dispatch;
+pub mod frame;
+pub mod imports;
+pub mod register;

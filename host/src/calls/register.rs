@@ -1,0 +1,77 @@
+//! How a module's command becomes one of the server's.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::c_int;
+
+use super::dispatch::TRAMPOLINES;
+use crate::describe::declaration::{Declaration, FLAG_EFFECT};
+use crate::describe::description::{Begin, Description, Keys};
+use crate::describe::tell;
+use crate::guest::ids::MemberId;
+use crate::guest::state::Handler;
+use crate::modules::loaded::Host;
+use crate::modules::namespace::COMMANDS_MAX;
+use crate::modules::slot::Slot;
+use crate::server::api;
+use crate::server::context::Context;
+use crate::server::text;
+
+/// The server's flag of a command that clients do not see; servers without it (before Redis 8) refuse it.
+const FLAG_INTERNAL: &str = "internal";
+
+/// What the server is told of an effect's arity: any, so that a client hears that the command is unknown and not how it is used.
+const ANY_ARITY: c_int = -1;
+
+/// Registers a command with the server, while its module is loaded.
+///
+/// # Errors
+/// What the server refused, or that the table is full; and why, as far as that can be told.
+pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handler, declaration: &Declaration) -> Result<(), String> {
+    let shown = declaration.name.to_string_lossy();
+    let Some(&trampoline) = TRAMPOLINES.get(host.slots.len()) else {
+        return Err(format!("the command {shown}: all modules have {COMMANDS_MAX} commands already"));
+    };
+    let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
+    let Declaration { name, keys, arity, .. } = declaration;
+    let (write, effect) = (flags.contains(&"write"), flags.contains(&FLAG_EFFECT));
+    let create = |flags: &str| ctx.create_command(name, trampoline, &text::line(flags.as_bytes()), *keys);
+    let server_flags = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect::<Vec<_>>().join(" ");
+    let created = (effect && create(&[server_flags.as_str(), FLAG_INTERNAL].join(" "))) || create(&server_flags);
+    if !created {
+        let (first, last, step) = keys;
+        return Err(if ctx.has_command(name) {
+            format!("the command {shown}: another module, or the server, has one of this name")
+        } else {
+            format!("the command {shown}, with the flags {server_flags} and keys at {first} to {last} by {step}")
+        });
+    }
+    let none = Description::default();
+    let description = host.description(member, &shown.to_ascii_lowercase()).unwrap_or(&none);
+    let told_arity = if effect { ANY_ARITY } else { *arity };
+    let told = tell::describe(ctx, name, &flags, told_arity, specification(declaration, write), description, &host.categories);
+    told.map_err(|what| format!("the command {shown}: {what}"))?;
+    let module = &host.modules[member.0];
+    host.slots.push(Slot {
+        name: name.clone(),
+        member,
+        module: module.identity.clone(),
+        group: module.group,
+        calls: Cell::new(0),
+        arity: *arity,
+        handler: RefCell::new(handler),
+        write,
+        may_replicate: write || flags.contains(&"may-replicate"),
+        deny_oom: flags.contains(&"deny-oom"),
+        effect,
+    });
+    Ok(())
+}
+
+/// The keys of a command whose description tells of none.
+fn specification(declaration: &Declaration, write: bool) -> Option<Keys> {
+    let (first, last, step) = declaration.keys;
+    let flags = if write { api::CMD_KEY_RW | api::CMD_KEY_UPDATE } else { api::CMD_KEY_RO | api::CMD_KEY_ACCESS };
+    // A specification counts the last key from the first one, or from the end when negative.
+    let last = if last < 0 { last } else { last - first };
+    (first > 0).then_some(Keys { begin: Begin::At(first), last, step, flags })
+}

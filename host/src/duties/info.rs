@@ -1,0 +1,159 @@
+//! What the host shows of itself: a section of INFO per module, and the command `WASM.MODULES`.
+
+use std::ffi::c_int;
+
+use wasmtime::{AsContextMut, ExternType};
+
+use crate::describe::description::Description;
+use crate::describe::tell;
+use crate::guest::call::{Lent, Phase};
+use crate::guest::ids::MemberId;
+use crate::guest::reply::{Container, Replies, Reply};
+use crate::modules::link::Link;
+use crate::modules::loaded::{self, Host, LoadedModule};
+use crate::server::api::{Ctx, InfoCtx, Str};
+use crate::server::context::Context;
+use crate::server::guard::{answering, guarded};
+use crate::server::info::Info;
+use crate::server::log;
+
+/// Registers both.
+///
+/// # Errors
+/// What the server refused.
+pub fn register(host: &Host, ctx: Context<'_>) -> Result<(), String> {
+    if !ctx.register_info(info) {
+        return Err("the sections of INFO".into());
+    }
+    let description = Description::parse(MODULES.as_bytes(), false)?;
+    if !ctx.create_command(c"wasm.modules", modules, c"readonly allow-loading allow-stale", (0, 0, 0))
+        || tell::describe(ctx, c"wasm.modules", &["readonly"], 1, None, &description, &host.categories).is_err()
+    {
+        return Err("the command WASM.MODULES".into());
+    }
+    Ok(())
+}
+
+/// What COMMAND DOCS tells of the host's own command.
+const MODULES: &str =
+    "summary: Lists the loaded modules with their files and links\ncomplexity: O(exports and imports)\nsince: 0.1.0\nacl: read";
+
+unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
+    // SAFETY: `ctx` is that of the running INFO.
+    let info = unsafe { Info::new(ctx) };
+    // In a crash report no module runs.
+    guarded(|| {
+        let Some(host) = loaded::get() else { return };
+        if info.section("") {
+            info.number(c"settings_undone", host.settings_undone.get());
+        }
+        for place in 0..host.modules.len() {
+            section(host, MemberId(place), info, for_crash_report != 0);
+        }
+    });
+}
+
+fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
+    let module = &host.modules[member.0];
+    let group = &host.groups[module.group.0];
+    if !info.section(&module.file.name) {
+        return;
+    }
+    for (namespace, link) in &module.links {
+        let (word, reason) = describe(host, link);
+        info.text(&format!("link_{namespace}"), word);
+        info.text(&format!("link_{namespace}_reason"), &reason);
+    }
+    if crashed {
+        return;
+    }
+    let (reserved, free) = group.memory_bytes();
+    let faults = &module.identity.faults;
+    info.number(c"memory_reserved", reserved);
+    info.number(c"memory_used", reserved.saturating_sub(free));
+    info.number(c"memory_free", free);
+    info.number(c"commands", host.commands_served(member));
+    info.number(c"traps", faults.traps());
+    info.number(c"timeouts", faults.timeouts());
+    info.number(c"damaged", group.damaged.get().into());
+    let Some(functions) = group.member(module.place) else { return };
+    if let Some(fields) = &functions.info
+        && !functions.info_back_off.lasts()
+        && let Some(mut entered) = group.enter_with(Lent::info(info))
+    {
+        let result = entered.aside(Phase::Info, &functions.info_back_off, |store| fields.call(store.as_context_mut(), ()));
+        if let Err(error) = result {
+            // It costs its own fields alone.
+            entered.fault(&module.identity, c"info", &error);
+        }
+    }
+}
+
+/// A link in words: how it is resolved, and why.
+fn describe(host: &Host, link: &Link) -> (&'static str, String) {
+    match link {
+        Link::Direct(provider) => ("direct", format!("linked to {}", host.modules[provider.0].file.name)),
+        Link::Command(reason) => ("command", reason.clone()),
+    }
+}
+
+/// `WASM.MODULES` → an array, a map per module: name, path, sha256, abi, exports, imports (each with how it is resolved).
+unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -> c_int {
+    // SAFETY: the server calls with the context of a running command.
+    let ctx = unsafe { Context::new(ctx) };
+    answering(ctx, || list_modules(ctx, argc))
+}
+
+fn list_modules(ctx: Context<'_>, argc: c_int) {
+    let Some(host) = loaded::get() else { return };
+    let mut replies = Replies::default();
+    if argc != 1 {
+        return replies.send(ctx, Reply::WrongArity);
+    }
+    replies.open(ctx, Container::Array, host.modules.len() as i64);
+    for module in host.modules.iter() {
+        let file = &module.file;
+        let texts = [("name", file.name.as_str()), ("path", &file.path.to_string_lossy()), ("sha256", &file.hash)];
+        replies.open(ctx, Container::Map, 6);
+        for (name, value) in texts {
+            replies.send(ctx, Reply::Bulk(name.as_bytes()));
+            replies.send(ctx, Reply::Bulk(value.as_bytes()));
+        }
+        replies.send(ctx, Reply::Bulk(b"version"));
+        replies.send(ctx, Reply::Integer(file.abi.unwrap_or(0).into()));
+        let exports = file.module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
+        let exports = exports.map(|export| export.name().into()).collect();
+        for (name, values) in [("exports", exports), ("imports", imports(host, module))] {
+            replies.send(ctx, Reply::Bulk(name.as_bytes()));
+            replies.open(ctx, Container::Array, values.len() as i64);
+            for value in values {
+                replies.send(ctx, Reply::Bulk(value.as_bytes()));
+            }
+        }
+    }
+    replies.finish(ctx);
+}
+
+/// Every import with how it is resolved: `SPACE.name: direct, linked to <module>`.
+fn imports(host: &Host, module: &LoadedModule) -> Vec<String> {
+    let resolved = |namespace: &str| {
+        let link = module.links.iter().find(|(linked, _)| linked == namespace);
+        link.map_or_else(
+            || "host".to_string(),
+            |(_, link)| {
+                let (word, reason) = describe(host, link);
+                format!("{word}, {reason}")
+            },
+        )
+    };
+    module.file.module.imports().map(|import| format!("{}.{}: {}", import.module(), import.name(), resolved(import.module()))).collect()
+}
+
+/// The lines that tell, at load, how a module is linked.
+pub fn log_links(host: &Host, ctx: Context<'_>, module: &LoadedModule) {
+    for (namespace, link) in &module.links {
+        let (word, reason) = describe(host, link);
+        let how = if word == "direct" { "directly" } else { "by command" };
+        log::notice(Some(ctx), &format!("module {}: imports of {namespace} are resolved {how}: {reason}", module.file.name));
+    }
+}

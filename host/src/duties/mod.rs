@@ -1,0 +1,7 @@
+//! What the host does for the server and for all modules, whoever they are: files, memory, time, information.
+
+pub mod append_only;
+pub mod info;
+pub mod maxmemory;
+pub mod rdb;
+pub mod sweep;

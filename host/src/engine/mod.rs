@@ -1,0 +1,10 @@
+//! Wasmtime: how modules are read, weighed, compiled and timed, and what their errors mean.
+
+pub mod clock;
+pub mod compile;
+pub mod setup;
+pub mod source;
+pub mod stack;
+pub mod threads;
+pub mod trap;
+pub mod weight;

@@ -1,0 +1,59 @@
+//! A .wasm file as it lies on the disk.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use wasmtime::Engine;
+
+use super::{trap, weight};
+
+/// The longest file that is read.
+const FILE_BYTES_MAX: u64 = 8 << 20;
+
+/// A .wasm file as it was read.
+pub struct Source {
+    /// The file's name without directory and `.wasm`.
+    pub name: String,
+    pub path: PathBuf,
+    pub bytes: Vec<u8>,
+}
+
+impl Source {
+    /// # Errors
+    /// The reason why the file cannot be loaded; the caller names the file.
+    pub fn read(path: &Path) -> Result<Source, String> {
+        let bytes = read(path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+            return Err("a module's file name may hold letters, digits, - and _ alone".into());
+        }
+        Ok(Source { name, path: path.to_path_buf(), bytes })
+    }
+
+    /// Checks and compiles it: machine code as `Module::deserialize` takes it. May run on any thread.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn compile(&self, engine: &Engine) -> Result<Vec<u8>, String> {
+        weight::check(&self.bytes)?;
+        engine.precompile_module(&self.bytes).map_err(|error| trap::describe(&error))
+    }
+}
+
+/// The contents of the file, which does not keep the server waiting as a pipe or a device could.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is no regular file".into());
+    }
+    let size = metadata.len();
+    if size > FILE_BYTES_MAX {
+        return Err(format!("it has {size} bytes, more than {FILE_BYTES_MAX}"));
+    }
+    let mut bytes = Vec::new();
+    // No more than was told, though it may grow meanwhile.
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(size).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}

@@ -1,0 +1,181 @@
+//! The running call into a group, as the functions see it that the module calls.
+
+use std::ffi::c_int;
+
+use super::ids::SlotId;
+use super::reply::Replies;
+use crate::server::context::Context;
+use crate::server::info::Info;
+use crate::server::stream::Stream;
+use crate::server::strings::Arguments;
+
+/// What a group is doing; a host function that makes no sense in it is refused.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Phase {
+    Idle,
+    Load,
+    /// `onLoad()` in a second store, of what the server knows already.
+    LoadAgain,
+    Command,
+    AuxSave,
+    AuxLoad,
+    Info,
+    Flush,
+    /// After a load, to tell of what has come.
+    Loaded,
+    /// A step of reclaiming what has expired; no command runs.
+    Sweep,
+    /// The same within a command, before it runs: that one's time and context hold.
+    Reclaim,
+}
+
+/// The running call, as the host's functions see it.
+pub struct Call {
+    pub phase: Phase,
+    /// What the server has lent for it.
+    pub lent: Lent<'static>,
+    /// The address of the arguments' frame in linear memory.
+    pub frame: u32,
+    pub replies: Replies,
+    /// Whether the running command may replicate: the server has told it apart from those that only read.
+    pub may_replicate: bool,
+    /// The slot of the command that was replicated last: most likely that of the next one too.
+    pub effect: SlotId,
+    /// How often the time limit has struck while it could not end the call.
+    pub overtime: u64,
+    /// Whether the call may take [`ASIDE_MS`] alone.
+    pub aside: bool,
+    /// Bytes that the call has handed over so far, by [`To`].
+    handed: [u64; 3],
+}
+
+/// What the server lends for a call into a module.
+#[derive(Clone, Copy)]
+pub struct Lent<'a> {
+    /// In a load's, a command's and a sweep's phase alone.
+    pub ctx: Option<Context<'a>>,
+    /// While data is saved and loaded.
+    pub stream: Option<Stream<'a>>,
+    pub info: Option<Info<'a>>,
+    /// Those of the running command.
+    pub arguments: Arguments<'a>,
+}
+
+impl<'a> Lent<'a> {
+    pub const NOTHING: Lent<'static> = Lent { ctx: None, stream: None, info: None, arguments: Arguments::NONE };
+
+    pub fn context(ctx: Context<'a>) -> Lent<'a> {
+        Lent { ctx: Some(ctx), ..Lent::NOTHING }
+    }
+
+    pub fn command(ctx: Context<'a>, arguments: Arguments<'a>) -> Lent<'a> {
+        Lent { ctx: Some(ctx), arguments, ..Lent::NOTHING }
+    }
+
+    pub fn stream(stream: Stream<'a>) -> Lent<'a> {
+        Lent { stream: Some(stream), ..Lent::NOTHING }
+    }
+
+    pub fn info(info: Info<'a>) -> Lent<'a> {
+        Lent { info: Some(info), ..Lent::NOTHING }
+    }
+
+    /// The same, to be kept where no lifetime reaches.
+    ///
+    /// # Safety
+    /// It is forgotten before `'a` ends.
+    #[inline]
+    pub unsafe fn forever(self) -> Lent<'static> {
+        // SAFETY: by this function's contract, for each of them.
+        unsafe {
+            Lent {
+                ctx: self.ctx.map(|ctx| ctx.forever()),
+                stream: self.stream.map(|stream| stream.forever()),
+                info: self.info.map(|info| info.forever()),
+                arguments: self.arguments.forever(),
+            }
+        }
+    }
+}
+
+/// What takes the bytes that a call hands over. Each has a limit of its own, for modules that never end; what they are bounded by otherwise
+/// must be reached first.
+#[derive(Clone, Copy)]
+pub enum To {
+    /// A client's reply, which the server bounds by its limits of output buffers.
+    Client,
+    /// An RDB file, which the disk bounds.
+    File,
+    /// Effects, signals, lines of the log, fields of INFO: memory of the server's that nothing else bounds.
+    Server,
+}
+
+/// What the server keeps beside each byte string that is handed over, in bytes.
+const HANDED_EACH: u64 = 16;
+/// As much for each value in a file, so that a module that never ends does so in seconds with the smallest ones.
+const SAVED_EACH: u64 = 64;
+/// Bytes that a call may hand over in any case: to the server, …
+const SERVER_MIN: u64 = 64 << 20;
+/// … to a client or a file.
+const STREAMED_MIN: u64 = 1 << 30;
+
+impl To {
+    /// What each byte string counts beside its own bytes.
+    #[inline]
+    fn each(self) -> u64 {
+        match self {
+            To::File => SAVED_EACH,
+            To::Client | To::Server => HANDED_EACH,
+        }
+    }
+
+    /// The most bytes that a call with `argc` arguments may hand over, out of a linear memory of `memory` bytes.
+    fn limit(self, memory: u64, argc: c_int) -> u64 {
+        match self {
+            // Each argument may ask for as much as there is.
+            To::Client => STREAMED_MIN + memory * (2 + u64::from(argc.unsigned_abs())),
+            // Each 8 bytes may be a value of its own.
+            To::File => STREAMED_MIN + memory * (1 + SAVED_EACH / 8),
+            To::Server => SERVER_MIN + memory * 2,
+        }
+    }
+}
+
+impl Default for Call {
+    fn default() -> Call {
+        Call {
+            phase: Phase::Idle,
+            lent: Lent::NOTHING,
+            frame: 0,
+            replies: Replies::default(),
+            may_replicate: false,
+            effect: SlotId::default(),
+            overtime: 0,
+            aside: false,
+            handed: [0; 3],
+        }
+    }
+}
+
+impl Call {
+    /// Counts `length` bytes that the server will copy into memory, or a file, of its own.
+    ///
+    /// # Errors
+    /// The call has handed over more than [`To::limit`] has it, where the linear memory has `memory` bytes: more than it can know.
+    #[inline]
+    pub fn hand(&mut self, to: To, length: u64, memory: usize) -> wasmtime::Result<()> {
+        let handed = &mut self.handed[to as usize];
+        *handed += length + to.each();
+        if *handed > SERVER_MIN && *handed > to.limit(memory as u64, self.lent.arguments.count()) {
+            return Err(wasmtime::Error::msg("it hands the server more in one call than its memory could hold"));
+        }
+        Ok(())
+    }
+
+    /// Begins a call of the host, in which nothing has been handed over.
+    #[inline]
+    pub fn begin(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.handed = [0; 3];
+    }
+}

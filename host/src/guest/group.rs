@@ -1,0 +1,286 @@
+//! A linked group: one store and one linear memory, in which one module runs, or several that are linked directly.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::ffi::{CStr, CString, c_int};
+use std::rc::Rc;
+
+use wasmtime::{AsContextMut, Engine, Error, Store, TypedFunc, UpdateDeadline};
+
+use super::back_off::BackOff;
+use super::call::{Lent, Phase};
+use super::faults::Identity;
+use super::limits;
+use super::state::State;
+use crate::engine::clock::{self, ASIDE_MS};
+use crate::engine::trap::{self, TimedOut};
+use crate::server::{config, log, outermost, text};
+
+/// A module that runs in a group, and the exports that the host calls.
+pub struct Member {
+    pub identity: Rc<Identity>,
+    pub flush: Option<TypedFunc<(), ()>>,
+    pub aux_save: Option<TypedFunc<(), ()>>,
+    pub aux_load: Option<TypedFunc<i32, i32>>,
+    pub is_empty: Option<TypedFunc<(), i32>>,
+    pub loaded: Option<TypedFunc<(), ()>>,
+    pub info: Option<TypedFunc<(), ()>>,
+    pub free_bytes: Option<TypedFunc<(), u64>>,
+    pub sweep: Option<TypedFunc<(), i32>>,
+    /// What it last told by `free_bytes`.
+    pub free_last: Cell<u64>,
+    /// After a call that ran too long, of `free_bytes` and of `info`.
+    pub free_back_off: BackOff,
+    pub info_back_off: BackOff,
+}
+
+/// One store and what runs in it. A call that comes back into its own group is refused, so the store is never borrowed twice.
+pub struct Group {
+    /// A call ended in the middle of a commit: what is in memory may be inconsistent.
+    pub damaged: Cell<bool>,
+    store: RefCell<Store<State>>,
+    members: RefCell<Vec<Rc<Member>>>,
+    /// The pages that its memory has at first.
+    pub pages: u64,
+}
+
+impl Group {
+    /// A group without members, whose memory will have `pages` at first.
+    pub fn new(engine: &Engine, pages: u64) -> Group {
+        let mut store = Store::new(engine, State::default());
+        store.limiter(|state| &mut state.limits);
+        store.epoch_deadline_callback(|mut context| {
+            let committing = is_committing(&mut context);
+            let call = &mut context.data_mut().call;
+            call.overtime += 1;
+            if call.aside {
+                if committing && call.overtime < patience_aside(call.phase) {
+                    return Ok(UpdateDeadline::Continue(clock::ticks_aside()));
+                }
+                let is_shorter = ASIDE_MS < config::time_limit();
+                return Err(wasmtime::Error::new(if is_shorter { TimedOut::Aside } else { TimedOut::Limit }));
+            }
+            if (committing || outermost::obeys()) && call.overtime < patience(call.lent.arguments.count()) {
+                return Ok(UpdateDeadline::Continue(clock::ticks()));
+            }
+            Err(wasmtime::Error::new(TimedOut::Limit))
+        });
+        Group { damaged: Cell::new(false), store: RefCell::new(store), members: RefCell::default(), pages }
+    }
+
+    /// How many modules run in it.
+    pub fn size(&self) -> usize {
+        self.members.borrow().len()
+    }
+
+    /// The module at this place, in the order of the arguments.
+    pub fn member(&self, place: usize) -> Option<Rc<Member>> {
+        self.members.borrow().get(place).cloned()
+    }
+
+    /// Adds a member, while the group is being built.
+    pub fn add(&self, member: Member) {
+        self.members.borrow_mut().push(Rc::new(member));
+    }
+
+    /// Changes the contents of both groups, which hold the same modules; false, and nothing is changed, while a call into either runs.
+    pub fn swap(&self, other: &Group) -> bool {
+        let (Ok(mut own), Ok(mut others)) = (self.store.try_borrow_mut(), other.store.try_borrow_mut()) else { return false };
+        std::mem::swap(&mut *own, &mut *others);
+        self.members.swap(&other.members);
+        self.damaged.swap(&other.damaged);
+        true
+    }
+
+    /// The store, for one call that the server lends nothing for; `None` while another call into this group runs.
+    #[inline]
+    pub fn enter(&self) -> Option<Entered<'_>> {
+        self.enter_with(Lent::NOTHING)
+    }
+
+    /// The store, for one call; `None` while another call into this group runs.
+    #[inline]
+    pub fn enter_with<'a>(&'a self, lent: Lent<'a>) -> Option<Entered<'a>> {
+        let mut store = self.store.try_borrow_mut().ok()?;
+        store.set_epoch_deadline(clock::ticks());
+        let call = &mut store.data_mut().call;
+        call.overtime = 0;
+        // SAFETY: forgotten when the Entered is dropped, which does not outlive what is lent. Where it is leaked, nobody else enters.
+        call.lent = unsafe { lent.forever() };
+        Some(Entered { group: self, store })
+    }
+
+    /// After a call that failed: whether it did so in the middle of a commit, which leaves the group damaged.
+    pub fn note_failure(&self, store: &mut Store<State>) -> bool {
+        let committing = store.data().committing.clone();
+        let mut damaged = false;
+        for global in committing {
+            damaged |= global.get(&mut *store).i32() != Some(0);
+            // The global is an i32 that the module declared mutable: load/instantiate.rs has checked it.
+            let _ = global.set(&mut *store, wasmtime::Val::I32(0));
+        }
+        self.damaged.set(self.damaged.get() || damaged);
+        damaged
+    }
+
+    /// Bytes of linear memory: (reserved, free), free being whole pages that the members' heaps have at hand, and the host's own regions, which
+    /// hold nothing between calls. (0, 0) while a call runs.
+    pub fn memory_bytes(&self) -> (u64, u64) {
+        let Some(mut entered) = self.enter() else { return (0, 0) };
+        entered.memory_bytes()
+    }
+
+    /// Whether the memory was about to reach its limit when it grew last. False while a call runs.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.store.try_borrow().is_ok_and(|store| store.data().limits.full)
+    }
+
+    /// Whether the memory is full and has less than `bytes` left within its limit. It is full until a quarter is left.
+    pub fn is_short(&self, bytes: u64) -> bool {
+        if !self.is_full() {
+            return false;
+        }
+        let (reserved, free) = self.memory_bytes();
+        let limit = limits::limit();
+        let left = limit.saturating_sub(reserved.saturating_sub(free));
+        if left > limit / 4
+            && let Some(mut entered) = self.enter()
+        {
+            entered.store.data_mut().limits.full = false;
+        }
+        left < bytes
+    }
+}
+
+/// Whether any member of the store's group is in the middle of a commit.
+pub fn is_committing(store: &mut impl AsContextMut<Data = State>) -> bool {
+    let committing = store.as_context().data().committing.clone();
+    committing.iter().any(|global| global.get(&mut *store).i32() != Some(0))
+}
+
+/// How many time limits a commit of a command with `argc` arguments, or what must be obeyed, may run on for before it is given up: clients choose
+/// how much one changes, and what is given up is damaged, or ends a server that must obey. Another server has done that within limits of its own.
+fn patience(argc: c_int) -> u64 {
+    const LIMITS_MIN: u64 = 10;
+    const MS_MIN: u64 = 5000;
+    const ARGUMENTS_PER_MS: u64 = 100;
+    let ms = MS_MIN + u64::from(argc.unsigned_abs()) / ARGUMENTS_PER_MS;
+    LIMITS_MIN.max(ms / config::time_limit().max(1))
+}
+
+/// How many times [`ASIDE_MS`] a commit in a call that no command waits for may run on for. Only a sweep has anything to commit. What one step
+/// frees may take the system some time, but a module cannot stretch its time by a commit that never ends.
+fn patience_aside(phase: Phase) -> u64 {
+    if matches!(phase, Phase::Sweep | Phase::Reclaim) { 10 } else { 1 }
+}
+
+/// A group while a call into it runs.
+pub struct Entered<'a> {
+    pub group: &'a Group,
+    pub store: RefMut<'a, Store<State>>,
+}
+
+impl Entered<'_> {
+    /// As [`Group::memory_bytes`], from within a call.
+    pub fn memory_bytes(&mut self) -> (u64, u64) {
+        let Some(memory) = self.store.data().memory else { return (0, 0) };
+        let mut free = self.store.data().limits.host_bytes;
+        let group = self.group;
+        for member in (0..).map_while(|place| group.member(place)) {
+            let Some(free_bytes) = &member.free_bytes else { continue };
+            if !member.free_back_off.lasts() {
+                match self.aside(Phase::Idle, &member.free_back_off, |store| free_bytes.call(store.as_context_mut(), ())) {
+                    Ok(bytes) => member.free_last.set(bytes),
+                    Err(error) => _ = self.fault(&member.identity, c"freeBytes", &error),
+                }
+            }
+            free = u64::saturating_add(free, member.free_last.get());
+        }
+        (memory.data_size(&*self.store) as u64, free)
+    }
+
+    /// Counts and logs a fault of a member, in the command or export `running`; answers the error reply that tells of it.
+    #[cold]
+    pub fn fault(&mut self, member: &Identity, running: &CStr, error: &Error) -> CString {
+        let Identity { name, faults } = member;
+        let what = trap::describe(error);
+        faults.count(error.downcast_ref::<TimedOut>().is_some());
+        let damaged = self.group.note_failure(&mut self.store);
+        let ctx = self.store.data().call.lent.ctx;
+        let functions = trap::functions(error);
+        log::warning(ctx, &format!("module {name}: {what}; running: {}; functions: {functions}", running.to_string_lossy()));
+        if damaged {
+            log::warning(
+                ctx,
+                &format!("module {name}: this was in the middle of a write: its linked group refuses writes and saves from now on"),
+            );
+        }
+        text::line(format!("ERR module {name}: {what}").as_bytes())
+    }
+
+    /// Whether the call is, or ended, in the middle of a commit.
+    pub fn is_committing(&mut self) -> bool {
+        is_committing(&mut *self.store)
+    }
+
+    /// Gives the call the time that a load may take.
+    pub fn allow_load(&mut self) {
+        self.store.set_epoch_deadline(clock::ticks_of_load());
+    }
+
+    /// Has the call take [`ASIDE_MS`] at most, and a sweep that is in the middle of a commit by then ten times that.
+    pub fn limit_aside(&mut self) {
+        self.store.set_epoch_deadline(clock::ticks_aside());
+        let call = &mut self.store.data_mut().call;
+        call.aside = true;
+        call.overtime = 0;
+    }
+
+    /// As [`Entered::during`], for a call that no command waits for; where it runs too long, the module is left alone for `back_off`.
+    pub fn aside<T>(
+        &mut self,
+        phase: Phase,
+        back_off: &BackOff,
+        action: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
+        self.limit_aside();
+        let result = self.during(phase, action);
+        self.store.data_mut().call.aside = false;
+        match &result {
+            Err(error) if error.downcast_ref::<TimedOut>().is_some() => _ = back_off.begin(),
+            _ => back_off.end(),
+        }
+        result
+    }
+
+    /// Runs `action` in `phase`, and puts the group back to rest.
+    pub fn during<T>(&mut self, phase: Phase, action: impl FnOnce(&mut Store<State>) -> T) -> T {
+        self.store.data_mut().call.begin(phase);
+        let result = action(&mut self.store);
+        self.store.data_mut().call.phase = Phase::Idle;
+        result
+    }
+}
+
+impl Drop for Entered<'_> {
+    /// Ends the call: what it brought in need not stay resident.
+    #[inline]
+    fn drop(&mut self) {
+        let state = self.store.data();
+        if state.arguments.is_large() || state.results.is_large() {
+            release_regions(&mut self.store);
+        }
+        self.store.data_mut().call.lent = Lent::NOTHING;
+    }
+}
+
+/// Gives the memory of the host's regions back to the system.
+#[cold]
+fn release_regions(store: &mut Store<State>) {
+    let State { memory: Some(memory), mut arguments, mut results, .. } = *store.data() else { return };
+    for region in [&mut arguments, &mut results] {
+        region.decommit(&mut store.as_context_mut(), memory);
+    }
+    let state = store.data_mut();
+    (state.arguments, state.results) = (arguments, results);
+}

@@ -1,0 +1,13 @@
+//! Modules that run: their memory, their limits, what they reply, and what becomes of their faults.
+
+pub mod answer;
+pub mod back_off;
+pub mod call;
+pub mod faults;
+pub mod group;
+pub mod ids;
+pub mod limits;
+pub mod memory;
+pub mod region;
+pub mod reply;
+pub mod state;

@@ -1,0 +1,42 @@
+//! What the store of a group carries beside its linear memory.
+
+use std::ffi::CString;
+
+use wasmtime::{Global, Memory, TypedFunc};
+
+use super::call::Call;
+use super::limits::Limits;
+use super::region::Region;
+
+/// A module's function that runs a command, given the number of arguments and the address of their frame.
+#[derive(Clone)]
+pub enum Handler {
+    /// `(argc, argv) → ()`: replies by calls alone.
+    Replies(TypedFunc<(i32, i32), ()>),
+    /// `(argc, argv) → i64`: its result may be the reply, as `calls/dispatch.rs` has it.
+    Answers(TypedFunc<(i32, i32), u64>),
+}
+
+/// What the store of a group carries.
+#[derive(Default)]
+pub struct State {
+    pub memory: Option<Memory>,
+    /// Bytes on their way in: a command's arguments …
+    pub arguments: Region,
+    /// … and what import calls and reads from a file answer.
+    pub results: Region,
+    pub call: Call,
+    /// The exported global `committing` of each member that has one.
+    pub committing: Vec<Global>,
+    /// In [`Phase::LoadAgain`]: the commands that were registered, in lower case, with their handlers in this store.
+    pub handlers: Vec<(CString, Handler)>,
+    /// In [`Phase::Load`]: the first of what a module registers that was refused, and why.
+    pub refused: Option<String>,
+    pub limits: Limits,
+}
+
+impl AsMut<Limits> for State {
+    fn as_mut(&mut self) -> &mut Limits {
+        &mut self.limits
+    }
+}

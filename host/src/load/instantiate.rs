@@ -1,0 +1,187 @@
+//! From a plan to modules that run: a group's memory, each module's imports, its instance, its `onLoad()`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use wasmtime::{
+    AsContextMut, Engine, Error, Extern, Instance, Linker, Memory, MemoryType, Mutability, Result, Store, TypedFunc, WasmParams,
+    WasmResults,
+};
+
+use crate::calls::{by_command, imports};
+use crate::engine::trap;
+use crate::guest::back_off::BackOff;
+use crate::guest::call::{Lent, Phase};
+use crate::guest::faults::{Faults, Identity};
+use crate::guest::group::{Group, Member};
+use crate::guest::ids::{GroupId, MemberId};
+use crate::guest::state::{Handler, State};
+use crate::modules::file::WasmFile;
+use crate::modules::link::{Link, Plan};
+use crate::modules::loaded::{Host, LoadedModule};
+use crate::modules::namespace::ENV_NAMESPACE;
+use crate::modules::sweeper::Turn;
+use crate::server::context::Context;
+
+/// Instantiates every file in the order of the arguments and runs its `onLoad()`, which registers its commands. What was made stands in
+/// `host`.
+///
+/// # Errors
+/// The module that failed, and the reason.
+pub fn all(
+    host: &Host,
+    ctx: Context<'_>,
+    engine: &Engine,
+    files: Vec<WasmFile>,
+    plan: &Plan,
+) -> std::result::Result<(), (MemberId, String)> {
+    let mut instances: Vec<Instance> = Vec::new();
+    let mut firsts: Vec<MemberId> = plan.group.clone();
+    firsts.sort_unstable();
+    firsts.dedup();
+    for &first in &firsts {
+        host.groups.push(Group::new(engine, initial_pages(&files, plan, first)));
+    }
+    for (place, file) in files.into_iter().enumerate() {
+        let member = MemberId(place);
+        let group = GroupId(firsts.binary_search(&plan.group[place]).expect("every group has a number"));
+        let links: Vec<(String, Link)> = plan.links[place].iter().map(|(namespace, link)| (namespace.clone(), link.clone())).collect();
+        let faults = Faults::new().map_err(|error| (member, format!("no memory to count its faults in: {error}")))?;
+        let identity = Rc::new(Identity { name: file.name.clone(), faults });
+        let place = host.groups[group.0].size();
+        host.modules.push(LoadedModule { file, links, group, place, identity, turn: Turn::default() });
+        let group = &host.groups[group.0];
+        let instance = build(host, engine, group, member, &instances).map_err(|error| (member, trap::describe_link(&error)))?;
+        instances.push(instance);
+        on_load(ctx, group, Phase::Load, &instance).map_err(|reason| (member, reason))?;
+    }
+    Ok(())
+}
+
+/// Instantiates what is loaded once more, in stores of its own and linked as it is: the groups, and a handler for each command slot.
+///
+/// # Errors
+/// The reason, which names the module.
+pub fn again(host: &Host, ctx: Context<'_>) -> std::result::Result<(Vec<Group>, Vec<Handler>), String> {
+    let mut groups = Vec::new();
+    let mut instances: Vec<Instance> = Vec::new();
+    let mut handlers: Vec<Option<Handler>> = vec![None; host.slots.len()];
+    for (place, module) in host.modules.iter().enumerate() {
+        let member = MemberId(place);
+        let named = |reason: String| format!("module {}: {reason}", module.file.name);
+        let engine = module.file.module.engine();
+        // A group's number is that of its first member among the groups.
+        if groups.len() == module.group.0 {
+            groups.push(Group::new(engine, host.groups[module.group.0].pages));
+        }
+        let group = &groups[module.group.0];
+        let instance = build(host, engine, group, member, &instances).map_err(|error| named(trap::describe_link(&error)))?;
+        instances.push(instance);
+        on_load(ctx, group, Phase::LoadAgain, &instance).map_err(named)?;
+        let registered = group.enter().map(|mut entered| std::mem::take(&mut entered.store.data_mut().handlers)).unwrap_or_default();
+        for (slot, handler) in host.slots.iter().zip(&mut handlers).filter(|(slot, _)| slot.member == member) {
+            *handler = registered.iter().find(|(name, _)| *name == slot.name).map(|(_, handler)| handler.clone());
+        }
+    }
+    let handlers: Option<Vec<Handler>> = handlers.into_iter().collect();
+    Ok((groups, handlers.ok_or("a module registers other commands when it is loaded again")?))
+}
+
+/// The pages that a group's memory has at first: enough for every member.
+fn initial_pages(files: &[WasmFile], plan: &Plan, first: MemberId) -> u64 {
+    let members = files.iter().zip(&plan.group).filter(|&(_, &group)| group == first);
+    members.filter_map(|(file, _)| file.memory.as_ref()).map(MemoryType::minimum).max().unwrap_or(0)
+}
+
+/// Instantiates a module in `group`, which it becomes a member of, linked to `instances`, those of the modules before it.
+fn build(host: &Host, engine: &Engine, group: &Group, member: MemberId, instances: &[Instance]) -> Result<Instance> {
+    let module = &host.modules[member.0];
+    let file = &module.file;
+    let mut entered = group.enter().ok_or_else(|| Error::msg("its group is busy"))?;
+    entered.allow_load();
+    let store: &mut Store<State> = &mut entered.store;
+    let mut linker = Linker::new(engine);
+    if let Some(imported) = &file.memory {
+        let memory = match store.data().memory {
+            Some(memory) => memory,
+            None => Memory::new(&mut *store, MemoryType::new(group.pages as u32, imported.maximum().map(|maximum| maximum as u32)))?,
+        };
+        store.data_mut().memory = Some(memory);
+        linker.define(&*store, ENV_NAMESPACE, "memory", memory)?;
+    }
+    imports::define(&mut linker, member)?;
+    for (namespace, link) in &module.links {
+        for (name, function) in &file.imports[namespace] {
+            match link {
+                Link::Direct(provider) => {
+                    let export = instances[provider.0].get_func(&mut *store, name).ok_or_else(|| Error::msg("an export is gone"))?;
+                    linker.define(&*store, namespace, name, export)?;
+                }
+                Link::Command(_) => {
+                    by_command::define(&mut linker, namespace, name, function, file.served_by.get(namespace).map(String::as_str))?
+                }
+            }
+        }
+    }
+    let instance = linker.instantiate(&mut *store, &file.module)?;
+    if file.memory.is_none()
+        && let Some(Extern::Memory(memory)) = instance.get_export(&mut *store, "memory")
+    {
+        store.data_mut().memory = Some(memory);
+    }
+    if let Some(Extern::Global(global)) = instance.get_export(&mut *store, "committing") {
+        let kind = global.ty(&*store);
+        if kind.mutability() != Mutability::Var || !kind.content().is_i32() {
+            return Err(Error::msg("its export committing is no mutable i32"));
+        }
+        store.data_mut().committing.push(global);
+    }
+    reserve_arguments(store)?;
+    group.add(Member {
+        identity: module.identity.clone(),
+        flush: optional(store, &instance, "flush")?,
+        aux_save: optional(store, &instance, "auxSave")?,
+        aux_load: optional(store, &instance, "auxLoad")?,
+        is_empty: optional(store, &instance, "isEmpty")?,
+        loaded: optional(store, &instance, "loaded")?,
+        info: optional(store, &instance, "info")?,
+        free_bytes: optional(store, &instance, "freeBytes")?,
+        sweep: optional(store, &instance, "sweep")?,
+        free_last: Cell::new(0),
+        free_back_off: BackOff::default(),
+        info_back_off: BackOff::default(),
+    });
+    Ok(instance)
+}
+
+/// The part of the memory that ordinary commands' arguments go to, before the first one comes.
+fn reserve_arguments(store: &mut Store<State>) -> Result<()> {
+    let Some(memory) = store.data().memory else { return Err(Error::msg("it has no memory")) };
+    let mut region = store.data().arguments;
+    let reserved = region.reserve(&mut store.as_context_mut(), memory, 1);
+    store.data_mut().arguments = region;
+    reserved.map(|_| ()).ok_or_else(|| Error::msg("wasm.max-memory is too small for it"))
+}
+
+/// An export that the host calls, if it is there; of another type it is refused.
+fn optional<P: WasmParams, R: WasmResults>(store: &mut Store<State>, instance: &Instance, name: &str) -> Result<Option<TypedFunc<P, R>>> {
+    match instance.get_func(&mut *store, name) {
+        None => Ok(None),
+        Some(function) => match function.typed(&*store) {
+            Ok(function) => Ok(Some(function)),
+            Err(_) => Err(Error::msg(format!("its export {name} has another type than the host calls"))),
+        },
+    }
+}
+
+fn on_load(ctx: Context<'_>, group: &Group, phase: Phase, instance: &Instance) -> std::result::Result<(), String> {
+    let mut entered = group.enter_with(Lent::context(ctx)).ok_or("its group is busy")?;
+    entered.allow_load();
+    let code = entered.during(phase, |store| instance.get_typed_func::<(), i32>(&mut *store, "onLoad")?.call(store.as_context_mut(), ()));
+    match (code, entered.store.data_mut().refused.take()) {
+        (Ok(0), _) => Ok(()),
+        (Ok(_), Some(refused)) => Err(format!("the server refused what its onLoad() registers: {refused}")),
+        (Ok(code), None) => Err(format!("its onLoad() answered {code}")),
+        (Err(error), _) => Err(trap::located(&error)),
+    }
+}

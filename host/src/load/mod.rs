@@ -1,0 +1,6 @@
+//! The steps of a load: files become modules that run.
+
+pub mod events;
+pub mod files;
+pub mod fresh;
+pub mod instantiate;

@@ -1,0 +1,138 @@
+//! A .wasm file before it runs: compiled, checked, and with what it declares.
+//!
+//! What the links are decided on is all here: the commands that the module registers, the functions that it exports, the version
+//! of its linking convention and the range of its static data.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicI64;
+
+use sha2::{Digest, Sha256};
+use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
+use wasmtime::{ExternType, FuncType, MemoryType, Module};
+
+use super::namespace::{ENV_NAMESPACE, HOST_NAMESPACE};
+use crate::describe::description::Description;
+use crate::engine::source::Source;
+use crate::guest::memory::PAGE;
+
+/// A module that has been compiled and asked what it declares, but does not run yet.
+pub struct WasmFile {
+    /// The file's name without directory and `.wasm`: the module's name in logs and INFO.
+    pub name: String,
+    pub path: PathBuf,
+    /// SHA-256 of the file, in hexadecimal.
+    pub hash: String,
+    pub module: Module,
+    /// The version of the linking convention: the exported global `abi`. A module without one links by command alone.
+    pub abi: Option<u32>,
+    /// The imported memory `env.memory`, if it has one.
+    pub memory: Option<MemoryType>,
+    /// The bytes of linear memory that the module's static data may take, when they can be told from the file.
+    pub static_range: Option<(u64, u64)>,
+    /// The commands that it registers, in lower case.
+    pub commands: Vec<String>,
+    /// What it says of them, by their names.
+    pub descriptions: BTreeMap<String, Description>,
+    /// Namespace → function name → type, of every import that is neither the host's nor the memory.
+    pub imports: BTreeMap<String, BTreeMap<String, FuncType>>,
+    /// Namespace → the file that ordinarily serves it, for the error message when nothing does.
+    pub served_by: BTreeMap<String, String>,
+    /// The module's numeric settings, by its own handle.
+    pub settings: BTreeMap<i32, &'static AtomicI64>,
+}
+
+impl WasmFile {
+    /// The file with its compiled module, checked, and not asked yet.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn new(source: Source, module: Module) -> Result<WasmFile, String> {
+        let mut file = WasmFile {
+            name: source.name,
+            path: source.path,
+            hash: Sha256::digest(&source.bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+            abi: None,
+            memory: None,
+            static_range: None,
+            commands: Vec::new(),
+            descriptions: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            served_by: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            module,
+        };
+        file.check_imports()?;
+        file.check_exports()?;
+        file.static_range = file.memory.as_ref().and_then(|memory| static_range(&source.bytes, memory.minimum()));
+        Ok(file)
+    }
+
+    fn check_imports(&mut self) -> Result<(), String> {
+        for import in self.module.imports() {
+            let (namespace, name) = (import.module(), import.name());
+            match (namespace, import.ty()) {
+                (ENV_NAMESPACE, ExternType::Memory(memory)) if name == "memory" => {
+                    if memory.is_64() || memory.is_shared() {
+                        return Err("it imports a 64-bit or shared memory".into());
+                    }
+                    self.memory = Some(memory);
+                }
+                (HOST_NAMESPACE, ExternType::Func(_)) => {}
+                (ENV_NAMESPACE, _) => return Err(format!("it imports {namespace}.{name}: env holds the memory alone")),
+                (_, ExternType::Func(function)) => {
+                    self.imports.entry(namespace.into()).or_default().insert(name.into(), function);
+                }
+                _ => return Err(format!("it imports {namespace}.{name}, which is no function")),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_exports(&self) -> Result<(), String> {
+        match self.module.get_export("onLoad") {
+            Some(ExternType::Func(function)) if function.params().len() == 0 && is_i32(function.results()) => {}
+            _ => return Err("it does not export onLoad(): i32".into()),
+        }
+        if self.memory.is_none() && !matches!(self.module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_64()) {
+            return Err("it neither imports env.memory nor exports memory".into());
+        }
+        if !matches!(self.module.get_export("table"), Some(ExternType::Table(_))) {
+            return Err("it does not export table".into());
+        }
+        Ok(())
+    }
+}
+
+fn is_i32(mut results: impl ExactSizeIterator<Item = wasmtime::ValType>) -> bool {
+    results.len() == 1 && results.next().is_some_and(|result| result.is_i32())
+}
+
+/// Where a module's static data may lie: from its lowest active segment to the end of the pages that it imports. `None` when an offset is
+/// not a constant, and so cannot be told before the module runs.
+fn static_range(bytes: &[u8], pages: u64) -> Option<(u64, u64)> {
+    let mut lowest = u64::MAX;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.ok()? {
+            Payload::DataSection(section) => {
+                for data in section {
+                    let DataKind::Active { offset_expr, .. } = data.ok()?.kind else { continue };
+                    match offset_expr.get_operators_reader().read().ok()? {
+                        Operator::I32Const { value } => lowest = lowest.min(u64::from(value as u32)),
+                        _ => return None,
+                    }
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    if let TypeRef::Global(_) = import.ok()?.ty {
+                        return None;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let end = pages * PAGE;
+    Some((lowest.min(end), end))
+}

@@ -1,0 +1,12 @@
+//! The modules of this load: their files, what they declare, how they are linked, and what became of them. Plain data, for all above.
+
+pub mod callable;
+pub mod declare;
+pub mod file;
+pub mod link;
+pub mod loaded;
+pub mod namespace;
+pub mod shelf;
+pub mod slot;
+pub mod sweeper;
+pub mod target;

@@ -1,0 +1,108 @@
+//! What modules import: the namespace `redis`, function by function. Their documentation, for the people who call them, is
+//! `assembly/base/redis.ts`; the order is the same. Tests check the host, that file and the fake server of the tests against this table.
+
+use crate::guest::call::Phase;
+
+/// The namespace of the host's own functions.
+pub const HOST_NAMESPACE: &str = "redis";
+/// The namespace that holds the memory alone.
+pub const ENV_NAMESPACE: &str = "env";
+/// Commands that one module may register, and all of them.
+pub const COMMANDS_MAX: usize = 256;
+
+/// A function that modules may import.
+pub struct Function {
+    pub name: &'static str,
+    /// Its parameters and its result: `(name: type, …) -> type`. `bytes` stands for a pair of a pointer and a length, an i32 each.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests check the host against it"))]
+    pub signature: &'static str,
+    /// What a module may be doing when it calls it.
+    pub phases: &'static [Phase],
+}
+
+/// In `onLoad()`.
+const LOADING: &[Phase] = &[Phase::Load, Phase::LoadAgain];
+/// In `settings()`, which runs in a scratch store alone.
+const DECLARING: &[Phase] = &[];
+/// In a command.
+const COMMAND: &[Phase] = &[Phase::Command];
+/// In a command, in `sweep()`, and in what these call.
+pub const RUNNING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim];
+/// In `auxSave()`, in `auxLoad()`, in either.
+const SAVING: &[Phase] = &[Phase::AuxSave];
+const READING: &[Phase] = &[Phase::AuxLoad];
+const STREAMING: &[Phase] = &[Phase::AuxLoad, Phase::AuxSave];
+/// In `info()`.
+const INFO: &[Phase] = &[Phase::Info];
+/// Whenever a module runs.
+const ALWAYS: &[Phase] = &[
+    Phase::Idle,
+    Phase::Load,
+    Phase::LoadAgain,
+    Phase::Command,
+    Phase::AuxSave,
+    Phase::AuxLoad,
+    Phase::Info,
+    Phase::Flush,
+    Phase::Loaded,
+    Phase::Sweep,
+    Phase::Reclaim,
+];
+
+macro_rules! functions {
+    ($( $constant:ident: $name:literal, $signature:literal, $phases:ident; )*) => {
+        $( pub const $constant: Function = Function { name: $name, signature: $signature, phases: $phases }; )*
+        /// All of them.
+        #[cfg(test)]
+        pub const ALL: &[&Function] = &[$( &$constant ),*];
+    };
+}
+
+#[rustfmt::skip]
+functions! {
+    ADD_COMMAND: "AddCommand", "(text: bytes, handler: i32) -> i32", LOADING;
+    CREATE_COMMAND: "CreateCommand",
+        "(name: bytes, handler: i32, flags: bytes, firstKey: i32, lastKey: i32, keyStep: i32, arity: i32) -> i32", LOADING;
+    SET_COMMAND_INFO: "SetCommandInfo", "(command: bytes, info: bytes) -> i32", LOADING;
+    REGISTER_NUMERIC_CONFIG: "RegisterNumericConfig",
+        "(name: bytes, defaultValue: i64, flags: i32, min: i64, max: i64, handle: i32) -> i32", DECLARING;
+    GET_NUMERIC_CONFIG: "GetNumericConfig", "(handle: i32) -> i64", ALWAYS;
+    SERVED_BY: "ServedBy", "(namespace: bytes, file: bytes)", LOADING;
+
+    REPLY_WITH_SIMPLE_STRING: "ReplyWithSimpleString", "(text: bytes)", COMMAND;
+    REPLY_WITH_ERROR: "ReplyWithError", "(text: bytes)", COMMAND;
+    REPLY_WITH_STRING_BUFFER: "ReplyWithStringBuffer", "(bytes: bytes)", COMMAND;
+    REPLY_WITH_NULL: "ReplyWithNull", "()", COMMAND;
+    REPLY_WITH_LONG_LONG: "ReplyWithLongLong", "(value: i64)", COMMAND;
+    REPLY_WITH_ARRAY: "ReplyWithArray", "(length: i64)", COMMAND;
+    REPLY_SET_ARRAY_LENGTH: "ReplySetArrayLength", "(length: i64)", COMMAND;
+    REPLY_WITH_MAP: "ReplyWithMap", "(length: i64)", COMMAND;
+    REPLY_SET_MAP_LENGTH: "ReplySetMapLength", "(length: i64)", COMMAND;
+    WRONG_ARITY: "WrongArity", "()", COMMAND;
+    FAIL: "Fail", "(text: bytes)", RUNNING;
+    ATTEMPT: "Attempt", "(handler: i32) -> i32", RUNNING;
+
+    MILLISECONDS: "Milliseconds", "() -> i64", ALWAYS;
+    GET_RANDOM_BYTES: "GetRandomBytes", "(target: bytes)", ALWAYS;
+    LOG: "Log", "(level: bytes, text: bytes)", ALWAYS;
+    MAY_ACCESS: "MayAccess", "(key: bytes) -> i32", RUNNING;
+    GET_CONTEXT_FLAGS: "GetContextFlags", "() -> i32", ALWAYS;
+    MAY_EXCEED: "MayExceed", "()", RUNNING;
+    DISCARD_MEMORY: "DiscardMemory", "(discarded: bytes)", RUNNING;
+
+    REPLICATE_VERBATIM: "ReplicateVerbatim", "()", COMMAND;
+    REPLICATE: "Replicate", "(command: bytes, argv: i32, argc: i32)", RUNNING;
+    EFFECTS_WANTED: "EffectsWanted", "() -> i32", RUNNING;
+    SIGNAL_MODIFIED_KEY: "SignalModifiedKey", "(key: bytes)", RUNNING;
+    NOTIFY_KEYSPACE_EVENT: "NotifyKeyspaceEvent", "(type: i32, event: bytes, key: bytes)", RUNNING;
+    KEY_CHANGED: "KeyChanged", "(type: i32, event: bytes, key: bytes, verbatim: i32)", RUNNING;
+
+    CREATE_DATA_TYPE: "CreateDataType", "(name: bytes, version: i32) -> i32", LOADING;
+    SAVE_UNSIGNED: "SaveUnsigned", "(value: i64)", SAVING;
+    SAVE_STRING_BUFFER: "SaveStringBuffer", "(bytes: bytes)", SAVING;
+    LOAD_UNSIGNED: "LoadUnsigned", "() -> i64", READING;
+    LOAD_STRING_BUFFER: "LoadStringBuffer", "() -> i64", READING;
+    IS_IO_ERROR: "IsIOError", "() -> i32", STREAMING;
+
+    INFO_ADD_FIELD_U_LONG_LONG: "InfoAddFieldULongLong", "(name: bytes, value: i64)", INFO;
+}

@@ -1,0 +1,127 @@
+//! The settings: the host's own four, and the numeric ones that modules declare.
+//!
+//! Every value lives in a cell of its own, whose address the server hands back to the getter and the setter. The name is never
+//! looked at: Redis 8.2 passes `wasm.link` where 7.0 passes `link`.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_uint, c_void};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+use super::api::{self, Str};
+use super::context::Context;
+use crate::rm;
+
+/// `wasm.link`: 0 auto, 1 command.
+static LINK: AtomicI64 = AtomicI64::new(0);
+/// `wasm.max-memory`, bytes of one linear memory.
+static MAX_MEMORY: AtomicI64 = AtomicI64::new(GIB * 4);
+/// `wasm.time-limit`, ms of one call into a module; 0: none.
+static TIME_LIMIT: AtomicI64 = AtomicI64::new(5000);
+/// `wasm.max-value-size`, bytes of one argument.
+static MAX_VALUE_SIZE: AtomicI64 = AtomicI64::new(MIB * 512);
+
+const MIB: i64 = 1 << 20;
+const GIB: i64 = 1 << 30;
+
+/// Whether every import goes by command (`wasm.link command`).
+pub fn link_by_command() -> bool {
+    LINK.load(Relaxed) == 1
+}
+
+/// Bytes that one linear memory may reach.
+pub fn max_memory() -> u64 {
+    MAX_MEMORY.load(Relaxed).unsigned_abs()
+}
+
+/// Milliseconds that one call into a module may run, on a processor; 0: no limit.
+pub fn time_limit() -> u64 {
+    TIME_LIMIT.load(Relaxed).unsigned_abs()
+}
+
+/// Bytes of the longest argument that a module accepts.
+pub fn max_value_size() -> usize {
+    MAX_VALUE_SIZE.load(Relaxed).unsigned_abs() as usize
+}
+
+/// Registers the host's own settings.
+///
+/// # Errors
+/// The setting that the server refused.
+pub fn register(ctx: Context<'_>) -> Result<(), String> {
+    let names = [c"auto".as_ptr(), c"command".as_ptr()];
+    let values = [0, 1];
+    // SAFETY: the names and values are copied by the server, the cell is static.
+    let refused = unsafe {
+        rm!(RegisterEnumConfig(
+            ctx.raw(),
+            c"link".as_ptr(),
+            0,
+            api::CONFIG_IMMUTABLE,
+            names.as_ptr(),
+            values.as_ptr(),
+            2,
+            get_enum,
+            set_enum,
+            None,
+            cell(&LINK),
+        ))
+    };
+    if refused != api::OK {
+        return Err("the setting wasm.link".into());
+    }
+    register_numeric(ctx, c"max-memory", &MAX_MEMORY, GIB * 4, api::CONFIG_MEMORY, MIB, GIB * 4)?;
+    register_numeric(ctx, c"time-limit", &TIME_LIMIT, 5000, 0, 0, 3_600_000)?;
+    register_numeric(ctx, c"max-value-size", &MAX_VALUE_SIZE, MIB * 512, api::CONFIG_MEMORY, 1, MIB * 512)
+}
+
+/// Registers a module's own numeric setting; its cell lives as long as the process.
+///
+/// # Errors
+/// The setting that the server refused.
+pub fn register_guest(ctx: Context<'_>, name: &str, default: i64, flags: u32, min: i64, max: i64) -> Result<&'static AtomicI64, String> {
+    let cell: &'static AtomicI64 = Box::leak(Box::new(AtomicI64::new(default)));
+    let name = CString::new(name).map_err(|_| "a setting whose name holds a NUL".to_string())?;
+    register_numeric(ctx, &name, cell, default, flags, min, max)?;
+    Ok(cell)
+}
+
+fn register_numeric(
+    ctx: Context<'_>,
+    name: &CStr,
+    value: &'static AtomicI64,
+    default: i64,
+    flags: c_uint,
+    min: i64,
+    max: i64,
+) -> Result<(), String> {
+    // SAFETY: the name is copied by the server, the cell is static.
+    let answer = unsafe {
+        rm!(RegisterNumericConfig(ctx.raw(), name.as_ptr(), default, flags, min, max, get_numeric, set_numeric, None, cell(value)))
+    };
+    if answer == api::OK { Ok(()) } else { Err(format!("the setting wasm.{}", name.to_string_lossy())) }
+}
+
+fn cell(value: &'static AtomicI64) -> *mut c_void {
+    (&raw const *value).cast_mut().cast()
+}
+
+unsafe extern "C" fn get_numeric(_: *const c_char, data: *mut c_void) -> c_longlong {
+    // SAFETY: `data` is the static cell given at registration, here and below.
+    unsafe { &*data.cast::<AtomicI64>() }.load(Relaxed)
+}
+
+unsafe extern "C" fn set_numeric(_: *const c_char, value: c_longlong, data: *mut c_void, _: *mut *mut Str) -> c_int {
+    // SAFETY: see get_numeric.
+    unsafe { &*data.cast::<AtomicI64>() }.store(value, Relaxed);
+    api::OK
+}
+
+unsafe extern "C" fn get_enum(_: *const c_char, data: *mut c_void) -> c_int {
+    // SAFETY: see get_numeric.
+    unsafe { &*data.cast::<AtomicI64>() }.load(Relaxed) as c_int
+}
+
+unsafe extern "C" fn set_enum(_: *const c_char, value: c_int, data: *mut c_void, _: *mut *mut Str) -> c_int {
+    // SAFETY: see get_numeric.
+    unsafe { &*data.cast::<AtomicI64>() }.store(value.into(), Relaxed);
+    api::OK
+}

@@ -1,0 +1,218 @@
+//! The context of a call from the server, and what can be asked of the server within it.
+
+use std::ffi::{CStr, c_int, c_long};
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use super::api::{self, Ctx};
+use super::reply::Answer;
+use super::strings::{ServerString, Strings};
+use crate::rm;
+
+/// The context of a call from the server that lasts for `'a`. Every function of the server that a method calls copies the texts and bytes
+/// that it is handed.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    raw: *mut Ctx,
+    call: PhantomData<&'a Ctx>,
+}
+
+impl<'a> Context<'a> {
+    /// # Safety
+    /// `raw` is the context of a call from the server that lasts for `'a`, made on this thread.
+    #[inline]
+    pub unsafe fn new(raw: *mut Ctx) -> Context<'a> {
+        Context { raw, call: PhantomData }
+    }
+
+    #[inline]
+    pub fn raw(self) -> *mut Ctx {
+        self.raw
+    }
+
+    /// The same, to be kept where no lifetime reaches.
+    ///
+    /// # Safety
+    /// It is forgotten before `'a` ends.
+    #[inline]
+    pub unsafe fn forever(self) -> Context<'static> {
+        Context { raw: self.raw, call: PhantomData }
+    }
+
+    /// `api::CTX_FLAGS_*`.
+    pub fn flags(self) -> c_int {
+        // SAFETY: by the type's contract, here and in every method below.
+        unsafe { rm!(GetContextFlags(self.raw)) }
+    }
+}
+
+/// What answers the running command.
+impl Context<'_> {
+    #[inline]
+    pub fn reply_status(self, text: &CStr) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithSimpleString(self.raw, text.as_ptr())) };
+    }
+
+    #[inline]
+    pub fn reply_error(self, text: &CStr) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithError(self.raw, text.as_ptr())) };
+    }
+
+    #[inline]
+    pub fn reply_bytes(self, bytes: &[u8]) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithStringBuffer(self.raw, bytes.as_ptr().cast(), bytes.len())) };
+    }
+
+    #[inline]
+    pub fn reply_null(self) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithNull(self.raw)) };
+    }
+
+    #[inline]
+    pub fn reply_integer(self, value: i64) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithLongLong(self.raw, value)) };
+    }
+
+    /// The head of an array; -1: its length is told by [`Context::set_array_length`].
+    #[inline]
+    pub fn reply_array(self, length: i64) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithArray(self.raw, length as c_long)) };
+    }
+
+    #[inline]
+    pub fn set_array_length(self, length: i64) {
+        // SAFETY: as above.
+        unsafe { rm!(ReplySetArrayLength(self.raw, length as c_long)) };
+    }
+
+    /// As [`Context::reply_array`], of a map of so many pairs.
+    #[inline]
+    pub fn reply_map(self, length: i64) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithMap(self.raw, length as c_long)) };
+    }
+
+    #[inline]
+    pub fn set_map_length(self, length: i64) {
+        // SAFETY: as above.
+        unsafe { rm!(ReplySetMapLength(self.raw, length as c_long)) };
+    }
+
+    pub fn wrong_arity(self) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(WrongArity(self.raw)) };
+    }
+
+    /// An answer of the server's once more; the answer is never freed.
+    #[inline]
+    pub(super) fn reply_answer(self, answer: std::ptr::NonNull<api::CallReply>) {
+        // SAFETY: as above, and the answer is alive.
+        unsafe { _ = rm!(ReplyWithCallReply(self.raw, answer.as_ptr())) };
+    }
+}
+
+/// What tells others of a write.
+impl Context<'_> {
+    /// The running command goes to replicas and the append-only file as it came.
+    #[inline]
+    pub fn replicate_verbatim(self) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplicateVerbatim(self.raw)) };
+    }
+
+    /// This command goes to them.
+    pub fn replicate(self, name: &CStr, arguments: &Strings) {
+        // SAFETY: as above; format "v" takes an array and its length.
+        unsafe { _ = rm!(Replicate(self.raw, name.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len())) };
+    }
+
+    /// WATCH and client-side caching hear of it.
+    #[inline]
+    pub fn signal_modified(self, key: ServerString<'_>) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(SignalModifiedKey(self.raw, key.raw())) };
+    }
+
+    /// Subscribers hear of it. `kind`: the server's class of events.
+    #[inline]
+    pub fn notify(self, kind: c_int, event: &CStr, key: ServerString<'_>) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(NotifyKeyspaceEvent(self.raw, kind, event.as_ptr(), key.raw())) };
+    }
+}
+
+/// What is asked of the server.
+impl Context<'_> {
+    /// Runs a command as the server itself; nothing of it is replicated.
+    ///
+    /// # Errors
+    /// The number of the system's error that tells why nothing ran.
+    pub fn call(self, name: &CStr, arguments: &Strings) -> Result<Answer, c_int> {
+        // SAFETY: as above. Format "v" takes an array and its length. Without `E`, null and errno tell why nothing ran.
+        unsafe {
+            *libc::__errno_location() = 0;
+            let reply = rm!(Call(self.raw, name.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len()));
+            Answer::new(reply).ok_or_else(|| *libc::__errno_location())
+        }
+    }
+
+    /// Runs a command of these words as the server itself; `None` where the server does not.
+    pub fn ask(self, name: &CStr, words: &[&CStr]) -> Option<Answer> {
+        self.call(name, &Strings::of_texts(words)).ok()
+    }
+
+    /// The value of one of the server's settings.
+    pub fn setting(self, name: &CStr) -> Option<String> {
+        self.ask(c"CONFIG", &[c"GET", name])?.text_at(1)
+    }
+
+    /// Runs `action` with the database `database` selected.
+    pub fn in_database(self, database: c_int, action: impl FnOnce()) {
+        // SAFETY: as above.
+        let before = unsafe {
+            let before = rm!(GetSelectedDb(self.raw));
+            rm!(SelectDb(self.raw, database));
+            before
+        };
+        action();
+        // SAFETY: as above.
+        unsafe { _ = rm!(SelectDb(self.raw, before)) };
+    }
+
+    /// Has the server call `callback` once, after this time; answers the timer.
+    pub fn start_timer(self, after: Duration, callback: api::TimerFunc) -> u64 {
+        let period_ms = after.as_millis().max(1) as i64;
+        // SAFETY: as above.
+        unsafe { rm!(CreateTimer(self.raw, period_ms, callback, std::ptr::null_mut())) }
+    }
+
+    /// A timer that the server no longer has is not stopped.
+    pub fn stop_timer(self, timer: u64) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(StopTimer(self.raw, timer, std::ptr::null_mut())) };
+    }
+}
+
+/// `api::CTX_FLAGS_*` of the server, where no call of it runs.
+pub fn server_flags() -> c_int {
+    // SAFETY: the server allows a null context here.
+    unsafe { rm!(GetContextFlags(std::ptr::null_mut())) }
+}
+
+/// Whether the server holds back what replicates: it ends when a module does it all the same.
+pub fn avoids_replica_traffic() -> bool {
+    // SAFETY: takes no argument.
+    unsafe { rm!(AvoidReplicaTraffic()) != 0 }
+}
+
+/// The part of `maxmemory` that is used.
+pub fn used_memory_ratio() -> f32 {
+    // SAFETY: takes no argument.
+    unsafe { rm!(GetUsedMemoryRatio()) }
+}

@@ -1,0 +1,66 @@
+//! What the user behind a command may do.
+
+use std::ffi::c_int;
+
+use super::api;
+use super::context::Context;
+use super::outermost;
+use super::strings::ServerString;
+use crate::rm;
+
+/// Whether the user behind the running command may run it with this key in the place of its first one, and read and write the key. The
+/// server itself asks selector by selector: command and key must be covered by the same one. Who has no user may: the replication stream,
+/// a file, another module that calls as itself, and a sweep, which is the server's own doing.
+pub fn may_access(key: ServerString<'_>) -> bool {
+    const READ_AND_WRITE: c_int = (api::CMD_KEY_ACCESS | api::CMD_KEY_INSERT | api::CMD_KEY_UPDATE) as c_int;
+    outermost::with_command(|ctx, command| {
+        if outermost::obeys() || !has_user(ctx) {
+            return true;
+        }
+        // SAFETY: a command runs, whose context and name these are; name and user are freed once, after their last use.
+        unsafe {
+            let name = rm!(GetCurrentUserName(ctx.raw()));
+            if name.is_null() {
+                return true;
+            }
+            let user = rm!(GetModuleUserFromUserName(name));
+            rm!(FreeString(ctx.raw(), name));
+            // A user that was deleted meanwhile.
+            if user.is_null() {
+                return false;
+            }
+            let call = [command.raw(), key.raw()];
+            let allowed = rm!(ACLCheckCommandPermissions(user, call.as_ptr(), call.len() as c_int)) == api::OK
+                && rm!(ACLCheckKeyPermissions(user, key.raw(), READ_AND_WRITE)) == api::OK;
+            rm!(FreeModuleUser(user));
+            allowed
+        }
+    })
+    .unwrap_or(true)
+}
+
+/// Whether a user stands behind the context. Redis 7.0 reads the name of one that is not there, so this is asked first: a call on behalf of
+/// the user, of a command that no server has, fails for another reason.
+fn has_user(ctx: Context<'_>) -> bool {
+    // SAFETY: the context of a running command; errno is always there, and no reply is expected.
+    unsafe {
+        *libc::__errno_location() = 0;
+        let reply = rm!(Call(ctx.raw(), c"wasm.-".as_ptr(), c"C".as_ptr()));
+        if !reply.is_null() {
+            rm!(FreeCallReply(reply));
+        }
+        *libc::__errno_location() != libc::ENOTSUP
+    }
+}
+
+/// Whether the client behind the running command is one that the server lists: no script's, and no module's that calls.
+pub fn is_listed_client(ctx: Context<'_>) -> bool {
+    // SAFETY: the context of a running command; the name is freed once.
+    unsafe {
+        let name = rm!(GetClientUserNameById(ctx.raw(), rm!(GetClientId(ctx.raw()))));
+        if !name.is_null() {
+            rm!(FreeString(std::ptr::null_mut(), name));
+        }
+        !name.is_null()
+    }
+}

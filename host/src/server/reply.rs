@@ -1,0 +1,112 @@
+//! What the server answers when it is called.
+
+use std::ptr::NonNull;
+
+use super::api::{self, CallReply};
+use crate::rm;
+
+/// An answer of the server, freed when it is dropped.
+pub struct Answer(NonNull<CallReply>);
+
+/// What an answer is.
+pub enum Kind<'a> {
+    Text(&'a [u8]),
+    /// `+OK` and its like.
+    Status(&'a [u8]),
+    Error(&'a [u8]),
+    Integer(i64),
+    Null,
+    /// An array, or a kind that RESP3 adds.
+    Other,
+}
+
+impl Answer {
+    /// `None` for null.
+    ///
+    /// # Safety
+    /// `raw` is null, or an answer that nobody else frees.
+    pub unsafe fn new(raw: *mut CallReply) -> Option<Answer> {
+        NonNull::new(raw).map(Answer)
+    }
+
+    /// What it is, and its bytes.
+    pub fn kind(&self) -> Kind<'_> {
+        // SAFETY: the answer is alive.
+        match unsafe { rm!(CallReplyType(self.0.as_ptr())) } {
+            api::REPLY_NULL => Kind::Null,
+            // SAFETY: as above.
+            api::REPLY_INTEGER => Kind::Integer(unsafe { rm!(CallReplyInteger(self.0.as_ptr())) }),
+            api::REPLY_STRING | api::REPLY_ERROR => match self.proto() {
+                [b'-', error @ .., b'\r', b'\n'] => Kind::Error(error),
+                [b'+', status @ .., b'\r', b'\n'] => Kind::Status(status),
+                _ => text_of(self.0.as_ptr()).map_or(Kind::Null, Kind::Text),
+            },
+            _ => Kind::Other,
+        }
+    }
+
+    pub fn is_error(&self) -> bool {
+        // SAFETY: the answer is alive.
+        unsafe { rm!(CallReplyType(self.0.as_ptr())) == api::REPLY_ERROR }
+    }
+
+    /// The text at this place of an array.
+    pub fn text_at(&self, index: usize) -> Option<String> {
+        let element = self.element(index)?;
+        text_of(element).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// The texts of an array; what is no text is an empty one.
+    pub fn texts(&self) -> Vec<String> {
+        (0..)
+            .map_while(|index| self.element(index))
+            .map(|element| String::from_utf8_lossy(text_of(element).unwrap_or(b"")).into_owned())
+            .collect()
+    }
+
+    /// Whether an array stands at this place of an array.
+    pub fn has_array_at(&self, index: usize) -> bool {
+        // SAFETY: the element is alive as the answer is.
+        self.element(index).is_some_and(|element| unsafe { rm!(CallReplyType(element)) } == api::REPLY_ARRAY)
+    }
+
+    /// The answer as it goes over the wire.
+    pub fn proto(&self) -> &[u8] {
+        let mut length = 0;
+        // SAFETY: the answer is alive, and so are its bytes.
+        unsafe {
+            let bytes = rm!(CallReplyProto(self.0.as_ptr(), &raw mut length));
+            std::slice::from_raw_parts(bytes.cast::<u8>(), length)
+        }
+    }
+
+    /// Never frees it.
+    pub fn leak(self) -> NonNull<CallReply> {
+        let raw = self.0;
+        std::mem::forget(self);
+        raw
+    }
+
+    fn element(&self, index: usize) -> Option<*mut CallReply> {
+        // SAFETY: the answer is alive; null past its end.
+        let element = unsafe { rm!(CallReplyArrayElement(self.0.as_ptr(), index)) };
+        (!element.is_null()).then_some(element)
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // SAFETY: freed once; nothing borrows from it any more.
+        unsafe { rm!(FreeCallReply(self.0.as_ptr())) };
+    }
+}
+
+/// The bytes of a text, of an answer that is alive for `'a`.
+fn text_of<'a>(reply: *mut CallReply) -> Option<&'a [u8]> {
+    let mut length = 0;
+    // SAFETY: the private callers hand over an answer that is alive; its bytes live as long.
+    unsafe {
+        let bytes = rm!(CallReplyStringPtr(reply, &raw mut length));
+        (!bytes.is_null()).then(|| std::slice::from_raw_parts(bytes.cast(), length))
+    }
+}

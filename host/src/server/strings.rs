@@ -1,0 +1,148 @@
+//! Strings of the server: those that it lends for a call, and those that are made for it.
+
+use std::ffi::{CStr, c_int};
+use std::marker::PhantomData;
+
+use smallvec::SmallVec;
+
+use super::api::Str;
+use crate::rm;
+
+/// A string that the server holds for as long as `'a`.
+#[derive(Clone, Copy)]
+pub struct ServerString<'a> {
+    raw: *mut Str,
+    held: PhantomData<&'a Str>,
+}
+
+impl<'a> ServerString<'a> {
+    /// # Safety
+    /// `raw` is a string of the server that lives for `'a`.
+    pub unsafe fn new(raw: *mut Str) -> ServerString<'a> {
+        ServerString { raw, held: PhantomData }
+    }
+
+    #[inline]
+    pub fn raw(self) -> *mut Str {
+        self.raw
+    }
+
+    /// The same, to be kept where no lifetime reaches.
+    ///
+    /// # Safety
+    /// It is forgotten before `'a` ends.
+    #[inline]
+    pub unsafe fn forever(self) -> ServerString<'static> {
+        ServerString { raw: self.raw, held: PhantomData }
+    }
+
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        let mut length = 0;
+        // SAFETY: the string is alive for 'a; the server answers that many bytes, which it does not change meanwhile.
+        unsafe { std::slice::from_raw_parts(rm!(StringPtrLen(self.raw, &raw mut length)).cast::<u8>(), length) }
+    }
+}
+
+/// The words of a command, its name first, which the server holds for as long as `'a`.
+#[derive(Clone, Copy)]
+pub struct Arguments<'a> {
+    first: *mut *mut Str,
+    count: c_int,
+    held: PhantomData<&'a Str>,
+}
+
+impl<'a> Arguments<'a> {
+    /// Those of no command.
+    pub const NONE: Arguments<'static> = Arguments { first: std::ptr::null_mut(), count: 0, held: PhantomData };
+
+    /// # Safety
+    /// `argv` holds `argc` strings of the server, and lives for `'a` as they do.
+    #[inline]
+    pub unsafe fn new(argv: *mut *mut Str, argc: c_int) -> Arguments<'a> {
+        Arguments { first: argv, count: argc, held: PhantomData }
+    }
+
+    /// How many there are, as the server counts them.
+    #[inline]
+    pub fn count(self) -> c_int {
+        self.count
+    }
+
+    /// # Panics
+    /// There are no more than `index` of them.
+    #[inline]
+    pub fn get(self, index: usize) -> ServerString<'a> {
+        assert!(index < self.count as usize, "an argument that is not there");
+        // SAFETY: the array has as many entries, each of them a string that is alive for 'a.
+        unsafe { ServerString::new(*self.first.add(index)) }
+    }
+
+    /// All of them, the name first.
+    #[inline]
+    pub fn iter(self) -> impl Iterator<Item = ServerString<'a>> {
+        (0..self.count as usize).map(move |index| self.get(index))
+    }
+
+    /// Bytes of all but the name. O(their number).
+    pub fn bytes(self) -> u64 {
+        self.iter().skip(1).map(|argument| argument.bytes().len() as u64).sum()
+    }
+
+    /// The same, to be kept where no lifetime reaches.
+    ///
+    /// # Safety
+    /// It is forgotten before `'a` ends.
+    #[inline]
+    pub unsafe fn forever(self) -> Arguments<'static> {
+        Arguments { first: self.first, count: self.count, held: PhantomData }
+    }
+}
+
+/// Strings that are made for the server, and freed together.
+pub struct Strings(SmallVec<[*mut Str; 8]>);
+
+impl Strings {
+    pub fn new<'b>(bytes: impl IntoIterator<Item = &'b [u8]>) -> Strings {
+        Strings(bytes.into_iter().map(create).collect())
+    }
+
+    pub fn of_texts(texts: &[&CStr]) -> Strings {
+        Strings::new(texts.iter().map(|text| text.to_bytes()))
+    }
+
+    #[inline]
+    pub fn as_ptr(&self) -> *const *mut Str {
+        self.0.as_ptr()
+    }
+
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Drop for Strings {
+    fn drop(&mut self) {
+        for &string in &self.0 {
+            // SAFETY: made by `create`, freed once.
+            unsafe { rm!(FreeString(std::ptr::null_mut(), string)) };
+        }
+    }
+}
+
+/// Lends `action` a string of these bytes.
+pub fn with_string<T>(bytes: &[u8], action: impl FnOnce(ServerString<'_>) -> T) -> T {
+    let string = create(bytes);
+    // SAFETY: the string is alive until it is freed, once, after its last use.
+    unsafe {
+        let result = action(ServerString::new(string));
+        rm!(FreeString(std::ptr::null_mut(), string));
+        result
+    }
+}
+
+fn create(bytes: &[u8]) -> *mut Str {
+    // SAFETY: the server copies the bytes.
+    unsafe { rm!(CreateString(std::ptr::null_mut(), bytes.as_ptr().cast(), bytes.len())) }
+}
