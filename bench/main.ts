@@ -8,9 +8,10 @@
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { main, Problem, say } from '../scripts/lib/process.ts';
-import { testMatrix, type Server } from '../scripts/lib/servers.ts';
+import { testMatrix } from '../scripts/lib/servers.ts';
 import * as wheels from '../scripts/lib/wheels.ts';
-import { parse, SERVER_KEYS, SERVER_TITLES, type MeasuresRequest, type ServerKey } from './arguments.ts';
+import { parse, SERVER_KEYS, SERVER_TITLES, type MeasuresRequest, type ServerKey } from './lib/arguments.ts';
+import type { Measure } from './lib/measure.ts';
 import { CLIENT_CORE } from './lib/server.ts';
 import type { Target } from './report/plan.ts';
 import { render, report } from './report/report.ts';
@@ -29,23 +30,6 @@ import { session } from './measures/session.ts';
 import { sessions } from './measures/sessions.ts';
 import { storage } from './measures/storage.ts';
 import { tables } from './measures/tables.ts';
-
-export interface Context {
-  server: Server;
-  rounds: number;
-  keys: number;
-  /** how many entries a measure of growth inserts */
-  entries: number;
-  /** Prints a figure: what, the ratio, and what else helps to read it. */
-  print: (what: string, figure: string, note: string) => void;
-}
-
-export interface Measure {
-  name: string;
-  summary: string;
-  onlyWhenNamed?: boolean;
-  run: (context: Context) => Promise<void>;
-}
 
 const MEASURES: Measure[] = [
   load,

@@ -15,9 +15,10 @@ import type { Redis } from './redis.ts';
 import { accountRoutes } from './routes/account.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import type { Site } from './routes/site.ts';
 import { signInRoutes } from './routes/sign-in.ts';
 import { Sessions } from './sessions.ts';
-import type { User, Users } from './users.ts';
+import type { Users } from './users.ts';
 
 declare module 'express-session' {
   interface SessionData {
@@ -52,25 +53,6 @@ export interface SiteOptions {
   sample_ms?: number;
   /** Whether the site is served by HTTPS: cookies are then sent by it alone. */
   secure?: boolean;
-}
-
-/** What the routes share. */
-export interface Site {
-  redis: Redis;
-  users: Users;
-  sessions: Sessions;
-  forms: Forms;
-  /** Of one person from one address. */
-  attempts: Attempts;
-  /** Of anybody from one address. */
-  addresses: Attempts;
-  sampler: Sampler;
-  confirmed_ms: number;
-  grace_ms: number;
-  /** Sends a page. Tells the session's notice, and forgets it. */
-  show: (request: Request, response: Response, frame: Omit<Frame, 'user' | 'token'>) => void;
-  /** Who is signed in. Throws the problem that sends people to the sign-in page. */
-  userOf: (request: Request) => User;
 }
 
 const PUBLIC_FOLDER = path.join(import.meta.dirname, 'public');

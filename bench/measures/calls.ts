@@ -10,7 +10,7 @@ import { batches, drive, type Connection } from '../lib/connection.ts';
 import { keyName, valueOf } from '../lib/random.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import { median, ratio, show, spread } from '../lib/statistics.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const KEY = keyName(1);
 const CALLS = 1_000_000;

@@ -10,7 +10,7 @@ import { keyName, random, valueOf } from '../lib/random.ts';
 import { createBytes, OK_BYTES } from '../lib/replies.ts';
 import { median, ratio, show } from '../lib/statistics.ts';
 import { CLIENT_CORE, MeasuredServer } from '../lib/server.ts';
-import type { Context, Measure } from '../main.ts';
+import type { Context, Measure } from '../lib/measure.ts';
 
 const ENTRIES = 1_000_000;
 const VALUE_BYTES = 32;

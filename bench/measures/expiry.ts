@@ -5,7 +5,7 @@
 import { batches, drive, encode, type Connection, type Words } from '../lib/connection.ts';
 import { createBytes } from '../lib/replies.ts';
 import { MeasuredServer } from '../lib/server.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const SESSIONS = 1_000_000;
 const CONNECTIONS = 8;

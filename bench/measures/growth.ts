@@ -8,7 +8,7 @@ import { batches, type Connection, type Words } from '../lib/connection.ts';
 import { keyName, valueOf } from '../lib/random.ts';
 import { OK_BYTES } from '../lib/replies.ts';
 import { MeasuredServer } from '../lib/server.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const BATCH = 16;
 const VALUE_BYTES = 32;

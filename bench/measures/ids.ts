@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fixture } from '../lib/fixture.ts';
 import { median } from '../lib/statistics.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const IDS = 2_000_000;
 const PAGES = 4;

@@ -7,7 +7,7 @@ import type { Words } from '../lib/connection.ts';
 import { CountingServer } from '../lib/counting.ts';
 import { keyName, valueOf } from '../lib/random.ts';
 import { bulkBytes, createBytes, OK_BYTES } from '../lib/replies.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const KEYS = 2000;
 const VALUE_BYTES = 32;

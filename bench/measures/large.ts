@@ -4,7 +4,7 @@ import { keyName, valueOf } from '../lib/random.ts';
 import { bulkBytes, OK_BYTES } from '../lib/replies.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import { median, ratio, show } from '../lib/statistics.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const VALUE_BYTES = 1 << 20;
 const KEYS = 16;

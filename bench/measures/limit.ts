@@ -11,7 +11,7 @@ import { keyName, valueOf } from '../lib/random.ts';
 import { bulkBytes, createBytes, OK_BYTES } from '../lib/replies.ts';
 import { MeasuredServer, type StartOptions } from '../lib/server.ts';
 import { ratio, show } from '../lib/statistics.ts';
-import type { Context, Measure } from '../main.ts';
+import type { Context, Measure } from '../lib/measure.ts';
 
 const CONNECTIONS = 50;
 const PIPELINE = 64;

@@ -2,7 +2,7 @@
 import type { Server } from '../../scripts/lib/servers.ts';
 import { median } from '../lib/statistics.ts';
 import { MeasuredServer } from '../lib/server.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 /** Milliseconds of each of `rounds` starts. */
 export async function loadTimes(server: Server, rounds: number): Promise<number[]> {

@@ -4,7 +4,7 @@ import { valueOf } from '../lib/random.ts';
 import { createBytes } from '../lib/replies.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
 import { MeasuredServer } from '../lib/server.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 import { fill } from './storage.ts';
 
 const ENTRIES = 1_000_000;

@@ -11,7 +11,7 @@ import { CountingServer } from '../lib/counting.ts';
 import { OK_BYTES } from '../lib/replies.ts';
 import { MeasuredServer, type StartOptions } from '../lib/server.ts';
 import { median, spread } from '../lib/statistics.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const CONNECTIONS = 50;
 const PIPELINE = 64;

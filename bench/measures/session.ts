@@ -2,7 +2,7 @@
 import { batches, drive, type Batch, type Connection, type Words } from '../lib/connection.ts';
 import { ratio, show } from '../lib/statistics.ts';
 import { MeasuredServer } from '../lib/server.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 import { keyName, valueOf } from '../lib/random.ts';
 import { createBytes, OK_BYTES } from '../lib/replies.ts';
 

@@ -8,7 +8,7 @@ import { valueOf } from '../lib/random.ts';
 import { createBytes, OK_BYTES } from '../lib/replies.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import { ratio, show } from '../lib/statistics.ts';
-import type { Context, Measure } from '../main.ts';
+import type { Context, Measure } from '../lib/measure.ts';
 
 const SESSIONS = 200_000;
 const WARM = 1000;

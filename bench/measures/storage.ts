@@ -4,7 +4,7 @@ import { keyName, random, valueOf } from '../lib/random.ts';
 import { bulkBytes, OK_BYTES } from '../lib/replies.ts';
 import { ratio, show } from '../lib/statistics.ts';
 import { MeasuredServer } from '../lib/server.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const CONNECTIONS = 50;
 const PIPELINE = 64;

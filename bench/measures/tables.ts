@@ -7,7 +7,7 @@ import path from 'node:path';
 import { mustRun, Problem, ROOT } from '../../scripts/lib/process.ts';
 import { SERVER_CORE } from '../lib/server.ts';
 import { median, ratio, show } from '../lib/statistics.ts';
-import type { Measure } from '../main.ts';
+import type { Measure } from '../lib/measure.ts';
 
 const OPERATIONS = ['insert', 'hit', 'miss', 'iterate', 'delete'] as const;
 const HEAP_MB = 12_000;

@@ -2,10 +2,11 @@
  * The cells that are done, a line of JSON for each, written as soon as it is: whatever ends the run, what was measured stays. A line that was
  * torn by a full disk or a power cut is as if it had not been measured.
  */
+import { KINDS } from '../lib/arguments.ts';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Problem } from '../../scripts/lib/process.ts';
-import { KINDS, type Figure, type Setting } from './results.ts';
+import { type Figure, type Setting } from './results.ts';
 
 /** The figures that a page is made of, in its folder. */
 export const FIGURES_FILE = 'figures.jsonl';

@@ -1,10 +1,11 @@
 /** The report's page, as Markdown: tables of what the plots show, with the spread of the rounds. */
+import { type Kind } from '../lib/arguments.ts';
 import type { Timing } from '../lib/rounds.ts';
 import { isNoisy, median, ratio, spread } from '../lib/statistics.ts';
 import { alone } from '../measures/calls.ts';
 import { PERCENTILES } from '../measures/growth.ts';
 import { COMMAND_NAMES, label, OPERATION_TITLES, percentiles, ratioOf, serversOf, type Chart } from './charts.ts';
-import { last, ofKind, type Figure, type Kind, type SessionOperation } from './results.ts';
+import { last, ofKind, type Figure, type SessionOperation } from './results.ts';
 import { shortNumber } from './svg.ts';
 
 /** Of the clock's time, the share of CPU below which the server waited for the client. */

@@ -1,4 +1,5 @@
 /** The cells of a report: what is measured on each server, and how much. */
+import type { Kind } from '../lib/arguments.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
 import { callTimes } from '../measures/calls.ts';
 import { noisyEntries, sessions as savedSessions } from '../measures/durability.ts';
@@ -6,7 +7,7 @@ import { loadTimes } from '../measures/load.ts';
 import { bytesPerEntry } from '../measures/memory.ts';
 import { bytesPerSession, native, ours } from '../measures/sessions.ts';
 import { both, commands, growth, saving } from './cells.ts';
-import type { Kind, ServerName } from './results.ts';
+import type { ServerName } from './results.ts';
 import type { Cell } from './run.ts';
 import { sessions } from './sessions.ts';
 

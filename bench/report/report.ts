@@ -8,7 +8,7 @@ import { cpus, release, totalmem, type as system } from 'node:os';
 import path from 'node:path';
 import { ensureBuilt, HOST, WASM } from '../../scripts/lib/build.ts';
 import { ROOT, run, say } from '../../scripts/lib/process.ts';
-import type { RenderRequest, ReportRequest } from '../arguments.ts';
+import type { RenderRequest, ReportRequest } from '../lib/arguments.ts';
 import { MeasuredServer } from '../lib/server.ts';
 import { FIGURES_FILE, Journal, readFigures } from './journal.ts';
 import { FULL, planOf, QUICK, type Target } from './plan.ts';

@@ -1,4 +1,5 @@
 /** What the cells of a report give: plain data, kept as it was measured, one value for each round. */
+import type { Kind } from '../lib/arguments.ts';
 import type { Timing } from '../lib/rounds.ts';
 import type { CallTimes } from '../measures/calls.ts';
 import type { Filling } from '../measures/growth.ts';
@@ -30,10 +31,6 @@ export interface Results {
   saving: { native: Saving; ours: Saving };
   start: { load_ms: number[] };
 }
-
-export type Kind = keyof Results;
-
-export const KINDS: Kind[] = ['commands', 'sessions', 'calls', 'memory', 'session-memory', 'growth', 'saving', 'start'];
 
 /** What was measured where: cells of another build or machine are no part of a report. */
 export interface Setting {

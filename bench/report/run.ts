@@ -1,6 +1,7 @@
 /** Measuring the cells of a plan one after the other: those that are done are skipped, and progress is told. */
+import type { Kind } from '../lib/arguments.ts';
 import type { Journal } from './journal.ts';
-import type { Figure, Kind, Results } from './results.ts';
+import type { Figure, Results } from './results.ts';
 
 /** A cell: what is measured at a stretch, on one server, within seconds. */
 export interface Cell<K extends Kind = Kind> {

@@ -1,11 +1,12 @@
 /** Writing the report: the page, its plots, and the figures that both are made of, in one folder; and the lines of them that README.md has. */
+import { KINDS } from '../lib/arguments.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Problem } from '../../scripts/lib/process.ts';
 import { charts } from './charts.ts';
 import { FIGURES_FILE } from './journal.ts';
 import { headline, page } from './page.ts';
-import { KINDS, type Figure } from './results.ts';
+import { type Figure } from './results.ts';
 
 const BEGIN = '<!-- figures: npm run bench -- --report -->';
 const END = '<!-- end of figures -->';

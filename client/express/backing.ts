@@ -7,20 +7,17 @@
  */
 import { ErrorReply } from '@redis/client';
 import type { SessionData } from 'express-session';
-import { ArgumentError, bytes } from '../arguments.ts';
+import { bytes } from '../arguments.ts';
 import { nodesOf } from '../client.ts';
 import type { RedisArgument } from '../command.ts';
 import { IdExistsError, SessionNotFoundError, typedError } from '../errors.ts';
-import { scanIterator, type Scannable } from '../scan.ts';
-import type { Created, CreateOptions } from '../session/CREATE.ts';
-import type { DelUserOptions } from '../session/DELUSER.ts';
-import type { Session } from '../session/GET.ts';
-import type { SessionInfo } from '../session/INFO.ts';
+import { scanIterator } from '../scan.ts';
 import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOf, sameCookie, type LimitOptions, type Limits } from './cookie.ts';
 import { dataOf, difference, textsOf } from './fields.ts';
 import { hideMark, MARK, Mark, markOf } from './mark.ts';
+import { bufferOf, Names, type NameOptions } from './names.ts';
 import { InOrder, RecentIds } from './order.ts';
-import { isTagged, randomSid, sidIn, slotOf, type ClusterOptions } from './slots.ts';
+import type { Commands, TextClient, Times } from './server.ts';
 
 /** What the server has, as far as this process knows. */
 interface Known {
@@ -38,46 +35,14 @@ interface Known {
 /** What a save wants the server to have. */
 type Wanted = Known & { userKey: RedisArgument };
 
-/** The commands that a save is made of. */
-interface Commands {
-  addData(id: string, fields: ReadonlyMap<string, string>): unknown;
-  delData(id: string, fields: readonly string[]): unknown;
-  expire(id: string, seconds: number, limit: 'IDLE' | 'TTL'): unknown;
-  touch(id: string): unknown;
-  assign(id: string, user: RedisArgument): unknown;
-}
-
-type Times = Pick<SessionInfo, 'createdAt' | 'lastAccessed' | 'ttl'>;
-
-/** A client that answers text, and Maps for maps. */
-export interface TextClient {
-  session: Commands &
-    Scannable<string> & {
-      create(user: RedisArgument, options: CreateOptions): Promise<Created>;
-      get(id: string): Promise<Session | null>;
-      info(id: string): Promise<Times | null>;
-      getAll(id: string): Promise<Map<string, string> | null>;
-      delete(id: string): Promise<number>;
-      user(user: RedisArgument): Promise<string[]>;
-      delUser(user: RedisArgument, options: DelUserOptions): Promise<number>;
-      count(): Promise<number>;
-    };
-  multi(): { session: Commands & { info(id: string): unknown }; exec(): Promise<unknown[]> };
-}
-
 /** One command of a save. `mayAnswer0`: 0 does not mean that the session has ended. */
 interface Step {
   run: (commands: Commands) => unknown;
   mayAnswer0?: true;
 }
 
-export interface BackingOptions {
+export interface BackingOptions extends NameOptions {
   client: TextClient;
-  /** Where the client is a cluster's. */
-  cluster: ClusterOptions | undefined;
-  userOf: (session: SessionData) => RedisArgument | null | undefined;
-  userOfRequest: (request: object) => RedisArgument | null | undefined;
-  prefix: string;
   limits: LimitOptions;
   /** Called when a save or a touch has found its session ended. */
   onGone: (sid: string) => void;
@@ -86,13 +51,10 @@ export interface BackingOptions {
 /** A hundred years: the server has no command that takes a limit away. */
 const NO_LIMIT_S = 3_155_760_000;
 
-const ID = /^[\x21-\x7e]{16,128}$/;
-
 export class Backing {
   readonly #sessions: TextClient['session'];
   readonly #options: BackingOptions;
-  /** Whether ids and user keys are in slots of their own: in a cluster, without a hash tag in the prefix. */
-  readonly #hasSlots: boolean;
+  readonly #names: Names;
   /** By the session's object, or by its mark. */
   readonly #known = new WeakMap<object, Known>();
   readonly #inOrder = new InOrder();
@@ -102,7 +64,7 @@ export class Backing {
   constructor(options: BackingOptions) {
     this.#options = options;
     this.#sessions = options.client.session;
-    this.#hasSlots = options.cluster !== undefined && !isTagged(options.prefix);
+    this.#names = new Names(options);
   }
 
   /** Asks the server that has these sessions: rejects when it cannot be reached. Runs a command that every store runs. */
@@ -112,8 +74,8 @@ export class Backing {
 
   /** Whether this session was read or saved, here or by who has marked it. */
   isKnown(sid: string, session: object): boolean {
-    if (!this.#isId(sid)) return false;
-    const id = this.#idOf(sid);
+    if (!this.#names.isId(sid)) return false;
+    const id = this.#names.idOf(sid);
     return this.#knownOf(id, session) !== undefined || this.#isStored(id, session);
   }
 
@@ -135,7 +97,7 @@ export class Backing {
   }
 
   #isStored(id: string, session: object): boolean {
-    return markOf(session)?.of === new Mark(id).of || this.#met.has(this.#sidOf(id));
+    return markOf(session)?.of === new Mark(id).of || this.#met.has(this.#names.sidOf(id));
   }
 
   /**
@@ -156,8 +118,8 @@ export class Backing {
 
   /** The session's data; null when it is unknown or has ended. An id that can be none, as of an earlier store's cookie, is unknown. */
   async read(sid: string): Promise<SessionData | null> {
-    if (!this.#isId(sid)) return null;
-    const id = this.#idOf(sid);
+    if (!this.#names.isId(sid)) return null;
+    const id = this.#names.idOf(sid);
     const [known, left_ms] = await Promise.all([this.#fetch(id), this.#left(id)]);
     if (known === null) {
       this.#met.delete(sid);
@@ -165,7 +127,7 @@ export class Backing {
     }
     this.#met.add(sid);
     const session = this.#shown(id, known.texts, cookieOf(known.cookie, left_ms));
-    this.#remember(session, { ...known, userKey: this.#userKeyOf(sid, session) });
+    this.#remember(session, { ...known, userKey: this.#names.userKeyOf(sid, session) });
     return session;
   }
 
@@ -190,10 +152,10 @@ export class Backing {
 
   /** Creates the session, or writes what has changed. What is written is its state at this moment, before anything is awaited. */
   async save(sid: string, session: SessionData): Promise<void> {
-    const id = this.#idOf(sid);
+    const id = this.#names.idOf(sid);
     const limits = checkedLimitsOf(session.cookie, this.#options.limits);
-    const userKey = this.#userKeyOf(sid, session);
-    this.#checkSlot(id, userKey);
+    const userKey = this.#names.userKeyOf(sid, session);
+    this.#names.checkSlot(id, userKey);
     const now = { id, texts: textsOf(session), cookie: cookieText(session.cookie, limits), limits, userKey };
     await this.#inOrder.run(sid, async () => {
       if (this.#ended.has(sid)) this.#options.onGone(sid);
@@ -242,7 +204,8 @@ export class Backing {
     const rest: Step[] = removed.length === 0 ? [] : [{ run: (commands) => commands.delData(id, removed), mayAnswer0: true }];
     const assign: Step = { run: (commands) => commands.assign(id, now.userKey) };
     if (isSameKey(known.userKey, now.userKey)) return this.#change(id, known, now, changed, rest);
-    if (isSameKey(now.userKey, this.#anonymousKey(this.#sidOf(id)))) return this.#change(id, known, now, changed, [...rest, assign]);
+    if (isSameKey(now.userKey, this.#names.anonymousKey(this.#names.sidOf(id))))
+      return this.#change(id, known, now, changed, [...rest, assign]);
     return (await this.#run([assign])) && this.#change(id, known, now, changed, rest, known.userKey);
   }
 
@@ -325,7 +288,7 @@ export class Backing {
 
   /** Counts as an access, and applies a changed cookie; writes no other field. */
   async touch(sid: string, session: SessionData): Promise<void> {
-    const id = this.#idOf(sid);
+    const id = this.#names.idOf(sid);
     const limits = checkedLimitsOf(session.cookie, this.#options.limits);
     const cookie = cookieText(session.cookie, limits);
     await this.#inOrder.run(sid, async () => {
@@ -342,7 +305,7 @@ export class Backing {
 
   /** Ends a session after the saves of it that are under way, and before those that come; whether it was there. */
   async end(sid: string): Promise<boolean> {
-    const id = this.#idOf(sid);
+    const id = this.#names.idOf(sid);
     return this.#inOrder.run(sid, async () => {
       const count = await this.#sessions.delete(id);
       // Only now: where it fails, the session lives on, and saves of it are stored.
@@ -361,7 +324,7 @@ export class Backing {
         const texts = new Map(Object.entries(found.data));
         const cookie = cookieOf(texts.get(COOKIE) ?? '{}', left_ms);
         texts.delete(COOKIE);
-        sessions.push(Object.assign(this.#shown(found.id, texts, cookie), { id: this.#sidOf(found.id) }));
+        sessions.push(Object.assign(this.#shown(found.id, texts, cookie), { id: this.#names.sidOf(found.id) }));
       }
     }
     return sessions;
@@ -381,22 +344,27 @@ export class Backing {
 
   /** Ends all sessions with this prefix. */
   async clear(): Promise<void> {
-    for await (const ids of this.#scan()) await Promise.all(ids.map((id) => this.end(this.#sidOf(id))));
+    for await (const ids of this.#scan()) await Promise.all(ids.map((id) => this.end(this.#names.sidOf(id))));
   }
 
   async idsOf(user: unknown): Promise<string[]> {
-    const ids = await this.#sessions.user(this.#keyOf(bytes('user', user)));
-    return ids.filter((id) => id.startsWith(this.#options.prefix)).map((id) => this.#sidOf(id));
+    const ids = await this.#sessions.user(this.#names.keyOf(bytes('user', user)));
+    return ids.filter((id) => id.startsWith(this.#options.prefix)).map((id) => this.#names.sidOf(id));
   }
 
   async endAllOf(user: unknown, except: unknown, before: Date | number | undefined): Promise<number> {
-    const userKey = this.#keyOf(bytes('user', user));
-    const kept = except === undefined ? undefined : this.#idOf(except, 'options.except');
+    const userKey = this.#names.keyOf(bytes('user', user));
+    const kept = except === undefined ? undefined : this.#names.idOf(except, 'options.except');
     return this.#sessions.delUser(userKey, {
       // In another slot it is none of this user's.
-      ...(kept === undefined || !this.#sharesSlot(kept, userKey) ? {} : { except: kept }),
+      ...(kept === undefined || !this.#names.sharesSlot(kept, userKey) ? {} : { except: kept }),
       ...(before === undefined ? {} : { before }),
     });
+  }
+
+  /** A new id: in the slot of the user that a request signs in, in a cluster. */
+  newSid(request: object | undefined): string {
+    return this.#names.newSid(request);
   }
 
   async *#scan(): AsyncGenerator<string[]> {
@@ -405,70 +373,9 @@ export class Backing {
     const namespaces = nodes.map((node) => node.session);
     yield* scanIterator<string>(namespaces, { MATCH: pattern, COUNT: 100 });
   }
-
-  #idOf(sid: unknown, argument = 'sid'): string {
-    if (this.#isId(sid)) return this.#options.prefix + sid;
-    throw new ArgumentError(
-      argument,
-      '16 to 128 visible ASCII characters, with the prefix: let the option genid of express-session make such',
-    );
-  }
-
-  #isId(sid: unknown): sid is string {
-    return typeof sid === 'string' && ID.test(this.#options.prefix + sid);
-  }
-
-  #sidOf(id: string): string {
-    return id.slice(this.#options.prefix.length);
-  }
-
-  #keyOf(user: RedisArgument): RedisArgument {
-    const { prefix } = this.#options;
-    if (prefix === '') return user;
-    return typeof user === 'string' ? prefix + user : Buffer.concat([Buffer.from(prefix), user]);
-  }
-
-  #userKeyOf(sid: string, session: SessionData): RedisArgument {
-    const user = bytes('options.userOf(session)', this.#options.userOf(session) ?? '');
-    return user.length === 0 ? this.#anonymousKey(sid) : this.#keyOf(user);
-  }
-
-  /** In the slot of its id, in a cluster. */
-  #anonymousKey(sid: string): RedisArgument {
-    const { prefix } = this.#options;
-    if (!this.#hasSlots) return this.#keyOf(`anonymous:{${sid}}`);
-    return isTagged(sid) ? `${prefix}anonymous:${sid}` : `${prefix}anonymous:{${prefix}${sid}}`;
-  }
-
-  /** A new id: in the slot of the user that a request signs in, in a cluster. */
-  newSid(request: object | undefined): string {
-    const user = bytes('options.userOfRequest(request)', (request && this.#options.userOfRequest(request)) ?? '');
-    if (!this.#hasSlots || user.length === 0) return randomSid();
-    return sidIn(this.#slotOf(this.#keyOf(user)), this.#options.prefix);
-  }
-
-  #slotOf(userKey: RedisArgument): number {
-    return slotOf(Buffer.concat([bufferOf(this.#options.cluster?.keyPrefix ?? ''), bufferOf(userKey)]));
-  }
-
-  #sharesSlot(id: string, userKey: RedisArgument): boolean {
-    return !this.#hasSlots || slotOf(id) === this.#slotOf(userKey);
-  }
-
-  #checkSlot(id: string, userKey: RedisArgument): void {
-    if (this.#sharesSlot(id, userKey)) return;
-    throw new ArgumentError(
-      'options.userOf(session)',
-      'in a cluster a user in the slot of the session: sign in by regenerate, with genid: store.genid and the user in options.userOfRequest(request)',
-    );
-  }
 }
 
 /** Whether both are the same bytes on the wire. */
 function isSameKey(one: RedisArgument | undefined, other: RedisArgument): boolean {
   return one !== undefined && bufferOf(one).equals(bufferOf(other));
-}
-
-function bufferOf(key: RedisArgument): Buffer {
-  return typeof key === 'string' ? Buffer.from(key) : key;
 }

@@ -1,6 +1,6 @@
 /** The account: what only somebody may change who has just confirmed the password. */
 import { Router, type Request } from 'express';
-import type { Site } from '../app.ts';
+import type { Site } from './site.ts';
 import { typed } from '../forms.ts';
 import { accountPage, NAME_LENGTH_MAX } from '../pages/account.ts';
 import { durationText } from '../time.ts';

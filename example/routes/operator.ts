@@ -1,6 +1,6 @@
 /** The operator's page and the figures that it asks for. */
 import { Router, type Request } from 'express';
-import type { Site } from '../app.ts';
+import type { Site } from './site.ts';
 import { viewOf } from '../operator/view.ts';
 import { operatorHead, operatorPage } from '../pages/operator.ts';
 import { OPERATORS_ONLY } from '../problems.ts';

@@ -1,6 +1,6 @@
 /** One's own sessions: see them, end one, end all others. */
 import { Router } from 'express';
-import type { Site } from '../app.ts';
+import type { Site } from './site.ts';
 import { typed } from '../forms.ts';
 import { sessionsPage } from '../pages/sessions.ts';
 

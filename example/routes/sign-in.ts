@@ -1,6 +1,6 @@
 /** Signing in and out, and saying again who one is. */
 import { Router, type Request } from 'express';
-import type { Site } from '../app.ts';
+import type { Site } from './site.ts';
 import { called } from '../called.ts';
 import { USER_AGENT_LENGTH_MAX } from '../device.ts';
 import { newToken, typed } from '../forms.ts';

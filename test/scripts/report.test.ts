@@ -4,10 +4,10 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, readlinkSync, rm
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parse } from '../../bench/arguments.ts';
+import { KINDS, parse } from '../../bench/lib/arguments.ts';
 import { FIGURES_FILE, Journal, readFigures } from '../../bench/report/journal.ts';
 import { planOf, QUICK, type Target } from '../../bench/report/plan.ts';
-import { KINDS, type Figure, type Results, type Setting } from '../../bench/report/results.ts';
+import { type Figure, type Results, type Setting } from '../../bench/report/results.ts';
 import { runCells, type Cell } from '../../bench/report/run.ts';
 import { shortNumber } from '../../bench/report/svg.ts';
 import { pageFiles, withHeadline } from '../../bench/report/write.ts';

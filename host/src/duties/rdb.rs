@@ -11,7 +11,6 @@ use crate::guest::group::{Entered, Group};
 use crate::guest::ids::MemberId;
 use crate::guest::state::State;
 use crate::modules::loaded::{self, DataType, Host, LoadedModule, TYPES_MAX};
-use crate::modules::target;
 use crate::server::api::{self, Io, TypeMethods};
 use crate::server::context::Context;
 use crate::server::guard::guarded;
@@ -168,7 +167,7 @@ unsafe extern "C" fn aux_load<const N: usize>(io: *mut Io, version: c_int, _when
     let loaded = guarded(|| {
         let host = loaded::get()?;
         let member = host.types.get(N)?.member;
-        target::with_target(host, member, |group| load(host, group, member, stream, version))
+        host.with_target(member, |group| load(host, group, member, stream, version))
     });
     if loaded.flatten() == Some(true) { api::OK } else { api::ERR }
 }

@@ -5,7 +5,6 @@ use std::ffi::{CStr, c_void};
 use super::fresh;
 use crate::duties::{append_only, maxmemory, rdb, sweep};
 use crate::modules::loaded::{self, Host};
-use crate::modules::target;
 use crate::server::api::{self, ConfigChange, Ctx, Event, FlushInfo};
 use crate::server::context::Context;
 use crate::server::guard::guarded;
@@ -61,7 +60,7 @@ unsafe extern "C" fn on_loading(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut 
     let action = |host: &Host, ctx: Context<'_>| match subevent {
         api::SUBEVENT_LOADING_FAILED if !host.target.beside.get() => rdb::flush_all(host, ctx),
         api::SUBEVENT_LOADING_ENDED if !host.target.beside.get() => rdb::tell_loaded(host),
-        api::SUBEVENT_LOADING_RDB_START..=api::SUBEVENT_LOADING_REPL_START => target::note_load(host),
+        api::SUBEVENT_LOADING_RDB_START..=api::SUBEVENT_LOADING_REPL_START => host.target.note_load(),
         _ => {}
     };
     // SAFETY: the server calls this with an event's own context.

@@ -14,7 +14,7 @@ use super::namespace::COMMANDS_MAX;
 use super::shelf::Shelf;
 use super::slot::Slot;
 use super::sweeper::{Sweeper, Turn};
-use super::target::Target;
+use super::target::{Loading, Target};
 use crate::describe::description::Description;
 use crate::describe::tell::Categories;
 use crate::engine::clock::Ticker;
@@ -117,6 +117,18 @@ impl Host {
     pub fn functions_of(&self, member: MemberId) -> Option<Rc<Member>> {
         let module = self.modules.get(member.0)?;
         self.groups[module.group.0].member(module.place)
+    }
+
+    /// Runs `action` with the group that a module's data is to be loaded into; `None` where there is none, and the load is to be refused.
+    pub fn with_target<T>(&self, member: MemberId, action: impl FnOnce(&Group) -> T) -> Option<T> {
+        // Kept alive here, not borrowed: other events may come from within a load.
+        let stores = match &*self.target.loading.borrow() {
+            Loading::No => None,
+            Loading::Refused => return None,
+            Loading::Into(stores) => Some(stores.clone()),
+        };
+        let group = self.modules[member.0].group.0;
+        Some(action(stores.as_ref().map_or(&self.groups[group], |stores| &stores.groups[group])))
     }
 
     /// What a module said of its command, named in lower case, when it was asked.

@@ -3,9 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::loaded::Host;
 use crate::guest::group::Group;
-use crate::guest::ids::MemberId;
 use crate::guest::state::Handler;
 
 /// What a load beside the present data goes to.
@@ -32,19 +30,9 @@ pub struct Stores {
     pub handlers: Vec<Handler>,
 }
 
-/// Runs `action` with the group that a module's data is to be loaded into; `None` where there is none, and the load is to be refused.
-pub fn with_target<T>(host: &Host, member: MemberId, action: impl FnOnce(&Group) -> T) -> Option<T> {
-    // Kept alive here, not borrowed: other events may come from within a load.
-    let stores = match &*host.target.loading.borrow() {
-        Loading::No => None,
-        Loading::Refused => return None,
-        Loading::Into(stores) => Some(stores.clone()),
-    };
-    let group = host.modules[member.0].group.0;
-    Some(action(stores.as_ref().map_or(&host.groups[group], |stores| &stores.groups[group])))
-}
-
-/// A load of any kind begins.
-pub fn note_load(host: &Host) {
-    host.target.beside.set(!matches!(&*host.target.loading.borrow(), Loading::No));
+impl Target {
+    /// A load of any kind begins.
+    pub fn note_load(&self) {
+        self.beside.set(!matches!(&*self.loading.borrow(), Loading::No));
+    }
 }

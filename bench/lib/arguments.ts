@@ -1,7 +1,10 @@
 /** What `npm run bench` is asked for. Whatever is wrong with it is a Problem that says what would be right. */
 import { parseArgs } from 'node:util';
-import { Problem } from '../scripts/lib/process.ts';
-import { KINDS, type Kind } from './report/results.ts';
+import { Problem } from '../../scripts/lib/process.ts';
+
+/** The parts of a report. */
+export const KINDS = ['commands', 'sessions', 'calls', 'memory', 'session-memory', 'growth', 'saving', 'start'] as const;
+export type Kind = (typeof KINDS)[number];
 
 export const SERVER_TITLES = { redis7: 'Redis 7', redis8: 'Redis 8', valkey9: 'Valkey 9' };
 export type ServerKey = keyof typeof SERVER_TITLES;
@@ -109,7 +112,7 @@ export function parse(words: string[], measures: { name: string; summary: string
     if (positionals.length > 0) throw new Problem(`--render writes the whole page, and not ${positionals.join(', ')} alone`);
     return { what: 'render', out: values.out };
   }
-  const unknown = positionals.filter((kind) => !(KINDS as string[]).includes(kind));
+  const unknown = positionals.filter((kind) => !(KINDS as readonly string[]).includes(kind));
   if (unknown.length > 0) throw new Problem(`A report has no part ${unknown.join(', ')}; its parts: ${KINDS.join(', ')}`);
   const { server, fresh = false, quick = false, cells, out } = values;
   return { what: 'report', kinds: positionals as Kind[], servers: serversOf(server), fresh, quick, cells, out };
