@@ -1,5 +1,5 @@
 /**
- * `npx redis-wasm-sessions config <folder>`: copies what the server needs into a folder, and says the one line that a redis.conf needs.
+ * `npx redis-wasm config <folder>`: copies what the server needs into a folder, and says the one line that a redis.conf needs.
  * Not a file to include: CONFIG REWRITE writes loaded modules into redis.conf itself, and leaves what is included as it is, so that the next
  * start would load them twice. The folder needs neither this package nor Node afterwards.
  */
@@ -30,7 +30,7 @@ function fill(folder: string): void {
 
 export function command(given: string[]): number {
   const [wanted, ...others] = given;
-  if (wanted === undefined) throw new UsageProblem('A folder is needed, for example /usr/local/lib/redis-wasm-sessions.');
+  if (wanted === undefined) throw new UsageProblem('A folder is needed, for example /usr/local/lib/redis-wasm.');
   if (wanted.startsWith('-')) throw new UsageProblem(`There is no option ${wanted}.`);
   if (others.length > 0) throw new UsageProblem(`One folder is enough; ${others.join(' ')} is too much.`);
   requirePlatform();

@@ -1,5 +1,5 @@
 /**
- * `npx redis-wasm-sessions export [--from <server>] [--to <server>] [--prefix <text>] [--prune]`: copies all of CUSTOM.* and SESSION.* into the
+ * `npx redis-wasm export [--from <server>] [--to <server>] [--prefix <text>] [--prune]`: copies all of CUSTOM.* and SESSION.* into the
  * server's own keys, of the same server or of another. docs/OPERATIONS.md says what they look like.
  */
 import { exportAll } from '../client/transfer/export.ts';

@@ -1,5 +1,5 @@
 /**
- * `npx redis-wasm-sessions import [--from <server>] [--to <server>] [--prefix <text>]`: copies what `export` has written back into CUSTOM.* and
+ * `npx redis-wasm import [--from <server>] [--to <server>] [--prefix <text>]`: copies what `export` has written back into CUSTOM.* and
  * SESSION.*, of the same server or of another.
  */
 import { importAll } from '../client/transfer/import.ts';

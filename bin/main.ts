@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * `npx redis-wasm-sessions <command>`: the program of the package, for people who have it installed and nothing else: no Rust, no
+ * `npx redis-wasm <command>`: the program of the package, for people who have it installed and nothing else: no Rust, no
  * compiler, no TypeScript. Each command is a file beside this one, read only when it is asked for.
  */
 import { readFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /**
- * `npx redis-wasm-sessions serve [--server <path>] [redis-server arguments]`: the server that is named, or is on PATH, with both modules,
+ * `npx redis-wasm serve [--server <path>] [redis-server arguments]`: the server that is named, or is on PATH, with both modules,
  * on the loopback address unless a configuration file or `--bind` says otherwise. Its exit status is the program's.
  */
 import { launch } from './launch.ts';
@@ -17,7 +17,7 @@ function find(wanted: string | undefined): Server {
   Debian, Ubuntu:  sudo apt-get install redis-server   (or valkey-server)
   Fedora, RHEL:    sudo dnf install valkey             (or redis)
   Arch:            sudo pacman -S valkey
-or name one: npx redis-wasm-sessions serve --server <path>`,
+or name one: npx redis-wasm serve --server <path>`,
   );
 }
 
@@ -30,6 +30,6 @@ export function command(given: string[]): Promise<number> {
     userArguments: at === -1 ? given : given.toSpliced(at, 2),
     folder: process.cwd(),
     host: HOST_FILE,
-    command: 'npx redis-wasm-sessions serve',
+    command: 'npx redis-wasm serve',
   });
 }

@@ -21,7 +21,7 @@ The data is kept in the current folder, unless --dir or the redis.conf names one
   config: {
     synopsis: 'config <folder>',
     summary: 'puts the modules into a folder, for one line in redis.conf',
-    details: `The folder is made where it is not there: /usr/local/lib/redis-wasm-sessions`,
+    details: `The folder is made where it is not there: /usr/local/lib/redis-wasm`,
   },
   export: {
     synopsis: 'export [--from <server>] [--to <server>] [--prefix <text>] [--prune]',
@@ -44,12 +44,12 @@ export type CommandName = keyof typeof USAGES;
 
 /** What `--help` of a command says. */
 export function usageOf(name: CommandName): string {
-  return `usage: npx redis-wasm-sessions ${USAGES[name].synopsis}\n${USAGES[name].details}`;
+  return `usage: npx redis-wasm ${USAGES[name].synopsis}\n${USAGES[name].details}`;
 }
 
 /** What `--help` says without a command. */
 export function usageOfAll(): string {
-  const lines = Object.values(USAGES).map(({ synopsis, summary }) => `  npx redis-wasm-sessions ${synopsis}\n      ${summary}`);
+  const lines = Object.values(USAGES).map(({ synopsis, summary }) => `  npx redis-wasm ${synopsis}\n      ${summary}`);
   return `usage:\n${lines.join('\n')}\n--help after a command says more of it; --version is that of this package.`;
 }
 

@@ -5,8 +5,8 @@
  * @example
  * import { betterAuth } from 'better-auth';
  * import { createClient } from 'redis';
- * import { custom } from 'redis-wasm-sessions';
- * import { secondaryStorage } from 'redis-wasm-sessions/better-auth';
+ * import { custom } from 'redis-wasm';
+ * import { secondaryStorage } from 'redis-wasm/better-auth';
  *
  * const client = await createClient({ modules: { custom } }).connect();
  * export const auth = betterAuth({ secondaryStorage: secondaryStorage({ client }), database });

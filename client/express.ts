@@ -5,8 +5,8 @@
  * @example
  * import session from 'express-session';
  * import { createClient } from 'redis';
- * import { session as commands } from 'redis-wasm-sessions';
- * import { SessionStore } from 'redis-wasm-sessions/express';
+ * import { session as commands } from 'redis-wasm';
+ * import { SessionStore } from 'redis-wasm/express';
  *
  * const client = await createClient({ modules: { session: commands } }).connect();
  * const store = new SessionStore({ client, userOf: (data) => data.userId });

@@ -3,7 +3,7 @@
  *
  * @example
  * import { createClient } from 'redis';
- * import { custom, session } from 'redis-wasm-sessions';
+ * import { custom, session } from 'redis-wasm';
  *
  * const client = await createClient({ modules: { custom, session } }).connect();
  * const { id } = await client.session.create('alice', { idle: 1800 });

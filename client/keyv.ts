@@ -4,8 +4,8 @@
  * @example
  * import { Keyv } from 'keyv';
  * import { createClient } from 'redis';
- * import { custom } from 'redis-wasm-sessions';
- * import { KeyvCustom } from 'redis-wasm-sessions/keyv';
+ * import { custom } from 'redis-wasm';
+ * import { KeyvCustom } from 'redis-wasm/keyv';
  *
  * const client = await createClient({ modules: { custom } }).connect();
  * const cache = new Keyv({ store: new KeyvCustom({ client }), namespace: 'pages', ttl: 60_000 });

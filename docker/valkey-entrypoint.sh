@@ -12,7 +12,7 @@ case "${words#*valkey-server }" in
   -h | --help | -v | --version | --check-system | '--test-memory '*) server=no ;;
 esac
 if [ "$server" = yes ]; then
-  VALKEY_EXTRA_FLAGS="--loadmodule /usr/local/lib/wasm-sessions/host.so $VALKEY_EXTRA_FLAGS"
+  VALKEY_EXTRA_FLAGS="--loadmodule /usr/local/lib/redis-wasm/host.so $VALKEY_EXTRA_FLAGS"
   export VALKEY_EXTRA_FLAGS
 fi
 exec docker-entrypoint.sh "$@"

@@ -46,7 +46,7 @@ export function page({ title, user, token, current, notice, isWarning = false, h
           ${body}
         </main>
         <footer>
-          <p>An example of redis-wasm-sessions. Its sessions live in redis-server, in TypeScript compiled to WebAssembly.</p>
+          <p>An example of redis-wasm. Its sessions live in redis-server, in TypeScript compiled to WebAssembly.</p>
         </footer>
       </body>
     </html>`.text;

@@ -36,10 +36,10 @@ const NODE = ['--module', 'nodenext'];
 const BUNDLER = ['--module', 'esnext', '--moduleResolution', 'bundler'];
 
 const ADAPTERS = `import { createClient, createClientPool, createCluster, createSentinel } from 'redis';
-import { custom, session } from 'redis-wasm-sessions';
-import { SessionStore } from 'redis-wasm-sessions/express';
-import { KeyvCustom } from 'redis-wasm-sessions/keyv';
-import { secondaryStorage } from 'redis-wasm-sessions/better-auth';
+import { custom, session } from 'redis-wasm';
+import { SessionStore } from 'redis-wasm/express';
+import { KeyvCustom } from 'redis-wasm/keyv';
+import { secondaryStorage } from 'redis-wasm/better-auth';
 const modules = { custom, session };
 for (const client of [createClient({ modules }), createClient({ RESP: 2, modules }), createClientPool({ modules }),
   createCluster({ rootNodes: [], modules }), createSentinel({ name: 'main', sentinelRootNodes: [], modules })]) {
@@ -51,10 +51,7 @@ for (const client of [createClient({ modules }), createClient({ RESP: 2, modules
 export const none = new SessionStore({ client: createClient() });
 `;
 /** Every command on clients of every kind: types.ts, as a program that has installed the package. */
-const COMMANDS = readFileSync(path.join(import.meta.dirname, 'types.ts'), 'utf8').replaceAll(
-  '../../client/index.ts',
-  'redis-wasm-sessions',
-);
+const COMMANDS = readFileSync(path.join(import.meta.dirname, 'types.ts'), 'utf8').replaceAll('../../client/index.ts', 'redis-wasm');
 
 beforeAll(() => {
   ensureBuilt(PACKAGE);
@@ -63,7 +60,7 @@ beforeAll(() => {
 describe('the package', () => {
   it.each([
     [
-      'redis-wasm-sessions',
+      'redis-wasm',
       [
         'ArgumentError',
         'IdExistsError',
@@ -79,16 +76,16 @@ describe('the package', () => {
         'withTypedErrors',
       ],
     ],
-    ['redis-wasm-sessions/express', ['SessionGoneError', 'SessionStore']],
-    ['redis-wasm-sessions/better-auth', ['secondaryStorage']],
-    ['redis-wasm-sessions/keyv', ['KeyvCustom']],
+    ['redis-wasm/express', ['SessionGoneError', 'SessionStore']],
+    ['redis-wasm/better-auth', ['secondaryStorage']],
+    ['redis-wasm/keyv', ['KeyvCustom']],
   ])('exports from %s', (name, exported) => {
     const printed = node('--input-type=module', '-e', `console.log(JSON.stringify(Object.keys(await import('${name}')).sort()))`);
     expect(JSON.parse(printed)).toEqual(exported);
   });
 
   it('has types that a program can use, with all libraries checked', () => {
-    expect(COMMANDS).toContain("from 'redis-wasm-sessions'");
+    expect(COMMANDS).toContain("from 'redis-wasm'");
     expect(typeErrors({ 'commands.ts': COMMANDS, 'adapters.ts': ADAPTERS }, ...NODE)).toBe('');
   });
 
@@ -102,8 +99,8 @@ describe('the package', () => {
   it.skipIf(keyv.find() === undefined)('has a store with the interface that Keyv 6 asks for', () => {
     const program = `import { Keyv, type KeyvStorageAdapter } from '${keyv.find()}';
 import { createClient } from 'redis';
-import { custom } from 'redis-wasm-sessions';
-import { KeyvCustom } from 'redis-wasm-sessions/keyv';
+import { custom } from 'redis-wasm';
+import { KeyvCustom } from 'redis-wasm/keyv';
 export const store: KeyvStorageAdapter = new KeyvCustom({ client: createClient({ modules: { custom } }) });
 export const keyv = new Keyv({ store });
 `;
@@ -111,7 +108,7 @@ export const keyv = new Keyv({ store });
   });
 
   it('is loaded by require where Node can do that, and else says what to do', () => {
-    const program = "console.log(typeof require('redis-wasm-sessions').custom.set)";
+    const program = "console.log(typeof require('redis-wasm').custom.set)";
     expect(node('--input-type=commonjs', '-e', program)).toBe('object\n');
     // As Node 20 before 20.19, and 22 before 22.12.
     const refused = node('--no-experimental-require-module', '--input-type=commonjs', '-e', program);

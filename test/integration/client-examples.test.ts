@@ -13,7 +13,7 @@ const server = useServer();
 function start(code: string, environment: Record<string, string> = {}): { ended: Promise<unknown>; printed: () => string } {
   const folder = path.join(ROOT, 'build', `example-${process.pid}`);
   mkdirSync(folder, { recursive: true });
-  const paths = { 'redis-wasm-sessions': [path.join(ROOT, 'client/index.ts')], 'redis-wasm-sessions/*': [path.join(ROOT, 'client/*.ts')] };
+  const paths = { 'redis-wasm': [path.join(ROOT, 'client/index.ts')], 'redis-wasm/*': [path.join(ROOT, 'client/*.ts')] };
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { module: 'nodenext', paths } }));
   writeFileSync(path.join(folder, 'example.ts'), code);
   const child = spawn(path.join(ROOT, 'node_modules/.bin/tsx'), ['--tsconfig', 'tsconfig.json', 'example.ts'], {

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ROOT } from '../support/server.ts';
 
-const MODULE = '--loadmodule /usr/local/lib/wasm-sessions/host.so';
+const MODULE = '--loadmodule /usr/local/lib/redis-wasm/host.so';
 const folder = mkdtempSync(path.join(tmpdir(), 'docker-'));
 const dockerfile = readFileSync(path.join(ROOT, 'docker/valkey.Dockerfile'), 'utf8');
 

@@ -28,7 +28,7 @@ const TIME_LIMIT_MS = 20_000;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'package-'));
 const app = path.join(folder, 'app');
-const installed = path.join(app, 'node_modules/redis-wasm-sessions');
+const installed = path.join(app, 'node_modules/redis-wasm');
 const programs = path.join(folder, 'programs');
 const socket = path.join(folder, 'socket');
 const servers = testMatrix((wheel) => ({ file: wheels.find(wheel) ?? '' })).flatMap((entry) => ('server' in entry ? [entry.server] : []));
@@ -107,7 +107,7 @@ function start(PATH: string, program: string, ...given: string[]): { child: Chil
 
 /** The package's program, run until it ends. */
 function run(PATH: string, ...given: string[]): { status: number | null; output: string } {
-  const program = path.join(app, 'node_modules/.bin/redis-wasm-sessions');
+  const program = path.join(app, 'node_modules/.bin/redis-wasm');
   const { status, stdout, stderr } = spawnSync(program, given, { cwd: app, env: { PATH, HOME: folder }, encoding: 'utf8' });
   return { status, output: stdout + stderr };
 }
@@ -132,7 +132,7 @@ function transcript(): [command: string, answer: string][] {
 
 /** A program of the application's: the typed client, by the names that the package exports. */
 const CLIENT_PROGRAM = `import { createClient } from '@redis/client';
-import { custom, session } from 'redis-wasm-sessions';
+import { custom, session } from 'redis-wasm';
 const client = await createClient({ socket: { path: process.argv[2] }, modules: { custom, session } }).connect();
 const { id } = await client.session.create('alice', { data: { theme: 'dark' } });
 console.log(await client.session.getData(id, 'theme'), (await client.custom.get('alice')) === id);
@@ -142,7 +142,7 @@ await client.close();
 describe('the installed package', () => {
   it('serves what the README shows, to its own client too, within 20 seconds of the start of its installation, without Rust', async () => {
     const PATH = makePath('serve', servers[0]);
-    const serving = start(PATH, path.join(app, 'node_modules/.bin/redis-wasm-sessions'), 'serve', ...onlySocket);
+    const serving = start(PATH, path.join(app, 'node_modules/.bin/redis-wasm'), 'serve', ...onlySocket);
     await ready(serving);
     expect(serving.output()).toMatch(/Serving on [^]*SESSION\.CREATE user123/);
 
@@ -183,7 +183,7 @@ describe('the installed package', () => {
     writeFileSync(old, '#!/bin/sh\necho "Redis server v=6.2.14 sha=0"\n', { mode: 0o755 });
     expect(run(PATH, 'serve', '--server', old).output).toContain('--server is Redis 6.2.14; 7.0 or later is needed.');
 
-    const program = path.join(app, 'node_modules/.bin/redis-wasm-sessions');
+    const program = path.join(app, 'node_modules/.bin/redis-wasm');
     await ready(start(PATH, program, 'serve', '--server', servers[0]!.file, ...onlySocket));
   });
 
@@ -195,7 +195,7 @@ describe('the installed package', () => {
     expect(run(PATH, 'toString')).toEqual({ status: 1, output: expect.stringContaining('There is no command toString') as string });
     expect(run(PATH, 'config')).toEqual({
       status: 1,
-      output: expect.stringContaining('usage: npx redis-wasm-sessions config <folder>') as string,
+      output: expect.stringContaining('usage: npx redis-wasm config <folder>') as string,
     });
   });
 

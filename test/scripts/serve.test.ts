@@ -1,4 +1,4 @@
-/** `npx redis-wasm-sessions serve` and `config`: what they make of arguments and folders, on the first server that there is. */
+/** `npx redis-wasm serve` and `config`: what they make of arguments and folders, on the first server that there is. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -149,7 +149,7 @@ describe('the program answers', () => {
   const { version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { version: string };
 
   test.each(['serve', 'config', 'export', 'import'])('-h and --help of %s', (name) => {
-    const usage = { status: 0, stdout: expect.stringMatching(`^usage: npx redis-wasm-sessions ${name} .*\n.`) as string, stderr: '' };
+    const usage = { status: 0, stdout: expect.stringMatching(`^usage: npx redis-wasm ${name} .*\n.`) as string, stderr: '' };
     for (const given of [
       [name, '-h'],
       [name, 'x', '--help'],
@@ -204,7 +204,7 @@ describe('where the data goes', () => {
     mkdirSync(path.join(folder, 'here'));
     const { output } = serve('--port', '0', '--unixsocket', 'socket', '--dir', 'here');
     expect(await eventually(output, (text) => text.includes('Ctrl-C'))).toContain(
-      `The data is kept in ${path.join(folder, 'here')}; elsewhere: npx redis-wasm-sessions serve --dir <folder>`,
+      `The data is kept in ${path.join(folder, 'here')}; elsewhere: npx redis-wasm serve --dir <folder>`,
     );
   });
 

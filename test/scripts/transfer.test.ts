@@ -1,4 +1,4 @@
-/** `npx redis-wasm-sessions export` and `import`: what goes out comes back, whatever it is made of, and what is in the way is told. */
+/** `npx redis-wasm export` and `import`: what goes out comes back, whatever it is made of, and what is in the way is told. */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import fc from 'fast-check';

@@ -68,7 +68,7 @@ test('links of the pages in the package lead to files in the package', () => {
 test.each(['README.md', 'docs/PACKAGES.md'])(
   '%s: has the package installed from its file before npx could ask a registry for its name',
   (page) => {
-    const [installed, run] = [textOf(page).indexOf('\n    npm install <path to>/'), textOf(page).indexOf('npx redis-wasm-sessions')];
+    const [installed, run] = [textOf(page).indexOf('\n    npm install <path to>/'), textOf(page).indexOf('npx redis-wasm')];
     expect(installed).toBeGreaterThan(0);
     expect(run).toBeGreaterThan(installed);
   },

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { commandsPage } from '../../scripts/lib/commands.ts';
 import { FakeServer } from '../support/fake-redis.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -77,12 +78,18 @@ test('the page has every field of INFO, and no other', () => {
 });
 
 describe('commands', () => {
+  test('docs/COMMANDS.md has what the server is told: run npm run docs', () => {
+    const { file, text } = commandsPage();
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
+
   const EFFECTS = ['CUSTOM.APPLY', 'SESSION.APPLY'];
-  const usages = rows('README.md', '## Commands')
+  const usages = rows('docs/COMMANDS.md', '## Replies')
     .slice(1)
     .flatMap(([usage = '']) => [...usage.matchAll(/`([^`]+)`/g)].map((match) => match[1]!.replaceAll('\\|', '|')));
 
-  test('the README has each of them once', () => {
+  test('the page has each of them once, with its replies', () => {
     const served = [...server.commands.keys()].map((name) => name.toUpperCase()).filter((name) => !EFFECTS.includes(name));
     expect(usages.map((usage) => usage.split(' ')[0]).sort()).toEqual(served.sort());
   });
