@@ -30,7 +30,7 @@ function fill(folder: string): void {
 
 export function command(given: string[]): number {
   const [wanted, ...others] = given;
-  if (wanted === undefined) throw new UsageProblem('A folder is needed, for example /usr/local/lib/redis-wasm.');
+  if (wanted === undefined || wanted === '') throw new UsageProblem('A folder is needed, for example /usr/local/lib/redis-wasm.');
   if (wanted.startsWith('-')) throw new UsageProblem(`There is no option ${wanted}.`);
   if (others.length > 0) throw new UsageProblem(`One folder is enough; ${others.join(' ')} is too much.`);
   requirePlatform();

@@ -24,7 +24,12 @@ export async function command(given: string[]): Promise<number> {
     console.log(`imported ${shown(done.sessions)} sessions and ${shown(done.entries)} entries`);
     if (done.known > 0) console.log(`${shown(done.known)} sessions were there already, and were left as they are`);
     if (done.ended > 0) console.log(`${shown(done.ended)} sessions had ended, or had less than a second left`);
-    return 0;
+    const [first] = done.unsound;
+    if (first === undefined) return 0;
+    console.error(
+      `${shown(done.unsound.size)} keys are not as export writes them, and were left out. The first is ${JSON.stringify(first)}`,
+    );
+    return 1;
   });
 }
 

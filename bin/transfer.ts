@@ -42,7 +42,9 @@ async function open(address: string): Promise<Wire> {
   try {
     url = new URL(address);
   } catch {
-    throw new Problem(`${address} is no address of a server: redis://host:port, rediss://host:port, or the path of a socket.`);
+    // Without user and password, which stand before the last @.
+    const named = address.replace(/\/\/.*@/s, '//…@');
+    throw new Problem(`${named} is no address of a server: redis://host:port, rediss://host:port, or the path of a socket.`);
   }
   if (!['redis:', 'rediss:'].includes(url.protocol))
     throw new Problem(`${url.protocol}// is no protocol of a server: redis://, or rediss:// for TLS.`);

@@ -29,8 +29,15 @@ export type OneOrMore = RedisArgument | readonly RedisArgument[];
 
 /** Bytes: a string (sent as UTF-8) or a Buffer, of any length. */
 export function bytes(argument: string, given: unknown): RedisArgument {
-  if (typeof given === 'string' || Buffer.isBuffer(given)) return given;
+  if (typeof given === 'string') return wellFormed(argument, given);
+  if (Buffer.isBuffer(given)) return given;
   throw new ArgumentError(argument, `a string or a Buffer, not ${kindOf(given)}`);
+}
+
+/** Text that UTF-8 can write. Of half a surrogate pair it makes U+FFFD: two texts, such as the keys of two users, would be the same bytes. */
+function wellFormed(argument: string, given: string): string {
+  if (given.isWellFormed()) return given;
+  throw new ArgumentError(argument, 'text without half a surrogate pair, which UTF-8 cannot write');
 }
 
 /** A session's id: bytes, not none. */
@@ -43,7 +50,8 @@ export function idOf(argument: string, given: unknown): RedisArgument {
 /** Bytes, or the text of a finite number. */
 export function valueOf(argument: string, given: unknown): RedisArgument {
   if (typeof given !== 'number') {
-    if (typeof given === 'string' || Buffer.isBuffer(given)) return given;
+    if (typeof given === 'string') return wellFormed(argument, given);
+    if (Buffer.isBuffer(given)) return given;
     throw new ArgumentError(argument, `a string, a Buffer or a finite number, not ${kindOf(given)}`);
   }
   if (!Number.isFinite(given)) throw new ArgumentError(argument, `a string, a Buffer or a finite number, not ${given}`);

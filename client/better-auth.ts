@@ -11,7 +11,7 @@
  * const client = await createClient({ modules: { custom } }).connect();
  * export const auth = betterAuth({ secondaryStorage: secondaryStorage({ client }), database });
  */
-import { ArgumentError, knownOptions } from './arguments.ts';
+import { ArgumentError, bytes, knownOptions } from './arguments.ts';
 import { asText, type ClientWith } from './client.ts';
 import type { SetOptions } from './custom/SET.ts';
 
@@ -91,7 +91,7 @@ export function secondaryStorage(options: SecondaryStorageOptions): SecondarySto
 }
 
 function text(argument: string, given: unknown): string {
-  if (typeof given === 'string') return given;
+  if (typeof given === 'string') return bytes(argument, given) as string;
   throw new ArgumentError(argument, `a string, not ${typeof given}`);
 }
 

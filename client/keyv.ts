@@ -11,7 +11,7 @@
  * const cache = new Keyv({ store: new KeyvCustom({ client }), namespace: 'pages', ttl: 60_000 });
  */
 import { EventEmitter } from 'node:events';
-import { ArgumentError, knownOptions } from './arguments.ts';
+import { ArgumentError, bytes, knownOptions } from './arguments.ts';
 import { asText, nodesOf, type ClientWith } from './client.ts';
 import type { SetOptions } from './custom/SET.ts';
 import { scanIterator, type Scannable } from './scan.ts';
@@ -255,11 +255,13 @@ export class KeyvCustom extends EventEmitter {
   #entryOf(at: string, key: unknown, value: unknown, end: number | undefined): Entry {
     const name = this.#nameOf(`${at}key`, key);
     if (typeof value !== 'string') throw new ArgumentError(`${at}value`, `text, not ${typeof value}: leave Keyv's serialization on`);
+    bytes(`${at}value`, value);
     return { name, text: value, left_ms: this.#leftOf(at, end) };
   }
 
   #nameOf(argument: string, key: unknown): string {
     if (typeof key !== 'string') throw new ArgumentError(argument, `a string, not ${typeof key}`);
+    bytes(argument, key);
     if (!this.#isKeyv5) return this.#startOf(this.namespace) + key;
     const written = this.namespace ? `${this.namespace}:` : '';
     // Without its option useKeyPrefix Keyv 5 writes no namespace.

@@ -124,9 +124,10 @@ function assets(): RequestHandler {
   return router;
 }
 
-/** express-session goes on without a session while its store is not connected. */
+/** express-session goes on without a session while its store is not connected; and for `GET *`, whose path is none of the cookie's. */
 const whileConnected: RequestHandler = (request, _response, next) => {
-  next((request as { session?: unknown }).session === undefined ? SERVER_GONE : undefined);
+  const isPage = request.path.startsWith('/');
+  next((request as { session?: unknown }).session === undefined ? (isPage ? SERVER_GONE : NOT_FOUND) : undefined);
 };
 
 function onlyOurForms(forms: Forms): RequestHandler {

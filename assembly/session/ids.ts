@@ -18,6 +18,8 @@ import { format, ID_SIZE, ID_TEXT_SIZE, parse } from "./uuid";
 /** The id that the running command named, as a key. */
 export const givenKey: usize = memory.data(144, 8);
 export let givenKeyLength: u32 = 0;
+/** What `isKey` reads a UUID into. */
+const uuid: usize = memory.data(16);
 
 /** Takes the text of an id as the one that the running command names; false when it is not well-formed. O(length). */
 export function take(text: usize, length: u32): bool {
@@ -55,10 +57,10 @@ export function writeId(key: usize, keyLength: u32, target: usize): u32 {
   return keyLength - 1;
 }
 
-/** Whether 16 bytes or fewer than 130 are a key that `keyOfText` writes. */
+/** Whether these bytes, other than 16, are a key that `keyOfText` writes. The text of a UUID has another one, by which it is looked for. */
 export function isKey(key: usize, keyLength: u32): bool {
   if (keyLength <= TEXT_MIN || keyLength > TEXT_MAX + 1 || load<u8>(key) != 0) return false;
-  return isVisible(key + 1, keyLength - 1);
+  return isVisible(key + 1, keyLength - 1) && !parse(key + 1, keyLength - 1, uuid);
 }
 
 /** Whether both are the same bytes. */

@@ -1,5 +1,5 @@
 /** A session's object as fields: one for each top-level property, its value as JSON. */
-import { ArgumentError } from '../arguments.ts';
+import { ArgumentError, bytes } from '../arguments.ts';
 import { COOKIE } from './cookie.ts';
 import { MARK } from './mark.ts';
 
@@ -12,7 +12,9 @@ export function textsOf(session: object): Map<string, string> {
   for (const [field, value] of Object.entries(session)) {
     if (field === COOKIE || field === MARK) continue;
     const text = textOf(field, value);
-    if (text !== undefined) texts.set(field, text);
+    if (text === undefined) continue;
+    bytes(`session.${field}`, field);
+    texts.set(field, text);
   }
   return texts;
 }

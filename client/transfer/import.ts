@@ -9,6 +9,8 @@ export interface Imported {
   known: number;
   /** Sessions that had ended, or had less than a second left. */
   ended: number;
+  /** Keys that stand for a session, but are not as export writes them: they are left out. */
+  unsound: Set<string>;
 }
 
 /** As the server has it: no limit of sessions per user, whatever `wasm.session-max` says. */
@@ -28,7 +30,7 @@ interface Run {
  * @param report - called after each batch with the figures so far
  */
 export async function importAll(from: Wire, to: Wire, layout: Layout, report?: (soFar: Imported) => void): Promise<Imported> {
-  const figures: Imported = { entries: 0, sessions: 0, known: 0, ended: 0 };
+  const figures: Imported = { entries: 0, sessions: 0, known: 0, ended: 0, unsound: new Set() };
   const run: Run = { from, to, layout, figures, report: () => report?.(figures) };
   for await (const keys of layout.pages('sessions', from)) await importUsers(run, keys);
   // Those that are in no set, since their user's was changed meanwhile.
@@ -110,9 +112,15 @@ async function sizesOf({ from, layout }: Run, ids: Buffer[]): Promise<number[]> 
   return (await Promise.all(ids.map((id) => from.call(['MEMORY', 'USAGE', layout.key('session', id)])))).map(Number);
 }
 
-async function readSessions({ from, layout }: Run, ids: Buffer[]): Promise<(Session | null)[]> {
+/** The sessions of these ids; null where there is none, or what is there is unsound. */
+async function readSessions({ from, layout, figures }: Run, ids: Buffer[]): Promise<(Session | null)[]> {
   const hashes = await Promise.all(ids.map((id) => from.call(['HGETALL', layout.key('session', id)])));
-  return ids.map((id, index) => fromHash(id, hashes[index] as Buffer[]));
+  return ids.map((id, index) => {
+    const hash = hashes[index] as Buffer[];
+    const session = fromHash(id, hash);
+    if (session === null && hash.length > 0) figures.unsound.add(layout.key('session', id).toString());
+    return session;
+  });
 }
 
 /** Creates sessions, in this order; whether each was. `counts`: whether those that had ended, or were known, are counted. */

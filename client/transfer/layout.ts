@@ -125,7 +125,11 @@ export function toHash(session: Session): (Buffer | string)[] {
   ];
 }
 
-/** The session of a hash; null: it is none, or none of this layout. */
+/** The latest time, 9999-12-31T23:59:59.999Z, and the longest idle limit in seconds, that the server takes. */
+const TIME_MAX_MS = 253_402_300_799_999;
+const IDLE_MAX_S = 0xffff_ffff;
+
+/** The session of a hash; null: it is none that `toHash` writes. */
 export function fromHash(id: Buffer, hash: Buffer[]): Session | null {
   const notes = new Map<string, Buffer>();
   const data: Buffer[] = [];
@@ -135,9 +139,18 @@ export function fromHash(id: Buffer, hash: Buffer[]): Session | null {
     else if (name[1] === MARK) data.push(name.subarray(1), value);
     else notes.set(name.toString(), value);
   }
+  // Undefined: there is none. NaN: it is no number of this range.
+  const numberOf = (name: string, least: number, most: number): number | undefined => {
+    const text = notes.get(name)?.toString('latin1');
+    if (text === undefined) return undefined;
+    const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    return number >= least && number <= most ? number : Number.NaN;
+  };
   const user = notes.get('@user');
-  const numberOf = (name: string): number | null => (notes.has(name) ? Number(notes.get(name)) : null);
-  const [created, accessed, version] = [numberOf('@created'), numberOf('@accessed'), numberOf('@version')];
-  if (user === undefined || created === null || accessed === null || version === null) return null;
-  return { id, user, created, accessed, version, idle: numberOf('@idle'), expires: numberOf('@expires'), data };
+  const [created, accessed] = [numberOf('@created', 0, TIME_MAX_MS), numberOf('@accessed', 0, TIME_MAX_MS)];
+  const [version, idle] = [numberOf('@version', 0, 0xffff_ffff), numberOf('@idle', 1, IDLE_MAX_S)];
+  const expires = numberOf('@expires', 0, TIME_MAX_MS);
+  if (user === undefined || created === undefined || accessed === undefined || version === undefined) return null;
+  if (!isId(id) || [created, accessed, version, idle, expires].some(Number.isNaN)) return null;
+  return { id, user, created, accessed, version, idle: idle ?? null, expires: expires ?? null, data };
 }

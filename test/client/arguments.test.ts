@@ -9,8 +9,10 @@ import { KeyvCustom } from '../../client/keyv.ts';
 import { CALLS } from '../support/calls.ts';
 import { wire } from '../support/wire.ts';
 
+/** Half a surrogate pair: UTF-8 has no bytes for it, and would have the same ones for each. */
+const HALF = '\ud800';
 /** What is no argument anywhere. */
-const WRONG: unknown[] = [null, Number.NaN, [], Symbol('wrong'), () => 0, [null], new Date(Number.NaN)];
+const WRONG: unknown[] = [null, HALF, Number.NaN, [], Symbol('wrong'), () => 0, [null], new Date(Number.NaN)];
 
 type Path = [name: string, ...properties: string[]];
 
@@ -173,6 +175,7 @@ describe('the adapters', () => {
     });
   const not = undefined as never;
   const wrong = 5 as never;
+  const entry = { key: 'a', value: 'v' };
 
   it.each([
     ['scanIterator', () => scanIterator(not), 'from'],
@@ -303,6 +306,13 @@ describe('the adapters', () => {
       'entries[1].value',
     ],
     ['keyv.setMany', () => keyv.setMany([{ key: 'a', value: 'v', expires: Number.NaN }]), 'entries[0].expires'],
+    ['keyv.setMany', () => keyv.setMany([entry, { key: HALF, value: 'v' }]), 'entries[1].key'],
+    ['keyv.setMany', () => keyv.setMany([entry, { key: 'b', value: HALF }]), 'entries[1].value'],
+    ['keyv.get', () => keyv.get(HALF), 'key'],
+    ['storage.get', () => storage.get(HALF), 'key'],
+    ['storage.set', () => storage.set('key', HALF), 'value'],
+    ['storage.increment', () => storage.increment(HALF, 1), 'key'],
+    ['ids', () => store.ids(HALF), 'user'],
     ['keyv.delete', () => keyv.delete(wrong), 'key'],
     ['keyv.deleteMany', () => keyv.deleteMany([wrong]), 'keys[0]'],
     ['keyv.has', () => keyv.has(wrong), 'key'],
@@ -310,6 +320,13 @@ describe('the adapters', () => {
     ['keyv.iterator', () => keyv.iterator(wrong).next(), 'namespace'],
   ])('%s rejects, and names it: %#', async (_title, run, argument) => {
     await expect(run()).rejects.toMatchObject({ name: 'ArgumentError', argument });
+  });
+
+  it('a property or a user that UTF-8 cannot write is told so', async () => {
+    const odd = { ...data, [HALF]: 1 } as unknown as SessionData;
+    expect(await told(store, 'set', odd)).toMatchObject({ name: 'ArgumentError', argument: `session.${HALF}` });
+    const users = new SessionStore({ client, userOf: () => HALF });
+    expect(await told(users, 'set', data)).toMatchObject({ name: 'ArgumentError', argument: 'options.userOf(session)' });
   });
 
   it.each([Number.NaN, Infinity, -Infinity, 2 ** 32 * 1000, 1e300, Number.MAX_VALUE])('a maxAge of %d is told so', async (ms) => {

@@ -1,4 +1,5 @@
 /** The example site as it is seen without scripts: forms, cookies, headers, rights, and what is told when something fails. */
+import { get } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Sampler } from '../../example/operator/sampler.ts';
 import { viewOf } from '../../example/operator/view.ts';
@@ -7,6 +8,16 @@ import { eventually, startServer, useServer } from '../support/server.ts';
 import { ALICE, BOB, OLGA, startSite, Visitor } from '../support/site.ts';
 
 const server = useServer();
+
+/** The status of an answer to `GET <path>`, which goes out as it is. */
+const statusOf = (address: string, path: string) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    const sent = get(address, { path }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sent.on('error', reject);
+  });
 
 describe('signing in', () => {
   it('makes a session of the user, with limits of time', async () => {
@@ -381,6 +392,7 @@ describe('what fails', () => {
     const answer = await fetch(`${address}/sign-in`, { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } });
     expect(answer.status).toBe(403);
     expect((await fetch(`${address}/assets/../app.ts`)).status).toBe(404);
+    expect(await statusOf(address, '*')).toBe(404);
     expect((await fetch(`${address}/assets/%2e%2e/app.ts`)).status).toBe(404);
   });
 });

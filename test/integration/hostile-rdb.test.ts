@@ -19,6 +19,7 @@ function changeOne(saved: Saved[], index: number, change: (bytes: Buffer) => Buf
   return saved.map((value, at) => (at === index && typeof value !== 'bigint' ? change(Buffer.from(value)) : value));
 }
 
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 const strings = (saved: Saved[]): number[] => saved.flatMap((value, index) => (typeof value === 'bigint' ? [] : [index]));
 
 function anyString(saved: Saved[], random: (below: number) => number): number {
@@ -146,6 +147,30 @@ describe('DEBUG RELOAD NOSAVE', () => {
       expect(await server.send('INFO', 'wasm')).not.toMatch(/wasm_(traps|timeouts|damaged):[^0]/);
     });
   });
+
+  test.each([false, true])(
+    'of a file in which a text that is a UUID is kept as another id, in grace: %s, refuses it',
+    async (isInGrace) => {
+      const own = 'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx';
+      await server.send('SESSION.CREATE', 'user', 'NEW', 'ID', own);
+      if (isInGrace) await server.send('SESSION.ROTATE', own, 'GRACE', '60000');
+      const { file, rdb } = await saved(server);
+      const uuid = (value: Saved) =>
+        typeof value === 'bigint' ? value : latin1(value.toString('latin1').replace(own, own.replaceAll('x', '0')));
+      writeRdb(
+        file,
+        changed(rdb, 'wasm-sess', (values) => values.map(uuid)),
+      );
+      // Else nobody could come to that session, or end it, by the id that it is listed with.
+      const from = server.log.length;
+      expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toMatch(FAILED);
+      await eventually(
+        () => server.log.slice(from),
+        (log) => log.includes('refused the data of the RDB file: an id is not well-formed'),
+      );
+      expect(await counts(server)).toBe('0 keys, 0 sessions');
+    },
+  );
 
   test.each(TYPES)('of a file of a newer %s refuses it and says so', async (type) => {
     const { file, rdb } = await saved(server);

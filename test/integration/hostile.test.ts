@@ -133,7 +133,7 @@ describe.each(['auto', 'command'] as const)('beside the shipped modules, linked 
       const used = Number((await server.info('memory')).used_memory_peak);
       const reason = 'ERR module hostile: it hands the server more in one call than its memory could hold\r\n';
       expect(await endOfReply(server, `HOSTILE.${name}`, reason)).toContain('-ERR module hostile');
-      // What it could hand over: 1 GiB and a few times its memory, of at most 64 MiB, to the client, and twice that and 64 MiB to anybody else.
+      // What it could hand over: 1 GiB and a few times its memory, of at most 64 MiB, to the client, and eight times that and 64 MiB to anybody else.
       const most = ['flood', 'replies', 'errors'].includes(name) ? 1.5 : 1;
       expect(Number((await server.info('memory')).used_memory_peak) - used).toBeLessThan(most * 2 ** 30);
       await server.send('CONFIG', 'SET', 'wasm.time-limit', '100');

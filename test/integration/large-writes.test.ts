@@ -5,11 +5,13 @@ import { startServer, useServer, type TestServer } from '../support/server.ts';
 
 const LIMITS = ['--wasm.time-limit', '100'];
 
+/** As `send`, which takes no such number of arguments. */
+const sendMany = async (server: TestServer, argv: string[]) =>
+  (await server.connect()).sendBytes(`*${argv.length}\r\n${argv.map(bulk).join('')}`);
+
 describe('many keys', () => {
   const server = useServer({ arguments: LIMITS });
   const keys = (count: number) => Array.from({ length: count }, (_, index) => `key:${index}`);
-  /** As `send`, which takes no such number of arguments. */
-  const sendMany = async (argv: string[]) => (await server.connect()).sendBytes(`*${argv.length}\r\n${argv.map(bulk).join('')}`);
   const pairs = (count: number) => keys(count).flatMap((key) => [key, 'value']);
 
   test.each([
@@ -19,9 +21,9 @@ describe('many keys', () => {
     const times = async (count: number) => {
       const found: number[] = [];
       for (let round = 0; round < 3; round++) {
-        expect(await sendMany(['CUSTOM.MSET', ...pairs(count)])).toBe('+OK\r\n');
+        expect(await sendMany(server, ['CUSTOM.MSET', ...pairs(count)])).toBe('+OK\r\n');
         const before = server.running_ms;
-        expect(await sendMany([name, ...argumentsOf(count)])).toBe(reply(count));
+        expect(await sendMany(server, [name, ...argumentsOf(count)])).toBe(reply(count));
         found.push(server.running_ms - before);
       }
       return found;
@@ -32,6 +34,15 @@ describe('many keys', () => {
     expect((await server.info('wasm_hashmap')).wasm_damaged).toBe('0');
     expect(await server.send('CUSTOM.CHECK')).toBe('+OK\r\n');
   });
+});
+
+test('a million short keys are deleted by one command', async () => {
+  const server = await startServer();
+  const numbers = Array.from({ length: 1_000_000 }, (_, index) => index.toString(36));
+  expect(await sendMany(server, ['CUSTOM.MSET', ...numbers.flatMap((key) => [key, ''])])).toBe('+OK\r\n');
+  expect(await sendMany(server, ['CUSTOM.DEL', ...numbers])).toBe(':1000000\r\n');
+  expect((await server.info('wasm_hashmap')).wasm_damaged).toBe('0');
+  expect(await server.send('CUSTOM.LEN')).toBe(':0\r\n');
 });
 
 describe('many sessions of one user', () => {
@@ -57,6 +68,16 @@ describe('many sessions of one user', () => {
     expect(await state()).toEqual(after);
     expect(await server.send('DEBUG', 'LOADAOF')).toBe('+OK\r\n');
     expect(await state()).toEqual(after);
+  });
+
+  test.each([
+    ['DELUSER ends', ['SESSION.DELUSER', 'u'], /^:400000\r\n$/],
+    ['CREATE makes room among', ['SESSION.CREATE', 'u', 'NEW', 'MAX', '1'], /^\+Session created/],
+  ] as [string, [string, ...string[]], RegExp][])('%s hundreds of thousands', async (_, command, reply) => {
+    for (let count = 100_000; count <= 400_000; count += 100_000) expect(await create('u', 100_000)).toBe(`:${count}\r\n`);
+    expect(await server.send(...command)).toMatch(reply);
+    expect((await server.info('wasm_session')).wasm_damaged).toBe('0');
+    expect(await server.send('SESSION.CHECK')).toBe('+OK\r\n');
   });
 
   test('of a long name: what is replicated does not repeat it', async () => {

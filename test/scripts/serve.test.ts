@@ -172,6 +172,7 @@ describe('the program answers', () => {
     [/^\nThere is no command no-such\.\nusage:\n/, ['no-such']],
     [/^\nThere is no option --no-such\.\nusage:\n/, ['--no-such']],
     [/^\nA folder is needed, .*\nusage: .* config /, ['config']],
+    [/^\nA folder is needed, .*\nusage: .* config /, ['config', '']],
     [/^\nThere is no option --no-such\.\nusage: .* config /, ['config', '--no-such']],
     [/^\nOne folder is enough; two is too much\.\nusage: .* config /, ['config', 'one', 'two']],
     [/^\nUnknown option '--no-such'.*\nusage: .* export /, ['export', '--no-such']],

@@ -174,9 +174,9 @@ test.each([1, 2])('what goes out comes back, run %i', async (seed) => {
   const keys = await ownKeys(between);
   await exported(source, between);
   expect(await ownKeys(between)).toEqual(keys);
-  expect(await imported(between, target)).toEqual({ sessions, entries, known: 0, ended: 0 });
+  expect(await imported(between, target)).toEqual({ sessions, entries, known: 0, ended: 0, unsound: new Set() });
   await expectSame(source, target);
-  expect(await imported(between, target)).toEqual({ sessions: 0, entries, known: sessions, ended: 0 });
+  expect(await imported(between, target)).toEqual({ sessions: 0, entries, known: sessions, ended: 0, unsound: new Set() });
   await expectSame(source, target);
 });
 
@@ -330,7 +330,7 @@ test('what ends on the way does not come back to life, nor does its id', async (
     () => between.call(['EXISTS', 'wasm:custom:soon', 'wasm:custom:short']),
     (left) => left === 0,
   );
-  expect(await imported(between, target)).toEqual({ sessions: 1, entries: 1, known: 0, ended: 1 });
+  expect(await imported(between, target)).toEqual({ sessions: 1, entries: 1, known: 0, ended: 1, unsound: new Set() });
   expect(await target.call(['SESSION.LIST'])).toHaveLength(1);
   expect(await target.call(['CUSTOM.KEYS'])).toEqual([Buffer.from('long')]);
   expect(await target.call(['SESSION.TTL', endless])).toBeGreaterThan(10_000);
@@ -436,11 +436,41 @@ test('an import that failed leaves no mapping that never was, once it has been r
   // Since then one has come back.
   await target.call(['CUSTOM.DEL', 'frank']);
   const since = await create(target, 'frank');
-  expect(await imported(between, target)).toEqual({ sessions: 0, entries: 1, known: 4, ended: 0 });
+  expect(await imported(between, target)).toEqual({ sessions: 0, entries: 1, known: 4, ended: 0, unsound: new Set() });
   expect(await target.call(['CUSTOM.GET', 'dave'])).toBe(null);
   expect(await target.call(['SESSION.COUNT', 'dave'])).toBe(2);
   expect(await target.call(['CUSTOM.GET', 'erin'])).toEqual(await source.call(['CUSTOM.GET', 'erin']));
   expect(await target.call(['CUSTOM.GET', 'frank'])).toEqual(since);
+});
+
+test('what export does not write is left out of an import, and told of; all else comes', async () => {
+  const [{ wire: between }, { wire: target }] = [await start(false), await start()];
+  const sound = { '@user': 'alice', '@created': '1', '@accessed': '1', '@version': '0' };
+  const write = (id: string, notes: Record<string, string>) =>
+    between.call(['HSET', `wasm:session:${id}`, ...Object.entries(notes).flat()]);
+  const odd: [id: string, notes: Record<string, string>][] = [
+    ...['abc', '', '0', '-5', '1.5', '1e3', '4294967296'].map((idle, index): [string, Record<string, string>] => [
+      `idle-of-a-session-${index}`,
+      { ...sound, '@idle': idle },
+    ]),
+    ...['x', '1e999', '-1', '253402300800000'].map((expires, index): [string, Record<string, string>] => [
+      `expires-of-a-session-${index}`,
+      { ...sound, '@expires': expires },
+    ]),
+    ['no-user-in-this-one', { field: 'value' }],
+    ['accessed-at-no-time', { ...sound, '@accessed': 'then' }],
+    ['short', sound],
+    ['id with blanks in it', sound],
+    ['of\r\nseveral\x1b[31mlines', sound],
+  ];
+  for (const [id, notes] of odd) await write(id, notes);
+  await write('a-sound-session-id', sound);
+  await between.call(['ZADD', 'wasm:sessions:alice', '1', 'short', '1', 'idle-of-a-session-0', '2', 'a-sound-session-id']);
+  await between.call(['SET', 'wasm:custom:key', 'value']);
+  const { unsound, ...figures } = await imported(between, target);
+  expect(figures).toEqual({ sessions: 1, entries: 1, known: 0, ended: 0 });
+  expect([...unsound].sort()).toEqual(odd.map(([id]) => `wasm:session:${id}`).sort());
+  expect(await target.call(['SESSION.COUNT', 'alice'])).toBe(1);
 });
 
 test('a session of very many fields goes out and comes back', async () => {
@@ -479,6 +509,10 @@ describe('the program', () => {
     const back = await run('import', '--from', target.socket, '--prefix', 'left[*]:');
     expect(back.output).toMatch(/^imported \d+ sessions and \d+ entries\n$/);
     await expectSame(wire, other);
+    await other.call(['HSET', 'left[*]:session:a\x1b[31m', 'field', 'value']);
+    const odd = await run('import', '--from', target.socket, '--prefix', 'left[*]:');
+    expect(odd.output).toContain('1 keys are not as export writes them, and were left out. The first is "left[*]:session:a\\u001b[31m"');
+    expect(odd.status).toBe(1);
   });
 
   test('says what is in the way', async () => {
@@ -490,6 +524,7 @@ describe('the program', () => {
       [['export', '--from', path.join(modules.server.folder, 'none')], /none: connect ENOENT/],
       [['export', '--from', 'http://localhost'], /http:\/\/ is no protocol of a server/],
       [['export', '--from', 'redis://user:secret@127.0.0.1:1'], /^127\.0\.0\.1:1: connect ECONNREFUSED/],
+      [['import', '--from', 'redis://user:secret@127.0.0.1:99999'], /^redis:\/\/…@127\.0\.0\.1:99999 is no address/],
       [['export', '--form', 'x'], /Unknown option '--form'/],
       [['export', '--prune', '--prefix', ''], /--prune deletes all under the prefix, so it needs one that is not empty/],
       [['import', '--prune'], /Unknown option '--prune'/],
