@@ -1,7 +1,8 @@
 /** Permissions of ids that no command declares, through every way in which a command can be run. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, type RawConnection } from '../support/raw.ts';
-import { HOST_FILE, NATIVE_FILE, SESSION_FILE, startServer, useServer } from '../support/server.ts';
+import { follow, startPair } from '../support/replication.ts';
+import { hasDatabaseRules, HOST_FILE, NATIVE_FILE, SESSION_FILE, startServer, type TestServer, useServer } from '../support/server.ts';
 
 const server = useServer();
 /** An id that nothing knows: that of a session which was ended, which its owner's cookie may still name. */
@@ -10,9 +11,10 @@ const IDS = '~????????-????-4???-????-????????????';
 const CREATED = /^\+Session created: (?!01234567)/;
 
 /** A connection of a new user with these rules. */
-async function as(...rules: string[]): Promise<RawConnection> {
-  expect(await server.send('ACL', 'SETUSER', 'limited', 'reset', 'on', '>secret', ...rules)).toBe('+OK\r\n');
-  const client = await server.connect();
+const as = (...rules: string[]) => asOn(server, ...rules);
+async function asOn(of: TestServer, ...rules: string[]): Promise<RawConnection> {
+  expect(await of.send('ACL', 'SETUSER', 'limited', 'reset', 'on', '>secret', ...rules)).toBe('+OK\r\n');
+  const client = await of.connect();
   expect(await client.send('AUTH', 'limited', 'secret')).toBe('+OK\r\n');
   return client;
 }
@@ -71,10 +73,32 @@ describe.each(Object.entries(WAYS))('by %s', (_, run) => {
   });
 });
 
-test('a module that calls as itself has no user, and may', async () => {
+test('on a replica that clients may write to it is the same', async () => {
+  const { primary, replica } = await startPair({ arguments: ['--replica-read-only', 'no'] });
+  await follow(replica, primary);
+  const limited = await asOn(replica, '~user:*', ...RUN);
+  expect(await limited.send('SESSION.CREATE', 'user:x', 'NEW', 'ID', UNKNOWN)).toMatch(/^-NOPERM /);
+  expect(await limited.send('CUSTOM.SET', 'user:y', UNKNOWN)).toBe('+OK\r\n');
+  expect(await limited.send('SESSION.CREATE', 'user:y')).toMatch(CREATED);
+  const allowed = await asOn(replica, '~user:*', IDS, ...RUN);
+  expect(await allowed.send('SESSION.CREATE', 'user:x', 'NEW', 'ID', UNKNOWN)).toBe(`+Session created: ${UNKNOWN}\r\n`);
+});
+
+test.runIf(hasDatabaseRules)('rules of databases hold as for declared keys', async () => {
+  const OWN = 'user:0123456789abcdef';
+  const client = await as('~user:*', ...RUN, '+select', 'db=3', `(~user:* ${IDS} +session.create db=4)`);
+  expect(await client.send('SESSION.CREATE', 'user:x', 'NEW', 'ID', OWN)).toMatch(/^-NOPERM .*database/);
+  await client.send('SELECT', '3');
+  expect(await client.send('SESSION.CREATE', 'user:x', 'NEW', 'ID', OWN)).toBe(`+Session created: ${OWN}\r\n`);
+  expect(await client.send('SESSION.CREATE', 'user:x', 'NEW', 'ID', UNKNOWN)).toMatch(/^-NOPERM /);
+});
+
+test('a module that calls as itself has no user, and may; one that calls on behalf of its caller may what he may', async () => {
   const native = await startServer({ module: [HOST_FILE, SESSION_FILE], arguments: ['--loadmodule', NATIVE_FILE] });
-  expect(await native.send('ACL', 'SETUSER', 'limited', 'on', '>secret', '~user:*', '+native.create')).toBe('+OK\r\n');
-  const client = await native.connect();
-  expect(await client.send('AUTH', 'limited', 'secret')).toBe('+OK\r\n');
-  expect(await client.send('NATIVE.CREATE', 'user:x', UNKNOWN)).toBe(`+Session created: ${UNKNOWN}\r\n`);
+  const limited = await asOn(native, '~user:*', '+native.create', '+native.create_as_user', '+session.create');
+  expect(await limited.send('NATIVE.CREATE_AS_USER', 'user:x', UNKNOWN)).toMatch(/^-NOPERM /);
+  expect(await limited.send('NATIVE.CREATE', 'user:x', UNKNOWN)).toBe(`+Session created: ${UNKNOWN}\r\n`);
+  expect(await native.send('SESSION.DELETE', UNKNOWN)).toBe(':1\r\n');
+  const allowed = await asOn(native, '~user:*', IDS, '+native.create_as_user', '+session.create');
+  expect(await allowed.send('NATIVE.CREATE_AS_USER', 'user:x', UNKNOWN)).toBe(`+Session created: ${UNKNOWN}\r\n`);
 });

@@ -46,6 +46,9 @@ export const hasCategories = isAtLeast('7.2', '7.2');
 /** … and into such as the modules add. */
 export const hasOwnCategories = isAtLeast('7.4', '8.0');
 
+/** Whether its permissions can be of databases. */
+export const hasDatabaseRules = tested.name === 'Valkey' && isAtLeast('0.0', '9.1');
+
 /** Whether it can keep a command from clients, in COMMAND LIST and COMMAND DOCS too. */
 export const hidesEffects = tested.name === 'Redis' && isAtLeast('8.0', '0.0');
 

@@ -282,6 +282,7 @@ api! {
     fn GetModuleUserFromUserName(name: *mut Str) -> *mut User;
     fn FreeModuleUser(user: *mut User) -> c_int;
     fn ACLCheckCommandPermissions(user: *mut User, argv: *const *mut Str, argc: c_int) -> c_int;
+    #[optional] fn ACLCheckPermissions(user: *mut User, argv: *const *mut Str, argc: c_int, database: c_int, reason: *mut c_int) -> c_int;
     fn ACLCheckKeyPermissions(user: *mut User, key: *mut Str, flags: c_int) -> c_int;
 
     fn Milliseconds() -> c_longlong;

@@ -14,7 +14,7 @@ use crate::rm;
 pub fn may_access(key: ServerString<'_>) -> bool {
     const READ_AND_WRITE: c_int = (api::CMD_KEY_ACCESS | api::CMD_KEY_INSERT | api::CMD_KEY_UPDATE) as c_int;
     outermost::with_command(|ctx, command| {
-        if outermost::obeys() || !has_user(ctx) {
+        if outermost::from_stream() || !has_user(ctx) {
             return true;
         }
         // SAFETY: a command runs, whose context and name these are; name and user are freed once, after their last use.
@@ -30,13 +30,29 @@ pub fn may_access(key: ServerString<'_>) -> bool {
                 return false;
             }
             let call = [command.raw(), key.raw()];
-            let allowed = rm!(ACLCheckCommandPermissions(user, call.as_ptr(), call.len() as c_int)) == api::OK
-                && rm!(ACLCheckKeyPermissions(user, key.raw(), READ_AND_WRITE)) == api::OK;
+            let allowed = may_run(ctx, user, &call) && rm!(ACLCheckKeyPermissions(user, key.raw(), READ_AND_WRITE)) == api::OK;
             rm!(FreeModuleUser(user));
             allowed
         }
     })
     .unwrap_or(true)
+}
+
+/// Whether the user may run this command in the context's database. A server that has rules of databases (Valkey 9.1) refuses whom they
+/// limit where it is not told of one.
+///
+/// # Safety
+/// `user` is alive, and `call` holds strings of the server.
+unsafe fn may_run(ctx: Context<'_>, user: *mut api::User, call: &[*mut api::Str]) -> bool {
+    let count = call.len() as c_int;
+    // SAFETY: by this function's contract; set by `api::init`, before anything runs; the reason may be null.
+    let result = unsafe {
+        match api::ACLCheckPermissions {
+            Some(check) => check(user, call.as_ptr(), count, rm!(GetSelectedDb(ctx.raw())), std::ptr::null_mut()),
+            None => rm!(ACLCheckCommandPermissions(user, call.as_ptr(), count)),
+        }
+    };
+    result == api::OK
 }
 
 /// Whether a user stands behind the context. Redis 7.0 reads the name of one that is not there, so this is asked first: a call on behalf of

@@ -3,7 +3,8 @@
 //! It serves `CUSTOM.SET/GET/DEL/EXISTS/KEYS` from a map of its own, so that the tests can show the session module working on a
 //! provider of `CUSTOM.*` that is no wasm at all, and `NATIVE.NOOP` and `NATIVE.OK`, the cheapest commands a native
 //! module can have, against which the benchmarks measure the cost of an empty wasm command. `NATIVE.CREATE user id` calls
-//! `SESSION.CREATE user ID id` as itself, on behalf of no user. Nothing is persisted and nothing is replicated.
+//! `SESSION.CREATE user ID id` as itself, on behalf of no user, `NATIVE.CREATE_AS_USER user id` on behalf of the caller's. Nothing is
+//! persisted and nothing is replicated.
 
 mod server;
 
@@ -80,8 +81,23 @@ commands! {
     }
 
     fn create(ctx, user, id) {
-        let (user, id) = ((user.as_ptr(), user.len()), (id.as_ptr(), id.len()));
-        let reply = rm!(Call(ctx, c"SESSION.CREATE".as_ptr(), c"Ebcb".as_ptr(), user.0, user.1, c"ID".as_ptr(), id.0, id.1));
+        create_session(ctx, c"Ebcb", &user, &id)
+    }
+
+    fn create_as_user(ctx, user, id) {
+        create_session(ctx, c"ECbcb", &user, &id)
+    }
+}
+
+/// Calls `SESSION.CREATE user ID id` and replies what it answers. `format`: how the server is to call.
+///
+/// # Safety
+/// `ctx` is the context of a running command.
+unsafe fn create_session(ctx: *mut Ctx, format: &CStr, user: &[u8], id: &[u8]) -> c_int {
+    let (user, id) = ((user.as_ptr(), user.len()), (id.as_ptr(), id.len()));
+    // SAFETY: by this function's contract; the reply is freed once, after its last use.
+    unsafe {
+        let reply = rm!(Call(ctx, c"SESSION.CREATE".as_ptr(), format.as_ptr(), user.0, user.1, c"ID".as_ptr(), id.0, id.1));
         let result = rm!(ReplyWithCallReply(ctx, reply));
         rm!(FreeCallReply(reply));
         result
@@ -105,7 +121,7 @@ unsafe fn bytes(string: *const Str) -> Vec<u8> {
 #[unsafe(no_mangle)]
 #[allow(non_snake_case)]
 pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, _argv: *mut *mut Str, _argc: c_int) -> c_int {
-    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 8] = [
+    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 9] = [
         (c"custom.set", set, c"write deny-oom fast", 1),
         (c"custom.get", get, c"readonly fast", 1),
         (c"custom.del", del, c"write fast", 1),
@@ -114,6 +130,7 @@ pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, _argv: *mut *mut Str,
         (c"native.noop", noop, c"readonly fast", 0),
         (c"native.ok", ok, c"readonly fast", 0),
         (c"native.create", create, c"write", 1),
+        (c"native.create_as_user", create_as_user, c"write", 1),
     ];
     // SAFETY: by this function's contract.
     unsafe {
