@@ -59,7 +59,7 @@ const RULES: Record<string, { allowed: string[]; refused: string[] }> = {
   },
   team: {
     allowed: ['SESSION.CREATE other', 'SESSION.GET <id>', 'CUSTOM.SET any v', 'CUSTOM.GET any'],
-    refused: ['SESSION.LIST', 'CUSTOM.KEYS', 'GET any', 'INFO'],
+    refused: ['SESSION.LIST', 'SESSION.SCAN 0', 'CUSTOM.KEYS', 'CUSTOM.SCAN 0', 'CUSTOM.CLEAR', 'GET any', 'INFO'],
   },
 };
 
