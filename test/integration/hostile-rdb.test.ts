@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseBulk } from '../support/raw.ts';
 import { readRdb, typeName, writeRdb, type RdbFile, type Saved } from '../support/rdb.ts';
 import { eventually, startServer, useServer, type TestServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
@@ -103,6 +104,30 @@ async function logged(server: TestServer, text: string): Promise<void> {
   );
   expect(log).toContain(text);
 }
+
+/** What DUMP would answer of a key of this module type, whose checksum is not looked at. */
+async function dumpOf(server: TestServer, type: bigint): Promise<string> {
+  await server.send('SET', 'native', 'key');
+  const native = Buffer.from(parseBulk(await server.send('DUMP', 'native')), 'latin1');
+  const bytes = Buffer.alloc(21);
+  // A module's value, its type in eight bytes, no data, and the version of RDB files.
+  bytes.set([7, 0x81]);
+  bytes.writeBigUInt64BE(type, 2);
+  native.copy(bytes, 11, native.length - 10, native.length - 8);
+  return bytes.toString('latin1');
+}
+
+test('RESTORE of a key of a module’s type answers an error', async () => {
+  const server = await startServer({ arguments: PLAIN });
+  const { rdb, state } = await saved(server);
+  expect(await server.send('DEBUG', 'SET-SKIP-CHECKSUM-VALIDATION', '1')).toBe('+OK\r\n');
+  expect(rdb.sections.map(({ type }) => typeName(type))).toEqual(expect.arrayContaining([...TYPES]));
+  for (const { type } of rdb.sections) {
+    expect(await server.send('RESTORE', 'key', '0', await dumpOf(server, type))).toBe('-ERR Bad data format\r\n');
+    await logged(server, 'a key with the data of a module is refused');
+  }
+  expect(await dump(server)).toEqual(state);
+});
 
 describe('DEBUG RELOAD NOSAVE', () => {
   const server = useServer({ arguments: PLAIN });

@@ -1,7 +1,7 @@
 //! RDB files and flushes. What a module keeps goes into the file as auxiliary data of a type of its own; the module itself encodes and
 //! decodes, in the sandbox, and the host sees that a failure never replaces a good file and never leaves partial data.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_void};
 
 use wasmtime::{AsContextMut, Caller};
 
@@ -46,6 +46,7 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, ve
     }
     let methods = TypeMethods {
         version: api::TYPE_METHOD_VERSION,
+        rdb_load: Some(refuse_key),
         aux_load: Some(load),
         // 7.0 knows the first alone; 7.2 and later prefer the second, and then write nothing for an empty store.
         aux_save: Some(save),
@@ -58,6 +59,12 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, ve
     }
     types.push(DataType { member, name: name.into() });
     Ok(())
+}
+
+/// What the server calls to load a key of such a type, which none ever saved: null, it cannot be loaded. RESTORE answers an error then.
+unsafe extern "C" fn refuse_key(_io: *mut Io, _encoding: c_int) -> *mut c_void {
+    guarded(|| log::warning(None, "a key with the data of a module is refused: modules keep none in keys"));
+    std::ptr::null_mut()
 }
 
 static TRAMPOLINES: [(api::AuxLoadFunc, api::AuxSaveFunc, api::AuxSaveFunc); TYPES_MAX] = {

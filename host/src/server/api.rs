@@ -73,6 +73,7 @@ pub type CommandFunc = unsafe extern "C" fn(*mut Ctx, *mut *mut Str, c_int) -> c
 pub type TimerFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void);
 pub type InfoFunc = unsafe extern "C" fn(*mut InfoCtx, c_int);
 pub type EventFunc = unsafe extern "C" fn(*mut Ctx, Event, u64, *mut c_void);
+pub type LoadFunc = unsafe extern "C" fn(*mut Io, c_int) -> *mut c_void;
 pub type AuxLoadFunc = unsafe extern "C" fn(*mut Io, c_int, c_int) -> c_int;
 pub type AuxSaveFunc = unsafe extern "C" fn(*mut Io, c_int);
 pub type GetNumericFunc = unsafe extern "C" fn(*const c_char, *mut c_void) -> c_longlong;
@@ -106,12 +107,13 @@ pub struct ConfigChange {
     pub names: *const *const c_char,
 }
 
-/// `RedisModuleTypeMethods`, version 5. What is `None` concerns keys, of which this host makes none.
+/// `RedisModuleTypeMethods`, version 5. What is `None` is called for a key that is there, and this host makes none.
 #[repr(C)]
 #[derive(Default)]
 pub struct TypeMethods {
     pub version: u64,
-    pub rdb_load: Option<unsafe extern "C" fn()>,
+    /// Never `None`: the server calls it for whatever RESTORE or a file says is a key of the type.
+    pub rdb_load: Option<LoadFunc>,
     pub rdb_save: Option<unsafe extern "C" fn()>,
     pub aof_rewrite: Option<unsafe extern "C" fn()>,
     pub mem_usage: Option<unsafe extern "C" fn()>,
