@@ -61,7 +61,8 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, ve
     Ok(())
 }
 
-/// What the server calls to load a key of such a type, which none ever saved: null, it cannot be loaded. RESTORE answers an error then.
+/// What the server calls to load a key of such a type, which none ever saved: null, it cannot be loaded.
+/// RESTORE answers an error then.
 unsafe extern "C" fn refuse_key(_io: *mut Io, _encoding: c_int) -> *mut c_void {
     guarded(|| log::warning(None, "a key with the data of a module is refused: modules keep none in keys"));
     std::ptr::null_mut()

@@ -107,7 +107,8 @@ pub struct ConfigChange {
     pub names: *const *const c_char,
 }
 
-/// `RedisModuleTypeMethods`, version 5. What is `None` is called for a key that is there, and this host makes none.
+/// `RedisModuleTypeMethods`, version 5. What is `None` is called for a key that is there, and this host makes
+/// none.
 #[repr(C)]
 #[derive(Default)]
 pub struct TypeMethods {

@@ -38,8 +38,8 @@ pub fn may_access(key: ServerString<'_>) -> bool {
     .unwrap_or(true)
 }
 
-/// Whether the user may run this command in the context's database. A server that has rules of databases (Valkey 9.1) refuses whom they
-/// limit where it is not told of one.
+/// Whether the user may run this command in the context's database. A server that has rules of databases
+/// (Valkey 9.1) refuses whom they limit where it is not told of one.
 ///
 /// # Safety
 /// `user` is alive, and `call` holds strings of the server.

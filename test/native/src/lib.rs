@@ -3,8 +3,8 @@
 //! It serves `CUSTOM.SET/GET/DEL/EXISTS/KEYS` from a map of its own, so that the tests can show the session module working on a
 //! provider of `CUSTOM.*` that is no wasm at all, and `NATIVE.NOOP` and `NATIVE.OK`, the cheapest commands a native
 //! module can have, against which the benchmarks measure the cost of an empty wasm command. `NATIVE.CREATE user id` calls
-//! `SESSION.CREATE user ID id` as itself, on behalf of no user, `NATIVE.CREATE_AS_USER user id` on behalf of the caller's. Nothing is
-//! persisted and nothing is replicated.
+//! `SESSION.CREATE user ID id` as itself, on behalf of no user, `NATIVE.CREATE_AS_USER user id` on behalf of
+//! the caller's. Nothing is persisted and nothing is replicated.
 
 mod server;
 
