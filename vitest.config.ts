@@ -1,12 +1,14 @@
 /**
  * The test projects:
  * - `unit`: the shipped .wasm files in Node, and the storage engine compiled on its own; no server.
- * - `client`: the client package without a server: what its commands send, its types, its documentation, its build.
+ * - `client`: the client package without a server: what its commands send, its types, its documentation, its
+ *   build.
  * - `scripts`: what `npm start`, `.ci/run`, and the program's `export` and `import` do.
- * - `example`: the example site by itself and in a real browser, once: on Redis 7.0, else on the first server that there is.
+ * - `example`: the example site by itself and in a real browser, once: on Redis 7.0, else on the first server
+ *   that there is.
  * - `stock-runtime`: the wasmtime CLI links the shipped .wasm files with nothing of ours.
- * - `Redis 7.0 auto`, … one for each server, linked directly: every file of test/integration/. `Redis 7.0 command`: the first server, linked
- *   by command.
+ * - `Redis 7.0 auto`, … one for each server, linked directly: every file of test/integration/.
+ *   `Redis 7.0 command`: the first server, linked by command.
  *
  * A server that is not to be had (see `npm run tools`) has no projects, which is said once, here.
  */
@@ -18,7 +20,10 @@ import { testMatrix, type Server } from './scripts/lib/servers.ts';
 import * as wheels from './scripts/lib/wheels.ts';
 
 const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
-/** Tests that choose the link of each of their servers by themselves, or to which it is all the same: they run with `auto` alone. */
+/**
+ * Tests that choose the link of each of their servers by themselves, or to which it is all the same: they run
+ * with `auto` alone.
+ */
 const BOTH_LINKS_TESTS = [
   ...['acl', 'answers', 'attempt', 'client-*', 'command-info', 'corpus', 'described', 'failing-save', 'hostile*', 'large-writes'],
   ...['linking*', 'loaded', 'readers', 'server-rules', 'soak', 'sweep'],
@@ -37,8 +42,8 @@ function serverOf({ file, name, version }: Server, link: string): Record<string,
 const entries = testMatrix(onlyIfFetched);
 const servers = entries.filter((entry) => 'server' in entry);
 /**
- * Linked directly on every server; by command on the first one alone: what a server makes of a call by command, tests of the list above look
- * at on each.
+ * Linked directly on every server; by command on the first one alone: what a server makes of a call by
+ * command, tests of the list above look at on each.
  */
 const matrix = servers.flatMap(({ title, server }, place) =>
   (place === 0 ? ['auto', 'command'] : ['auto']).map((link) => ({

@@ -1,7 +1,8 @@
 /**
- * `npx redis-wasm config <folder>`: copies what the server needs into a folder, and says the one line that a redis.conf needs.
- * Not a file to include: CONFIG REWRITE writes loaded modules into redis.conf itself, and leaves what is included as it is, so that the next
- * start would load them twice. The folder needs neither this package nor Node afterwards.
+ * `npx redis-wasm config <folder>`: copies what the server needs into a folder, and says the one line that a
+ * redis.conf needs. Not a file to include: CONFIG REWRITE writes loaded modules into redis.conf itself, and
+ * leaves what is included as it is, so that the next start would load them twice. The folder needs neither
+ * this package nor Node afterwards.
  */
 import { chmodSync, copyFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
@@ -12,7 +13,8 @@ import { UsageProblem } from './usage.ts';
 /** Puts a file in place by renaming: a server that runs with the old one keeps it until its next start. */
 function place(source: string, file: string): void {
   copyFileSync(source, `${file}.new`);
-  // Whatever the person's umask: the server runs as another user, and loads only a library that may be executed.
+  // Whatever the person's umask: the server runs as another user, and loads only a library that may be
+  // executed.
   chmodSync(`${file}.new`, file.endsWith('.so') ? 0o755 : 0o644);
   renameSync(`${file}.new`, file);
 }

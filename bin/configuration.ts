@@ -1,4 +1,6 @@
-/** What a server's configuration loads: its lines as the server reads them, and the files that they include. */
+/**
+ * What a server's configuration loads: its lines as the server reads them, and the files that they include.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -11,7 +13,10 @@ function wordsOf(line: string): string[] {
   return (line.match(WORD) ?? []).map((word) => (/^["']/.test(word) ? word.slice(1, -1).replaceAll(/\\(.)/g, '$1') : word));
 }
 
-/** The lines of a configuration file; none where it cannot be read, which the server will tell. Comments are lines of no known name. */
+/**
+ * The lines of a configuration file; none where it cannot be read, which the server will tell. Comments are
+ * lines of no known name.
+ */
 function linesOf(file: string): string[][] {
   try {
     return readFileSync(file, 'utf8').split('\n').map(wordsOf);
@@ -43,7 +48,8 @@ export interface Settings {
 }
 
 /**
- * What a server makes of its arguments: of a configuration file first, if there is one, and the files that it includes, and of the options.
+ * What a server makes of its arguments: of a configuration file first, if there is one, and the files that it
+ * includes, and of the options.
  * @param folder - where the server is started
  */
 export function settingsOf(given: string[], folder: string): Settings {
@@ -74,7 +80,10 @@ interface Reader {
   included: Set<string>;
 }
 
-/** The lines, each with its name in small letters, and in place of those that include files the lines of these. */
+/**
+ * The lines, each with its name in small letters, and in place of those that include files the lines of
+ * these.
+ */
 function* expanded(lines: string[][], reader: Reader): Generator<[name: string, values: string[]]> {
   for (const [word = '', ...values] of lines) {
     const name = word.toLowerCase();

@@ -1,17 +1,23 @@
-/** Ending a server in the foreground as the person before it wishes: saved, or, where it cannot save and they insist, without. */
+/**
+ * Ending a server in the foreground as the person before it wishes: saved, or, where it cannot save and they
+ * insist, without.
+ */
 import type { ChildProcess } from 'node:child_process';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** For so long a Ctrl-C counts once: npm passes on the one that the terminal has sent to all of its processes. */
+/**
+ * For so long a Ctrl-C counts once: npm passes on the one that the terminal has sent to all of its processes.
+ */
 const SAME_MS = 1000;
 const REFUSAL = 'Errors trying to shut down the server';
 /** Of the server's log: what stands before the line that it cannot end. */
 const REASON = /[#*] ([^\n]*)\n[^\n]*can't exit/;
 
 /**
- * Has the signals of this process end the server. The first one has it save and end. A server that cannot save goes on, so that nothing is
- * lost: that is told, and one more Ctrl-C has it try again, and ends it in any case. While it saves, one more ends it at once, as it would
- * end redis-server itself. SIGTERM and SIGHUP never end it unsaved.
+ * Has the signals of this process end the server. The first one has it save and end. A server that cannot
+ * save goes on, so that nothing is lost: that is told, and one more Ctrl-C has it try again, and ends it in
+ * any case. While it saves, one more ends it at once, as it would end redis-server itself. SIGTERM and SIGHUP
+ * never end it unsaved.
  * @param child - with its output piped
  * @returns whether it was asked to end
  */

@@ -1,6 +1,7 @@
 /**
- * `npx redis-wasm export [--from <server>] [--to <server>] [--prefix <text>] [--prune]`: copies all of CUSTOM.* and SESSION.* into the
- * server's own keys, of the same server or of another. docs/OPERATIONS.md says what they look like.
+ * `npx redis-wasm export [--from <server>] [--to <server>] [--prefix <text>] [--prune]`: copies all of
+ * CUSTOM.* and SESSION.* into the server's own keys, of the same server or of another. docs/OPERATIONS.md
+ * says what they look like.
  */
 import { exportAll } from '../client/transfer/export.ts';
 import { Layout } from '../client/transfer/layout.ts';

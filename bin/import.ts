@@ -1,6 +1,6 @@
 /**
- * `npx redis-wasm import [--from <server>] [--to <server>] [--prefix <text>]`: copies what `export` has written back into CUSTOM.* and
- * SESSION.*, of the same server or of another.
+ * `npx redis-wasm import [--from <server>] [--to <server>] [--prefix <text>]`: copies what `export` has
+ * written back into CUSTOM.* and SESSION.*, of the same server or of another.
  */
 import { importAll } from '../client/transfer/import.ts';
 import { Layout } from '../client/transfer/layout.ts';

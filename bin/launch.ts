@@ -14,7 +14,10 @@ export interface Launch {
   folder: string;
   /** host.so */
   host: string;
-  /** where the data goes unless they say, made where it is not there; undefined: the server's own default, `folder` */
+  /**
+   * where the data goes unless they say, made where it is not there; undefined: the server's own default,
+   * `folder`
+   */
   dataFolder?: string;
   /** the command that a person types to start this, for messages: "npm start --" */
   command: string;
@@ -22,7 +25,10 @@ export interface Launch {
   client?: string;
 }
 
-/** The server's arguments: the user's, which win, with what they leave open filled in: module, address (loopback), data folder. */
+/**
+ * The server's arguments: the user's, which win, with what they leave open filled in: module, address
+ * (loopback), data folder.
+ */
 export function serverArguments({ userArguments, folder, host, dataFolder }: Launch): string[] {
   const file = configurationFile(userArguments, folder);
   if (file !== undefined && !existsSync(file)) throw new Problem(`There is no configuration file ${file}`);
@@ -30,8 +36,8 @@ export function serverArguments({ userArguments, folder, host, dataFolder }: Lau
   const { loadsHost, namesFolder } = settingsOf(userArguments, folder);
   const module = loadsHost ? [] : ['--loadmodule', host];
   if (file !== undefined) return [file, ...module, ...userArguments.slice(1)];
-  // The last of several equal options counts, so the user's stand behind ours; but the server enters each folder that it is told, so a
-  // relative one must be the only one.
+  // The last of several equal options counts, so the user's stand behind ours; but the server enters each
+  // folder that it is told, so a relative one must be the only one.
   const dir = dataFolder === undefined || namesFolder ? [] : ['--dir', dataFolder];
   return [...dir, '--bind', '127.0.0.1', '-::1', ...module, ...userArguments];
 }
@@ -65,7 +71,10 @@ function announce(
 `);
 }
 
-/** Shows the server's output as it comes and calls `ready` with all of it so far, once, when the server accepts connections. */
+/**
+ * Shows the server's output as it comes and calls `ready` with all of it so far, once, when the server
+ * accepts connections.
+ */
 function followOutput(child: ChildProcess, ready: (log: string) => void): () => string {
   let log = '';
   let isReady = false;
@@ -80,7 +89,10 @@ function followOutput(child: ChildProcess, ready: (log: string) => void): () => 
   return () => log;
 }
 
-/** Runs the server until it ends, and answers its exit status: 128 and the signal's number when a signal ended it. */
+/**
+ * Runs the server until it ends, and answers its exit status: 128 and the signal's number when a signal ended
+ * it.
+ */
 export async function launch(server: Server, request: Launch): Promise<number> {
   const given = serverArguments(request);
   const settings = settingsOf(given, request.folder);
@@ -90,8 +102,8 @@ export async function launch(server: Server, request: Launch): Promise<number> {
     else requireWritable(settings.folder, advice);
   }
   say(`${server.name} ${server.version}: ${server.file} ${given.join(' ')}`);
-  // In a process group of its own: a terminal's Ctrl-C would reach the server beside our SIGTERM, and a SIGINT that comes second makes it
-  // end unsaved.
+  // In a process group of its own: a terminal's Ctrl-C would reach the server beside our SIGTERM, and a
+  // SIGINT that comes second makes it end unsaved.
   const child = spawn(server.file, given, { cwd: request.folder, stdio: ['ignore', 'pipe', 'inherit'], detached: true });
   endBySignals(child);
   // Whoever reads this program's output may end before it, as `head` does: the server ends then.

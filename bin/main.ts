@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * `npx redis-wasm <command>`: the program of the package, for people who have it installed and nothing else: no Rust, no
- * compiler, no TypeScript. Each command is a file beside this one, read only when it is asked for.
+ * `npx redis-wasm <command>`: the program of the package, for people who have it installed and nothing else:
+ * no Rust, no compiler, no TypeScript. Each command is a file beside this one, read only when it is asked
+ * for.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -3,14 +3,19 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, rmSy
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The folder of package.json, absolute: of the project, or of the installed package, where this file is build/bin/process.js. */
+/**
+ * The folder of package.json, absolute: of the project, or of the installed package, where this file is
+ * build/bin/process.js.
+ */
 export const ROOT = folderOfPackage(path.dirname(fileURLToPath(import.meta.url)));
 
 function folderOfPackage(folder: string): string {
   return existsSync(path.join(folder, 'package.json')) ? folder : folderOfPackage(path.dirname(folder));
 }
 
-/** An error whose message alone is for the person: what is wrong, and what to run. No stack trace is shown. */
+/**
+ * An error whose message alone is for the person: what is wrong, and what to run. No stack trace is shown.
+ */
 export class Problem extends Error {}
 
 /** A progress line. */
@@ -37,8 +42,8 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Throws a Problem with this advice unless data can be written to the folder. It is tried: permissions do not tell of a file system that is
- * read-only or full.
+ * Throws a Problem with this advice unless data can be written to the folder. It is tried: permissions do not
+ * tell of a file system that is read-only or full.
  */
 export function requireWritable(folder: string, advice: string): void {
   const probe = path.join(folder, `.writable-${process.pid}`);
@@ -72,7 +77,8 @@ export function prepareFolder(folder: string, advice: string, mode?: number): vo
 export function makeFolder(folder: string, mode = 0o777): string[] {
   const missing: string[] = [];
   for (let at = path.resolve(folder); !existsSync(at); at = path.dirname(at)) missing.unshift(at);
-  // Not by `recursive`: where the system says of a folder that it cannot be, as in /proc, Node 20 tries for ever.
+  // Not by `recursive`: where the system says of a folder that it cannot be, as in /proc, Node 20 tries for
+  // ever.
   return missing.filter((each) => {
     try {
       mkdirSync(each, { mode });

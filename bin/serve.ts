@@ -1,6 +1,7 @@
 /**
- * `npx redis-wasm serve [--server <path>] [redis-server arguments]`: the server that is named, or is on PATH, with both modules,
- * on the loopback address unless a configuration file or `--bind` says otherwise. Its exit status is the program's.
+ * `npx redis-wasm serve [--server <path>] [redis-server arguments]`: the server that is named, or is on PATH,
+ * with both modules, on the loopback address unless a configuration file or `--bind` says otherwise. Its exit
+ * status is the program's.
  */
 import { launch } from './launch.ts';
 import { HOST_FILE, requirePlatform } from './platform.ts';

@@ -1,4 +1,6 @@
-/** What `export` and `import` have in common: their options, their two servers, and what they tell meanwhile. */
+/**
+ * What `export` and `import` have in common: their options, their two servers, and what they tell meanwhile.
+ */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { PREFIX_DEFAULT } from '../client/transfer/layout.ts';
@@ -52,7 +54,10 @@ async function open(address: string): Promise<Wire> {
   return connect(url.host, { url: address });
 }
 
-/** Runs `body` with both servers connected; a server's error becomes a Problem that says that it may be run again. */
+/**
+ * Runs `body` with both servers connected; a server's error becomes a Problem that says that it may be run
+ * again.
+ */
 export async function withServers<T>({ from, to }: Wanted, body: (from: Wire, to: Wire) => Promise<T>): Promise<T> {
   const wires: Wire[] = [];
   const opened = async (address: string): Promise<Wire> => {

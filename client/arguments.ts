@@ -1,5 +1,6 @@
 /**
- * Checks of arguments, before anything is sent. Each answers what goes over the wire, or throws an ArgumentError that names the argument.
+ * Checks of arguments, before anything is sent. Each answers what goes over the wire, or throws an
+ * ArgumentError that names the argument.
  */
 import type { CommandParser, RedisArgument } from './command.ts';
 
@@ -34,7 +35,10 @@ export function bytes(argument: string, given: unknown): RedisArgument {
   throw new ArgumentError(argument, `a string or a Buffer, not ${kindOf(given)}`);
 }
 
-/** Text that UTF-8 can write. Of half a surrogate pair it makes U+FFFD: two texts, such as the keys of two users, would be the same bytes. */
+/**
+ * Text that UTF-8 can write. Of half a surrogate pair it makes U+FFFD: two texts, such as the keys of two
+ * users, would be the same bytes.
+ */
 function wellFormed(argument: string, given: string): string {
   if (given.isWellFormed()) return given;
   throw new ArgumentError(argument, 'text without half a surrogate pair, which UTF-8 cannot write');
@@ -110,7 +114,10 @@ export function fieldsOrPair(given: readonly unknown[]): RedisArgument[] {
   return [bytes('field', given[0]), valueOf('value', given[1])];
 }
 
-/** The options, of which each must be known: a misspelt option that is ignored would be a limit that is not there. */
+/**
+ * The options, of which each must be known: a misspelt option that is ignored would be a limit that is not
+ * there.
+ */
 export function knownOptions<T extends object>(
   given: T | undefined,
   known: readonly (keyof T & string)[],
@@ -143,8 +150,8 @@ export function word<T extends string>(argument: string, given: unknown, words: 
 }
 
 /**
- * Appends the id of a session: a key for routing, to which a client's `keyPrefix` does not apply, since ids are made by the server, or
- * by the caller as they are.
+ * Appends the id of a session: a key for routing, to which a client's `keyPrefix` does not apply, since ids
+ * are made by the server, or by the caller as they are.
  */
 export function pushId(parser: CommandParser, given: unknown, argument = 'id'): void {
   parser.pushKey(idOf(argument, given), false);
@@ -155,7 +162,10 @@ export function pushKey(parser: CommandParser, given: unknown, argument = 'key')
   parser.pushKey(bytes(argument, given));
 }
 
-/** Whether it is an object that is its properties: plain or of a class, but no Array, Map, Set, Date, Promise, bytes or the like. */
+/**
+ * Whether it is an object that is its properties: plain or of a class, but no Array, Map, Set, Date, Promise,
+ * bytes or the like.
+ */
 function isRecord(given: unknown): given is object {
   return typeof given === 'object' && given !== null && tagOf(given) === 'Object';
 }

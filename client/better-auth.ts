@@ -1,6 +1,6 @@
 /**
- * The secondary storage of better-auth on CUSTOM.*: sessions, verification values and rate limits, each under a key of its own that the
- * server ends in its time.
+ * The secondary storage of better-auth on CUSTOM.*: sessions, verification values and rate limits, each under
+ * a key of its own that the server ends in its time.
  *
  * @example
  * import { betterAuth } from 'better-auth';
@@ -21,7 +21,9 @@ export interface SecondaryStorageOptions {
   client: ClientWith<'custom'>;
   /** Written before every key; by default `better-auth:`. */
   prefix?: string;
-  /** Milliseconds that a command may take before its call fails, as when the server is away; by default 5000. */
+  /**
+   * Milliseconds that a command may take before its call fails, as when the server is away; by default 5000.
+   */
   timeout?: number;
 }
 
@@ -83,7 +85,8 @@ export function secondaryStorage(options: SecondaryStorageOptions): SecondarySto
       void multi.custom.set(name, '0', { condition: 'NX', expiration: { type: 'PX', value: ttl_ms } });
       void multi.custom.incrBy(name, 1);
       const [opened, count] = await multi.exec();
-      // The window before has ended between the two, where the server's time goes on in a transaction: this is the first count of another.
+      // The window before has ended between the two, where the server's time goes on in a transaction: this
+      // is the first count of another.
       if (opened === null && count === 1) await custom.pExpire(name, ttl_ms);
       return count as number;
     },

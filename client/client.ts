@@ -1,6 +1,6 @@
 /**
- * What the adapters of this package ask of a client of node-redis, of createClient, createClientPool, createCluster or createSentinel: text for
- * its replies, and an answer in time for each call.
+ * What the adapters of this package ask of a client of node-redis, of createClient, createClientPool,
+ * createCluster or createSentinel: text for its replies, and an answer in time for each call.
  */
 import { ErrorReply, RESP_TYPES, TimeoutError } from '@redis/client';
 import { ArgumentError, integer } from './arguments.ts';
@@ -14,7 +14,10 @@ const TIMEOUT_MS = 5000;
 /** The longest time of a timer. */
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
-/** A connected client that has the module `N` of this package: `createClient({ modules: { custom, session } })`. */
+/**
+ * A connected client that has the module `N` of this package:
+ * `createClient({ modules: { custom, session } })`.
+ */
 export type ClientWith<N extends 'custom' | 'session'> = Record<N, object> & {
   multi: (...given: never[]) => unknown;
   withTypeMapping: (...given: never[]) => unknown;
@@ -39,8 +42,9 @@ interface Given {
 }
 
 /**
- * The same connection, with text for bulk strings and Maps for maps, whatever the client itself is set to. A call rejects when the server has
- * not answered in time, as when it is away: a client alone would wait for it, some kinds for ever.
+ * The same connection, with text for bulk strings and Maps for maps, whatever the client itself is set to. A
+ * call rejects when the server has not answered in time, as when it is away: a client alone would wait for
+ * it, some kinds for ever.
  *
  * @param timeout - ms that one command may take; by default 5000
  * @param onFailure - called when a call has failed otherwise than by an error reply
@@ -125,12 +129,18 @@ function answer<T>(call: () => Promise<T>, { timeout_ms, onFailure }: Limit): Pr
   });
 }
 
-/** The clients of every primary of a cluster; of anything else, the client itself. `client`: what `asText` has answered. */
+/**
+ * The clients of every primary of a cluster; of anything else, the client itself. `client`: what `asText` has
+ * answered.
+ */
 export function nodesOf(client: unknown): Promise<unknown[]> {
   return (client as InTime).nodes();
 }
 
-/** Has node-redis 4, which asks commands for their arguments by another name, reject each of these with what is needed. */
+/**
+ * Has node-redis 4, which asks commands for their arguments by another name, reject each of these with what
+ * is needed.
+ */
 export function refuseEarlierClients(modules: Readonly<Record<string, Readonly<Record<string, object>>>>): void {
   for (const [name, commands] of Object.entries(modules)) {
     const refuse = () => {

@@ -1,6 +1,6 @@
 /**
- * What a command of node-redis is made of: the types that every file of custom/ and session/ is written with. They are node-redis' own;
- * their package has no shorter path to them.
+ * What a command of node-redis is made of: the types that every file of custom/ and session/ is written with.
+ * They are node-redis' own; their package has no shorter path to them.
  */
 export type { CommandParser } from '@redis/client';
 export type {

@@ -1,6 +1,7 @@
 /**
- * The server's errors as classes. node-redis hands a command's error reply to the caller before the command's own code sees it, so that
- * they are made of it afterwards: by `typedError` where an error is caught, or by `withTypedErrors` for all calls of a namespace.
+ * The server's errors as classes. node-redis hands a command's error reply to the caller before the command's
+ * own code sees it, so that they are made of it afterwards: by `typedError` where an error is caught, or by
+ * `withTypedErrors` for all calls of a namespace.
  */
 import { ErrorReply, MultiErrorReply } from '@redis/client';
 import { ArgumentError } from './arguments.ts';
@@ -17,7 +18,10 @@ export class SessionNotFoundError extends ErrorReply {
   }
 }
 
-/** Somebody else has changed the session's data: read it again, and try with the current version. Nothing was stored. */
+/**
+ * Somebody else has changed the session's data: read it again, and try with the current version. Nothing was
+ * stored.
+ */
 export class VersionError extends ErrorReply {
   override readonly name: string = 'VersionError';
   /** The version that the session's data has now. */
@@ -74,9 +78,10 @@ export class NotLoadedError extends ErrorReply {
 }
 
 /**
- * The error of its own class that a server's error reply stands for: SessionNotFoundError, VersionError, MaxSessionsError, IdExistsError,
- * OutOfMemoryError, NotLoadedError. All are ErrorReply too, with the reply as their `cause`. In node-redis' MultiErrorReply its `replies`
- * are made so. Anything else is answered as it is.
+ * The error of its own class that a server's error reply stands for: SessionNotFoundError, VersionError,
+ * MaxSessionsError, IdExistsError, OutOfMemoryError, NotLoadedError. All are ErrorReply too, with the reply
+ * as their `cause`. In node-redis' MultiErrorReply its `replies` are made so. Anything else is answered as it
+ * is.
  *
  * @example
  * try {

@@ -1,6 +1,6 @@
 /**
- * A store for express-session on SESSION.*: each top-level property of a session is a field of its own on the server, and only what a
- * request has changed is written.
+ * A store for express-session on SESSION.*: each top-level property of a session is a field of its own on the
+ * server, and only what a request has changed is written.
  *
  * @example
  * import session from 'express-session';
@@ -27,35 +27,44 @@ export interface SessionStoreOptions {
   /** A connected client: `createClient({ modules: { session } })`. */
   client: ClientWith<'session'>;
   /**
-   * Whose session it is: the user key; undefined, null or '' for an anonymous one. A session is assigned to its user by the save in which this changes;
-   * then `ids` and `destroyAll` find it, and SESSION.USER and SESSION.DELUSER from anywhere. An anonymous session belongs to
-   * `anonymous:{<session id>}`. Without this option all are anonymous.
+   * Whose session it is: the user key; undefined, null or '' for an anonymous one. A session is assigned to
+   * its user by the save in which this changes; then `ids` and `destroyAll` find it, and SESSION.USER and
+   * SESSION.DELUSER from anywhere. An anonymous session belongs to `anonymous:{<session id>}`. Without this
+   * option all are anonymous.
    */
   userOf?: (session: SessionData) => RedisArgument | null | undefined;
   /**
-   * Whom a request signs in, as `userOf` will answer it; undefined, null or '' for nobody. In a cluster `genid` makes ids in the slot of this
-   * user, so that sessions are spread over the slots, each where its user is.
+   * Whom a request signs in, as `userOf` will answer it; undefined, null or '' for nobody. In a cluster
+   * `genid` makes ids in the slot of this user, so that sessions are spread over the slots, each where its
+   * user is.
    */
   userOfRequest?(request: object): RedisArgument | null | undefined;
   /**
-   * Written before every id and user key: one for each application on a server. By default none. In a cluster one with a hash tag, `{app}`,
-   * has all sessions in one slot.
+   * Written before every id and user key: one for each application on a server. By default none. In a cluster
+   * one with a hash tag, `{app}`, has all sessions in one slot.
    */
   prefix?: string;
   /**
-   * What the cookie's maxAge means on the server. true (the default): time without a request; for `rolling: true` of express-session.
-   * false: time since the session was created, or its maxAge was changed.
+   * What the cookie's maxAge means on the server. true (the default): time without a request; for
+   * `rolling: true` of express-session. false: time since the session was created, or its maxAge was changed.
    */
   rolling?: boolean;
-  /** Seconds without a request after which a session ends whose cookie has no maxAge; by default 86400, a day. */
+  /**
+   * Seconds without a request after which a session ends whose cookie has no maxAge; by default 86400, a day.
+   */
   idle?: number;
   /** Seconds after which every session ends, however it is used; by default there is no such limit. */
   lifetime?: number;
-  /** Milliseconds that a command may take before its call fails, as when the server is away; by default 5000. */
+  /**
+   * Milliseconds that a command may take before its call fails, as when the server is away; by default 5000.
+   */
   timeout?: number;
 }
 
-/** The session was regenerated or ended by another request, or by the server, while this one was regenerating it. */
+/**
+ * The session was regenerated or ended by another request, or by the server, while this one was regenerating
+ * it.
+ */
 export class SessionGoneError extends Error {
   override readonly name: string = 'SessionGoneError';
   readonly code = 'ESESSIONGONE';
@@ -71,15 +80,16 @@ const DAY_S = 86_400;
 const OPTIONS = ['client', 'userOf', 'prefix', 'rolling', 'idle', 'lifetime', 'timeout', 'userOfRequest'] as const;
 
 /**
- * Events: `connect` and `disconnect`, which express-session listens to; `gone` with the session's id, when a save or a touch has found its
- * session ended; `error`, if it is listened to, for failures of calls without a callback.
+ * Events: `connect` and `disconnect`, which express-session listens to; `gone` with the session's id, when a
+ * save or a touch has found its session ended; `error`, if it is listened to, for failures of calls without a
+ * callback.
  */
 export class SessionStore extends expressSession.Store {
   readonly #backing: Backing;
 
   /**
-   * Makes an id for a new session: 192 random bits, in a cluster in the slot of whom the request signs in. For the option `genid` of
-   * express-session, `idGenerator` of @fastify/session.
+   * Makes an id for a new session: 192 random bits, in a cluster in the slot of whom the request signs in.
+   * For the option `genid` of express-session, `idGenerator` of @fastify/session.
    */
   readonly genid = (request?: object): string => this.#backing.newSid(request);
 
@@ -123,10 +133,11 @@ export class SessionStore extends expressSession.Store {
   }
 
   /**
-   * Saves a session. One that express-session has generated is created. Of one that was read or saved before, the properties that have
-   * changed are written, in one step, and when they are stored those that are gone are deleted; when it has ended meanwhile, nothing is: it is
-   * not born again, and `gone` is emitted. Any other object replaces what is there. Where the server has no memory left, nothing is changed,
-   * and the next save of this object tries all of it again.
+   * Saves a session. One that express-session has generated is created. Of one that was read or saved before,
+   * the properties that have changed are written, in one step, and when they are stored those that are gone
+   * are deleted; when it has ended meanwhile, nothing is: it is not born again, and `gone` is emitted. Any
+   * other object replaces what is there. Where the server has no memory left, nothing is changed, and the
+   * next save of this object tries all of it again.
    */
   override set(sid: string, session: SessionData, callback?: Callback): void {
     this.#does(() => this.#backing.save(sid, sessionOf(session)), callback);
@@ -143,8 +154,9 @@ export class SessionStore extends expressSession.Store {
   }
 
   /**
-   * Ends the request's session and generates another, without data. Of requests that regenerate one session at the same time one wins. The
-   * others get SessionGoneError and have no `session`: nothing is saved for them and no cookie is sent, so that the winner's stays.
+   * Ends the request's session and generates another, without data. Of requests that regenerate one session
+   * at the same time one wins. The others get SessionGoneError and have no `session`: nothing is saved for
+   * them and no cookie is sent, so that the winner's stays.
    */
   override regenerate(request: Parameters<expressSession.Store['regenerate']>[0], callback: (error?: unknown) => void): void {
     checked(callback);
@@ -170,7 +182,10 @@ export class SessionStore extends expressSession.Store {
     return this.#backing.become(given[1], () => super.createSession(...given));
   }
 
-  /** Reads all sessions, each with its `id`: those with this store's prefix. Does not count as an access. O(sessions). */
+  /**
+   * Reads all sessions, each with its `id`: those with this store's prefix. Does not count as an access.
+   * O(sessions).
+   */
   override all(callback: Callback<SessionData[] | null>): void {
     this.#asks(() => this.#backing.all(), callback);
   }
@@ -194,7 +209,8 @@ export class SessionStore extends expressSession.Store {
   }
 
   /**
-   * Ends sessions of a user: log out everywhere, everywhere else (`except: req.sessionID`), or those from before a moment.
+   * Ends sessions of a user: log out everywhere, everywhere else (`except: req.sessionID`), or those from
+   * before a moment.
    * @param user - as `userOf` answers it
    * @returns how many were ended
    */
@@ -209,7 +225,10 @@ export class SessionStore extends expressSession.Store {
     this.#answer(question(), callback);
   }
 
-  /** Does what may be done without a callback. What is wrong with the other arguments is told as what goes wrong on the server. */
+  /**
+   * Does what may be done without a callback. What is wrong with the other arguments is told as what goes
+   * wrong on the server.
+   */
   #does(deed: () => Promise<void>, callback: Callback | undefined): void {
     if (callback !== undefined) checked(callback);
     this.#answer(
@@ -235,7 +254,10 @@ export class SessionStore extends expressSession.Store {
   }
 }
 
-/** Checks the hash tag of a prefix in a cluster: without one, an id that is made without regard to its user is in another slot. */
+/**
+ * Checks the hash tag of a prefix in a cluster: without one, an id that is made without regard to its user is
+ * in another slot.
+ */
 function checkTag(prefix: string, keyPrefix: string | Buffer, isNeeded: boolean): void {
   const refuse = (expected: string) => {
     throw new ArgumentError('options.prefix', `in a cluster ${expected}`);

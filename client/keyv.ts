@@ -18,13 +18,21 @@ import { scanIterator, type Scannable } from './scan.ts';
 
 /** Options of a KeyvCustom. */
 export interface KeyvCustomOptions {
-  /** A connected client: `createClient({ modules: { custom } })`. It stays the caller's: `disconnect` does not close it. */
+  /**
+   * A connected client: `createClient({ modules: { custom } })`. It stays the caller's: `disconnect` does not
+   * close it.
+   */
   client: ClientWith<'custom'>;
   /** Written before every key, so that `clear` ends nothing else; by default `keyv:`. */
   prefix?: string;
-  /** Milliseconds that a command may take before its call fails, as when the server is away; by default 5000. */
+  /**
+   * Milliseconds that a command may take before its call fails, as when the server is away; by default 5000.
+   */
   timeout?: number;
-  /** The major version of Keyv. Not needed: it shows in how Keyv takes its store. One that shows to be the other is refused. */
+  /**
+   * The major version of Keyv. Not needed: it shows in how Keyv takes its store. One that shows to be the
+   * other is refused.
+   */
   keyv?: 5 | 6;
 }
 
@@ -54,11 +62,13 @@ interface Entry {
 const MOMENT_MIN_MS = 1e11;
 
 /**
- * Use it as the `store` of one Keyv, 6 or 5. Its methods reject with what the client rejects with; Keyv makes its event `error` of it.
+ * Use it as the `store` of one Keyv, 6 or 5. Its methods reject with what the client rejects with; Keyv makes
+ * its event `error` of it.
  *
- * Keyv 6 hands the moment at which an entry ends to `set`, and leaves namespaces to its store. Keyv 5 hands a duration, and writes the
- * namespace before the key itself. Which one it is shows in how it takes the store: 6 asks for `capabilities`, then listens to `error`, then
- * sets `namespace`; 5 listens, sets, then asks for `opts.dialect`.
+ * Keyv 6 hands the moment at which an entry ends to `set`, and leaves namespaces to its store. Keyv 5 hands a
+ * duration, and writes the namespace before the key itself. Which one it is shows in how it takes the store:
+ * 6 asks for `capabilities`, then listens to `error`, then sets `namespace`; 5 listens, sets, then asks for
+ * `opts.dialect`.
  */
 export class KeyvCustom extends EventEmitter {
   readonly #client: unknown;
@@ -117,7 +127,10 @@ export class KeyvCustom extends EventEmitter {
     return super.on(event, listener);
   }
 
-  /** @throws ArgumentError for a second Keyv, before it changes the namespace of the first, and for one of another version than the option's */
+  /**
+   * @throws ArgumentError for a second Keyv, before it changes the namespace of the first, and for one of
+   *   another version than the option's
+   */
   #isTakenBy(version: 5 | 6): void {
     if (this.#isTaken) {
       this.#namespace = this.#namespaceBefore;
@@ -207,12 +220,17 @@ export class KeyvCustom extends EventEmitter {
     return Promise.all(this.#namesOf(keys).map(async (name) => (await this.#custom.exists(name)) === 1));
   }
 
-  /** Deletes all keys of the namespace; without one, all with this store's prefix. O(all keys of CUSTOM.*). */
+  /**
+   * Deletes all keys of the namespace; without one, all with this store's prefix. O(all keys of CUSTOM.*).
+   */
   async clear(): Promise<void> {
     for await (const names of this.#scan(this.#startOf(this.namespace))) await Promise.all(names.map((name) => this.#custom.del(name)));
   }
 
-  /** Keys and values of the namespace; without one, all with this store's prefix. A key may be met twice while others come and go. */
+  /**
+   * Keys and values of the namespace; without one, all with this store's prefix. A key may be met twice while
+   * others come and go.
+   */
   async *iterator<Value>(namespace = this.namespace): AsyncGenerator<(string | Awaited<Value> | undefined)[], void> {
     const start = this.#startOf(namespace);
     // Keyv 5 takes the namespace away by itself.
@@ -273,8 +291,9 @@ export class KeyvCustom extends EventEmitter {
   }
 
   /**
-   * What the names of all keys of a namespace begin with, and no others': the prefix, the namespace, a separator. A namespace in which the
-   * separator would be found too early stands between two of them, with each `:` as `%3A` and each `%` as `%25`.
+   * What the names of all keys of a namespace begin with, and no others': the prefix, the namespace, a
+   * separator. A namespace in which the separator would be found too early stands between two of them, with
+   * each `:` as `%3A` and each `%` as `%25`.
    */
   #startOf(namespace: string | undefined): string {
     if (namespace === undefined || namespace === '') return this.#prefix;
@@ -285,7 +304,9 @@ export class KeyvCustom extends EventEmitter {
     return this.#prefix + separator + escaped + separator;
   }
 
-  /** The ms that an entry has left: a duration, since the server's clock need not be that of this application. */
+  /**
+   * The ms that an entry has left: a duration, since the server's clock need not be that of this application.
+   */
   #leftOf(at: string, end: number | undefined): number | undefined {
     // Keyv 5 hands over 0 or null for none, too.
     if (end === undefined || (end as unknown) === null || (this.#isKeyv5 && end === 0)) return undefined;

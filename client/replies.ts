@@ -17,8 +17,8 @@ export function* pairsOf(reply: Pairs): Generator<[name: string, value: unknown]
 }
 
 /**
- * A reply of several elements that is whole. Where a command fails after the first of very many elements have left the server, the error is an
- * element of its own, and node-redis answers it among the others.
+ * A reply of several elements that is whole. Where a command fails after the first of very many elements have
+ * left the server, the error is an element of its own, and node-redis answers it among the others.
  *
  * @throws the first error in it
  */
@@ -28,7 +28,9 @@ export function whole<T>(reply: T): T {
   return reply;
 }
 
-/** An object without a prototype: a field named like one of Object's own properties is a field as any other. */
+/**
+ * An object without a prototype: a field named like one of Object's own properties is a field as any other.
+ */
 export function bareObject<T>(pairs: Iterable<readonly [string, T]>): Record<string, T> {
   const object = Object.create(null) as Record<string, T>;
   for (const [name, value] of pairs) object[name] = value;
@@ -36,8 +38,8 @@ export function bareObject<T>(pairs: Iterable<readonly [string, T]>): Record<str
 }
 
 /**
- * The reply of SESSION.GETALL in both protocols: fields and raw values, as the client's mapping of maps asks: an object without a
- * prototype, a Map, or a flat array.
+ * The reply of SESSION.GETALL in both protocols: fields and raw values, as the client's mapping of maps asks:
+ * an object without a prototype, a Map, or a flat array.
  */
 export function transformFields(
   reply: unknown,

@@ -32,9 +32,10 @@ export interface Scannable<Id> {
 }
 
 /**
- * Walks through all keys (`scanIterator(client.custom)`) or all session ids (`scanIterator(client.session)`), a list of them at a time,
- * which may be empty. What is there from the beginning to the end is met at least once; what comes or goes meanwhile, perhaps; a few may be
- * met twice. It blocks the server no longer than one SCAN does.
+ * Walks through all keys (`scanIterator(client.custom)`) or all session ids (`scanIterator(client.session)`),
+ * a list of them at a time, which may be empty. What is there from the beginning to the end is met at least
+ * once; what comes or goes meanwhile, perhaps; a few may be met twice. It blocks the server no longer than
+ * one SCAN does.
  *
  * In a cluster each node has its own: hand in a list of the nodes' namespaces, as the example does.
  *
@@ -46,7 +47,8 @@ export interface Scannable<Id> {
  *
  * @param from - `client.custom` or `client.session`, or a list of such
  * @param options - as those of `scan`
- * @throws ArgumentError when `from` has no `scan`: the client was created without the modules of this package; or names the option
+ * @throws ArgumentError when `from` has no `scan`: the client was created without the modules of this
+ *   package; or names the option
  */
 export function scanIterator<Id>(from: Scannable<Id> | readonly Scannable<Id>[], options?: ScanOptions): AsyncGenerator<Id[], void, void> {
   const sources = (Array.isArray(from) ? from : [from]) as readonly Scannable<Id>[];

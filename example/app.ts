@@ -1,4 +1,7 @@
-/** The site: an application of Express whose sessions are kept by SESSION.*, through the store of the client package. */
+/**
+ * The site: an application of Express whose sessions are kept by SESSION.*, through the store of the client
+ * package.
+ */
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler, type Response } from 'express';
@@ -91,8 +94,8 @@ export function createSite(options: SiteOptions): { app: Express; close: () => v
   const app = express();
   app.disable('x-powered-by');
   app.use(securityHeaders, assets());
-  // Without maxAge, so that the cookie is sent once for each id: the answer to a request that was under way when the id changed cannot bring
-  // the old one back. The server keeps the time.
+  // Without maxAge, so that the cookie is sent once for each id: the answer to a request that was under way
+  // when the id changed cannot bring the old one back. The server keeps the time.
   const cookie = { httpOnly: true, sameSite: 'lax' as const, secure };
   app.use(expressSession({ store, secret, name: SESSION_COOKIE, resave: false, saveUninitialized: false, cookie }));
   app.use(whileConnected, express.urlencoded({ extended: false, limit: FORM_BYTES_MAX }), onlyOurForms(site.forms));
@@ -124,7 +127,10 @@ function assets(): RequestHandler {
   return router;
 }
 
-/** express-session goes on without a session while its store is not connected; and for `GET *`, whose path is none of the cookie's. */
+/**
+ * express-session goes on without a session while its store is not connected; and for `GET *`, whose path is
+ * none of the cookie's.
+ */
 const whileConnected: RequestHandler = (request, _response, next) => {
   const isPage = request.path.startsWith('/');
   next((request as { session?: unknown }).session === undefined ? (isPage ? SERVER_GONE : NOT_FOUND) : undefined);

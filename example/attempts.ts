@@ -29,7 +29,8 @@ export class Attempts {
   }
 
   /**
-   * Counts an attempt before it is made, so that many at the same time are all counted; `succeeded` takes it back.
+   * Counts an attempt before it is made, so that many at the same time are all counted; `succeeded` takes it
+   * back.
    */
   begin(who: string): void {
     const found = this.#failures.get(who);

@@ -1,4 +1,7 @@
-/** What browser a person uses, as far as it says so itself. A simple reading for people to recognise their devices by; no decision hangs on it. */
+/**
+ * What browser a person uses, as far as it says so itself. A simple reading for people to recognise their
+ * devices by; no decision hangs on it.
+ */
 
 export interface Device {
   /** "Firefox on Linux", "Safari on iPhone" */

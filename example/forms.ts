@@ -1,6 +1,7 @@
 /**
- * Forms that only pages of this site can send. A form carries a token: of the session, where somebody is signed in, and else of a cookie
- * that the visitor was given, by a signature. A page of another site knows neither.
+ * Forms that only pages of this site can send. A form carries a token: of the session, where somebody is
+ * signed in, and else of a cookie that the visitor was given, by a signature. A page of another site knows
+ * neither.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Request, Response } from 'express';

@@ -1,4 +1,7 @@
-/** A redis-server of the example's own: on a unix socket in its data folder, with both modules, saved when it is ended. */
+/**
+ * A redis-server of the example's own: on a unix socket in its data folder, with both modules, saved when it
+ * is ended.
+ */
 import { spawn } from 'node:child_process';
 import { createConnection } from 'node:net';
 import path from 'node:path';
@@ -24,7 +27,10 @@ export interface LocalServer {
   isAskedToEnd: () => boolean;
 }
 
-/** Starts it in a folder that is there, and waits until it accepts connections. Throws a Problem that says what to do when it does not. */
+/**
+ * Starts it in a folder that is there, and waits until it accepts connections. Throws a Problem that says
+ * what to do when it does not.
+ */
 export async function startLocalServer(server: Server, folder: string): Promise<LocalServer> {
   const socket = path.join(folder, 'socket');
   if (Buffer.byteLength(socket) > SOCKET_PATH_LENGTH_MAX) {
@@ -51,7 +57,8 @@ export async function startLocalServer(server: Server, folder: string): Promise<
     '--loadmodule',
     HOST_FILE,
   ];
-  // In a process group of its own: a terminal's Ctrl-C reaches only us, and we end the server when the site has stopped.
+  // In a process group of its own: a terminal's Ctrl-C reaches only us, and we end the server when the site
+  // has stopped.
   const child = spawn(server.file, [...given, '--wasm.session-max', String(SESSIONS_MAX)], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,8 +1,10 @@
 /**
- * `npm run example -- [--port n] [--data folder]`: a site to sign in to, on 127.0.0.1, with a redis-server of its own.
+ * `npm run example -- [--port n] [--data folder]`: a site to sign in to, on 127.0.0.1, with a redis-server of
+ * its own.
  *
- * Builds what is missing. The data and the secret that signs cookies stay in data/example/, so that people are still signed in after a
- * restart. With REDIS_URL it uses that server, which must have the modules, and starts none. Ctrl-C ends both.
+ * Builds what is missing. The data and the secret that signs cookies stay in data/example/, so that people
+ * are still signed in after a restart. With REDIS_URL it uses that server, which must have the modules, and
+ * starts none. Ctrl-C ends both.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -42,7 +42,9 @@ export const OPERATORS_ONLY = new PageProblem(
   'You are signed in as somebody who is none. Sign out, and in again with an operator’s account.',
 );
 
-/** The problem that an error stands for. `isConnected`: whether the session server answered the moment before. */
+/**
+ * The problem that an error stands for. `isConnected`: whether the session server answered the moment before.
+ */
 export function problemOf(error: unknown, isConnected: boolean): PageProblem {
   const typed = typedError(error);
   if (typed instanceof PageProblem) return typed;

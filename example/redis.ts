@@ -7,7 +7,8 @@ const RECONNECT_MS_MAX = 1000;
 const SILENCE_MS_MAX = 5000;
 
 /**
- * A client that goes on connecting by itself. While it is not connected commands fail at once, so that pages say so instead of waiting.
+ * A client that goes on connecting by itself. While it is not connected commands fail at once, so that pages
+ * say so instead of waiting.
  * @param where - `{ url }` or `{ socket: { path } }`
  */
 export function createRedis(where: { url: string } | { path: string }) {

@@ -36,7 +36,10 @@ export class Sessions {
     this.#secret = secret;
   }
 
-  /** The person's live sessions, newest first, and how many more there are. Does not count as an access of them. O(sessions). */
+  /**
+   * The person's live sessions, newest first, and how many more there are. Does not count as an access of
+   * them. O(sessions).
+   */
   async list(login: string, ownId: string): Promise<{ sessions: ListedSession[]; more: number }> {
     const ids = await this.#store.ids(login);
     const own = await this.presentId(ownId);
@@ -61,7 +64,10 @@ export class Sessions {
     };
   }
 
-  /** The id that a session has now, where `id` may be one of before a rotation; `id` itself when it is unknown. */
+  /**
+   * The id that a session has now, where `id` may be one of before a rotation; `id` itself when it is
+   * unknown.
+   */
   async presentId(id: string): Promise<string> {
     return (await this.#redis.session.info(id))?.id ?? id;
   }
@@ -83,8 +89,8 @@ export class Sessions {
   }
 
   /**
-   * Gives the request's session a new id, and its browser the cookie for it. The old id works on for `grace_ms`, for requests that are under
-   * way; rights that are bound to the new id it does not have.
+   * Gives the request's session a new id, and its browser the cookie for it. The old id works on for
+   * `grace_ms`, for requests that are under way; rights that are bound to the new id it does not have.
    */
   async rotate(request: Request, grace_ms: number): Promise<void> {
     const id = await this.#redis.session.rotate(request.sessionID, { grace: grace_ms });

@@ -1,4 +1,7 @@
-/** The people who may sign in. Of a password only its scrypt hash with a salt is kept. In memory: a site of your own has a database. */
+/**
+ * The people who may sign in. Of a password only its scrypt hash with a salt is kept. In memory: a site of
+ * your own has a database.
+ */
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 
 export interface User {

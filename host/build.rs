@@ -1,13 +1,14 @@
-//! How the library is linked: so that the server never unmaps it (a load that fails closes it, and nothing of it may vanish under a running
-//! thread), and so that it runs where glibc is older than here.
+//! How the library is linked: so that the server never unmaps it (a load that fails closes it, and nothing of
+//! it may vanish under a running thread), and so that it runs where glibc is older than here.
 
 use std::env::var;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// What the library takes from libpthread and libdl, as glibc 2.28 had them. A linker finds them in a glibc of today under versions of 2.32
-/// and 2.34, with which they moved into libc; every later glibc has them under the old versions too.
+/// What the library takes from libpthread and libdl, as glibc 2.28 had them. A linker finds them in a glibc
+/// of today under versions of 2.32 and 2.34, with which they moved into libc; every later glibc has them
+/// under the old versions too.
 const PTHREAD: &[&str] = &[
     "pthread_attr_getguardsize",
     "pthread_attr_getstack",
@@ -50,11 +51,13 @@ fn main() {
     let input = |name: &str| format!("\"{}\"", out.join(name).display());
     write(out, "libpthread.so", &format!("INPUT({} {})", input("libpthread.so.0"), input("later.o")));
     write(out, "libdl.so", &format!("INPUT({})", input("libdl.so.2")));
-    // For the library alone: cargo would put a folder that all may search on the path of libraries of the tests that it runs, too.
+    // For the library alone: cargo would put a folder that all may search on the path of libraries of the
+    // tests that it runs, too.
     println!("cargo:rustc-cdylib-link-arg=-L{}", out.display());
 }
 
-/// Makes a library with names and versions of one of glibc's, for the linker to look at: its functions do nothing, and nobody runs them.
+/// Makes a library with names and versions of one of glibc's, for the linker to look at: its functions do
+/// nothing, and nobody runs them.
 fn stand_in(out: &Path, soname: &str, symbols: &[Symbols]) {
     let functions = symbols.iter().flat_map(|(_, names)| names);
     let source: String = functions.map(|name| format!("void {name}(void) {{}}\n")).collect();

@@ -1,7 +1,8 @@
 // Runs a TypeScript program of this project: `node scripts/bootstrap.mjs scripts/start.ts [arguments]`.
 //
-// Plain JavaScript without dependencies, because it is what must work before node_modules exists: it checks Node's version,
-// installs the npm packages where they are missing or not those of package-lock.json, and then runs the program in this process.
+// Plain JavaScript without dependencies, because it is what must work before node_modules exists: it checks
+// Node's version, installs the npm packages where they are missing or not those of package-lock.json, and
+// then runs the program in this process.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** `npm run build`: everything that the package holds: the modules, the host, and the client and the program in JavaScript. */
+/**
+ * `npm run build`: everything that the package holds: the modules, the host, and the client and the program
+ * in JavaScript.
+ */
 import { ensureBuilt, HOST, PACKAGE, WASM } from './lib/build.ts';
 import { main, say } from './lib/process.ts';
 

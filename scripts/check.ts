@@ -1,4 +1,7 @@
-/** `npm run check`: formatters, linters and types of all three languages. Runs every check, then names those that failed. */
+/**
+ * `npm run check`: formatters, linters and types of all three languages. Runs every check, then names those
+ * that failed.
+ */
 import path from 'node:path';
 import { main, ROOT, run, say } from './lib/process.ts';
 

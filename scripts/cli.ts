@@ -1,4 +1,7 @@
-/** `npm run cli -- [-p port] [-s socket] COMMAND [arguments]`: sends one command and shows the reply, where there is no redis-cli. */
+/**
+ * `npm run cli -- [-p port] [-s socket] COMMAND [arguments]`: sends one command and shows the reply, where
+ * there is no redis-cli.
+ */
 import { parseArgs } from 'node:util';
 import { createClient } from 'redis';
 import { asksForHelp } from '../bin/usage.ts';

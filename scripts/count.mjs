@@ -1,12 +1,14 @@
-// Counts the tests in the runners' own reports. By itself (`node scripts/count.mjs`) it prints `N passed, N failed` and fails when any
-// failed or none ran. Plain JavaScript without dependencies: it must answer even where the set-up failed.
+// Counts the tests in the runners' own reports. By itself (`node scripts/count.mjs`) it prints
+// `N passed, N failed` and fails when any failed or none ran. Plain JavaScript without dependencies: it must
+// answer even where the set-up failed.
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
  * @param {string} file vitest's JSON report
- * @returns {{ passed: number, failed: number }} a file that failed outside its tests (it does not compile, a hook threw) counts as one failure
+ * @returns {{ passed: number, failed: number }} a file that failed outside its tests (it does not compile, a
+ *   hook threw) counts as one failure
  */
 function countVitest(file) {
   const count = { passed: 0, failed: 0 };

@@ -1,6 +1,7 @@
 /**
- * `npm run licences`: every crate and npm package that is used here, with its licence, and whether it is in the package. Status 1 when one
- * has a licence that is not taken: deny.toml says which may be in the package, lib/licences.ts which a tool may have.
+ * `npm run licences`: every crate and npm package that is used here, with its licence, and whether it is in
+ * the package. Status 1 when one has a licence that is not taken: deny.toml says which may be in the package,
+ * lib/licences.ts which a tool may have.
  */
 import { crates, npmPackages, purl } from './lib/components.ts';
 import { isMet, SHIPPED, TOOLS } from './lib/licences.ts';

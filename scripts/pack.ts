@@ -1,6 +1,7 @@
 /**
- * `npm pack`, before it packs: builds what is missing, checks that the host is fit for other machines, and writes what tells about the
- * package: build/THIRD-PARTY-LICENSES.txt, build/sbom.cdx.json (CycloneDX) and build/SHA256SUMS. Same sources, same bytes.
+ * `npm pack`, before it packs: builds what is missing, checks that the host is fit for other machines, and
+ * writes what tells about the package: build/THIRD-PARTY-LICENSES.txt, build/sbom.cdx.json (CycloneDX) and
+ * build/SHA256SUMS. Same sources, same bytes.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -44,7 +45,9 @@ function thirdPartyLicences(components: Component[], rust: string): string {
   return [head, ...[...names].map(([text, titles]) => `${rule}\n${titles.join('\n')}\n${rule}\n\n${text}`)].join('\n\n') + '\n';
 }
 
-/** The bill of materials, in CycloneDX 1.6, without time and serial number: it is to be the same each time. */
+/**
+ * The bill of materials, in CycloneDX 1.6, without time and serial number: it is to be the same each time.
+ */
 function billOfMaterials({ name, version, description, license }: Manifest, components: Component[]): unknown {
   const own = purl({ kind: 'npm', name, version });
   const licences = (expression: string) => [{ expression: expression.replace(/ ?\/ ?/g, ' OR ') }];

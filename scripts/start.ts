@@ -1,8 +1,10 @@
 /**
- * `npm start -- <redis-server arguments>`: builds what is missing and runs a server that serves CUSTOM.* and SESSION.*.
+ * `npm start -- <redis-server arguments>`: builds what is missing and runs a server that serves CUSTOM.* and
+ * SESSION.*.
  *
- * Every argument goes to redis-server and wins over the defaults here: the data folder (data/) and the address (loopback). With a
- * configuration file as the first argument only the module is added. Ctrl-C ends the server, which saves its data first.
+ * Every argument goes to redis-server and wins over the defaults here: the data folder (data/) and the
+ * address (loopback). With a configuration file as the first argument only the module is added. Ctrl-C ends
+ * the server, which saves its data first.
  */
 import path from 'node:path';
 import { launch, serverArguments, type Launch } from '../bin/launch.ts';

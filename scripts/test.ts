@@ -1,8 +1,10 @@
 /**
- * `npm test -- [vitest arguments]`: builds what is missing, fetches the test servers and runs every test: vitest's and cargo's.
+ * `npm test -- [vitest arguments]`: builds what is missing, fetches the test servers and runs every test:
+ * vitest's and cargo's.
  *
- * The reports go to build/reports/: vitest.json and cargo.txt. With arguments (`npm test -- --project unit`, a part of a file's
- * name) only vitest runs, only for what they choose. The last line counts the tests of all reports.
+ * The reports go to build/reports/: vitest.json and cargo.txt. With arguments (`npm test -- --project unit`,
+ * a part of a file's name) only vitest runs, only for what they choose. The last line counts the tests of all
+ * reports.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';

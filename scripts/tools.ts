@@ -1,6 +1,7 @@
 /**
- * `npm run tools`: fetches what the tests and benchmarks need beside the project's own packages, into .tools/: Redis 8.2, Valkey 9.1,
- * the wasmtime CLI and Keyv 6; on Debian as root also Redis 7.0 and Chromium by apt. What cannot be had is named as skipped; with CI=true it is an error.
+ * `npm run tools`: fetches what the tests and benchmarks need beside the project's own packages, into
+ * .tools/: Redis 8.2, Valkey 9.1, the wasmtime CLI and Keyv 6; on Debian as root also Redis 7.0 and Chromium
+ * by apt. What cannot be had is named as skipped; with CI=true it is an error.
  */
 import { pathToFileURL } from 'node:url';
 import * as chromium from './lib/chromium.ts';

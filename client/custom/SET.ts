@@ -6,8 +6,8 @@ export interface SetOptions {
   /** `NX`: only if the key is absent. `XX`: only if it is there. */
   condition?: 'NX' | 'XX';
   /**
-   * When the entry ends: `EX` seconds or `PX` ms from now, at least 1; `EXAT` Unix seconds or `PXAT` Unix ms, or a Date for either;
-   * `'KEEPTTL'`: when it would have ended anyway. Without it, never.
+   * When the entry ends: `EX` seconds or `PX` ms from now, at least 1; `EXAT` Unix seconds or `PXAT` Unix ms,
+   * or a Date for either; `'KEEPTTL'`: when it would have ended anyway. Without it, never.
    */
   expiration?: { type: 'EX' | 'PX'; value: number } | { type: 'EXAT' | 'PXAT'; value: number | Date } | { type: 'KEEPTTL' } | 'KEEPTTL';
   /** Answer the value that was there before, null when there was none. */

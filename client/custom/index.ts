@@ -31,9 +31,11 @@ export default {
    * @param key - any bytes
    * @param value - any bytes, or a number as its text
    * @param options - `condition`, `expiration` and `GET`, as those of node-redis' own `set`
-   * @returns `'OK'`; null when the condition did not hold; with `GET` the value before, null when there was none
+   * @returns `'OK'`; null when the condition did not hold; with `GET` the value before, null when there was
+   *   none
    * @throws ArgumentError before anything is sent; the server's `OOM …` when memory is short
-   * @example await client.custom.set('greeting', 'hello', { condition: 'NX', expiration: { type: 'EX', value: 60 } });
+   * @example await client.custom.set('greeting', 'hello', { condition: 'NX', expiration: { type: 'EX', value:
+   *   60 } });
    */
   set: SET,
   /** Stores a value, and takes away a deadline that the entry had. The same as `set`. */
@@ -152,7 +154,8 @@ export default {
    * @param key - any bytes
    * @param increment - a whole number, negative too; a bigint beyond 2^53
    * @returns the new integer; beyond 2^53 exact only under a type mapping of numbers to String
-   * @throws the server's `ERR value is not an integer or out of range`, `ERR increment or decrement would overflow`
+   * @throws the server's `ERR value is not an integer or out of range`,
+   *   `ERR increment or decrement would overflow`
    * @example const visits = await client.custom.incrBy('visits', 1);
    */
   incrBy: INCRBY,
@@ -236,7 +239,8 @@ export default {
   /** Answers some of the keys, and where to go on. The same as `scan`. */
   SCAN,
   /**
-   * Answers all keys, in any order, or those that match a pattern. O(all keys): for small data and for diagnostics.
+   * Answers all keys, in any order, or those that match a pattern. O(all keys): for small data and for
+   * diagnostics.
    *
    * In a cluster: of one node.
    *

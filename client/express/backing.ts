@@ -1,9 +1,10 @@
 /**
- * The sessions of a SessionStore on the server, in promises. The store itself (../express.ts) is the contract of express-session on it.
+ * The sessions of a SessionStore on the server, in promises. The store itself (../express.ts) is the contract
+ * of express-session on it.
  *
- * A session that was read or saved is changed on the server and never created, so that a save under way cannot undo a logout. What is known
- * of it stands beside its object, and beside the mark that goes along where a framework copies that (mark.ts). Where the mark is lost too,
- * its id is remembered for a while.
+ * A session that was read or saved is changed on the server and never created, so that a save under way
+ * cannot undo a logout. What is known of it stands beside its object, and beside the mark that goes along
+ * where a framework copies that (mark.ts). Where the mark is lost too, its id is remembered for a while.
  */
 import { ErrorReply } from '@redis/client';
 import type { SessionData } from 'express-session';
@@ -67,7 +68,10 @@ export class Backing {
     this.#names = new Names(options);
   }
 
-  /** Asks the server that has these sessions: rejects when it cannot be reached. Runs a command that every store runs. */
+  /**
+   * Asks the server that has these sessions: rejects when it cannot be reached. Runs a command that every
+   * store runs.
+   */
   async ask(): Promise<void> {
     await this.#sessions.getAll(`${this.#options.prefix}is-the-server-there`);
   }
@@ -101,8 +105,8 @@ export class Backing {
   }
 
   /**
-   * Has express-session make a session of what `read` has answered, which shows no mark. A field that is no property of it, for the name is
-   * one of its methods', is not deleted by a save.
+   * Has express-session make a session of what `read` has answered, which shows no mark. A field that is no
+   * property of it, for the name is one of its methods', is not deleted by a save.
    */
   become<T extends object>(read: object, make: () => T): T {
     const mark = markOf(read);
@@ -116,7 +120,10 @@ export class Backing {
     return session;
   }
 
-  /** The session's data; null when it is unknown or has ended. An id that can be none, as of an earlier store's cookie, is unknown. */
+  /**
+   * The session's data; null when it is unknown or has ended. An id that can be none, as of an earlier
+   * store's cookie, is unknown.
+   */
   async read(sid: string): Promise<SessionData | null> {
     if (!this.#names.isId(sid)) return null;
     const id = this.#names.idOf(sid);
@@ -150,7 +157,10 @@ export class Backing {
     return { id, texts, cookie, limits: limitsOf(cookieOf(cookie), this.#options.limits), userKey: undefined };
   }
 
-  /** Creates the session, or writes what has changed. What is written is its state at this moment, before anything is awaited. */
+  /**
+   * Creates the session, or writes what has changed. What is written is its state at this moment, before
+   * anything is awaited.
+   */
   async save(sid: string, session: SessionData): Promise<void> {
     const id = this.#names.idOf(sid);
     const limits = checkedLimitsOf(session.cookie, this.#options.limits);
@@ -176,7 +186,9 @@ export class Backing {
     this.#remember(session, now);
   }
 
-  /** Creates the session; false where its id is known already, as for an object that no `read` has answered. */
+  /**
+   * Creates the session; false where its id is known already, as for an object that no `read` has answered.
+   */
   async #create({ id, texts, cookie, limits, userKey }: Wanted): Promise<boolean> {
     const { idle_s: idle, ttl_s: ttl } = limits;
     try {
@@ -196,8 +208,9 @@ export class Backing {
   }
 
   /**
-   * Writes what differs; false when the session has ended. A session is assigned to a user before its data say so, and to nobody after: where
-   * the connection fails midway, `destroyAll` finds a session that is signed in, if perhaps also one that is not.
+   * Writes what differs; false when the session has ended. A session is assigned to a user before its data
+   * say so, and to nobody after: where the connection fails midway, `destroyAll` finds a session that is
+   * signed in, if perhaps also one that is not.
    */
   async #update(id: string, known: Known, now: Wanted): Promise<boolean> {
     const { changed, removed } = difference(known.texts, now.texts);
@@ -210,8 +223,9 @@ export class Backing {
   }
 
   /**
-   * Writes the changed fields, the cookie's perhaps among them; then, when they are stored, sets the limits and takes the rest of the
-   * steps, as one. Touches the session when there is nothing to do. Where the fields are refused, the session is given back to `owner`.
+   * Writes the changed fields, the cookie's perhaps among them; then, when they are stored, sets the limits
+   * and takes the rest of the steps, as one. Touches the session when there is nothing to do. Where the
+   * fields are refused, the session is given back to `owner`.
    */
   async #change(id: string, known: Known, now: Known, changed: Map<string, string>, rest: Step[], owner?: RedisArgument): Promise<boolean> {
     const limits = await this.#limitSteps(id, known, now);
@@ -247,7 +261,10 @@ export class Backing {
     return steps;
   }
 
-  /** Seconds until the lifetime of the options ends, which began with the session, by the server's clock; Infinity without one. */
+  /**
+   * Seconds until the lifetime of the options ends, which began with the session, by the server's clock;
+   * Infinity without one.
+   */
   async #lifetimeLeft(id: string): Promise<number> {
     const { lifetime_s } = this.#options.limits;
     if (lifetime_s === undefined) return Infinity;
@@ -303,7 +320,10 @@ export class Backing {
     });
   }
 
-  /** Ends a session after the saves of it that are under way, and before those that come; whether it was there. */
+  /**
+   * Ends a session after the saves of it that are under way, and before those that come; whether it was
+   * there.
+   */
   async end(sid: string): Promise<boolean> {
     const id = this.#names.idOf(sid);
     return this.#inOrder.run(sid, async () => {

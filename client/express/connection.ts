@@ -1,7 +1,7 @@
 /**
- * Whether the server can be reached, of a client of whichever kind. Only that of createClient tells it by events of its own: a pool emits
- * nothing but errors, a cluster names nodes, a sentinel client is silent unless there is a failover. So events and failed calls raise a
- * doubt, and the server itself is asked.
+ * Whether the server can be reached, of a client of whichever kind. Only that of createClient tells it by
+ * events of its own: a pool emits nothing but errors, a cluster names nodes, a sentinel client is silent
+ * unless there is a failover. So events and failed calls raise a doubt, and the server itself is asked.
  */
 import { errorMonitor } from 'node:events';
 import { listen } from './listeners.ts';
@@ -107,7 +107,10 @@ export class Connection {
   }
 }
 
-/** Whether it is the error reply of a server that serves. By its message: a second copy of the client's package has error classes of its own. */
+/**
+ * Whether it is the error reply of a server that serves. By its message: a second copy of the client's
+ * package has error classes of its own.
+ */
 function isServing(error: unknown): boolean {
   return error instanceof Error && /^(?!LOADING |CLUSTERDOWN |MASTERDOWN )[A-Z]{2,} /.test(error.message);
 }

@@ -1,6 +1,7 @@
 /**
- * A session's cookie: its field on the server, and the limits of the session that follow from it. Times go to the server as durations, and
- * come from it as such: its clock and those of the applications need not agree. So `expires` is not stored.
+ * A session's cookie: its field on the server, and the limits of the session that follow from it. Times go to
+ * the server as durations, and come from it as such: its clock and those of the applications need not agree.
+ * So `expires` is not stored.
  */
 import { ArgumentError, shown } from '../arguments.ts';
 
@@ -107,7 +108,8 @@ export function cookieText(cookie: unknown, { maxAge_ms }: Limits): string {
 
 /**
  * What express-session makes its cookie of.
- * @param left_ms - what is left of the session's time; undefined: all of its maxAge, for reading it was a request
+ * @param left_ms - what is left of the session's time; undefined: all of its maxAge, for reading it was a
+ *   request
  */
 export function cookieOf(text: string, left_ms?: number): Record<string, unknown> {
   const cookie = attributesOf(text);

@@ -6,7 +6,10 @@ import { MARK } from './mark.ts';
 /** Fields that another program may have written, which no object shows and no save deletes. */
 const HIDDEN: ReadonlySet<string> = new Set(['__proto__', MARK]);
 
-/** The JSON of each property but the cookie and the mark. What JSON leaves out, like undefined and functions, is no field. */
+/**
+ * The JSON of each property but the cookie and the mark. What JSON leaves out, like undefined and functions,
+ * is no field.
+ */
 export function textsOf(session: object): Map<string, string> {
   const texts = new Map<string, string>();
   for (const [field, value] of Object.entries(session)) {
@@ -27,7 +30,10 @@ function textOf(field: string, value: unknown): string | undefined {
   }
 }
 
-/** The object of the fields, with this cookie. A field that is no JSON, as another program may have set it, is its text. */
+/**
+ * The object of the fields, with this cookie. A field that is no JSON, as another program may have set it, is
+ * its text.
+ */
 export function dataOf(texts: ReadonlyMap<string, string>, cookie: object): Record<string, unknown> {
   const data: Record<string, unknown> = { [COOKIE]: cookie };
   for (const [field, text] of texts) {
@@ -53,7 +59,10 @@ export function difference(
   return { changed, removed: [...before.keys()].filter((field) => !now.has(field) && !HIDDEN.has(field)) };
 }
 
-/** Whether the text on the server stands for the same value: another program may have written it with other blanks. */
+/**
+ * Whether the text on the server stands for the same value: another program may have written it with other
+ * blanks.
+ */
 function isSame(before: string | undefined, now: string): boolean {
   return before !== undefined && (before === now || JSON.stringify(valueOf(before)) === now);
 }

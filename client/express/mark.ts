@@ -1,6 +1,7 @@
 /**
- * How a session is known again that a framework has copied: by a property, which goes along. A copy of the object has the same Mark, and with
- * it all that is known of the session. A copy of its JSON, as another process may have it, has the Mark's text.
+ * How a session is known again that a framework has copied: by a property, which goes along. A copy of the
+ * object has the same Mark, and with it all that is known of the session. A copy of its JSON, as another
+ * process may have it, has the Mark's text.
  */
 import { createHash } from 'node:crypto';
 

@@ -1,4 +1,7 @@
-/** What sessions and users are called on the server: ids and keys, with the prefix of the store, in the slots of a cluster. */
+/**
+ * What sessions and users are called on the server: ids and keys, with the prefix of the store, in the slots
+ * of a cluster.
+ */
 import type { SessionData } from 'express-session';
 import { ArgumentError, bytes } from '../arguments.ts';
 import type { RedisArgument } from '../command.ts';

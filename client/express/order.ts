@@ -1,6 +1,9 @@
 /** What keeps the operations of one process on one session apart. */
 
-/** Runs operations on the same session one after another; those on different sessions do not wait for each other. */
+/**
+ * Runs operations on the same session one after another; those on different sessions do not wait for each
+ * other.
+ */
 export class InOrder {
   readonly #last = new Map<string, Promise<unknown>>();
 

@@ -18,7 +18,10 @@ export function clusterOf(client: unknown): ClusterOptions | undefined {
   return { keyPrefix: _keyPrefix ?? '' };
 }
 
-/** The slot of a key: CRC16 (XMODEM) of it, or of its hash tag, modulo 16384, as the Redis Cluster specification has it. O(length). */
+/**
+ * The slot of a key: CRC16 (XMODEM) of it, or of its hash tag, modulo 16384, as the Redis Cluster
+ * specification has it. O(length).
+ */
 export function slotOf(key: string | Buffer): number {
   const bytes = Buffer.from(key);
   const open = bytes.indexOf('{');
@@ -26,7 +29,10 @@ export function slotOf(key: string | Buffer): number {
   return crc16(hasTag(open, close) ? bytes.subarray(open + 1, close) : bytes) % SLOTS;
 }
 
-/** Whether a slot is that of a part of the key: of the text between its first `{` and the next `}`, if there is any. */
+/**
+ * Whether a slot is that of a part of the key: of the text between its first `{` and the next `}`, if there
+ * is any.
+ */
 export function isTagged(key: string): boolean {
   const open = key.indexOf('{');
   return hasTag(open, key.indexOf('}', open + 1));
@@ -42,14 +48,15 @@ export function randomSid(): string {
 }
 
 /**
- * A session id of 192 random bits and an end of four characters that puts `prefix + id` into this slot. The prefix has no `{`. O(1), but
- * the first call looks for the ends: some tens of ms.
+ * A session id of 192 random bits and an end of four characters that puts `prefix + id` into this slot. The
+ * prefix has no `{`. O(1), but the first call looks for the ends: some tens of ms.
  * @param slot - 0 to 16383
  */
 export function sidIn(slot: number, prefix: string): string {
   ends ??= endsOfSlots();
   const start = randomSid();
-  // A CRC is linear: that of the whole is that of the start with zeros in the end's place, and that of the end alone, by XOR.
+  // A CRC is linear: that of the whole is that of the start with zeros in the end's place, and that of the
+  // end alone, by XOR.
   const before = crc16(Buffer.alloc(END_LENGTH), crc16(Buffer.from(prefix + start)));
   return start + endText(ends[(before ^ slot) % SLOTS] ?? 0);
 }

@@ -7,14 +7,19 @@ export interface CreateOptions {
   new?: boolean;
   /** Seconds without access after which it ends, at least 1. Without it, the server's `wasm.session-idle`. */
   idle?: number;
-  /** Seconds after which it ends however it is used, at least 1. Without it, the server's `wasm.session-ttl`. */
+  /**
+   * Seconds after which it ends however it is used, at least 1. Without it, the server's `wasm.session-ttl`.
+   */
   ttl?: number;
   /**
-   * At most `n` live sessions for this user, with the new one: `EVICT` (the default) ends the oldest, `REJECT` refuses the new one with
-   * MaxSessionsError. Without it, the server's `wasm.session-max`.
+   * At most `n` live sessions for this user, with the new one: `EVICT` (the default) ends the oldest,
+   * `REJECT` refuses the new one with MaxSessionsError. Without it, the server's `wasm.session-max`.
    */
   max?: number | { n: number; mode?: 'EVICT' | 'REJECT' };
-  /** An id of your own, 16–128 visible ASCII characters, as hard to guess as a UUID. IdExistsError when it is known. */
+  /**
+   * An id of your own, 16–128 visible ASCII characters, as hard to guess as a UUID. IdExistsError when it is
+   * known.
+   */
   id?: RedisArgument;
   /** The first fields of its data: in the same step as its creation. */
   data?: Fields;
@@ -23,8 +28,8 @@ export interface CreateOptions {
 /** What `session.create` answers. */
 export interface Created {
   /**
-   * `created`: a new session. `exists`: the user's live session, to which the options were not applied. `recreated`: the storage named an id
-   * whose session is gone; it is used again.
+   * `created`: a new session. `exists`: the user's live session, to which the options were not applied.
+   * `recreated`: the storage named an id whose session is gone; it is used again.
    */
   outcome: 'created' | 'exists' | 'recreated';
   id: string;

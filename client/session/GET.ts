@@ -8,7 +8,10 @@ export interface Session {
   userKey: string;
   createdAt: Date;
   lastAccessed: Date;
-  /** Its fields, in an object without a prototype. Bytes that are no UTF-8 are U+FFFD: `getAll` answers them as they are. */
+  /**
+   * Its fields, in an object without a prototype. Bytes that are no UTF-8 are U+FFFD: `getAll` answers them
+   * as they are.
+   */
   data: Record<string, string>;
 }
 

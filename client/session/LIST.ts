@@ -9,7 +9,10 @@ export interface ListedSession {
   createdAt: Date;
 }
 
-/** `ID: <id>, Key: <user_key>, Created: <time>`: an id has no blank, a time no comma, a user key may have anything. */
+/**
+ * `ID: <id>, Key: <user_key>, Created: <time>`: an id has no blank, a time no comma, a user key may have
+ * anything.
+ */
 function parse(line: BlobStringReply): ListedSession {
   const text = line.toString();
   const key = text.indexOf(', Key: ');

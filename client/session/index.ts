@@ -33,8 +33,10 @@ export default {
    * @param user - the user key, any bytes; the storage maps it to the id: `client.custom.get(user)`
    * @param options - `new`, `idle`, `ttl`, `max`, `id`, `data`
    * @returns `{ outcome: 'created' | 'exists' | 'recreated', id }`
-   * @throws ArgumentError before anything is sent; as `typedError` has it MaxSessionsError, IdExistsError, OutOfMemoryError
-   * @example const { id } = await client.session.create('alice', { new: true, idle: 1800, max: { n: 3 }, data: { theme: 'dark' } });
+   * @throws ArgumentError before anything is sent; as `typedError` has it MaxSessionsError, IdExistsError,
+   *   OutOfMemoryError
+   * @example const { id } = await client.session.create('alice', { new: true, idle: 1800, max: { n: 3 },
+   *   data: { theme: 'dark' } });
    */
   create: CREATE,
   /** Creates a session for a user, or answers the one that the user has. The same as `create`. */
@@ -57,8 +59,9 @@ export default {
    * Server command: `SESSION.GETALL`. Since 0.1.0.
    *
    * @param id - the session's id
-   * @returns an object without a prototype, or what the type mapping of maps says: Map, or a flat Array with field names as they are in
-   * bytes. Under RESP3 the client's decoder loses a field named `__proto__` unless maps are mapped to Map or Array. null when unknown or expired
+   * @returns an object without a prototype, or what the type mapping of maps says: Map, or a flat Array with
+   *   field names as they are in bytes. Under RESP3 the client's decoder loses a field named `__proto__`
+   *   unless maps are mapped to Map or Array. null when unknown or expired
    * @example const fields = await client.session.getAll(id);
    */
   getAll: GETALL,
@@ -70,22 +73,24 @@ export default {
    * Server command: `SESSION.INFO`. Since 0.1.0.
    *
    * @param id - the session's id
-   * @returns `{ id, userKey, createdAt, lastAccessed, idle, ttl, version, fields, bytes }`: moments are Dates, `idle` and `ttl` ms or null;
-   * null when unknown or expired
+   * @returns `{ id, userKey, createdAt, lastAccessed, idle, ttl, version, fields, bytes }`: moments are
+   *   Dates, `idle` and `ttl` ms or null; null when unknown or expired
    * @example const version = (await client.session.info(id))?.version;
    */
   info: INFO,
   /** Answers what is known about a session, without its data. The same as `info`. */
   INFO,
   /**
-   * Answers all live sessions. O(all sessions): for small data and for diagnostics; `scanIterator(client.session)` walks through many.
+   * Answers all live sessions. O(all sessions): for small data and for diagnostics;
+   * `scanIterator(client.session)` walks through many.
    *
    * In a cluster: of one node.
    *
    * Server command: `SESSION.LIST`. Since 0.1.0.
    *
    * @returns `{ id, userKey, createdAt }` for each, in any order
-   * @example for (const { id, userKey, createdAt } of await client.session.list()) console.log(id, userKey, createdAt);
+   * @example for (const { id, userKey, createdAt } of await client.session.list()) console.log(id, userKey,
+   *   createdAt);
    */
   list: LIST,
   /** Answers all live sessions. The same as `list`. */
@@ -100,7 +105,8 @@ export default {
    * @param value - any bytes, or a number as its text
    * @param fields - in place of both: an object, a Map or pairs
    * @returns `'OK'`
-   * @throws SessionNotFoundError, as `typedError` has it: a session that was ended is never born again by a late write
+   * @throws SessionNotFoundError, as `typedError` has it: a session that was ended is never born again by a
+   *   late write
    * @example await client.session.addData(id, { theme: 'dark', visits: 1 });
    */
   addData: ADD_DATA,
@@ -161,11 +167,14 @@ export default {
    * @param value - any bytes, or a number as its text
    * @param fields - in place of both: an object, a Map or pairs
    * @returns the new version
-   * @throws VersionError with `current` and SessionNotFoundError, as `typedError` has them; nothing is stored then
+   * @throws VersionError with `current` and SessionNotFoundError, as `typedError` has them; nothing is stored
+   *   then
    * @example const version = await client.session.cas(id, info.version, { cart: JSON.stringify(cart) });
    */
   cas: CAS,
-  /** Sets fields only if nobody has changed the session's data since its version was read. The same as `cas`. */
+  /**
+   * Sets fields only if nobody has changed the session's data since its version was read. The same as `cas`.
+   */
   CAS,
   /**
    * Counts as an access, from which the idle limit starts again. O(1).
@@ -186,7 +195,8 @@ export default {
    *
    * @param id - the session's id
    * @param seconds - the new limit
-   * @param limit - `'IDLE'`: time without access, counted from the last one. `'TTL'` (without it): time from now on, however it is used
+   * @param limit - `'IDLE'`: time without access, counted from the last one. `'TTL'` (without it): time from
+   *   now on, however it is used
    * @returns 1, or 0 when unknown or expired
    * @example await client.session.expire(id, 600, 'IDLE');
    */
@@ -206,21 +216,26 @@ export default {
   /** Answers the milliseconds until a session ends if nobody uses it. The same as `ttl`. */
   TTL,
   /**
-   * Gives a session a new id, with the same data, user and creation: at login, against session fixation. O(1).
+   * Gives a session a new id, with the same data, user and creation: at login, against session fixation.
+   * O(1).
    *
-   * Of clients that race for it one wins: the others get the winner's id while the old one is in its grace time, and SessionNotFoundError
-   * otherwise.
+   * Of clients that race for it one wins: the others get the winner's id while the old one is in its grace
+   * time, and SessionNotFoundError otherwise.
    *
    * Server command: `SESSION.ROTATE`. Since 0.1.0.
    *
    * @param id - the present id, or an old one in its grace time
-   * @param options - `grace`: ms for which the old id goes on working, a week at most; of a session's old ids the last 16 do
+   * @param options - `grace`: ms for which the old id goes on working, a week at most; of a session's old ids
+   *   the last 16 do
    * @returns the new id
    * @throws SessionNotFoundError, as `typedError` has it
    * @example const newId = await client.session.rotate(id, { grace: 10_000 });
    */
   rotate: ROTATE,
-  /** Gives a session a new id, with the same data, user and creation: at login, against session fixation. The same as `rotate`. */
+  /**
+   * Gives a session a new id, with the same data, user and creation: at login, against session fixation. The
+   * same as `rotate`.
+   */
   ROTATE,
   /**
    * Gives a session to another user: an anonymous one, at login. O(1).

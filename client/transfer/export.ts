@@ -1,11 +1,17 @@
-/** Out of CUSTOM.* and SESSION.*, into the server's own keys: read by SCAN, in batches, so that memory stays bounded whatever there is. */
+/**
+ * Out of CUSTOM.* and SESSION.*, into the server's own keys: read by SCAN, in batches, so that memory stays
+ * bounded whatever there is.
+ */
 import { batches, endOf, isId, type Layout, msOf, scan, type Session, toHash } from './layout.ts';
 import { type Reply, type Wire, WireError } from './wire.ts';
 
 export interface Exported {
   entries: number;
   sessions: number;
-  /** Sessions with bytes that are no UTF-8, or of over 16 MiB: they are read by SESSION.GETALL, which counts as an access. */
+  /**
+   * Sessions with bytes that are no UTF-8, or of over 16 MiB: they are read by SESSION.GETALL, which counts
+   * as an access.
+   */
   accessed: number;
   /** Own keys that were deleted because nothing stands for them any longer. */
   pruned: number;
@@ -13,8 +19,8 @@ export interface Exported {
 
 export interface ExportOptions {
   /**
-   * Delete afterwards what is under the prefix and stands for nothing any longer: a session that has ended since an earlier export must not
-   * live on.
+   * Delete afterwards what is under the prefix and stands for nothing any longer: a session that has ended
+   * since an earlier export must not live on.
    */
   prune?: boolean;
   /** The source is a node of a cluster, which takes keys of several slots one by one. */
@@ -29,8 +35,8 @@ const UNREADABLE = '\ufffd';
 const JSON_MAX = 16 << 20;
 
 /**
- * Exports everything. What is there from the beginning to the end is exported; what comes, goes or changes meanwhile, perhaps. May be run
- * again at any time: what was exported before is written over.
+ * Exports everything. What is there from the beginning to the end is exported; what comes, goes or changes
+ * meanwhile, perhaps. May be run again at any time: what was exported before is written over.
  */
 export async function exportAll(from: Wire, to: Wire, layout: Layout, options: ExportOptions = {}): Promise<Exported> {
   const figures: Exported = { entries: 0, sessions: 0, accessed: 0, pruned: 0 };
@@ -52,7 +58,7 @@ interface Run {
   most: number;
 }
 
-// ── Entries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Entries ────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function exportEntries(run: Run, keys: Buffer[]): Promise<void> {
   const lengths = (await Promise.all(keys.map((key) => run.from.call(['CUSTOM.STRLEN', key])))) as number[];
@@ -86,8 +92,9 @@ function earlier(one: number | null, other: number | null): number | null {
 }
 
 /**
- * The entries as they are to be written. Those that map a user to a session get the end of that: natively nothing else would take them away.
- * Those that may have mapped one to a session which has ended are read again.
+ * The entries as they are to be written. Those that map a user to a session get the end of that: natively
+ * nothing else would take them away. Those that may have mapped one to a session which has ended are read
+ * again.
  */
 async function takeEnds(run: Run, entries: Entry[]): Promise<Entry[]> {
   const perhaps = entries.filter(({ value }) => isId(value));
@@ -123,8 +130,9 @@ async function inDoubt({ from, most }: Run, entries: Entry[]): Promise<Entry[]> 
 }
 
 /**
- * The entry of a user, as the storage has it once it is rid of sessions that have expired: those are counted until they are reclaimed, and
- * until then a mapping may name one of them, which then goes to the newest that lives. Null: there is none.
+ * The entry of a user, as the storage has it once it is rid of sessions that have expired: those are counted
+ * until they are reclaimed, and until then a mapping may name one of them, which then goes to the newest that
+ * lives. Null: there is none.
  */
 async function settle(run: Run, key: Buffer, mayChange = true): Promise<Entry | null> {
   const [time, value, left, count, live] = await run.from.atOnce([
@@ -144,7 +152,8 @@ async function settle(run: Run, key: Buffer, mayChange = true): Promise<Entry | 
     entry.value = newest;
   }
   const [session] = await readNotes(run, [entry.value]);
-  // Ended since then; or an id of another slot, of a file from outside of the cluster: nobody can come to that session.
+  // Ended since then; or an id of another slot, of a file from outside of the cluster: nobody can come to
+  // that session.
   if (session?.user.equals(key) !== true) return mayChange ? settle(run, key, false) : null;
   return { ...entry, deadline: earlier(entry.deadline, endOf(session)) };
 }
@@ -159,7 +168,7 @@ async function writeEntries({ to, layout, figures }: Run, entries: Entry[]): Pro
   figures.entries += entries.length;
 }
 
-// ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Sessions ───────────────────────────────────────────────────────────────────────────────────────────────
 
 async function exportSessions(run: Run, ids: Buffer[]): Promise<void> {
   const known = (await readNotes(run, ids)).filter((session) => session !== null);
@@ -213,8 +222,8 @@ function notesOf(id: Buffer, time: Reply | undefined, told: Reply | undefined): 
 }
 
 /**
- * The whole sessions, of those that are still there. Their data is read from the JSON of SESSION.GET, which is no access; where that could
- * not show all bytes, by SESSION.GETALL.
+ * The whole sessions, of those that are still there. Their data is read from the JSON of SESSION.GET, which
+ * is no access; where that could not show all bytes, by SESSION.GETALL.
  */
 async function readSessions(run: Run, known: Known[]): Promise<Session[]> {
   const small = known.filter(({ bytes }) => bytes <= JSON_MAX);
@@ -275,7 +284,7 @@ async function writeUsers({ to, layout }: Run, sessions: Session[]): Promise<voi
   await to.atOnce(commands);
 }
 
-// ── What stands for nothing any longer ──────────────────────────────────────────────────────────────────────────────
+// ── What stands for nothing any longer ─────────────────────────────────────────────────────────────────────
 
 async function pruneAll(run: Run): Promise<void> {
   const { from, to, layout, figures } = run;

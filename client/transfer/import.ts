@@ -25,8 +25,8 @@ interface Run {
 }
 
 /**
- * Imports everything: sessions with their ids, user by user from the oldest to the newest, then entries, which write over those of the same
- * key. May be run again: sessions that are there already stay as they are.
+ * Imports everything: sessions with their ids, user by user from the oldest to the newest, then entries,
+ * which write over those of the same key. May be run again: sessions that are there already stay as they are.
  * @param report - called after each batch with the figures so far
  */
 export async function importAll(from: Wire, to: Wire, layout: Layout, report?: (soFar: Imported) => void): Promise<Imported> {
@@ -39,7 +39,7 @@ export async function importAll(from: Wire, to: Wire, layout: Layout, report?: (
   return figures;
 }
 
-// ── Sessions ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Sessions ───────────────────────────────────────────────────────────────────────────────────────────────
 
 async function importUsers(run: Run, keys: Buffer[]): Promise<void> {
   const { from, layout } = run;
@@ -57,8 +57,9 @@ async function importUsers(run: Run, keys: Buffer[]): Promise<void> {
 }
 
 /**
- * CREATE has mapped each user to its newest session: where the storage had no such entry the user is not to have one. Asked of the users
- * whose sessions were known, too, as they may be of an import that came no further.
+ * CREATE has mapped each user to its newest session: where the storage had no such entry the user is not to
+ * have one. Asked of the users whose sessions were known, too, as they may be of an import that came no
+ * further.
  */
 async function unmap({ from, to, layout }: Run, users: Buffer[]): Promise<void> {
   const entries = await Promise.all(users.map((user) => from.call(['EXISTS', layout.key('custom', user)])));
@@ -123,7 +124,10 @@ async function readSessions({ from, layout, figures }: Run, ids: Buffer[]): Prom
   });
 }
 
-/** Creates sessions, in this order; whether each was. `counts`: whether those that had ended, or were known, are counted. */
+/**
+ * Creates sessions, in this order; whether each was. `counts`: whether those that had ended, or were known,
+ * are counted.
+ */
 async function create({ to, figures }: Run, sessions: (Session | null)[], counts: boolean): Promise<boolean[]> {
   const now = msOf(await to.call(['TIME']));
   const creations = sessions.map(async (session) => {
@@ -150,7 +154,7 @@ async function create({ to, figures }: Run, sessions: (Session | null)[], counts
   return Promise.all(creations);
 }
 
-// ── Entries ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Entries ────────────────────────────────────────────────────────────────────────────────────────────────
 
 async function importEntries(run: Run, keys: Buffer[]): Promise<void> {
   const { from, to, layout, figures } = run;
@@ -181,8 +185,8 @@ interface Entry {
 }
 
 /**
- * Entries that map a user to a session have no deadline of their own. Those whose session has ended are left out: a mapping that names it would
- * bring its id back to life.
+ * Entries that map a user to a session have no deadline of their own. Those whose session has ended are left
+ * out: a mapping that names it would bring its id back to life.
  */
 async function takeMappings({ from, to, layout }: Run, entries: Entry[]): Promise<Entry[]> {
   const perhaps = entries.filter(({ value }) => isId(value));

@@ -1,12 +1,15 @@
 /**
- * How entries and sessions look as the server's own keys. All names begin with the prefix of the transfer, `wasm:` by default.
+ * How entries and sessions look as the server's own keys. All names begin with the prefix of the transfer,
+ * `wasm:` by default.
  *
- *     custom:<key>       string    the value. PEXPIREAT: its deadline; where it maps a user to a session, the end of that if
- *                                  it comes first
- *     session:<id>       hash      its data, field by field, and what is known of it: @user, @created, @accessed, @version, and where they
- *                                  are limited @idle (s) and @expires (Unix ms). A field of the data that begins with @ has one more.
+ *     custom:<key>     string      the value. PEXPIREAT: its deadline; where it maps a user to a session, the
+ *                                  end of that if it comes first
+ *     session:<id>     hash        its data, field by field, and what is known of it: @user, @created,
+ *                                  @accessed, @version, and where they are limited @idle (s) and @expires
+ *                                  (Unix ms). A field of the data that begins with @ has one more.
  *                                  PEXPIREAT: its end, from both limits
- *     sessions:<user>    sorted set    ids of the user's sessions by their creation, Unix ms. PEXPIREAT: the end of the last
+ *     sessions:<user>  sorted set  ids of the user's sessions by their creation, Unix ms. PEXPIREAT: the end of
+ *                                  the last
  */
 import type { Reply, Wire } from './wire.ts';
 
@@ -125,7 +128,9 @@ export function toHash(session: Session): (Buffer | string)[] {
   ];
 }
 
-/** The latest time, 9999-12-31T23:59:59.999Z, and the longest idle limit in seconds, that the server takes. */
+/**
+ * The latest time, 9999-12-31T23:59:59.999Z, and the longest idle limit in seconds, that the server takes.
+ */
 const TIME_MAX_MS = 253_402_300_799_999;
 const IDLE_MAX_S = 0xffff_ffff;
 

@@ -1,11 +1,17 @@
-/** A connection that speaks in bytes: commands as lists of arguments, replies as the protocol has them, with Buffers for bulk strings. */
+/**
+ * A connection that speaks in bytes: commands as lists of arguments, replies as the protocol has them, with
+ * Buffers for bulk strings.
+ */
 import { createClient, RESP_TYPES, type RedisArgument, type RedisClientOptions } from '@redis/client';
 import { whole } from '../replies.ts';
 
 /** A reply: Buffers are bulk strings, strings are statuses. */
 export type Reply = Buffer | string | number | null | Reply[];
 
-/** What can be done on a connection. Calls that are not waited for go out together. Each rejects with a WireError. */
+/**
+ * What can be done on a connection. Calls that are not waited for go out together. Each rejects with a
+ * WireError.
+ */
 export interface Wire {
   /** Sends one command, of any number of arguments. */
   call: (command: RedisArgument[]) => Promise<Reply>;
@@ -33,7 +39,10 @@ function checked(reply: Reply): Reply {
   return reply;
 }
 
-/** Connects in RESP2, without trying again: a transfer that loses its connection ends, and can be run again. `name`: for errors. */
+/**
+ * Connects in RESP2, without trying again: a transfer that loses its connection ends, and can be run again.
+ * `name`: for errors.
+ */
 export async function connect(name: string, options: RedisClientOptions): Promise<Wire> {
   const failed = (cause: unknown): never => {
     throw new WireError(name, cause);

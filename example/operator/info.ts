@@ -88,7 +88,10 @@ function moduleOf(name: string, fields: ReadonlyMap<string, string>): ModuleInfo
   };
 }
 
-/** One linear memory: its modules' data, what else is in use, and what is free. The parts add up to what is reserved. Bytes. */
+/**
+ * One linear memory: its modules' data, what else is in use, and what is free. The parts add up to what is
+ * reserved. Bytes.
+ */
 export interface Memory {
   title: string;
   reserved: number;
@@ -127,7 +130,10 @@ export interface Latency {
   p999: number;
 }
 
-/** The latencies of custom.* and session.*, by name. Empty where none has run, or the server does not track them. */
+/**
+ * The latencies of custom.* and session.*, by name. Empty where none has run, or the server does not track
+ * them.
+ */
 export function latenciesOf(info: Info): Latency[] {
   const found = [...(info.get('latencystats') ?? [])].flatMap(([field, text]) => {
     const command = /^latency_percentiles_usec_((?:custom|session)\..+)$/.exec(field)?.[1];

@@ -1,4 +1,7 @@
-/** Asks the server for its figures every second and keeps those of the last minutes, so that the page opens with a past. */
+/**
+ * Asks the server for its figures every second and keeps those of the last minutes, so that the page opens
+ * with a past.
+ */
 import { SERVER_GONE } from '../problems.ts';
 import type { Redis } from '../redis.ts';
 import {
@@ -15,7 +18,10 @@ import {
   type ModuleInfo,
 } from './info.ts';
 
-/** What is drawn for one moment; null where it is not known: the server did not answer, or has begun to count anew. */
+/**
+ * What is drawn for one moment; null where it is not known: the server did not answer, or has begun to count
+ * anew.
+ */
 export interface Sample {
   /** Its number, from 1. */
   n: number;
@@ -26,7 +32,9 @@ export interface Sample {
   created: number | null;
   expired: number | null;
   evicted: number | null;
-  /** Commands per second, by module as in `modules`, then calls between them, as in `callsOf`; null as above. */
+  /**
+   * Commands per second, by module as in `modules`, then calls between them, as in `callsOf`; null as above.
+   */
   commands: number[] | null;
   /** Bytes, by memory and part as in `memories`; null as above. */
   memories: number[][] | null;

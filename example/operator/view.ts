@@ -1,4 +1,7 @@
-/** What the operator's page shows, ready to be shown: by the server's HTML, and by its script, which asks for it every second. */
+/**
+ * What the operator's page shows, ready to be shown: by the server's HTML, and by its script, which asks for
+ * it every second.
+ */
 import { durationText } from '../time.ts';
 import { callsOf, type Latency, type Memory, type ModuleInfo } from './info.ts';
 import type { Figures, Sample, Sampler } from './sampler.ts';
@@ -74,7 +77,10 @@ export function statesOf({ modules, server, settingsUndone }: Figures): State[] 
   ];
 }
 
-/** Calls that go directly are no commands; those by command are counted as commands of the module that is called, too. */
+/**
+ * Calls that go directly are no commands; those by command are counted as commands of the module that is
+ * called, too.
+ */
 export function commandsOf(modules: readonly ModuleInfo[]): View['commands'] {
   const links = modules.flatMap(({ name, links: each }) => each.map(({ namespace, way }) => ({ name, namespace, way })));
   const texts = links.map(({ name, namespace, way }) =>

@@ -1,4 +1,7 @@
-/** The operator's page. Without a script it shows the figures of its moment; public/operator.js draws them and keeps them those of now. */
+/**
+ * The operator's page. Without a script it shows the figures of its moment; public/operator.js draws them and
+ * keeps them those of now.
+ */
 import { html, type Html } from '../html.ts';
 import { microsecondsText, type View } from '../operator/view.ts';
 

@@ -1,5 +1,6 @@
-// The operator's page: asks for the figures every second, draws them with uPlot, and keeps the tables those of now. While the page is not
-// seen it asks for nothing. Types: ../operator/view.ts, by JSDoc; checked with the rest of the project.
+// The operator's page: asks for the figures every second, draws them with uPlot, and keeps the tables those
+// of now. While the page is not seen it asks for nothing. Types: ../operator/view.ts, by JSDoc; checked with
+// the rest of the project.
 
 /** @typedef {import('../operator/view.ts').View} View */
 /** @typedef {import('../operator/sampler.ts').Sample} Sample */
@@ -20,7 +21,10 @@ const PLAIN = new Intl.NumberFormat('en-GB', { maximumFractionDigits: 1 });
 let samples = [];
 /** @type {View | undefined} */
 let view;
-/** Charts by the id of their figure, with what their look depends on. @type {Map<string, { plot: uPlot, shape: string }>} */
+/**
+ * Charts by the id of their figure, with what their look depends on. @type {Map<string, { plot: uPlot, shape:
+ * string }>}
+ */
 const charts = new Map();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
@@ -59,7 +63,7 @@ function microsecondsText(us) {
   return us < 1 ? '< 1' : PLAIN.format(Math.round(us));
 }
 
-// ── Charts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Charts ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Between an axis' labels and what is beside them on both sides, its ticks included. */
 const LABEL_MARGIN = 14;
@@ -80,7 +84,8 @@ function axis(given) {
 
 /**
  * Draws the data, in a new chart where its shape is not what it was.
- * @param {string} id of the figure @param {string} shape @param {() => Omit<uPlot.Options, 'width'>} options @param {uPlot.AlignedData} data
+ * @param {string} id of the figure @param {string} shape @param {() => Omit<uPlot.Options, 'width'>} options
+ *   @param {uPlot.AlignedData} data
  * @param {string} label for those who do not see it
  */
 function draw(id, shape, options, data, label) {
@@ -107,13 +112,19 @@ const resizes = new ResizeObserver((entries) => {
   }
 });
 
-/** The squares of a legend, one of each colour, the first series aside. @param {string[]} names of the colours @returns {uPlot.Legend.Markers} */
+/**
+ * The squares of a legend, one of each colour, the first series aside. @param {string[]} names of the colours
+ * @returns {uPlot.Legend.Markers}
+ */
 function markers(names) {
   const colours = names.map(colour);
   return { width: 0, fill: (_plot, index) => colours[index - 1] ?? 'transparent' };
 }
 
-/** What charts over time have in common. @param {string[]} names of the colours @param {uPlot.Series[]} series @param {(value: number) => string} text @param {number[]} [increments] */
+/**
+ * What charts over time have in common. @param {string[]} names of the colours @param {uPlot.Series[]} series
+ * @param {(value: number) => string} text @param {number[]} [increments]
+ */
 function overTime(names, series, text, increments) {
   return {
     height: PLOT_HEIGHT,
@@ -147,16 +158,23 @@ function xRange() {
   return [Math.max(first, now - WINDOW_S), now];
 }
 
-/** From 0, with room above. @param {uPlot} _plot @param {number} _min @param {number} max @returns {uPlot.Range.MinMax} */
+/**
+ * From 0, with room above. @param {uPlot} _plot @param {number} _min @param {number} max @returns
+ * {uPlot.Range.MinMax}
+ */
 function yRange(_plot, _min, max) {
   return [0, Number.isFinite(max) && max > 0 ? max * 1.15 : 1];
 }
 
-/** Lines that lie on one another are all seen, and told apart without their colours. By place; the first is whole. */
+/**
+ * Lines that lie on one another are all seen, and told apart without their colours. By place; the first is
+ * whole.
+ */
 const DASHES = [[], [10, 8], [3, 6]];
 
 /**
- * @param {string} label @param {string} name of its colour @param {(value: number) => string} text @param {number[]} [dash]
+ * @param {string} label @param {string} name of its colour @param {(value: number) => string} text @param
+ *   {number[]} [dash]
  * @returns {uPlot.Series}
  */
 function lineOf(label, name, text, dash = []) {
@@ -379,9 +397,12 @@ function drawAll() {
   drawLatencies(view.latencies);
 }
 
-// ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Words ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Replaces the rows of a table's body where they are not the same. @param {string} id @param {string[][]} rows the first cell heads its row */
+/**
+ * Replaces the rows of a table's body where they are not the same. @param {string} id @param {string[][]}
+ * rows the first cell heads its row
+ */
 function fill(id, rows) {
   const body = element(id).querySelector('tbody');
   if (body === null || body.dataset.shown === JSON.stringify(rows)) return;
@@ -423,7 +444,10 @@ function showStates(states) {
   );
 }
 
-/** Says what is wrong, and what to do; undefined: nothing. @param {{ title: string, text: string, next?: { href: string, label: string } } | undefined} trouble */
+/**
+ * Says what is wrong, and what to do; undefined: nothing. @param {{ title: string, text: string, next?: {
+ * href: string, label: string } } | undefined} trouble
+ */
 function showTrouble(trouble) {
   const place = element('trouble');
   for (const figure of document.querySelectorAll('.chart')) figure.classList.toggle('stale', trouble !== undefined);
@@ -447,7 +471,7 @@ function showTrouble(trouble) {
   place.replaceChildren(title, text);
 }
 
-// ── Asking ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** @returns whether to ask again */
 async function ask() {

@@ -33,7 +33,9 @@ export function accountRoutes(site: Site): Router {
   return router;
 }
 
-/** For how long the password is confirmed: for the present id alone, not for one of before the confirmation. */
+/**
+ * For how long the password is confirmed: for the present id alone, not for one of before the confirmation.
+ */
 function confirmedFor(request: Request): string | undefined {
   const { confirmed } = request.session;
   const left_ms = confirmed?.id === request.sessionID ? confirmed.until_ms - Date.now() : 0;

@@ -76,7 +76,8 @@ function confirmRoutes(site: Site, router: Router): void {
       site.show(request, response.status(checked.status), { title: 'Confirm your password', body });
       return;
     }
-    // More rights, so a new id. They are bound to it: the old one, which works on for a moment, does not get them.
+    // More rights, so a new id. They are bound to it: the old one, which works on for a moment, does not get
+    // them.
     await site.sessions.rotate(request, site.grace_ms);
     request.session.confirmed = { id: request.sessionID, until_ms: Date.now() + site.confirmed_ms };
     await called((done) => request.session.save(done));

@@ -1,7 +1,8 @@
-//! A Redis module that runs WebAssembly modules: they register commands, and import each other's exports, linked directly where that can be.
+//! A Redis module that runs WebAssembly modules: they register commands, and import each other's exports,
+//! linked directly where that can be.
 //!
-//! This host knows no command and no product. Entry point: [`RedisModule_OnLoad`]. Each folder uses those that are listed before it:
-//! `server`, `engine`, `describe`, `guest`, `modules`, `duties`, `calls`, `load`.
+//! This host knows no command and no product. Entry point: [`RedisModule_OnLoad`]. Each folder uses those
+//! that are listed before it: `server`, `engine`, `describe`, `guest`, `modules`, `duties`, `calls`, `load`.
 
 mod calls;
 mod describe;
@@ -71,7 +72,8 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     engine::stack::check_stack()?;
     let engine = engine::setup::new().map_err(|error| format!("{error:#}"))?;
     let ticker = Ticker::start(&engine).map_err(|error| format!("no thread for the time limit: {error}"))?;
-    // Left behind where the server unloaded the module by itself: it does so after LOADEX with an unknown setting.
+    // Left behind where the server unloaded the module by itself: it does so after LOADEX with an unknown
+    // setting.
     loaded::remove();
     loaded::install(Host::new(paths.len(), ticker));
     let host = loaded::get().expect("installed");

@@ -1,7 +1,8 @@
 /**
- * Building: assembly/ into build/hashmap.wasm and build/session.wasm, host/ into build/host.so, client/ and bin/ into JavaScript in
- * build/client/ and build/bin/, test/native/ into build/test/native.so. Each product is built again only when the content of its sources, or of itself, is not what it was after the
- * last build, so that a start where nothing changed costs some milliseconds.
+ * Building: assembly/ into build/hashmap.wasm and build/session.wasm, host/ into build/host.so, client/ and
+ * bin/ into JavaScript in build/client/ and build/bin/, test/native/ into build/test/native.so. Each product
+ * is built again only when the content of its sources, or of itself, is not what it was after the last build,
+ * so that a start where nothing changed costs some milliseconds.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -118,7 +119,8 @@ function cargoBuild(crate: string, output: string): void {
   const target = path.join(process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target'), 'release', `lib${crate}.so`);
   const file = path.join(ROOT, output);
   mkdirSync(path.dirname(file), { recursive: true });
-  // Renamed into place: a server that has the old file mapped keeps it. The server refuses a module that is not executable.
+  // Renamed into place: a server that has the old file mapped keeps it. The server refuses a module that is
+  // not executable.
   copyFileSync(target, `${file}.new`);
   chmodSync(`${file}.new`, 0o755);
   renameSync(`${file}.new`, file);

@@ -1,4 +1,6 @@
-/** What others have written and this project uses: crates of Cargo.lock and npm packages of package-lock.json. */
+/**
+ * What others have written and this project uses: crates of Cargo.lock and npm packages of package-lock.json.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { mustRun, ROOT } from './process.ts';
@@ -11,7 +13,10 @@ export interface Component {
   licence: string;
   /** whether it is in the package: linked into host.so */
   isShipped: boolean;
-  /** of the file that a registry serves, in hexadecimal; undefined for npm packages, whose lock file has another hash */
+  /**
+   * of the file that a registry serves, in hexadecimal; undefined for npm packages, whose lock file has
+   * another hash
+   */
   sha256?: string;
   /** where its files are; undefined when they are not here */
   folder?: string;
@@ -43,7 +48,10 @@ function cargoMetadata(): CargoMetadata {
   return JSON.parse(printed) as CargoMetadata;
 }
 
-/** The crates whose code is in host.so: what it depends on when it runs, without macros and what only they need. */
+/**
+ * The crates whose code is in host.so: what it depends on when it runs, without macros and what only they
+ * need.
+ */
 function linkedCrates({ packages, resolve }: CargoMetadata): Map<string, string[]> {
   const isMacro = new Map(packages.map(({ id, targets }) => [id, targets.some(({ kind }) => kind.includes('proc-macro'))]));
   const uses = new Map(
@@ -64,7 +72,10 @@ function linkedCrates({ packages, resolve }: CargoMetadata): Map<string, string[
   return linked;
 }
 
-/** The crates of Cargo.lock for this platform, but the project's own. Asks cargo, without the network where the crates are here. */
+/**
+ * The crates of Cargo.lock for this platform, but the project's own. Asks cargo, without the network where
+ * the crates are here.
+ */
 export function crates(): Component[] {
   const metadata = cargoMetadata();
   const linked = linkedCrates(metadata);
@@ -98,7 +109,10 @@ export function directCrates(): string[] {
   );
 }
 
-/** The npm packages of package-lock.json, on whatever platform. None is in the package: its client asks for some of them as peers. */
+/**
+ * The npm packages of package-lock.json, on whatever platform. None is in the package: its client asks for
+ * some of them as peers.
+ */
 export function npmPackages(): Component[] {
   const lock = JSON.parse(readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { name?: string; version: string; license?: string }>;

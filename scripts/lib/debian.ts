@@ -1,4 +1,7 @@
-/** Installing packages of the system, where that can be done without asking: on Debian and its relatives, as root. */
+/**
+ * Installing packages of the system, where that can be done without asking: on Debian and its relatives, as
+ * root.
+ */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { findOnPath, run, say } from './process.ts';
 
@@ -16,7 +19,8 @@ export function canInstall(): boolean {
 export function install(packages: string[]): boolean {
   if (!canInstall()) return false;
   say(`system packages: apt-get install ${packages.join(' ')}`);
-  // A package starts its service when it is installed unless this file, the distribution's own switch, says no.
+  // A package starts its service when it is installed unless this file, the distribution's own switch, says
+  // no.
   const ownsPolicy = !existsSync(POLICY_FILE);
   if (ownsPolicy) writeFileSync(POLICY_FILE, POLICY_DENY_ALL, { mode: 0o755 });
   try {

@@ -1,6 +1,7 @@
 /**
- * Keyv 6, which the store for Keyv is tested with, unpacked into .tools/. It works on Node.js 20, but its package asks for 22: among this
- * project's own packages it would have `npm ci` warn of that, and whoever installs `keyv` on Node.js 20 gets 5. Pinned by its lock file.
+ * Keyv 6, which the store for Keyv is tested with, unpacked into .tools/. It works on Node.js 20, but its
+ * package asks for 22: among this project's own packages it would have `npm ci` warn of that, and whoever
+ * installs `keyv` on Node.js 20 gets 5. Pinned by its lock file.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';

@@ -7,7 +7,8 @@ import { Problem, ROOT } from './process.ts';
 
 /**
  * @returns the oldest glibc on which the library runs, "2.28"
- * @throws Problem when that is later than bin/platform.ts promises, or when the library names folders of this machine
+ * @throws Problem when that is later than bin/platform.ts promises, or when the library names folders of this
+ *   machine
  */
 export function checkPortable(file: string): string {
   const bytes = readFileSync(file, 'latin1');

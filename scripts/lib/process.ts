@@ -17,7 +17,10 @@ export interface Run {
   status: number;
   /** empty unless `quiet` */
   stdout: string;
-  /** Apart from what is read of a program: cargo, rustup, npm, git and pip tell of progress and warn there. Empty unless `quiet`. */
+  /**
+   * Apart from what is read of a program: cargo, rustup, npm, git and pip tell of progress and warn there.
+   * Empty unless `quiet`.
+   */
   stderr: string;
 }
 
@@ -34,7 +37,10 @@ export function run(command: string, programArguments: string[], options: RunOpt
   return options.quiet ? { status: status ?? 1, stdout, stderr } : { status: status ?? 1, stdout: '', stderr: '' };
 }
 
-/** As `run`, and answers its standard output; throws a Problem that names the command, and has all that it said, when it fails. */
+/**
+ * As `run`, and answers its standard output; throws a Problem that names the command, and has all that it
+ * said, when it fails.
+ */
 export function mustRun(command: string, programArguments: string[], options: RunOptions = {}): string {
   const { status, stdout, stderr } = run(command, programArguments, options);
   if (status !== 0) {

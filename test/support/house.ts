@@ -184,7 +184,8 @@ export function prose(file: string): { line: number; text: string }[] {
   const lines = read(file)
     .split('\n')
     .map((text, index) => ({ line: index + 1, text }));
-  if (!file.endsWith('.md')) return lines.filter(({ text }) => /^\s*(?:\/\/|\/\*|\*|#)/.test(text));
+  const comment = /\.(?:rs|ts|js|mjs)$/.test(file) ? /^\s*(?:\/\/|\/\*|\* )/ : /^\s*#/;
+  if (!file.endsWith('.md')) return lines.filter(({ text }) => comment.test(text));
   let isCode = false;
   return lines.filter(({ text }) => {
     if (text.startsWith('```')) isCode = !isCode;

@@ -1,7 +1,8 @@
 //! An import that goes by command: the host's stand-in for a direct link.
 //!
-//! Parameters come in (pointer, length) pairs and become binary arguments. The result is a u64: an integer reply as it is, `+OK` as 1,
-//! null as 0, a string as `length << 32 | pointer` into the caller's memory. An error reply ends the calling command with that error.
+//! Parameters come in (pointer, length) pairs and become binary arguments. The result is a u64: an integer
+//! reply as it is, `+OK` as 1, null as 0, a string as `length << 32 | pointer` into the caller's memory. An
+//! error reply ends the calling command with that error.
 
 use std::ffi::{CStr, CString};
 
@@ -17,7 +18,8 @@ use crate::server::reply::{Answer, Kind};
 use crate::server::strings::Strings;
 use crate::server::text;
 
-/// Defines the import `namespace`.`name` as a call of the command `NAMESPACE.NAME`. `served_by`: the file that ordinarily serves it.
+/// Defines the import `namespace`.`name` as a call of the command `NAMESPACE.NAME`. `served_by`: the file
+/// that ordinarily serves it.
 ///
 /// # Errors
 /// The import is defined already.

@@ -1,7 +1,7 @@
 //! Commands: how the server's call reaches a module's handler, and what comes back.
 //!
-//! A command is one slot of a table. The server calls the trampoline `run::<N>`, which knows its slot by its number: the command's name
-//! is never looked at again.
+//! A command is one slot of a table. The server calls the trampoline `run::<N>`, which knows its slot by its
+//! number: the command's name is never looked at again.
 
 use std::ffi::c_int;
 
@@ -59,7 +59,8 @@ fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>
         match call(slot, &mut entered, ctx, arguments) {
             Ok(()) => {
                 if slot.effect {
-                    // For this server's own file, and its replicas where it is no replica itself: those of one take its primary's stream.
+                    // For this server's own file, and its replicas where it is no replica itself: those of
+                    // one take its primary's stream.
                     ctx.replicate_verbatim();
                 }
                 let replies = &mut entered.store.data_mut().call.replies;
@@ -99,7 +100,8 @@ const REPLIED: u64 = 1;
 /// A handler's result that stands for `+OK`.
 const OK: u64 = 2;
 
-/// Replies with a handler's result: a byte string as `length << 32 | pointer`, 0 for null, or one of the words above.
+/// Replies with a handler's result: a byte string as `length << 32 | pointer`, 0 for null, or one of the
+/// words above.
 #[inline]
 fn answer(store: &mut Store<State>, ctx: Context<'_>, result: u64) -> Result<()> {
     if result == REPLIED {
@@ -188,8 +190,8 @@ fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, 
     entered.store.data_mut().call.replies.fail(ctx, &message);
 }
 
-/// Exits the server: what another one did cannot be done here. Its format is newer, the data differs already, or a module fails where it did
-/// not before.
+/// Exits the server: what another one did cannot be done here. Its format is newer, the data differs already,
+/// or a module fails where it did not before.
 fn give_up(slot: &Slot, reason: &str) -> ! {
     log::give_up(&format!("{} cannot be applied: {reason}", slot.name.to_string_lossy()))
 }

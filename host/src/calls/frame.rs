@@ -1,7 +1,8 @@
 //! The frame of a command: its arguments, copied into linear memory.
 //!
 //! ```text
-//!   { pointer: u32, length: u32 } of each argument after the command's name · their bytes, one behind the other
+//!   { pointer: u32, length: u32 } of each argument after the command's name
+//!   their bytes, one behind the other
 //! ```
 
 use smallvec::SmallVec;
@@ -64,7 +65,8 @@ fn reserve(store: &mut Store<State>, memory: Memory, length: u64) -> Result<u32>
     frame.ok_or_else(out_of_memory)
 }
 
-/// The running command's argument whose copy in the frame is exactly (`pointer`, `length`). O(log of their number).
+/// The running command's argument whose copy in the frame is exactly (`pointer`, `length`). O(log of their
+/// number).
 pub fn argument_at<'a>(call: &Call, all: &'a [u8], pointer: u32, length: u32) -> Option<ServerString<'a>> {
     let count = u32::try_from(call.lent.arguments.count() - 1).ok()?;
     let (pairs, _) = memory::slice(all, call.frame, count * PAIR_BYTES as u32).ok()?.as_chunks::<{ PAIR_BYTES as usize }>();

@@ -19,7 +19,8 @@ use crate::server::text;
 /// The server's flag of a command that clients do not see; servers without it (before Redis 8) refuse it.
 const FLAG_INTERNAL: &str = "internal";
 
-/// What the server is told of an effect's arity: any, so that a client hears that the command is unknown and not how it is used.
+/// What the server is told of an effect's arity: any, so that a client hears that the command is unknown and
+/// not how it is used.
 const ANY_ARITY: c_int = -1;
 
 /// Registers a command with the server, while its module is loaded.

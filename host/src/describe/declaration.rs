@@ -18,9 +18,9 @@ pub struct Declaration {
     pub arity: c_int,
 }
 
-/// The server's flags that a command may have. With others the server would call what a module does not have (`getkeys-api`,
-/// `getchannels-api`), let in whom it should stop (`no-auth`, `allow-busy`, `internal`), or run what then seems to come from a file
-/// (`allow-loading`).
+/// The server's flags that a command may have. With others the server would call what a module does not have
+/// (`getkeys-api`, `getchannels-api`), let in whom it should stop (`no-auth`, `allow-busy`, `internal`), or
+/// run what then seems to come from a file (`allow-loading`).
 const PERMITTED_FLAGS: [&str; 12] = [
     "write",
     "readonly",
@@ -44,8 +44,9 @@ pub const NAME_BYTES_MAX: usize = 128;
 const KEY_PLACE_MAX: c_int = 1 << 16;
 
 impl Declaration {
-    /// Reads the lines `name`, `flags` and `arity` of a text, and a description from the others. Where no line tells it, the arity is what
-    /// the syntax takes; the keys are the first that are told by their place.
+    /// Reads the lines `name`, `flags` and `arity` of a text, and a description from the others. Where no
+    /// line tells it, the arity is what the syntax takes; the keys are the first that are told by their
+    /// place.
     ///
     /// # Errors
     /// The line that breaks the grammar, or what is missing.
@@ -82,7 +83,8 @@ impl Declaration {
         Ok((Declaration { name: text::line(name.as_bytes()), flags: flags.unwrap_or_default(), keys, arity }, description))
     }
 
-    /// Servers exit, or count without end, when they meet a command of an empty name, with keys in impossible places, or with some flags.
+    /// Servers exit, or count without end, when they meet a command of an empty name, with keys in impossible
+    /// places, or with some flags.
     ///
     /// # Errors
     /// What is wrong with it.

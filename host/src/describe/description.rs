@@ -1,4 +1,5 @@
-//! What a module tells of a command, from the text that it passes to `redis.SetCommandInfo`: its grammar is in `docs/ABI.md`.
+//! What a module tells of a command, from the text that it passes to `redis.SetCommandInfo`: its grammar is
+//! in `docs/ABI.md`.
 
 use std::ffi::{CString, c_int};
 
@@ -45,14 +46,16 @@ pub enum Begin {
     After(CString, c_int),
 }
 
-/// Words for the server's bits of a key specification: what the command needs of the key itself, one of them …
+/// Words for the server's bits of a key specification: what the command needs of the key itself, one of them
+/// …
 const ACCESS: [(&str, u64); 4] = [("RO", api::CMD_KEY_RO), ("RW", api::CMD_KEY_RW), ("OW", api::CMD_KEY_OW), ("RM", api::CMD_KEY_RM)];
 /// … and of the data behind it.
 const DATA: [(&str, u64); 4] =
     [("ACCESS", api::CMD_KEY_ACCESS), ("UPDATE", api::CMD_KEY_UPDATE), ("INSERT", api::CMD_KEY_INSERT), ("DELETE", api::CMD_KEY_DELETE)];
 
 impl Description {
-    /// Reads a description. `has_key`: the command was registered with the place of a key, which counts where no line tells of keys.
+    /// Reads a description. `has_key`: the command was registered with the place of a key, which counts where
+    /// no line tells of keys.
     ///
     /// # Errors
     /// The line that breaks the grammar, and how.

@@ -1,7 +1,9 @@
-//! The arguments of a command, from one line of text: `key:key value [NX|XX] [EX seconds:integer|KEEPTTL] [field value ...]`.
+//! The arguments of a command, from one line of text:
+//! `key:key value [NX|XX] [EX seconds:integer|KEEPTTL] [field value ...]`.
 //!
 //! ```text
-//!   sequence  one item after the other; `...` at the end of a group repeats all of the group, elsewhere the item before it
+//!   sequence  one item after the other; `...` at the end of a group repeats all of it, elsewhere the item
+//!             before it
 //!   item      TOKEN · name · name:type · TOKEN name · group
 //!   group     [ sequence | sequence … ] optional · ( sequence | sequence … ) not
 //! ```
@@ -74,7 +76,8 @@ pub fn number_keys(arguments: &mut [Argument], count: usize) {
     number(arguments, &mut 0, count);
 }
 
-/// The arity of a command with these arguments, as COMMAND INFO has it: the name counts, and a negative number is a minimum.
+/// The arity of a command with these arguments, as COMMAND INFO has it: the name counts, and a negative
+/// number is a minimum.
 pub fn arity(arguments: &[Argument]) -> c_int {
     let (least, is_exact) = words_of(arguments);
     if is_exact { least + 1 } else { -least - 1 }
@@ -244,7 +247,8 @@ fn named(word: &str) -> Result<Argument, String> {
 mod tests {
     use super::*;
 
-    /// The arguments in words: `name:kind`, with its token before it, `?` optional, `+` multiple, and what it holds in brackets.
+    /// The arguments in words: `name:kind`, with its token before it, `?` optional, `+` multiple, and what it
+    /// holds in brackets.
     fn shown(arguments: &[Argument]) -> String {
         let one = |argument: &Argument| {
             let token = argument.token.as_deref().map(|token| format!("{token} ")).unwrap_or_default();

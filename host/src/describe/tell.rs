@@ -9,7 +9,8 @@ use crate::server::api::{self, CommandArg, KeySpec, KeySpecBegin};
 use crate::server::context::Context;
 use crate::server::log;
 
-/// Tells the server of a command that it has just created with these flags. `keys` are those that hold where the description has none.
+/// Tells the server of a command that it has just created with these flags. `keys` are those that hold where
+/// the description has none.
 ///
 /// # Errors
 /// What of it the server refused.
@@ -111,13 +112,14 @@ const END: CommandArg = CommandArg {
     display_text: std::ptr::null(),
 };
 
-// ── Categories of permissions ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Categories of permissions ──────────────────────────────────────────────────────────────────────────────
 
 /// The categories that the server has, once they were asked for during a load.
 #[derive(Default)]
 pub struct Categories(RefCell<Option<Vec<String>>>);
 
-/// The categories that a description names, and those that the server gives its own commands of these flags; none where it names none.
+/// The categories that a description names, and those that the server gives its own commands of these flags;
+/// none where it names none.
 fn categories_of(description: &Description, flags: &[&str]) -> Vec<String> {
     let mut names = description.categories.clone();
     if names.is_empty() {
@@ -134,8 +136,8 @@ fn categories_of(description: &Description, flags: &[&str]) -> Vec<String> {
     names
 }
 
-/// Puts a command into those of `names` that there are; false where the server refuses. Servers that put no module's command into any
-/// (7.0), or that add none (7.2), do as they can.
+/// Puts a command into those of `names` that there are; false where the server refuses. Servers that put no
+/// module's command into any (7.0), or that add none (7.2), do as they can.
 fn categorise(ctx: Context<'_>, command: &CStr, names: &[String], known: &Categories) -> bool {
     let mut cache = known.0.borrow_mut();
     let known = cache.get_or_insert_with(|| ctx.ask(c"ACL", &[c"CAT"]).map(|answer| answer.texts()).unwrap_or_default());

@@ -1,5 +1,5 @@
-//! The append-only file. A rewrite of it without the RDB preamble would drop what modules keep, silently: a server set up so is refused at
-//! the load, and a setting that leads there later is set back at once.
+//! The append-only file. A rewrite of it without the RDB preamble would drop what modules keep, silently: a
+//! server set up so is refused at the load, and a setting that leads there later is set back at once.
 
 use std::ffi::CStr;
 
@@ -10,8 +10,8 @@ use crate::server::log;
 const APPEND_ONLY: &CStr = c"appendonly";
 const PREAMBLE: &CStr = c"aof-use-rdb-preamble";
 
-/// Each setting that can lead there, with the value that it is set back to. The file goes first: its first rewrite began with the old
-/// preamble, so to repair the preamble alone would come too late.
+/// Each setting that can lead there, with the value that it is set back to. The file goes first: its first
+/// rewrite began with the old preamble, so to repair the preamble alone would come too late.
 const SAFE: [(&CStr, &CStr); 2] = [(APPEND_ONLY, c"no"), (PREAMBLE, c"yes")];
 
 /// Refuses a server whose rewrites would drop data.
@@ -32,8 +32,9 @@ fn drops_data(ctx: Context<'_>) -> bool {
     is(APPEND_ONLY, "yes") && is(PREAMBLE, "no")
 }
 
-/// Sets back what a `CONFIG SET` has just changed, where rewrites would now drop data. Its client has its `+OK` all the same: the server asks
-/// nobody before, so the log and `wasm_settings_undone` in INFO tell of it. `names`: the settings that changed.
+/// Sets back what a `CONFIG SET` has just changed, where rewrites would now drop data. Its client has its
+/// `+OK` all the same: the server asks nobody before, so the log and `wasm_settings_undone` in INFO tell of
+/// it. `names`: the settings that changed.
 pub fn on_config(host: &Host, ctx: Context<'_>, names: &[&CStr]) {
     if !names.iter().any(|name| SAFE.iter().any(|(setting, _)| name == setting)) || !drops_data(ctx) {
         return;

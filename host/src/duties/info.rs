@@ -97,7 +97,8 @@ fn describe(host: &Host, link: &Link) -> (&'static str, String) {
     }
 }
 
-/// `WASM.MODULES` → an array, a map per module: name, path, sha256, abi, exports, imports (each with how it is resolved).
+/// `WASM.MODULES` → an array, a map per module: name, path, sha256, abi, exports, imports (each with how it
+/// is resolved).
 unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -> c_int {
     // SAFETY: the server calls with the context of a running command.
     let ctx = unsafe { Context::new(ctx) };

@@ -1,5 +1,5 @@
-//! Memory that is short: what lives in linear memory counts in the server's `maxmemory`, and what has expired is reclaimed before a write
-//! is refused.
+//! Memory that is short: what lives in linear memory counts in the server's `maxmemory`, and what has expired
+//! is reclaimed before a write is refused.
 
 use crate::duties::sweep;
 use crate::guest::group::Group;
@@ -9,9 +9,10 @@ use crate::server::context::{Context, used_memory_ratio};
 use crate::server::outermost::{self, Outer};
 use crate::server::strings::Arguments;
 
-/// Reclaims what has expired where memory is short, of `maxmemory` or of `wasm.max-memory`; then answers whether the server, with what lives
-/// in linear memory counted in, is over `maxmemory`, and this call is to be refused for it: only the outermost one, only under `noeviction`,
-/// and never one that must be obeyed. No group is entered yet. `may_replicate`: whether the server knows that the command may.
+/// Reclaims what has expired where memory is short, of `maxmemory` or of `wasm.max-memory`; then answers
+/// whether the server, with what lives in linear memory counted in, is over `maxmemory`, and this call is to
+/// be refused for it: only the outermost one, only under `noeviction`, and never one that must be obeyed. No
+/// group is entered yet. `may_replicate`: whether the server knows that the command may.
 pub fn reclaim_or_refuse(host: &Host, ctx: Context<'_>, outer: &Outer, arguments: Arguments<'_>, may_replicate: bool) -> bool {
     let maxmemory = host.maxmemory.get();
     let is_full = host.groups.iter().any(Group::is_full);

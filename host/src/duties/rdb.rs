@@ -1,5 +1,6 @@
-//! RDB files and flushes. What a module keeps goes into the file as auxiliary data of a type of its own; the module itself encodes and
-//! decodes, in the sandbox, and the host sees that a failure never replaces a good file and never leaves partial data.
+//! RDB files and flushes. What a module keeps goes into the file as auxiliary data of a type of its own; the
+//! module itself encodes and decodes, in the sandbox, and the host sees that a failure never replaces a good
+//! file and never leaves partial data.
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -40,7 +41,8 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, ve
         ));
     }
     let taken = || format!("the data type {shown}: another module has one of this name");
-    // The server compares with the types of modules that are loaded, not with those of the one that it is loading.
+    // The server compares with the types of modules that are loaded, not with those of the one that it is
+    // loading.
     if types.iter().any(|other| *other.name == *name) {
         return Err(taken());
     }
@@ -48,7 +50,8 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, ve
         version: api::TYPE_METHOD_VERSION,
         rdb_load: Some(refuse_key),
         aux_load: Some(load),
-        // 7.0 knows the first alone; 7.2 and later prefer the second, and then write nothing for an empty store.
+        // 7.0 knows the first alone; 7.2 and later prefer the second, and then write nothing for an empty
+        // store.
         aux_save: Some(save),
         aux_save2: Some(save2),
         aux_save_triggers: api::AUX_BEFORE_RDB,
@@ -73,7 +76,8 @@ static TRAMPOLINES: [(api::AuxLoadFunc, api::AuxSaveFunc, api::AuxSaveFunc); TYP
     row!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
 };
 
-/// What a server calls that writes the section in any case, and reads it back in any case: an empty store is written too.
+/// What a server calls that writes the section in any case, and reads it back in any case: an empty store is
+/// written too.
 unsafe extern "C" fn aux_save<const N: usize>(io: *mut Io, _when: c_int) {
     // SAFETY: `io` is the stream of the running save.
     unsafe { save_or_fail(N, io, false) };
@@ -138,12 +142,12 @@ fn save(host: &Host, member: MemberId, stream: Stream<'_>, may_be_nothing: bool)
     }
 }
 
-/// Makes the running save fail: the server's callback has no way to say so. In a child, by ending it; in the server itself, by making the
-/// file's own writes fail.
+/// Makes the running save fail: the server's callback has no way to say so. In a child, by ending it; in the
+/// server itself, by making the file's own writes fail.
 fn fail_save(stream: Stream<'_>) {
     if loaded::get().is_some_and(Host::is_in_child) {
-        // SAFETY: ends this process. By a signal, since the server then removes the child's file; after an exit it relies on the child for
-        // that.
+        // SAFETY: ends this process. By a signal, since the server then removes the child's file; after an
+        // exit it relies on the child for that.
         unsafe {
             libc::kill(libc::getpid(), libc::SIGKILL);
             libc::_exit(1);

@@ -1,12 +1,14 @@
-//! Reclaiming what has expired: modules do it by their export `sweep`, one bounded step at each call. A timer calls it, and a command that
-//! stores does where memory is short.
+//! Reclaiming what has expired: modules do it by their export `sweep`, one bounded step at each call. A timer
+//! calls it, and a command that stores does where memory is short.
 //!
-//! Only a primary that may replicate now sweeps: what a step does reaches replicas as effects, and a replica waits for those. While clients
-//! are paused for a failover the server ends when anything is replicated. What one turn of the timer replicates is one transaction; what a
-//! command reclaims is replicated before its own effects, in the same transaction.
+//! Only a primary that may replicate now sweeps: what a step does reaches replicas as effects, and a replica
+//! waits for those. While clients are paused for a failover the server ends when anything is replicated. What
+//! one turn of the timer replicates is one transaction; what a command reclaims is replicated before its own
+//! effects, in the same transaction.
 //!
-//! The server's timers go by the clock on the wall: where that is set back, they come that much later. So all times here are of the
-//! monotonic clock, and the server's cron, which goes by it too, sets a timer anew that is overdue.
+//! The server's timers go by the clock on the wall: where that is set back, they come that much later. So all
+//! times here are of the monotonic clock, and the server's cron, which goes by it too, sets a timer anew that
+//! is overdue.
 
 use std::ffi::{CStr, c_void};
 use std::time::{Duration, Instant};
@@ -24,9 +26,11 @@ use crate::server::{log, outermost, permissions, text};
 
 /// How often a module that has nothing more to do is asked again.
 const PERIOD: Duration = Duration::from_millis(30);
-/// How long one turn of the timer sweeps, but for its last step. Each turn that leaves something to do doubles it for the next one, up to …
+/// How long one turn of the timer sweeps, but for its last step. Each turn that leaves something to do
+/// doubles it for the next one, up to …
 const SLICE: Duration = Duration::from_micros(100);
-/// … this: with the pause after it, a quarter of the time, which is what the server spends on expired keys of its own.
+/// … this: with the pause after it, a quarter of the time, which is what the server spends on expired keys of
+/// its own.
 const SLICE_MAX: Duration = Duration::from_micros(333);
 /// The pause until the next turn while there is more to do: clients' commands come between.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -37,8 +41,8 @@ const OVERDUE: Duration = Duration::from_millis(100);
 /// How long a command reclaims before it runs, but for its last step.
 const COMMAND_SLICE: Duration = Duration::from_micros(250);
 
-/// The server's own cron starts the timer, some ms after the load: a load that fails, or that the server undoes by itself afterwards,
-/// leaves none behind. And it sets one anew that is overdue.
+/// The server's own cron starts the timer, some ms after the load: a load that fails, or that the server
+/// undoes by itself afterwards, leaves none behind. And it sets one anew that is overdue.
 pub fn on_cron(host: &Host, ctx: Context<'_>) {
     match host.sweeper.timer.get() {
         None if !(0..host.modules.len()).any(|place| has_sweep(host, MemberId(place))) => {}
@@ -89,8 +93,8 @@ fn turn(host: &Host, ctx: Context<'_>) -> Duration {
     (if is_behind { PAUSE } else { PERIOD }).max(begun.elapsed() * REST)
 }
 
-/// Reclaims, before a command runs that stores and may replicate, while memory `is_short` and there is something to reclaim, for a slice at
-/// most. No group is entered.
+/// Reclaims, before a command runs that stores and may replicate, while memory `is_short` and there is
+/// something to reclaim, for a slice at most. No group is entered.
 pub fn reclaim_while(host: &Host, ctx: Context<'_>, is_short: impl Fn() -> bool) {
     let begun = Instant::now();
     // What had nothing more to do a pause ago is asked again, what is left alone after a fault is not.
@@ -104,8 +108,9 @@ pub fn reclaim_while(host: &Host, ctx: Context<'_>, is_short: impl Fn() -> bool)
     });
 }
 
-/// Whether what is replicated within this command reaches others: not where another module calls it, which may keep that from them. Its
-/// client is none that the server lists; nor is a script's, which keeps nothing back.
+/// Whether what is replicated within this command reaches others: not where another module calls it, which
+/// may keep that from them. Its client is none that the server lists; nor is a script's, which keeps nothing
+/// back.
 fn replicates(ctx: Context<'_>) -> bool {
     ctx.flags() & api::CTX_FLAGS_LUA != 0 || permissions::is_listed_client(ctx)
 }

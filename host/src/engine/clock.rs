@@ -15,9 +15,11 @@ use crate::server::config;
 pub const TICK_MS: u64 = 10;
 const TICK: Duration = Duration::from_millis(TICK_MS);
 
-/// Milliseconds of running that a module may take to declare itself, and to load, however low `wasm.time-limit` is.
+/// Milliseconds of running that a module may take to declare itself, and to load, however low
+/// `wasm.time-limit` is.
 const LOAD_MS: u64 = 2000;
-/// Milliseconds that a call may take which no command of its module waits for: a step of its sweep, `freeBytes()`, `info()`.
+/// Milliseconds that a call may take which no command of its module waits for: a step of its sweep,
+/// `freeBytes()`, `info()`.
 pub const ASIDE_MS: u64 = 50;
 
 /// The time limit in ticks of the clock.
@@ -47,9 +49,10 @@ pub fn ticks_of_declaring() -> u64 {
     LOAD_MS / TICK_MS
 }
 
-/// A thread that advances the engine's epoch for every [`TICK_MS`] that the thread which started it has run on a processor. A call is not
-/// ended because the machine was busy with something else, stopped or moved: all that stands still in that time, its clients too.
-/// Dropping it ends and joins the thread: a load that fails leaves no thread behind in a library that the server is about to close.
+/// A thread that advances the engine's epoch for every [`TICK_MS`] that the thread which started it has run
+/// on a processor. A call is not ended because the machine was busy with something else, stopped or moved:
+/// all that stands still in that time, its clients too. Dropping it ends and joins the thread: a load that
+/// fails leaves no thread behind in a library that the server is about to close.
 pub struct Ticker {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -70,7 +73,8 @@ impl Ticker {
                     let run = clock.read();
                     if run.saturating_sub(counted) >= TICK {
                         engine.increment_epoch();
-                        // A tick may be caught up with, no more: what ran before a call is not counted as the call's.
+                        // A tick may be caught up with, no more: what ran before a call is not counted as the
+                        // call's.
                         counted = (counted + TICK).max(run.saturating_sub(TICK));
                     }
                 }

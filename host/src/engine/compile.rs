@@ -1,8 +1,9 @@
-//! Compiling, in a child process: whatever a file does to the compiler, the system ends the child, and the server goes on.
+//! Compiling, in a child process: whatever a file does to the compiler, the system ends the child, and the
+//! server goes on.
 //!
-//! The child is a fork, a copy of the server. It compiles with threads of its own, writes what it made into a pipe, and touches nothing else:
-//! no socket, no file, no data. What comes back is as good as what the server itself would have made: the child runs this code, in a copy of
-//! this memory, and nobody else has the pipe.
+//! The child is a fork, a copy of the server. It compiles with threads of its own, writes what it made into a
+//! pipe, and touches nothing else: no socket, no file, no data. What comes back is as good as what the server
+//! itself would have made: the child runs this code, in a copy of this memory, and nobody else has the pipe.
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -26,7 +27,8 @@ const SECONDS_MAX: rlim_t = 10;
 const MEMORY_MAX: rlim_t = 512 << 20;
 /// … and bytes of what it makes of the files: some five times theirs, ordinarily.
 const CODE_MAX: usize = 128 << 20;
-/// An environment variable for developers: where it is set, the server compiles by itself, as under a debugger that makes all slower.
+/// An environment variable for developers: where it is set, the server compiles by itself, as under a
+/// debugger that makes all slower.
 const NO_PROCESS: &str = "WASM_NO_PROCESS";
 /// How long the child is waited for: one that stands still takes no time on a processor.
 const WAIT_MAX: Duration = Duration::from_secs(120);
@@ -34,8 +36,8 @@ const WAIT_MAX: Duration = Duration::from_secs(120);
 /// What a file comes to: its machine code, or why it has none.
 type Compiled = Result<Vec<u8>, String>;
 
-/// Compiles every file; what each comes to, in their order. Where the system allows no child process, the server compiles by itself, and
-/// `weight.rs` alone bounds what that takes.
+/// Compiles every file; what each comes to, in their order. Where the system allows no child process, the
+/// server compiles by itself, and `weight.rs` alone bounds what that takes.
 ///
 /// # Errors
 /// The system's reason for refusing threads to the server itself.
@@ -66,8 +68,8 @@ fn in_child(engine: &Engine, sources: &[Source]) -> io::Result<Vec<Compiled>> {
     let limits = [(libc::RLIMIT_CORE, 0), (libc::RLIMIT_CPU, SECONDS_MAX), (libc::RLIMIT_DATA, data_bytes()? + MEMORY_MAX)];
     let nowhere = File::options().write(true).open("/dev/null")?;
     let (reader, writer) = io::pipe()?;
-    // SAFETY: asks for a number; the child then runs this function's own branch alone, which ends it. What it uses of the server is its own
-    // copy, and the allocator is made ready for a fork by itself.
+    // SAFETY: asks for a number; the child then runs this function's own branch alone, which ends it. What it
+    // uses of the server is its own copy, and the allocator is made ready for a fork by itself.
     let (server, child) = unsafe { (libc::getpid(), libc::fork()) };
     match child {
         -1 => Err(io::Error::last_os_error()),
@@ -103,7 +105,7 @@ fn data_bytes() -> io::Result<rlim_t> {
     pages.map(|pages| pages * page).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
-// ── The child ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The child ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Sets the limits of the child, and that it ends with the server, on every signal, and in silence.
 fn confine(server: pid_t, limits: &[(libc::__rlimit_resource_t, rlim_t)], nowhere: &File) {
@@ -137,8 +139,8 @@ fn confine(server: pid_t, limits: &[(libc::__rlimit_resource_t, rlim_t)], nowher
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
 }
 
-/// Compiles the files, and writes down each as it is done: its place and whether it compiled, in a word each, the length in two, the code or
-/// the reason.
+/// Compiles the files, and writes down each as it is done: its place and whether it compiled, in a word each,
+/// the length in two, the code or the reason.
 fn answer(engine: &Engine, sources: &[Source], pipe: PipeWriter) {
     let pipe = Mutex::new(pipe);
     let write = |place: usize, compiled: Compiled| {
@@ -160,7 +162,7 @@ fn answer(engine: &Engine, sources: &[Source], pipe: PipeWriter) {
     }
 }
 
-// ── The server ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The server ─────────────────────────────────────────────────────────────────────────────────────────────
 
 /// What the child writes until it ends, and what is wrong with it if it is to be ended.
 fn receive(mut pipe: PipeReader) -> (Vec<u8>, Option<String>) {
@@ -205,7 +207,8 @@ fn wait(child: pid_t) -> String {
     }
 }
 
-/// What the child has written of each file; those that it has not come to the end of cannot be told apart, and share the `reason`.
+/// What the child has written of each file; those that it has not come to the end of cannot be told apart,
+/// and share the `reason`.
 fn sort(mut answers: &[u8], sources: &[Source], reason: &str) -> Vec<Compiled> {
     let mut all: Vec<Option<Compiled>> = vec![None; sources.len()];
     while let Some((head, rest)) = answers.split_first_chunk::<16>() {

@@ -9,7 +9,8 @@ pub const DEPTH_MAX: u32 = 8;
 /// Bytes of it that the server itself may use, with its scripts, and this host.
 const SERVER_STACK: usize = 1 << 20;
 
-/// Refuses a server whose stack does not hold as many commands within each other as may be: the system would end it by SIGSEGV.
+/// Refuses a server whose stack does not hold as many commands within each other as may be: the system would
+/// end it by SIGSEGV.
 ///
 /// # Errors
 /// What the stack has, and what to set.
@@ -28,7 +29,8 @@ pub fn check_stack() -> Result<(), String> {
 fn stack_end() -> std::io::Result<usize> {
     let mut attributes = MaybeUninit::uninit();
     let (mut end, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: the first call fills in the attributes where it answers 0; they are read and freed after that alone.
+    // SAFETY: the first call fills in the attributes where it answers 0; they are read and freed after that
+    // alone.
     unsafe {
         match libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) {
             0 => {}

@@ -3,7 +3,8 @@
 /// Threads that compile: the memory of each counts.
 const THREADS_MAX: usize = 8;
 
-/// Runs `action` with a thread per core for what compiles in it, up to [`THREADS_MAX`]; they end with it, and no signal reaches them.
+/// Runs `action` with a thread per core for what compiles in it, up to [`THREADS_MAX`]; they end with it, and
+/// no signal reaches them.
 ///
 /// # Errors
 /// The system's reason for refusing threads.
@@ -14,9 +15,11 @@ pub fn on_all_cores<T: Send>(action: impl FnOnce() -> T + Send) -> Result<T, Str
     Ok(pool.install(action))
 }
 
-/// Runs `action` with every signal blocked, so that a thread it starts inherits that: signals are the server's, on its own thread.
+/// Runs `action` with every signal blocked, so that a thread it starts inherits that: signals are the
+/// server's, on its own thread.
 pub fn with_signals_blocked<T>(action: impl FnOnce() -> T) -> T {
-    // SAFETY: both sets are initialised by the calls that fill them; the mask of this thread alone changes, and is put back.
+    // SAFETY: both sets are initialised by the calls that fill them; the mask of this thread alone changes,
+    // and is put back.
     unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
         let mut before: libc::sigset_t = std::mem::zeroed();

@@ -1,4 +1,5 @@
-//! How a call into a module ends other than by returning: the errors that it chose, and the faults that it did not.
+//! How a call into a module ends other than by returning: the errors that it chose, and the faults that it
+//! did not.
 
 use std::fmt;
 
@@ -6,7 +7,8 @@ use wasmtime::{Error, Trap, WasmBacktrace};
 
 use super::clock::ASIDE_MS;
 
-/// The command ends with this error, by choice: `redis.Fail`, or an error reply to an import call. Not a fault.
+/// The command ends with this error, by choice: `redis.Fail`, or an error reply to an import call. Not a
+/// fault.
 #[derive(Debug)]
 pub struct Failed(pub Vec<u8>);
 

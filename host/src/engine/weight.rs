@@ -1,8 +1,9 @@
-//! What compiling a file would take, counted before: microseconds of a processor, as measured with files that hold nothing but one thing.
+//! What compiling a file would take, counted before: microseconds of a processor, as measured with files that
+//! hold nothing but one thing.
 //!
-//! The compiler makes more than a file shows: a check of its own before each access to memory, a function for each type, one that writes
-//! the segments. Some of it takes time and memory that grow by the square of what one function holds. `compile.rs` ends what this rule does
-//! not foresee.
+//! The compiler makes more than a file shows: a check of its own before each access to memory, a function for
+//! each type, one that writes the segments. Some of it takes time and memory that grow by the square of what
+//! one function holds. `compile.rs` ends what this rule does not foresee.
 
 use wasmparser::{
     BlockType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, FunctionBody, Operator, Parser, Payload, Result, TypeRef,
@@ -10,7 +11,8 @@ use wasmparser::{
 
 /// Elements of one table: the handlers of a module, with room to spare.
 pub const TABLE_ELEMENTS_MAX: usize = 1 << 16;
-/// Microseconds that compiling a file may take by this rule. Ordinary modules weigh some two seconds for each MiB.
+/// Microseconds that compiling a file may take by this rule. Ordinary modules weigh some two seconds for each
+/// MiB.
 const WEIGHT_MAX: u64 = 6_000_000;
 /// Bytes of one function.
 const FUNCTION_BYTES_MAX: usize = 64 << 10;
@@ -230,7 +232,8 @@ impl Weighed {
         }
     }
 
-    /// No store would take it; the compiler would write down what stands at each place up to the last that is known.
+    /// No store would take it; the compiler would write down what stands at each place up to the last that is
+    /// known.
     fn refuse_table(&mut self, elements: u64) {
         if elements > TABLE_ELEMENTS_MAX as u64 {
             self.refused.get_or_insert(format!("it has a table of {elements} elements, more than {TABLE_ELEMENTS_MAX}"));
@@ -339,8 +342,8 @@ impl Code {
     }
 }
 
-/// Microseconds that an instruction takes in a short function, and its points: some for each place where the code may branch, which is the
-/// compiler's work where memory is accessed or a trap is near.
+/// Microseconds that an instruction takes in a short function, and its points: some for each place where the
+/// code may branch, which is the compiler's work where memory is accessed or a trap is near.
 fn cost(operator: &Operator<'_>) -> (u64, u64) {
     use Operator as O;
     match operator {

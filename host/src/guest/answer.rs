@@ -17,7 +17,8 @@ pub fn out_of_memory() -> Error {
     Error::new(Failed(OUT_OF_MEMORY.to_bytes().to_vec()))
 }
 
-/// Copies what an import call answers into the group's memory: `length << 32 | pointer`, valid until its next import call.
+/// Copies what an import call answers into the group's memory: `length << 32 | pointer`, valid until its next
+/// import call.
 ///
 /// # Errors
 /// The memory cannot grow to hold it.

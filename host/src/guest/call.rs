@@ -98,8 +98,8 @@ impl<'a> Lent<'a> {
     }
 }
 
-/// What takes the bytes that a call hands over. Each has a limit of its own, for modules that never end; what they are bounded by otherwise
-/// must be reached first.
+/// What takes the bytes that a call hands over. Each has a limit of its own, for modules that never end; what
+/// they are bounded by otherwise must be reached first.
 #[derive(Clone, Copy)]
 pub enum To {
     /// A client's reply, which the server bounds by its limits of output buffers.
@@ -112,10 +112,12 @@ pub enum To {
 
 /// What the server keeps beside each byte string that is handed over, in bytes.
 const HANDED_EACH: u64 = 16;
-/// As much for each value in a file, so that a module that never ends does so in seconds with the smallest ones.
+/// As much for each value in a file, so that a module that never ends does so in seconds with the smallest
+/// ones.
 const SAVED_EACH: u64 = 64;
-/// Bytes that a call may hand over to the server for each of its memory. The end of a session, which takes 70 bytes of it, is the most
-/// that is handed over for a byte: 490. It is handed over within a commit, which this must not end.
+/// Bytes that a call may hand over to the server for each of its memory. The end of a session, which takes 70
+/// bytes of it, is the most that is handed over for a byte: 490. It is handed over within a commit, which
+/// this must not end.
 const SERVER_EACH: u64 = 8;
 /// Bytes that a call may hand over in any case: to the server, …
 const SERVER_MIN: u64 = 64 << 20;
@@ -132,7 +134,8 @@ impl To {
         }
     }
 
-    /// The most bytes that a call with `argc` arguments may hand over, out of a linear memory of `memory` bytes.
+    /// The most bytes that a call with `argc` arguments may hand over, out of a linear memory of `memory`
+    /// bytes.
     fn limit(self, memory: u64, argc: c_int) -> u64 {
         match self {
             // Each argument may ask for as much as there is.
@@ -164,7 +167,8 @@ impl Call {
     /// Counts `length` bytes that the server will copy into memory, or a file, of its own.
     ///
     /// # Errors
-    /// The call has handed over more than [`To::limit`] has it, where the linear memory has `memory` bytes: more than it can know.
+    /// The call has handed over more than [`To::limit`] has it, where the linear memory has `memory` bytes:
+    /// more than it can know.
     #[inline]
     pub fn hand(&mut self, to: To, length: u64, memory: usize) -> wasmtime::Result<()> {
         let handed = &mut self.handed[to as usize];

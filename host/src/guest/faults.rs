@@ -1,5 +1,6 @@
-//! Who a module is to the log, and how often it has failed. The counters lie in memory that the server shares with the children that it forks: what fails in a save's
-//! child is counted where it is looked for, in the server's INFO.
+//! Who a module is to the log, and how often it has failed. The counters lie in memory that the server shares
+//! with the children that it forks: what fails in a save's child is counted where it is looked for, in the
+//! server's INFO.
 
 use std::io;
 use std::ptr::NonNull;

@@ -1,4 +1,5 @@
-//! A linked group: one store and one linear memory, in which one module runs, or several that are linked directly.
+//! A linked group: one store and one linear memory, in which one module runs, or several that are linked
+//! directly.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::ffi::{CStr, CString, c_int};
@@ -33,7 +34,8 @@ pub struct Member {
     pub info_back_off: BackOff,
 }
 
-/// One store and what runs in it. A call that comes back into its own group is refused, so the store is never borrowed twice.
+/// One store and what runs in it. A call that comes back into its own group is refused, so the store is never
+/// borrowed twice.
 pub struct Group {
     /// A call ended in the middle of a commit: what is in memory may be inconsistent.
     pub damaged: Cell<bool>,
@@ -82,7 +84,8 @@ impl Group {
         self.members.borrow_mut().push(Rc::new(member));
     }
 
-    /// Changes the contents of both groups, which hold the same modules; false, and nothing is changed, while a call into either runs.
+    /// Changes the contents of both groups, which hold the same modules; false, and nothing is changed, while
+    /// a call into either runs.
     pub fn swap(&self, other: &Group) -> bool {
         let (Ok(mut own), Ok(mut others)) = (self.store.try_borrow_mut(), other.store.try_borrow_mut()) else { return false };
         std::mem::swap(&mut *own, &mut *others);
@@ -91,7 +94,8 @@ impl Group {
         true
     }
 
-    /// The store, for one call that the server lends nothing for; `None` while another call into this group runs.
+    /// The store, for one call that the server lends nothing for; `None` while another call into this group
+    /// runs.
     #[inline]
     pub fn enter(&self) -> Option<Entered<'_>> {
         self.enter_with(Lent::NOTHING)
@@ -104,7 +108,8 @@ impl Group {
         store.set_epoch_deadline(clock::ticks());
         let call = &mut store.data_mut().call;
         call.overtime = 0;
-        // SAFETY: forgotten when the Entered is dropped, which does not outlive what is lent. Where it is leaked, nobody else enters.
+        // SAFETY: forgotten when the Entered is dropped, which does not outlive what is lent. Where it is
+        // leaked, nobody else enters.
         call.lent = unsafe { lent.forever() };
         Some(Entered { group: self, store })
     }
@@ -122,8 +127,8 @@ impl Group {
         damaged
     }
 
-    /// Bytes of linear memory: (reserved, free), free being whole pages that the members' heaps have at hand, and the host's own regions, which
-    /// hold nothing between calls. (0, 0) while a call runs.
+    /// Bytes of linear memory: (reserved, free), free being whole pages that the members' heaps have at hand,
+    /// and the host's own regions, which hold nothing between calls. (0, 0) while a call runs.
     pub fn memory_bytes(&self) -> (u64, u64) {
         let Some(mut entered) = self.enter() else { return (0, 0) };
         entered.memory_bytes()
@@ -135,7 +140,8 @@ impl Group {
         self.store.try_borrow().is_ok_and(|store| store.data().limits.full)
     }
 
-    /// Whether the memory is full and has less than `bytes` left within its limit. It is full until a quarter is left.
+    /// Whether the memory is full and has less than `bytes` left within its limit. It is full until a quarter
+    /// is left.
     pub fn is_short(&self, bytes: u64) -> bool {
         if !self.is_full() {
             return false;
@@ -158,8 +164,9 @@ pub fn is_committing(store: &mut impl AsContextMut<Data = State>) -> bool {
     committing.iter().any(|global| global.get(&mut *store).i32() != Some(0))
 }
 
-/// How many time limits a commit of a command with `argc` arguments, or what must be obeyed, may run on for before it is given up: clients choose
-/// how much one changes, and what is given up is damaged, or ends a server that must obey. Another server has done that within limits of its own.
+/// How many time limits a commit of a command with `argc` arguments, or what must be obeyed, may run on for
+/// before it is given up: clients choose how much one changes, and what is given up is damaged, or ends a
+/// server that must obey. Another server has done that within limits of its own.
 fn patience(argc: c_int) -> u64 {
     const LIMITS_MIN: u64 = 10;
     const MS_MIN: u64 = 5000;
@@ -168,8 +175,9 @@ fn patience(argc: c_int) -> u64 {
     LIMITS_MIN.max(ms / config::time_limit().max(1))
 }
 
-/// How many times [`ASIDE_MS`] a commit in a call that no command waits for may run on for. Only a sweep has anything to commit. What one step
-/// frees may take the system some time, but a module cannot stretch its time by a commit that never ends.
+/// How many times [`ASIDE_MS`] a commit in a call that no command waits for may run on for. Only a sweep has
+/// anything to commit. What one step frees may take the system some time, but a module cannot stretch its
+/// time by a commit that never ends.
 fn patience_aside(phase: Phase) -> u64 {
     if matches!(phase, Phase::Sweep | Phase::Reclaim) { 10 } else { 1 }
 }
@@ -199,7 +207,8 @@ impl Entered<'_> {
         (memory.data_size(&*self.store) as u64, free)
     }
 
-    /// Counts and logs a fault of a member, in the command or export `running`; answers the error reply that tells of it.
+    /// Counts and logs a fault of a member, in the command or export `running`; answers the error reply that
+    /// tells of it.
     #[cold]
     pub fn fault(&mut self, member: &Identity, running: &CStr, error: &Error) -> CString {
         let Identity { name, faults } = member;
@@ -228,7 +237,8 @@ impl Entered<'_> {
         self.store.set_epoch_deadline(clock::ticks_of_load());
     }
 
-    /// Has the call take [`ASIDE_MS`] at most, and a sweep that is in the middle of a commit by then ten times that.
+    /// Has the call take [`ASIDE_MS`] at most, and a sweep that is in the middle of a commit by then ten
+    /// times that.
     pub fn limit_aside(&mut self) {
         self.store.set_epoch_deadline(clock::ticks_aside());
         let call = &mut self.store.data_mut().call;
@@ -236,7 +246,8 @@ impl Entered<'_> {
         call.overtime = 0;
     }
 
-    /// As [`Entered::during`], for a call that no command waits for; where it runs too long, the module is left alone for `back_off`.
+    /// As [`Entered::during`], for a call that no command waits for; where it runs too long, the module is
+    /// left alone for `back_off`.
     pub fn aside<T>(
         &mut self,
         phase: Phase,

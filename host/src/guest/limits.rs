@@ -5,12 +5,14 @@ use wasmtime::ResourceLimiter;
 use crate::engine::weight::TABLE_ELEMENTS_MAX;
 use crate::server::{config, log, outermost};
 
-/// The limits of what a group may allocate. `wasm.max-memory` is for what clients write: it refuses nothing that was acknowledged already.
+/// The limits of what a group may allocate. `wasm.max-memory` is for what clients write: it refuses nothing
+/// that was acknowledged already.
 #[derive(Default)]
 pub struct Limits {
     /// Whether the host grows the memory now, for its own regions.
     pub by_host: bool,
-    /// Bytes that the host has grown the memory by for itself, which do not count. What stays of them between calls is at most some MiB.
+    /// Bytes that the host has grown the memory by for itself, which do not count. What stays of them between
+    /// calls is at most some MiB.
     pub host_bytes: u64,
     /// Bytes that the running load, or command, may take beyond the limit.
     beyond: u64,
@@ -20,7 +22,8 @@ pub struct Limits {
     pub full: bool,
 }
 
-/// Bytes that are to be left for what a command stores: where there are fewer, what has expired is reclaimed first.
+/// Bytes that are to be left for what a command stores: where there are fewer, what has expired is reclaimed
+/// first.
 pub const ROOM: u64 = 1 << 20;
 
 /// Bytes that writes may bring a memory to.
@@ -28,12 +31,13 @@ pub fn limit() -> u64 {
     config::max_memory().min(ADDRESSABLE - RESERVE)
 }
 
-/// Bytes that a memory of 32-bit addresses can have, and how many of them are kept for the host's regions, loads and what must be obeyed: a
-/// file holds as much as was written, but memory that is filled in another order may need somewhat more for it.
+/// Bytes that a memory of 32-bit addresses can have, and how many of them are kept for the host's regions,
+/// loads and what must be obeyed: a file holds as much as was written, but memory that is filled in another
+/// order may need somewhat more for it.
 const ADDRESSABLE: u64 = 1 << 32;
 const RESERVE: u64 = 128 << 20;
-/// Bytes that a load may take beyond the limit: this, and for each byte that it reads this many. A module that only takes memory while it
-/// loads does not get far, and the shortest records take less.
+/// Bytes that a load may take beyond the limit: this, and for each byte that it reads this many. A module
+/// that only takes memory while it loads does not get far, and the shortest records take less.
 const LOAD_MIN: u64 = 4 << 20;
 const LOAD_EACH: u64 = 16;
 
@@ -52,7 +56,8 @@ impl Limits {
         self.beyond = 0;
     }
 
-    /// A command begins: one that stores nothing needs memory for its reply alone, and may take a quarter of the limit more.
+    /// A command begins: one that stores nothing needs memory for its reply alone, and may take a quarter of
+    /// the limit more.
     #[inline]
     pub fn begin_command(&mut self, stores: bool) {
         self.beyond = if stores { 0 } else { config::max_memory() / 4 };
@@ -64,7 +69,8 @@ impl ResourceLimiter for Limits {
         self.tried = (desired - current) as u64;
         let limit = config::max_memory();
         if self.by_host {
-            // What comes in is in the server's memory too, which bounds the regions. What no memory could keep is refused here.
+            // What comes in is in the server's memory too, which bounds the regions. What no memory could
+            // keep is refused here.
             let allowed = self.tried <= limit + self.beyond || outermost::obeys();
             self.host_bytes += if allowed { self.tried } else { 0 };
             return Ok(allowed);

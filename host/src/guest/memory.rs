@@ -1,4 +1,5 @@
-//! The one place that touches a module's linear memory: every (pointer, length) is checked here before a byte is read or written.
+//! The one place that touches a module's linear memory: every (pointer, length) is checked here before a byte
+//! is read or written.
 
 use smallvec::SmallVec;
 
@@ -25,8 +26,8 @@ pub fn slice_mut(memory: &mut [u8], pointer: u32, length: u32) -> wasmtime::Resu
     memory.get_mut(start..start + length as usize).ok_or_else(|| outside(pointer, length))
 }
 
-/// Gives the memory of the bytes at (`pointer`, `length`) back to the system, as far as they are whole pages of it; what they read then is
-/// zero, or what they held at first.
+/// Gives the memory of the bytes at (`pointer`, `length`) back to the system, as far as they are whole pages
+/// of it; what they read then is zero, or what they held at first.
 ///
 /// # Errors
 /// As [`slice`].
@@ -37,7 +38,8 @@ pub fn discard(memory: &mut [u8], pointer: u32, length: u32) -> wasmtime::Result
     let start = bytes.as_ptr().align_offset(page).min(bytes.len());
     let whole = (bytes.len() - start) / page * page;
     if let Some(pages) = bytes.get_mut(start..start + whole).filter(|pages| !pages.is_empty()) {
-        // SAFETY: whole pages of a private mapping that this exclusive slice lies in; any bytes are valid ones afterwards.
+        // SAFETY: whole pages of a private mapping that this exclusive slice lies in; any bytes are valid
+        // ones afterwards.
         unsafe { libc::madvise(pages.as_mut_ptr().cast(), pages.len(), libc::MADV_DONTNEED) };
     }
     Ok(())

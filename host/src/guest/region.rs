@@ -7,7 +7,8 @@ use super::memory::{self, PAGE};
 
 /// Bytes of a region's first part, which is there from the start.
 const SMALL: u32 = PAGE as u32;
-/// A larger part that stays resident between calls, in bytes; what exceeds it goes back to the system after the call.
+/// A larger part that stays resident between calls, in bytes; what exceeds it goes back to the system after
+/// the call.
 const RESIDENT_MAX: u32 = 4 << 20;
 
 /// A part of linear memory for bytes on their way in. Modules do not know it: their heaps use what they grew.
@@ -61,7 +62,8 @@ impl Region {
             grow(store, memory, u64::from(size_new - size))?;
             pointer
         } else {
-            // The old part is given up: its pages go back to the system, and doubling bounds the address space so lost.
+            // The old part is given up: its pages go back to the system, and doubling bounds the address
+            // space so lost.
             let pointer = grow(store, memory, size_new.into())?;
             self.decommit(store, memory);
             pointer

@@ -1,11 +1,13 @@
-//! The one reply of a command, whatever a module does: the client gets exactly one well-formed reply, and one error of a command that fails.
+//! The one reply of a command, whatever a module does: the client gets exactly one well-formed reply, and one
+//! error of a command that fails.
 //!
-//! A reply outside of arrays and maps leaves the host at once. What belongs to an array or a map is held until the command has ended well: so
-//! each length is known when it is sent, and of a command that fails nothing is there beside its error. What is longer than [`HELD_MAX`] is
-//! let go of before; the error of a failure then stands for the elements that are missing.
+//! A reply outside of arrays and maps leaves the host at once. What belongs to an array or a map is held
+//! until the command has ended well: so each length is known when it is sent, and of a command that fails
+//! nothing is there beside its error. What is longer than [`HELD_MAX`] is let go of before; the error of a
+//! failure then stands for the elements that are missing.
 //!
-//! A surplus reply is dropped; one that a module leaves out becomes an error. How many errors that can be is bounded over all containers that
-//! are open at once.
+//! A surplus reply is dropped; one that a module leaves out becomes an error. How many errors that can be is
+//! bounded over all containers that are open at once.
 
 use std::ffi::CStr;
 
@@ -116,8 +118,8 @@ struct Open {
     /// Elements still owed; `None` while the module tells the length afterwards.
     owed: Option<u64>,
     sent: u64,
-    /// Whether no length was promised: the module tells it afterwards, or told one that is too long to promise. Then one error stands for
-    /// all that is missing.
+    /// Whether no length was promised: the module tells it afterwards, or told one that is too long to
+    /// promise. Then one error stands for all that is missing.
     loose: bool,
     /// Where its head stands, while it is held.
     head: usize,
@@ -256,8 +258,8 @@ impl Replies {
         self.settle(ctx);
     }
 
-    /// Ends the innermost container, which must be of this kind and of a length told afterwards. What was sent counts, whatever the
-    /// module says; one error stands for all that it promised beyond that.
+    /// Ends the innermost container, which must be of this kind and of a length told afterwards. What was
+    /// sent counts, whatever the module says; one error stands for all that it promised beyond that.
     pub fn set_length(&mut self, ctx: Context<'_>, container: Container, length: i64) {
         let Some(open) = self.open.last_mut() else { return };
         if open.container != container || open.owed.is_some() {
@@ -269,7 +271,8 @@ impl Replies {
         self.settle(ctx);
     }
 
-    /// Ends the reply of a command that has returned: sends what is held, and an error for each element that is missing.
+    /// Ends the reply of a command that has returned: sends what is held, and an error for each element that
+    /// is missing.
     pub fn finish(&mut self, ctx: Context<'_>) {
         if !std::mem::replace(&mut self.begun, true) {
             Reply::Error(MISSING.to_bytes()).send(ctx);
@@ -280,9 +283,10 @@ impl Replies {
         self.release(ctx);
     }
 
-    /// Ends the reply of a command that has failed: with the error alone, unless its reply has left already. Of a container that was too long
-    /// to be held, what is still owed becomes the error for each missing element, a long one once, and where the length was to be told
-    /// afterwards the error is its last element.
+    /// Ends the reply of a command that has failed: with the error alone, unless its reply has left already.
+    /// Of a container that was too long to be held, what is still owed becomes the error for each missing
+    /// element, a long one once, and where the length was to be told afterwards the error is its last
+    /// element.
     pub fn fail(&mut self, ctx: Context<'_>, mut error: &CStr) {
         let has_left = self.begun && self.held.is_empty();
         self.begun = true;
@@ -308,8 +312,8 @@ impl Replies {
         self.begun && self.open.is_empty() && self.held.is_empty()
     }
 
-    /// Closes the innermost container: promised elements that were not sent become `error`, which is [`MISSING`] after it if it is long, and
-    /// a map gets whole pairs.
+    /// Closes the innermost container: promised elements that were not sent become `error`, which is
+    /// [`MISSING`] after it if it is long, and a map gets whole pairs.
     fn close(&mut self, ctx: Context<'_>, error: &mut &CStr) {
         let Some(open) = self.open.pop() else { return };
         let per_entry = open.container.per_entry();
@@ -340,14 +344,16 @@ const POSTPONED_LENGTH: i64 = -1;
 const HELD_MAX: usize = 64 << 20;
 /// Bytes of the room for them that is kept for the next command.
 const ROOM_KEPT: usize = 4 << 20;
-/// Elements that are promised to the server at once, in all containers that are open. What a module promises beyond it is counted first: it
-/// cannot make the host send errors without end for elements that it never sends.
+/// Elements that are promised to the server at once, in all containers that are open. What a module promises
+/// beyond it is counted first: it cannot make the host send errors without end for elements that it never
+/// sends.
 const PROMISED_MAX: u64 = 1 << 16;
 /// Bytes of an error that stands for each of many missing elements.
 const REPEATED_BYTES_MAX: usize = 128;
 /// Bytes that the server may get when a container is closed whose length is told afterwards.
 pub const CLOSED_BYTES: u64 = 2 * MISSING.count_bytes() as u64;
-/// Containers that are open within each other: the server reads what a command replies to a script by recursion.
+/// Containers that are open within each other: the server reads what a command replies to a script by
+/// recursion.
 pub const OPEN_MAX: usize = 32;
 
 #[cfg(test)]

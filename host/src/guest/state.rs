@@ -28,7 +28,8 @@ pub struct State {
     pub call: Call,
     /// The exported global `committing` of each member that has one.
     pub committing: Vec<Global>,
-    /// In [`Phase::LoadAgain`]: the commands that were registered, in lower case, with their handlers in this store.
+    /// In [`Phase::LoadAgain`]: the commands that were registered, in lower case, with their handlers in this
+    /// store.
     pub handlers: Vec<(CString, Handler)>,
     /// In [`Phase::Load`]: the first of what a module registers that was refused, and why.
     pub refused: Option<String>,

@@ -44,7 +44,8 @@ unsafe fn on_event(ctx: *mut Ctx, action: impl FnOnce(&Host, Context<'_>)) {
     });
 }
 
-/// FLUSHALL, a full sync, a reload: every module's data goes. Flushing one database does not concern a namespace of the whole server.
+/// FLUSHALL, a full sync, a reload: every module's data goes. Flushing one database does not concern a
+/// namespace of the whole server.
 unsafe extern "C" fn on_flush(ctx: *mut Ctx, _: Event, subevent: u64, data: *mut c_void) {
     // SAFETY: the data of this event.
     let database = unsafe { data.cast::<FlushInfo>().as_ref() }.map_or(0, |info| info.database);
@@ -54,8 +55,9 @@ unsafe extern "C" fn on_flush(ctx: *mut Ctx, _: Event, subevent: u64, data: *mut
     }
 }
 
-/// A load that failed: what some modules had taken from it goes too, so that no two of them hold data of different times. A load beside the
-/// present data leaves that as it is. Of one that ended well the log tells what came.
+/// A load that failed: what some modules had taken from it goes too, so that no two of them hold data of
+/// different times. A load beside the present data leaves that as it is. Of one that ended well the log tells
+/// what came.
 unsafe extern "C" fn on_loading(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut c_void) {
     let action = |host: &Host, ctx: Context<'_>| match subevent {
         api::SUBEVENT_LOADING_FAILED if !host.target.beside.get() => rdb::flush_all(host, ctx),

@@ -53,7 +53,8 @@ pub fn refusal(path: &Path, reason: &str) -> String {
 
 /// The folder that this library was loaded from.
 fn own_folder() -> PathBuf {
-    // SAFETY: the address is one of this library's own, and what dladdr fills in lives as long as the library.
+    // SAFETY: the address is one of this library's own, and what dladdr fills in lives as long as the
+    // library.
     let file = unsafe {
         let mut found: libc::Dl_info = std::mem::zeroed();
         if libc::dladdr(own_folder as *const c_void, &raw mut found) == 0 || found.dli_fname.is_null() {

@@ -1,6 +1,7 @@
-//! A load beside the present data, as a replica does with `repl-diskless-load swapdb`: what comes goes into fresh stores, in which every
-//! module is instantiated once more, while the present ones go on serving reads. When the load is complete the two change places; when it
-//! fails the fresh ones are dropped, and nothing has happened.
+//! A load beside the present data, as a replica does with `repl-diskless-load swapdb`: what comes goes into
+//! fresh stores, in which every module is instantiated once more, while the present ones go on serving reads.
+//! When the load is complete the two change places; when it fails the fresh ones are dropped, and nothing has
+//! happened.
 
 use std::rc::Rc;
 

@@ -23,8 +23,8 @@ use crate::modules::namespace::ENV_NAMESPACE;
 use crate::modules::sweeper::Turn;
 use crate::server::context::Context;
 
-/// Instantiates every file in the order of the arguments and runs its `onLoad()`, which registers its commands. What was made stands in
-/// `host`.
+/// Instantiates every file in the order of the arguments and runs its `onLoad()`, which registers its
+/// commands. What was made stands in `host`.
 ///
 /// # Errors
 /// The module that failed, and the reason.
@@ -58,7 +58,8 @@ pub fn all(
     Ok(())
 }
 
-/// Instantiates what is loaded once more, in stores of its own and linked as it is: the groups, and a handler for each command slot.
+/// Instantiates what is loaded once more, in stores of its own and linked as it is: the groups, and a handler
+/// for each command slot.
 ///
 /// # Errors
 /// The reason, which names the module.
@@ -93,7 +94,8 @@ fn initial_pages(files: &[WasmFile], plan: &Plan, first: MemberId) -> u64 {
     members.filter_map(|(file, _)| file.memory.as_ref()).map(MemoryType::minimum).max().unwrap_or(0)
 }
 
-/// Instantiates a module in `group`, which it becomes a member of, linked to `instances`, those of the modules before it.
+/// Instantiates a module in `group`, which it becomes a member of, linked to `instances`, those of the
+/// modules before it.
 fn build(host: &Host, engine: &Engine, group: &Group, member: MemberId, instances: &[Instance]) -> Result<Instance> {
     let module = &host.modules[member.0];
     let file = &module.file;

@@ -1,4 +1,5 @@
-//! What a module declares: its commands, what it says of them, its settings. It is asked in a scratch store, before anything is decided.
+//! What a module declares: its commands, what it says of them, its settings. It is asked in a scratch store,
+//! before anything is decided.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicI64;
@@ -18,7 +19,8 @@ use crate::server::{api, config};
 type Guest<'a> = Caller<'a, Declared>;
 
 impl WasmFile {
-    /// Runs `settings()` and `onLoad()` in a scratch store, where declarations are noted down and every other import traps.
+    /// Runs `settings()` and `onLoad()` in a scratch store, where declarations are noted down and every other
+    /// import traps.
     ///
     /// # Errors
     /// As [`Source::read`](crate::engine::source::Source::read).
@@ -235,7 +237,8 @@ fn settings(linker: &mut Linker<Declared>) -> Result<()> {
                     declared.settings.insert(handle, cell);
                     Ok(api::OK)
                 }
-                // settings() answers nothing, so a refusal that it does not look at would be a setting that is not there.
+                // settings() answers nothing, so a refusal that it does not look at would be a setting that
+                // is not there.
                 Err(setting) => Err(Error::msg(format!("the server refused {setting}: is it taken?"))),
             }
         },

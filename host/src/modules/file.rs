@@ -1,7 +1,7 @@
 //! A .wasm file before it runs: compiled, checked, and with what it declares.
 //!
-//! What the links are decided on is all here: the commands that the module registers, the functions that it exports, the version
-//! of its linking convention and the range of its static data.
+//! What the links are decided on is all here: the commands that the module registers, the functions that it
+//! exports, the version of its linking convention and the range of its static data.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,11 +24,13 @@ pub struct WasmFile {
     /// SHA-256 of the file, in hexadecimal.
     pub hash: String,
     pub module: Module,
-    /// The version of the linking convention: the exported global `abi`. A module without one links by command alone.
+    /// The version of the linking convention: the exported global `abi`. A module without one links by
+    /// command alone.
     pub abi: Option<u32>,
     /// The imported memory `env.memory`, if it has one.
     pub memory: Option<MemoryType>,
-    /// The bytes of linear memory that the module's static data may take, when they can be told from the file.
+    /// The bytes of linear memory that the module's static data may take, when they can be told from the
+    /// file.
     pub static_range: Option<(u64, u64)>,
     /// The commands that it registers, in lower case.
     pub commands: Vec<String>,
@@ -108,8 +110,8 @@ fn is_i32(mut results: impl ExactSizeIterator<Item = wasmtime::ValType>) -> bool
     results.len() == 1 && results.next().is_some_and(|result| result.is_i32())
 }
 
-/// Where a module's static data may lie: from its lowest active segment to the end of the pages that it imports. `None` when an offset is
-/// not a constant, and so cannot be told before the module runs.
+/// Where a module's static data may lie: from its lowest active segment to the end of the pages that it
+/// imports. `None` when an offset is not a constant, and so cannot be told before the module runs.
 fn static_range(bytes: &[u8], pages: u64) -> Option<(u64, u64)> {
     let mut lowest = u64::MAX;
     for payload in Parser::new(0).parse_all(bytes) {

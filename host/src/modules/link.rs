@@ -1,6 +1,8 @@
-//! The import rule: an import (`SPACE`, `name`) is linked to the export `name` of the loaded module that registers the command `SPACE.NAME`.
+//! The import rule: an import (`SPACE`, `name`) is linked to the export `name` of the loaded module that
+//! registers the command `SPACE.NAME`.
 //!
-//! Where that cannot be, all imports of the namespace become calls of the commands of those names, and the reason is told.
+//! Where that cannot be, all imports of the namespace become calls of the commands of those names, and the
+//! reason is told.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! What one load made.
 //!
-//! The server calls modules from one thread. What is here is written while a load runs, when no command does, and read afterwards; what
-//! changes later stands in cells.
+//! The server calls modules from one thread. What is here is written while a load runs, when no command does,
+//! and read afterwards; what changes later stands in cells.
 
 use std::cell::Cell;
 use std::ffi::CString;
@@ -119,7 +119,8 @@ impl Host {
         self.groups[module.group.0].member(module.place)
     }
 
-    /// Runs `action` with the group that a module's data is to be loaded into; `None` where there is none, and the load is to be refused.
+    /// Runs `action` with the group that a module's data is to be loaded into; `None` where there is none,
+    /// and the load is to be refused.
     pub fn with_target<T>(&self, member: MemberId, action: impl FnOnce(&Group) -> T) -> Option<T> {
         // Kept alive here, not borrowed: other events may come from within a load.
         let stores = match &*self.target.loading.borrow() {
@@ -146,8 +147,8 @@ impl Host {
         self.slots.iter().filter(|slot| slot.member == member).map(|slot| slot.calls.get()).sum()
     }
 
-    /// The command of this name, if a module of the group that `member` runs in writes by it. `last`: the slot to look at first, and what
-    /// is found.
+    /// The command of this name, if a module of the group that `member` runs in writes by it. `last`: the
+    /// slot to look at first, and what is found.
     #[inline]
     pub fn written_by(&self, member: MemberId, name: &[u8], last: &mut SlotId) -> Option<&Slot> {
         let group = self.modules[member.0].group;

@@ -1,4 +1,5 @@
-//! The modules of this load: their files, what they declare, how they are linked, and what became of them. Plain data, for all above.
+//! The modules of this load: their files, what they declare, how they are linked, and what became of them.
+//! Plain data, for all above.
 
 pub mod callable;
 pub mod declare;

@@ -1,5 +1,6 @@
-//! What modules import: the namespace `redis`, function by function. Their documentation, for the people who call them, is
-//! `assembly/base/redis.ts`; the order is the same. Tests check the host, that file and the fake server of the tests against this table.
+//! What modules import: the namespace `redis`, function by function. Their documentation, for the people who
+//! call them, is `assembly/base/redis.ts`; the order is the same. Tests check the host, that file and the
+//! fake server of the tests against this table.
 
 use crate::guest::call::Phase;
 
@@ -13,7 +14,8 @@ pub const COMMANDS_MAX: usize = 256;
 /// A function that modules may import.
 pub struct Function {
     pub name: &'static str,
-    /// Its parameters and its result: `(name: type, …) -> type`. `bytes` stands for a pair of a pointer and a length, an i32 each.
+    /// Its parameters and its result: `(name: type, …) -> type`. `bytes` stands for a pair of a pointer and a
+    /// length, an i32 each.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests check the host against it"))]
     pub signature: &'static str,
     /// What a module may be doing when it calls it.

@@ -10,7 +10,8 @@ use crate::guest::state::Handler;
 #[derive(Default)]
 pub struct Target {
     pub loading: RefCell<Loading>,
-    /// Whether the load that runs, or was the last one, is beside the present data: some servers give it up before they tell that it failed.
+    /// Whether the load that runs, or was the last one, is beside the present data: some servers give it up
+    /// before they tell that it failed.
     pub beside: Cell<bool>,
 }
 

@@ -1,10 +1,12 @@
-//! The server's module API, as the server itself hands it over: each function is looked up by name when the module is loaded.
+//! The server's module API, as the server itself hands it over: each function is looked up by name when the
+//! module is loaded.
 //!
-//! Source: `redismodule.h` of Redis 7.0 and later, which Valkey keeps. Only what this host calls is listed. A function that the
-//! server lacks is `None`: those newer than 7.0 are optional, the others are checked once by [`init`].
+//! Source: `redismodule.h` of Redis 7.0 and later, which Valkey keeps. Only what this host calls is listed. A
+//! function that the server lacks is `None`: those newer than 7.0 are optional, the others are checked once
+//! by [`init`].
 //!
-//! Written out by hand rather than taken from a bindings crate: the list is short, it needs no libclang on the user's machine, and
-//! the build is 40 crates and minutes smaller.
+//! Written out by hand rather than taken from a bindings crate: the list is short, it needs no libclang on
+//! the user's machine, and the build is 40 crates and minutes smaller.
 
 #![allow(non_snake_case, non_upper_case_globals)]
 
@@ -237,8 +239,8 @@ macro_rules! api {
         unsafe fn load(get_api: GetApi) -> Result<(), &'static str> {
             $(
                 let mut pointer: *mut c_void = std::ptr::null_mut();
-                // SAFETY: by the contract of this function; the name is a C string. The server's function of this name has
-                // the type declared here, which is the header's.
+                // SAFETY: by the contract of this function; the name is a C string. The server's function of
+                // this name has the type declared here, which is the header's.
                 unsafe {
                     get_api(concat!("RedisModule_", stringify!($name), "\0").as_ptr().cast(), (&raw mut pointer).cast());
                     $name = std::mem::transmute::<*mut c_void, Option<unsafe extern "C" fn($($type),* $(, $variadic)?) $(-> $result)?>>(pointer);
@@ -355,8 +357,9 @@ pub fn is_ready() -> bool {
     unsafe { Log }.is_some()
 }
 
-/// Calls a function of the server: `rm!(ReplyWithNull(ctx))`. To be used inside `unsafe`: [`init`] has answered Ok before anything
-/// of this host runs, so a required function is there; the arguments must be what the header asks for.
+/// Calls a function of the server: `rm!(ReplyWithNull(ctx))`. To be used inside `unsafe`: [`init`] has
+/// answered Ok before anything of this host runs, so a required function is there; the arguments must be what
+/// the header asks for.
 #[macro_export]
 macro_rules! rm {
     ($name:ident($($argument:expr),* $(,)?)) => { ($crate::server::api::$name.unwrap_unchecked())($($argument),*) };

@@ -9,8 +9,9 @@ pub fn now_ms() -> i64 {
     unsafe { rm!(Milliseconds()) }
 }
 
-/// Unix ms, for a command that runs. Within a transaction, a script or a command that another one calls, the server's time stands still,
-/// where it tells modules of it (Redis and Valkey from 7.2 on): nothing expires halfway, as nothing of the server's own does.
+/// Unix ms, for a command that runs. Within a transaction, a script or a command that another one calls, the
+/// server's time stands still, where it tells modules of it (Redis and Valkey from 7.2 on): nothing expires
+/// halfway, as nothing of the server's own does.
 pub fn command_ms() -> i64 {
     // SAFETY: takes no argument. A cached time is that of the running command's beginning.
     match unsafe { api::CachedMicroseconds } {

@@ -1,7 +1,7 @@
 //! The settings: the host's own four, and the numeric ones that modules declare.
 //!
-//! Every value lives in a cell of its own, whose address the server hands back to the getter and the setter. The name is never
-//! looked at: Redis 8.2 passes `wasm.link` where 7.0 passes `link`.
+//! Every value lives in a cell of its own, whose address the server hands back to the getter and the setter.
+//! The name is never looked at: Redis 8.2 passes `wasm.link` where 7.0 passes `link`.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_uint, c_void};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};

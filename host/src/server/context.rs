@@ -9,8 +9,8 @@ use super::reply::Answer;
 use super::strings::{ServerString, Strings};
 use crate::rm;
 
-/// The context of a call from the server that lasts for `'a`. Every function of the server that a method calls copies the texts and bytes
-/// that it is handed.
+/// The context of a call from the server that lasts for `'a`. Every function of the server that a method
+/// calls copies the texts and bytes that it is handed.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     raw: *mut Ctx,
@@ -154,7 +154,8 @@ impl Context<'_> {
     /// # Errors
     /// The number of the system's error that tells why nothing ran.
     pub fn call(self, name: &CStr, arguments: &Strings) -> Result<Answer, c_int> {
-        // SAFETY: as above. Format "v" takes an array and its length. Without `E`, null and errno tell why nothing ran.
+        // SAFETY: as above. Format "v" takes an array and its length. Without `E`, null and errno tell why
+        // nothing ran.
         unsafe {
             *libc::__errno_location() = 0;
             let reply = rm!(Call(self.raw, name.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len()));

@@ -1,7 +1,9 @@
-//! Who takes what a write replicates: replicas, the backlog that is kept for those that will come back, the append-only file.
+//! Who takes what a write replicates: replicas, the backlog that is kept for those that will come back, the
+//! append-only file.
 //!
-//! Nobody begins to listen unseen: a new replica and a new append-only file both start from a snapshot that a fork writes, and a replica
-//! that is promoted changes its role. Both events are heard here. That nobody listens any longer is asked of the server once a second.
+//! Nobody begins to listen unseen: a new replica and a new append-only file both start from a snapshot that a
+//! fork writes, and a replica that is promoted changes its role. Both events are heard here. That nobody
+//! listens any longer is asked of the server once a second.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -25,8 +27,9 @@ unsafe impl Sync for Listeners {}
 
 static LISTENERS: Listeners = Listeners { present: Cell::new(true), asked: Cell::new(None) };
 
-/// Whether an effect that may be late, as that of an access is, should be queued now: anybody listens, or no such effect was let through
-/// for a second. The latter keeps the server's count of changes going, which its save points look at.
+/// Whether an effect that may be late, as that of an access is, should be queued now: anybody listens, or no
+/// such effect was let through for a second. The latter keeps the server's count of changes going, which its
+/// save points look at.
 pub fn wanted(ctx: Context<'_>) -> bool {
     let now = Instant::now();
     if LISTENERS.asked.get().is_some_and(|asked| now < asked + HOLDS) {

@@ -1,4 +1,5 @@
-//! The server that this library is loaded into, as the rest of the host sees it: its functions behind types that keep their contracts.
+//! The server that this library is loaded into, as the rest of the host sees it: its functions behind types
+//! that keep their contracts.
 //!
 //! All that is `unsafe` because of the server's C interface stands here, but for the functions that it calls.
 

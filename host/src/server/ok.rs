@@ -1,4 +1,5 @@
-//! The server's own reply `+OK`, to be sent again: its function for statuses allocates and searches the text for line breaks first.
+//! The server's own reply `+OK`, to be sent again: its function for statuses allocates and searches the text
+//! for line breaks first.
 
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -13,8 +14,8 @@ unsafe impl Sync for Kept {}
 
 static KEPT: Kept = Kept(Cell::new(None));
 
-/// Keeps one: UNWATCH does nothing here and answers so. Never freed: to free it the server looks at the context that it was made in, which
-/// ends with the load.
+/// Keeps one: UNWATCH does nothing here and answers so. Never freed: to free it the server looks at the
+/// context that it was made in, which ends with the load.
 pub fn keep(ctx: Context<'_>) {
     let answer = ctx.ask(c"UNWATCH", &[]).filter(|answer| answer.proto() == b"+OK\r\n");
     KEPT.0.set(answer.map(super::reply::Answer::leak));

@@ -30,8 +30,8 @@ pub struct Outer {
     outermost: bool,
 }
 
-/// Runs `action` as a call from the server; calls within it inherit from it. `command`: its name as it was called, `None` where no command
-/// runs.
+/// Runs `action` as a call from the server; calls within it inherit from it. `command`: its name as it was
+/// called, `None` where no command runs.
 #[inline]
 pub fn within<T>(ctx: Context<'_>, command: Option<ServerString<'_>>, write: bool, action: impl FnOnce(&Outer) -> T) -> T {
     let outermost = OUTERMOST.ctx.get().is_none();
@@ -50,7 +50,8 @@ pub fn within<T>(ctx: Context<'_>, command: Option<ServerString<'_>>, write: boo
 }
 
 impl Outer {
-    /// Whether the call repeats what was decided elsewhere and is the outermost one: what fails in a nested one is its caller's to judge.
+    /// Whether the call repeats what was decided elsewhere and is the outermost one: what fails in a nested
+    /// one is its caller's to judge.
     pub fn is_from_stream(&self) -> bool {
         self.outermost && from_stream()
     }
@@ -101,8 +102,8 @@ pub fn flags() -> Option<c_int> {
     OUTERMOST.flags.get()
 }
 
-/// Whether the running call must be obeyed: it repeats what was decided elsewhere (replication stream, append-only file), or writes on a
-/// replica. Then nothing is refused for memory or size, and time is ample.
+/// Whether the running call must be obeyed: it repeats what was decided elsewhere (replication stream,
+/// append-only file), or writes on a replica. Then nothing is refused for memory or size, and time is ample.
 pub fn obeys() -> bool {
     let Some(flags) = flags() else { return false };
     streamed(flags) || (OUTERMOST.write.get() && flags & api::CTX_FLAGS_SLAVE != 0)

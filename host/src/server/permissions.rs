@@ -8,16 +8,18 @@ use super::outermost;
 use super::strings::ServerString;
 use crate::rm;
 
-/// Whether the user behind the running command may run it with this key in the place of its first one, and read and write the key. The
-/// server itself asks selector by selector: command and key must be covered by the same one. Who has no user may: the replication stream,
-/// a file, another module that calls as itself, and a sweep, which is the server's own doing.
+/// Whether the user behind the running command may run it with this key in the place of its first one, and
+/// read and write the key. The server itself asks selector by selector: command and key must be covered by
+/// the same one. Who has no user may: the replication stream, a file, another module that calls as itself,
+/// and a sweep, which is the server's own doing.
 pub fn may_access(key: ServerString<'_>) -> bool {
     const READ_AND_WRITE: c_int = (api::CMD_KEY_ACCESS | api::CMD_KEY_INSERT | api::CMD_KEY_UPDATE) as c_int;
     outermost::with_command(|ctx, command| {
         if outermost::from_stream() || !has_user(ctx) {
             return true;
         }
-        // SAFETY: a command runs, whose context and name these are; name and user are freed once, after their last use.
+        // SAFETY: a command runs, whose context and name these are; name and user are freed once, after their
+        // last use.
         unsafe {
             let name = rm!(GetCurrentUserName(ctx.raw()));
             if name.is_null() {
@@ -55,8 +57,8 @@ unsafe fn may_run(ctx: Context<'_>, user: *mut api::User, call: &[*mut api::Str]
     result == api::OK
 }
 
-/// Whether a user stands behind the context. Redis 7.0 reads the name of one that is not there, so this is asked first: a call on behalf of
-/// the user, of a command that no server has, fails for another reason.
+/// Whether a user stands behind the context. Redis 7.0 reads the name of one that is not there, so this is
+/// asked first: a call on behalf of the user, of a command that no server has, fails for another reason.
 fn has_user(ctx: Context<'_>) -> bool {
     // SAFETY: the context of a running command; errno is always there, and no reply is expected.
     unsafe {
@@ -69,7 +71,8 @@ fn has_user(ctx: Context<'_>) -> bool {
     }
 }
 
-/// Whether the client behind the running command is one that the server lists: no script's, and no module's that calls.
+/// Whether the client behind the running command is one that the server lists: no script's, and no module's
+/// that calls.
 pub fn is_listed_client(ctx: Context<'_>) -> bool {
     // SAFETY: the context of a running command; the name is freed once.
     unsafe {

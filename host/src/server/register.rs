@@ -6,7 +6,8 @@ use super::api::{self, Event};
 use super::context::Context;
 use crate::rm;
 
-/// Where the keys of a command are: the first and the last one, and the distance between two; the last may be counted from the end.
+/// Where the keys of a command are: the first and the last one, and the distance between two; the last may be
+/// counted from the end.
 pub type Places = (c_int, c_int, c_int);
 
 impl Context<'_> {
@@ -28,8 +29,8 @@ impl Context<'_> {
         }
     }
 
-    /// Puts the command `name`, which was created by this load, into these categories of permissions; false where the server refuses. A
-    /// server that puts no module's command into any (7.0) does not.
+    /// Puts the command `name`, which was created by this load, into these categories of permissions; false
+    /// where the server refuses. A server that puts no module's command into any (7.0) does not.
     pub fn set_categories(self, name: &CStr, categories: &[&str]) -> bool {
         // SAFETY: set by `api::init`, before anything runs.
         let Some(set) = (unsafe { api::SetCommandACLCategories }) else { return true };
@@ -41,7 +42,8 @@ impl Context<'_> {
         }
     }
 
-    /// Adds a category of permissions: whether the server has one of this name now; `None` where it adds none.
+    /// Adds a category of permissions: whether the server has one of this name now; `None` where it adds
+    /// none.
     pub fn add_category(self, name: &str) -> Option<bool> {
         // SAFETY: set by `api::init`, before anything runs.
         let add = unsafe { api::AddACLCategory }?;

@@ -47,7 +47,8 @@ impl Stream<'_> {
     /// The next byte string, lent to `action`; `None` where the stream has failed.
     pub fn load_bytes<T>(self, action: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let mut length = 0;
-        // SAFETY: as above. The server answers `length` bytes that are ours until they are freed, once, after their last use.
+        // SAFETY: as above. The server answers `length` bytes that are ours until they are freed, once, after
+        // their last use.
         unsafe {
             let source: *mut c_char = rm!(LoadStringBuffer(self.raw, &raw mut length));
             if source.is_null() {

@@ -39,7 +39,8 @@ impl<'a> ServerString<'a> {
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         let mut length = 0;
-        // SAFETY: the string is alive for 'a; the server answers that many bytes, which it does not change meanwhile.
+        // SAFETY: the string is alive for 'a; the server answers that many bytes, which it does not change
+        // meanwhile.
         unsafe { std::slice::from_raw_parts(rm!(StringPtrLen(self.raw, &raw mut length)).cast::<u8>(), length) }
     }
 }

@@ -7,13 +7,15 @@ pub const LINE_BYTES_MAX: usize = 1024;
 /// Bytes of a line that needs no allocation: nearly every status, event and error.
 const SHORT: usize = 128;
 
-/// What a line keeps of `bytes`: at most [`LINE_BYTES_MAX`]. Comes before any copy and any conversion, which may be three times as long.
+/// What a line keeps of `bytes`: at most [`LINE_BYTES_MAX`]. Comes before any copy and any conversion, which
+/// may be three times as long.
 #[inline]
 pub fn cut(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(LINE_BYTES_MAX)]
 }
 
-/// `bytes`, cut, as a C string in which CR, LF and NUL are spaces: an error or a status must stay one line, and ends at its first NUL.
+/// `bytes`, cut, as a C string in which CR, LF and NUL are spaces: an error or a status must stay one line,
+/// and ends at its first NUL.
 pub fn line(bytes: &[u8]) -> CString {
     let clean: Vec<u8> = cut(bytes).iter().map(|&byte| clean(byte)).collect();
     CString::new(clean).unwrap_or_default()
@@ -29,7 +31,8 @@ pub fn with_line<T>(bytes: &[u8], action: impl FnOnce(&CStr) -> T) -> T {
     for (target, &byte) in buffer.iter_mut().zip(bytes) {
         *target = clean(byte);
     }
-    // SAFETY: the bytes before the one at their length are clean, and that one is as the buffer was made: NUL.
+    // SAFETY: the bytes before the one at their length are clean, and that one is as the buffer was made:
+    // NUL.
     action(unsafe { CStr::from_bytes_with_nul_unchecked(&buffer[..=bytes.len()]) })
 }
 

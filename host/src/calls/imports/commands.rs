@@ -92,7 +92,8 @@ fn add(guest: &mut Guest<'_>, member: MemberId, declaration: &Declaration, handl
     Ok(noted(state, registered))
 }
 
-/// What a module is told of a registration: [`api::OK`], or [`api::ERR`], and the first refusal is noted for the log.
+/// What a module is told of a registration: [`api::OK`], or [`api::ERR`], and the first refusal is noted for
+/// the log.
 pub(super) fn noted(state: &mut State, registered: std::result::Result<(), String>) -> c_int {
     match registered {
         Ok(()) => api::OK,

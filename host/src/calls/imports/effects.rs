@@ -1,4 +1,5 @@
-//! What tells others of a write: replicas and the append-only file, WATCH and client-side caching, subscribers.
+//! What tells others of a write: replicas and the append-only file, WATCH and client-side caching,
+//! subscribers.
 
 use wasmtime::{Error, Linker, Result};
 
@@ -22,7 +23,8 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     notifications(linker)
 }
 
-/// Refuses what must not replicate now: the server exits when a command that it did not hold back does while clients' writes are paused.
+/// Refuses what must not replicate now: the server exits when a command that it did not hold back does while
+/// clients' writes are paused.
 #[inline]
 fn allow_effect(guest: &Guest<'_>, function: &Function) -> Result<()> {
     allow(guest, function)?;

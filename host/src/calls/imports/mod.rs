@@ -42,7 +42,8 @@ fn parts<'a>(guest: &'a mut Guest<'_>) -> Result<(&'a mut [u8], &'a mut State)> 
     Ok(memory.data_and_store_mut(guest))
 }
 
-/// The bytes at (`pointer`, `length`), on their way to the server, beside the state, where `function` makes sense.
+/// The bytes at (`pointer`, `length`), on their way to the server, beside the state, where `function` makes
+/// sense.
 #[inline]
 fn bytes<'a>(guest: &'a mut Guest<'_>, function: &Function, pointer: u32, length: u32) -> Result<(&'a [u8], &'a mut State)> {
     allow(guest, function)?;
@@ -99,8 +100,8 @@ fn is_again(state: &State) -> bool {
     state.call.phase == Phase::LoadAgain
 }
 
-/// Lends `action` a server's string for the bytes at (`pointer`, `length`): the argument itself where the module passes one of them on, else
-/// a new one.
+/// Lends `action` a server's string for the bytes at (`pointer`, `length`): the argument itself where the
+/// module passes one of them on, else a new one.
 fn with_key<T>(state: &State, all: &[u8], pointer: u32, length: u32, action: impl FnOnce(ServerString<'_>) -> T) -> Result<T> {
     let key = memory::slice(all, pointer, length)?;
     Ok(match argument_at(&state.call, all, pointer, length) {

@@ -14,7 +14,8 @@ use crate::server::{clock, log, outermost, permissions, text};
 /// Random bytes of one call: no time limit strikes while the server makes them.
 const RANDOM_BYTES_MAX: u32 = 1 << 20;
 
-/// Bytes of a key that is compared with the patterns of permissions, which takes the product of both lengths at worst.
+/// Bytes of a key that is compared with the patterns of permissions, which takes the product of both lengths
+/// at worst.
 const CHECKED_BYTES_MAX: u32 = 1 << 16;
 
 pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
