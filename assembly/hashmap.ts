@@ -2,14 +2,14 @@
  * hashmap.wasm: the storage CUSTOM.*, for clients as commands and for other modules as exported functions. docs/ABI.md tells the
  * conventions. This file is the list of exports, nothing else.
  */
-import { infoField, dataType, servedBy } from "./register";
-import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
+import { infoField, dataType, servedBy } from "./base/register";
+import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
 import { registerCommands } from "./hashmap/commands";
 import { loadEntries, saveEntries, tellEntries, VERSION } from "./hashmap/persistence";
-import { expired, sweepStep } from "./hashmap/deadlines";
+import { expired, sweepStep } from "./hashmap/handlers/deadlines";
 import { deleteValue, dropAll, findEntry, getValue, setValue, table } from "./hashmap/store";
 
-export { committing } from "./change";
+export { committing } from "./base/change";
 
 /** Version of the conventions between directly linked modules. */
 export const abi: u32 = 1;

@@ -2,21 +2,21 @@
  * session.wasm: the sessions SESSION.*, for clients as commands and for other modules as exported functions. docs/ABI.md tells the
  * conventions. This file is the list of exports, nothing else.
  */
-import { infoField, dataType, servedBy } from "./register";
-import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
-import { failLine } from "./text";
+import { infoField, dataType, servedBy } from "./base/register";
+import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
+import { failLine } from "./base/text";
 import { registerCommands } from "./session/commands";
 import { addField, getData } from "./session/data";
-import { storageCalls } from "./session/custom";
+import { storageCalls } from "./session/mapping/custom";
 import { useDefaults } from "./session/options";
 import { loadSessions, saveSessions, tellSessions, VERSION } from "./session/persistence";
-import { countSessions, dropAll } from "./session/records";
+import { countSessions, dropAll } from "./session/store/records";
 import { createdText, notFoundLine, sessionJson } from "./session/replies";
 import { beginCommand, created, createSession, deleteSession, evicted, expired, sessionOf } from "./session/sessions";
 import { registerSettings } from "./session/settings";
 import { sweepStep } from "./session/sweep";
 
-export { committing } from "./change";
+export { committing } from "./base/change";
 export { del as delete };
 
 /** Version of the conventions between directly linked modules. */

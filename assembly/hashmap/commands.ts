@@ -2,11 +2,11 @@
  * The table of the commands CUSTOM.*, each with what COMMAND DOCS tells of it. Their handlers are in values.ts, options.ts, deadlines.ts, keys.ts,
  * check.ts and apply.ts.
  */
-import { command } from "../register";
-import { commandApply } from "./apply";
-import { commandCheck } from "./check";
-import { commandExpire, commandPersist, commandPexpire, commandPttl, commandTtl } from "./deadlines";
-import { commandClear, commandKeys, commandLen, commandMemory, commandScan } from "./keys";
+import { command } from "../base/register";
+import { commandApply } from "./replication/apply";
+import { commandCheck } from "./handlers/check";
+import { commandExpire, commandPersist, commandPexpire, commandPttl, commandTtl } from "./handlers/deadlines";
+import { commandClear, commandKeys, commandLen, commandMemory, commandScan } from "./handlers/keys";
 import {
   commandAppend,
   commandDel,
@@ -18,7 +18,7 @@ import {
   commandMset,
   commandSet,
   commandStrlen,
-} from "./values";
+} from "./handlers/values";
 
 /** Registers the commands: 0, or how many of them the server refused. */
 export function registerCommands(): i32 {

@@ -6,7 +6,7 @@
  *
  * Version 1 had the first sequence alone. Loading judges no deadline by the clock: what has expired meanwhile is reclaimed by sweeping.
  */
-import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
+import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../base/storage/entry";
 import {
   beginLoad,
   beginSave,
@@ -19,15 +19,14 @@ import {
   nextItem,
   refuse,
   saveItem,
-} from "../persistence/blocks";
-import { redis } from "../redis";
-import { appendNumber, appendText, line, logNotice } from "../text";
+} from "../base/persistence/blocks";
+import { redis } from "../base/redis";
+import { appendNumber, appendText, line, logNotice } from "../base/text";
 import { prepareTable, schedule, startWheel, table, wheel } from "./store";
 
-// prettier-ignore
-@inline export const VERSION: i32 = 2;
+export const VERSION: i32 = 2;
 /** Bytes of a deadline, which an entry keeps right before its key. */
-@inline const DEADLINE_SIZE: u32 = 8;
+const DEADLINE_SIZE: u32 = 8;
 
 /** What touching entries before their use has read. */
 let touched: u32 = 0;

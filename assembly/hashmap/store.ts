@@ -5,9 +5,9 @@
  * An entry whose deadline has passed is absent for whoever reads or writes it. It stays where it is until `sweep` (deadlines.ts) reclaims it, or a
  * write puts another in its place.
  */
-import { copy } from "../storage/bytes";
-import { compact } from "../compaction";
-import { moveEntry } from "../storage/compact";
+import { copy } from "../base/storage/bytes";
+import { compact } from "../base/compaction";
+import { moveEntry } from "../base/storage/compact";
 import {
   create,
   createUntil,
@@ -21,19 +21,19 @@ import {
   setDeadline,
   valueLength,
   valueOf,
-} from "../storage/entry";
-import { heapReset } from "../storage/heap";
-import { Table } from "../storage/table";
-import { Wheel, WHEEL_BYTES } from "../storage/wheel";
-import { forgetBlocks, reserveBlock } from "../persistence/blocks";
-import { beginChange, endChange } from "../change";
-import { entryMemory } from "../check";
-import { pack } from "../frame";
-import { ContextFlags, redis } from "../redis";
-import { replicateDel } from "./effects";
-import { EVENT_DEL, EVENT_SET } from "./events";
-import { changed } from "../register";
-import { failOutOfMemory } from "../text";
+} from "../base/storage/entry";
+import { heapReset } from "../base/storage/heap";
+import { Table } from "../base/storage/table";
+import { Wheel, WHEEL_BYTES } from "../base/storage/wheel";
+import { forgetBlocks, reserveBlock } from "../base/persistence/blocks";
+import { beginChange, endChange } from "../base/change";
+import { entryMemory } from "../base/check";
+import { pack } from "../base/frame";
+import { ContextFlags, redis } from "../base/redis";
+import { replicateDel } from "./replication/effects";
+import { EVENT_DEL, EVENT_SET } from "./replication/events";
+import { changed } from "../base/register";
+import { failOutOfMemory } from "../base/text";
 
 /** The one table; its struct is static. */
 export const table: Table = changetype<Table>(memory.data(offsetof<Table>(), 16));
@@ -105,14 +105,9 @@ export function setValue(keyPointer: usize, keyLength: u32, value: usize, length
 }
 
 /** How storing a value ended: with nothing changed; in a new entry; in the old one. */
-// prettier-ignore
-@inline export const NO_MEMORY: u32 = 0;
-
-
-@inline export const ALLOCATED: u32 = 1;
-
-
-@inline export const IN_PLACE: u32 = 2;
+export const NO_MEMORY: u32 = 0;
+export const ALLOCATED: u32 = 1;
+export const IN_PLACE: u32 = 2;
 
 /** NO_MEMORY or ALLOCATED. */
 function insertValue(hash: u64, keyPointer: usize, keyLength: u32, value: usize, length: u32): u32 {

@@ -1,7 +1,7 @@
 /** The commands SESSION.*: the one table of them. Their handlers stand in handlers/, by what they are about. */
-import { command } from "../register";
-import { commandApply } from "./apply";
-import { commandCheck } from "./check";
+import { command } from "../base/register";
+import { commandApply } from "./replication/apply";
+import { commandCheck } from "./handlers/check";
 import { commandAddData, commandCas, commandDelData, commandGetAll, commandGetData, commandIncrData } from "./handlers/data";
 import { commandCount, commandDelUser, commandList, commandScan, commandUser } from "./handlers/lists";
 import {

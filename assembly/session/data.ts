@@ -1,16 +1,16 @@
 /** What SESSION.* commands do to the data of a session, without their replies; see sessions.ts for the order of each write. */
-import { beginChange, endChange } from "../change";
-import { argument, argumentLength, lengthOf, pointerOf, setArgument } from "../frame";
-import { parsed, parseInteger } from "../parse";
-import { redis } from "../redis";
-import { changed } from "../register";
-import { appendNumber, failLine, failOutOfMemory, line, writeDecimal } from "../text";
-import { prepareEffect, replicateSet, replicateUnset } from "./effects";
-import { EVENT_SET } from "./events";
-import { nowMs } from "./expiry";
-import { commitPut, commitPuts, countFields, getField, preparePut, preparePuts, removeFields } from "./fields";
-import { compactRecords, fieldsOf, setAccessed, setFields, setVersion, signalOldIds, versionOf } from "./records";
-import { releaseScratch } from "./scratch";
+import { beginChange, endChange } from "../base/change";
+import { argument, argumentLength, lengthOf, pointerOf, setArgument } from "../base/frame";
+import { parsed, parseInteger } from "../base/parse";
+import { redis } from "../base/redis";
+import { changed } from "../base/register";
+import { appendNumber, failLine, failOutOfMemory, line, writeDecimal } from "../base/text";
+import { prepareEffect, replicateSet, replicateUnset } from "./replication/effects";
+import { EVENT_SET } from "./replication/events";
+import { nowMs } from "./store/expiry";
+import { commitPut, commitPuts, countFields, getField, preparePut, preparePuts, removeFields } from "./store/fields";
+import { compactRecords, fieldsOf, setAccessed, setFields, setVersion, signalOldIds, versionOf } from "./store/records";
+import { releaseScratch } from "./texts/scratch";
 import { idText, idTextLength, nameSession, touch } from "./sessions";
 
 /** Name and value of a write that is no argument of the command. */

@@ -1,11 +1,11 @@
 /** The options of SESSION.CREATE: `[NEW] [IDLE s] [TTL s] [MAX n [EVICT|REJECT]] [ID id] [DATA field value …]`, each at most once, DATA last. */
-import { argument, argumentLength } from "../frame";
-import { failSyntax, integerOf, isWord, parsed } from "../parse";
-import { redis } from "../redis";
-import { failLine, line } from "../text";
-import { nowMs } from "./expiry";
+import { argument, argumentLength } from "../base/frame";
+import { failSyntax, integerOf, isWord, parsed } from "../base/parse";
+import { redis } from "../base/redis";
+import { failLine, line } from "../base/text";
+import { nowMs } from "./store/expiry";
 import { IDLE_SETTING, MAX_SETTING, TTL_SETTING } from "./settings";
-import { MAX_TIME } from "./time";
+import { MAX_TIME } from "./texts/time";
 
 /** A further session of the same user. */
 export let isNew: bool = false;
@@ -27,20 +27,11 @@ export let dataCount: u32 = 0;
 /** Which options were given. */
 let given: u32 = 0;
 
-
-@inline const NEW: u32 = 1;
-
-
-@inline const IDLE: u32 = 2;
-
-
-@inline const TTL: u32 = 4;
-
-
-@inline const MAX: u32 = 8;
-
-
-@inline const ID: u32 = 16;
+const NEW: u32 = 1;
+const IDLE: u32 = 2;
+const TTL: u32 = 4;
+const MAX: u32 = 8;
+const ID: u32 = 16;
 
 /** Without options: what the settings say. */
 export function useDefaults(): void {

@@ -26,11 +26,11 @@ import {
   nextItem,
   refuse,
   saveItem,
-} from "../persistence/blocks";
-import { beginChange, endChange } from "../change";
-import { copy } from "../storage/bytes";
-import { appendNumber, appendText, line, logNotice } from "../text";
-import { insertOldId } from "./records";
+} from "../base/persistence/blocks";
+import { beginChange, endChange } from "../base/change";
+import { copy } from "../base/storage/bytes";
+import { appendNumber, appendText, line, logNotice } from "../base/text";
+import { insertOldId } from "./store/records";
 import {
   beginFields,
   commitPut,
@@ -42,8 +42,8 @@ import {
   getField,
   nextField,
   preparePut,
-} from "./fields";
-import { isKey } from "./ids";
+} from "./store/fields";
+import { isKey } from "./ids/ids";
 import {
   accessedOf,
   countSessions,
@@ -67,50 +67,29 @@ import {
   setVersion,
   untilOf,
   versionOf,
-} from "./records";
-import { isTime } from "./time";
-import { countOf, findUser, newestOf, userKey, userKeyLength, users } from "./users";
-import { ID_SIZE, isId } from "./uuid";
+} from "./store/records";
+import { isTime } from "./texts/time";
+import { countOf, findUser, newestOf, userKey, userKeyLength, users } from "./store/users";
+import { ID_SIZE, isId } from "./ids/uuid";
 
-// prettier-ignore
-@inline export const VERSION: i32 = 3;
-
-
-@inline const ACCESSED: usize = 8;
-
-
-@inline const EXPIRES: usize = 16;
-
-
-@inline const IDLE: usize = 24;
-
-
-@inline const DATA_VERSION: usize = 28;
-
-
-@inline const FIELDS: usize = 32;
-
-
-@inline const OLD_IDS: usize = 36;
-
-
-@inline const SESSIONS: usize = 40;
-
-
-@inline const HEAD_SIZE: u32 = 44;
-
-
-@inline const OLD_ID_HEAD_SIZE: u32 = 8;
+export const VERSION: i32 = 3;
+const ACCESSED: usize = 8;
+const EXPIRES: usize = 16;
+const IDLE: usize = 24;
+const DATA_VERSION: usize = 28;
+const FIELDS: usize = 32;
+const OLD_IDS: usize = 36;
+const SESSIONS: usize = 40;
+const HEAD_SIZE: u32 = 44;
+const OLD_ID_HEAD_SIZE: u32 = 8;
 /** Versions 1 and 2. */
-@inline const HEAD_SIZE_1: u32 = 36;
-
-
-@inline const HEAD_SIZE_2: u32 = 40;
+const HEAD_SIZE_1: u32 = 36;
+const HEAD_SIZE_2: u32 = 40;
 
 /** A session's item, or an old id's: the head and a key. */
 const head: usize = memory.data(176, 8);
 /** Its key, and the length of that. */
-const KEY: usize = head + HEAD_SIZE;
+const KEY: usize = head + 44;
 let keyLength: u32 = 0;
 
 /** The key of the user whose sessions are being loaded. */

@@ -1,23 +1,20 @@
 /** The texts that SESSION.* commands reply with. Each returns `length << 32 | pointer`, valid until the next of them. */
-import { copy } from "../storage/bytes";
-import { pack } from "../frame";
-import { redis } from "../redis";
-import { appendEcho, line, narrow } from "../text";
-import { beginFields, fieldName, fieldNameLength, fieldValue, fieldValueLength, nextField } from "./fields";
-import { stringSize, writeString } from "./json";
-import { TEXT_MAX, writeId } from "./ids";
-import { accessedOf, createdOf, fieldsOf, idLengthOf, idOf, ownerOf } from "./records";
-import { takeScratch } from "./scratch";
+import { copy } from "../base/storage/bytes";
+import { pack } from "../base/frame";
+import { redis } from "../base/redis";
+import { appendEcho, line, narrow } from "../base/text";
+import { beginFields, fieldName, fieldNameLength, fieldValue, fieldValueLength, nextField } from "./store/fields";
+import { stringSize, writeString } from "./texts/json";
+import { TEXT_MAX, writeId } from "./ids/ids";
+import { accessedOf, createdOf, fieldsOf, idLengthOf, idOf, ownerOf } from "./store/records";
+import { takeScratch } from "./texts/scratch";
 import { CREATED, EXISTS, idText, idTextLength } from "./sessions";
-import { TIME_TEXT_SIZE, writeTime } from "./time";
-import { userKey, userKeyLength } from "./users";
+import { TIME_TEXT_SIZE, writeTime } from "./texts/time";
+import { userKey, userKeyLength } from "./store/users";
 
 /** Bytes of the JSON without user key and data, and more than enough for those of a line without the key. */
-// prettier-ignore
-@inline const JSON_FRAME: u32 = 128 + 2 * TEXT_MAX;
-
-
-@inline const LINE_FRAME: u32 = 64 + TEXT_MAX;
+const JSON_FRAME: u32 = 384;
+const LINE_FRAME: u32 = 192;
 
 /** The replies of CREATE, each with room for the id behind it: the words are written once. */
 const created: usize = memory.data(160);

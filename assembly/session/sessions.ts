@@ -3,12 +3,12 @@
  * the order allocate → import calls → replicate → commit → signal. `own` says that the running command is this module's, which
  * replicates; a link function leaves that to its caller's effect.
  */
-import { beginChange, endChange } from "../change";
-import { lengthOf, pointerOf } from "../frame";
-import { ContextFlags, redis } from "../redis";
-import { changed } from "../register";
-import { appendEcho, appendNumber, appendText, failLine, failOutOfMemory, line } from "../text";
-import { customGet, customSet } from "./custom";
+import { beginChange, endChange } from "../base/change";
+import { lengthOf, pointerOf } from "../base/frame";
+import { ContextFlags, redis } from "../base/redis";
+import { changed } from "../base/register";
+import { appendEcho, appendNumber, appendText, failLine, failOutOfMemory, line } from "../base/text";
+import { customGet, customSet } from "./mapping/custom";
 import {
   prepareEffect,
   replicateAssign,
@@ -19,12 +19,12 @@ import {
   replicateFurtherDelete,
   replicateRotate,
   replicateTouch,
-} from "./effects";
-import { EVENT_ASSIGN, EVENT_CREATE, EVENT_DELETE, EVENT_EVICTED, EVENT_EXPIRE, EVENT_EXPIRED, EVENT_ROTATE } from "./events";
-import { insertNode, isLive, liveOf, nowMs, removeNode, startClock } from "./expiry";
-import { commitPuts, fieldsWait, preparePuts, releasePiece } from "./fields";
-import { givenKey, givenKeyLength, take, takeMinted, writeId } from "./ids";
-import { changeMapping, endAll, endOnly, ends, sessionNamed, stays, tryToChangeMapping } from "./mapping";
+} from "./replication/effects";
+import { EVENT_ASSIGN, EVENT_CREATE, EVENT_DELETE, EVENT_EVICTED, EVENT_EXPIRE, EVENT_EXPIRED, EVENT_ROTATE } from "./replication/events";
+import { insertNode, isLive, liveOf, nowMs, removeNode, startClock } from "./store/expiry";
+import { commitPuts, fieldsWait, preparePuts, releasePiece } from "./store/fields";
+import { givenKey, givenKeyLength, take, takeMinted, writeId } from "./ids/ids";
+import { changeMapping, endAll, endOnly, ends, sessionNamed, stays, tryToChangeMapping } from "./mapping/mapping";
 import * as options from "./options";
 import {
   accessedOf,
@@ -57,21 +57,16 @@ import {
   setTimes,
   signalOldIds,
   untilOf,
-} from "./records";
-import { releaseScratch } from "./scratch";
-import { moveToSlot, slotOf } from "./slots";
-import { attach, countOf, detach, findUser, insertUser, isUser, newestOf, prepareUser, userKey, userKeyLength } from "./users";
-import { ID_SIZE, mint } from "./uuid";
+} from "./store/records";
+import { releaseScratch } from "./texts/scratch";
+import { moveToSlot, slotOf } from "./ids/slots";
+import { attach, countOf, detach, findUser, insertUser, isUser, newestOf, prepareUser, userKey, userKeyLength } from "./store/users";
+import { ID_SIZE, mint } from "./ids/uuid";
 
 /** How createSession ended. */
-// prettier-ignore
-@inline export const CREATED: u32 = 0;
-
-
-@inline export const EXISTS: u32 = 1;
-
-
-@inline export const RECREATED: u32 = 2;
+export const CREATED: u32 = 0;
+export const EXISTS: u32 = 1;
+export const RECREATED: u32 = 2;
 
 /** Text of the id that the running command is about, or has made: valid until the next command. */
 export const idText: usize = memory.data(128);
@@ -80,8 +75,7 @@ export let idTextLength: u32 = 0;
 const otherText: usize = memory.data(128);
 
 /** Ids in grace that one session has at most: each rotation, and each change, signals all of them. */
-// prettier-ignore
-@inline const OLD_IDS_MAX: u32 = 16;
+const OLD_IDS_MAX: u32 = 16;
 
 /** How many sessions commands have created, how many have ended because of their time, or to make room for newer ones of the same user. */
 export let created: u64 = 0;

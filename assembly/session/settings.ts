@@ -1,15 +1,14 @@
 /** The settings of this module: what sessions get that are created without the option. */
-import { setting } from "../register";
+import { setting } from "../base/register";
 
 /** `wasm.session-idle`: seconds, 0: no limit. */
-// prettier-ignore
-@inline export const IDLE_SETTING: i32 = 0;
+export const IDLE_SETTING: i32 = 0;
 /** `wasm.session-ttl`: seconds, 0: no limit. */
-@inline export const TTL_SETTING: i32 = 1;
+export const TTL_SETTING: i32 = 1;
 /** `wasm.session-max`: live sessions of one user, 0: no limit. */
-@inline export const MAX_SETTING: i32 = 2;
+export const MAX_SETTING: i32 = 2;
 /** A hundred years. */
-@inline const SECONDS_MAX: i64 = 3155760000;
+const SECONDS_MAX: i64 = 3155760000;
 
 /** Declares them. */
 export function registerSettings(): void {

@@ -1,15 +1,14 @@
 /** The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short. */
-import { beginChange, endChange } from "../change";
-import { insertNode, nowMs, wheel } from "./expiry";
-import { fieldsWait, PIECE, released } from "./fields";
-import { compactRecords, deadlineOf, isOldId, recordOfNode, untilOf } from "./records";
+import { beginChange, endChange } from "../base/change";
+import { insertNode, nowMs, wheel } from "./store/expiry";
+import { fieldsWait, PIECE, released } from "./store/fields";
+import { compactRecords, deadlineOf, isOldId, recordOfNode, untilOf } from "./store/records";
 import { beginCommand, forgetOldId, sweepSession } from "./sessions";
 
 /** Nodes that one step looks at. */
-// prettier-ignore
-@inline const STEP_NODES: u32 = 16;
+const STEP_NODES: u32 = 16;
 /** When a session that could not be reclaimed is come to again, in ms. */
-@inline const RETRY_MS: i64 = 10_000;
+const RETRY_MS: i64 = 10_000;
 
 /** One step. @returns whether there is more to do now */
 export function sweepStep(): bool {

@@ -9,7 +9,7 @@ import path from 'node:path';
 import asc from 'assemblyscript/asc';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const SOURCES = ['assembly/storage', 'test/storage/entry.ts', 'assembly/runtime.ts'];
+const SOURCES = ['assembly/base/storage', 'test/storage/entry.ts', 'assembly/runtime.ts'];
 const FLAGS = [
   ...['--runtime', './assembly/runtime', '--stackSize', '8', '--use', 'abort=', '--importMemory', '--noExportMemory', '--enable', 'simd'],
   ...['-O3', '--noAssert', '--memoryBase', '1024', '--initialMemory', '1'],

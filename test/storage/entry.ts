@@ -1,17 +1,17 @@
 /** The storage modules' functions as exports, for the tests alone. */
-import { copy as bytesCopy, equal as bytesEqual } from "../../assembly/storage/bytes";
-import { hash as sipHash } from "../../assembly/storage/hash";
+import { copy as bytesCopy, equal as bytesEqual } from "../../assembly/base/storage/bytes";
+import { hash as sipHash } from "../../assembly/base/storage/hash";
 import {
   kindOf as pageKind,
   freePageCount as pagesFree,
   idlePageCount as pagesIdle,
   ownedPageCount as pagesOwned,
   takeIdle,
-} from "../../assembly/storage/pages";
-import { compact, compactStep, moveEntry } from "../../assembly/storage/compact";
-import { create, destroy, valueLength, valueOf } from "../../assembly/storage/entry";
-import { looks, Table } from "../../assembly/storage/table";
-import { probes, Wheel, WHEEL_BYTES } from "../../assembly/storage/wheel";
+} from "../../assembly/base/storage/pages";
+import { compact, compactStep, moveEntry } from "../../assembly/base/storage/compact";
+import { create, destroy, valueLength, valueOf } from "../../assembly/base/storage/entry";
+import { looks, Table } from "../../assembly/base/storage/table";
+import { probes, Wheel, WHEEL_BYTES } from "../../assembly/base/storage/wheel";
 
 export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesIdle, pagesOwned, takeIdle };
 
@@ -27,7 +27,7 @@ export {
   heapReset,
   heapCheck,
   compactionDue,
-} from "../../assembly/storage/heap";
+} from "../../assembly/base/storage/heap";
 export {
   create,
   createFixed,
@@ -45,7 +45,7 @@ export {
   hasRoom,
   nodeOf,
   entryOf,
-} from "../../assembly/storage/entry";
+} from "../../assembly/base/storage/entry";
 
 export function tableSize(): u32 {
   return offsetof<Table>();

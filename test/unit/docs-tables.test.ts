@@ -106,7 +106,7 @@ describe('commands', () => {
 test('docs/ABI.md has every event', () => {
   const [, section = ''] = read('docs/ABI.md').split('\n## Notifications\n');
   const events = ['hashmap', 'session'].flatMap((name) =>
-    [...read(`assembly/${name}/events.ts`).matchAll(/memory\.data<u8>\(\[([\d, ]+)\]\)/g)].map((match) =>
+    [...read(`assembly/${name}/replication/events.ts`).matchAll(/memory\.data<u8>\(\[([\d, ]+)\]\)/g)].map((match) =>
       String.fromCharCode(...match[1]!.split(',').map(Number)),
     ),
   );

@@ -1,10 +1,10 @@
 /** Handlers of the commands that are about the data of a session. */
-import { argument, argumentLength, NULL, OK, REPLIED } from "../../frame";
-import { integerOf } from "../../parse";
-import { redis } from "../../redis";
+import { argument, argumentLength, NULL, OK, REPLIED } from "../../base/frame";
+import { integerOf } from "../../base/parse";
+import { redis } from "../../base/redis";
 import { addData, compareAndSet, deleteData, getData, increment } from "../data";
-import { beginFields, countFields, fieldName, fieldNameLength, fieldValue, fieldValueLength, nextField } from "../fields";
-import { fieldsOf } from "../records";
+import { beginFields, countFields, fieldName, fieldNameLength, fieldValue, fieldValueLength, nextField } from "../store/fields";
+import { fieldsOf } from "../store/records";
 import { nameSession, touch } from "../sessions";
 import { namedSession, replyArity, replyInteger, replyNotFound } from "./sessions";
 

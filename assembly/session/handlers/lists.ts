@@ -1,15 +1,15 @@
 /** Handlers of the commands that are about many sessions: all of them, or those of a user. */
-import { argument, argumentLength, lengthOf, pointerOf, REPLIED } from "../../frame";
-import { failSyntax, integerOf, isWord } from "../../parse";
-import { redis } from "../../redis";
-import { isAsked, replyAll, replyScan } from "../../scan";
-import { isLive } from "../expiry";
-import { countSessions, idLengthOf, idOf, isOldId, olderOf, table } from "../records";
+import { argument, argumentLength, lengthOf, pointerOf, REPLIED } from "../../base/frame";
+import { failSyntax, integerOf, isWord } from "../../base/parse";
+import { redis } from "../../base/redis";
+import { isAsked, replyAll, replyScan } from "../../base/scan";
+import { isLive } from "../store/expiry";
+import { countSessions, idLengthOf, idOf, isOldId, olderOf, table } from "../store/records";
 import { listLine } from "../replies";
-import { writeId } from "../ids";
-import { releaseScratch } from "../scratch";
+import { writeId } from "../ids/ids";
+import { releaseScratch } from "../texts/scratch";
 import { beginCommand, checkSlot, deleteAll, sessionOf } from "../sessions";
-import { countOf, findUser, newestOf } from "../users";
+import { countOf, findUser, newestOf } from "../store/users";
 import { replyArity, replyInteger } from "./sessions";
 
 const text: usize = memory.data(128);

@@ -1,12 +1,12 @@
 /** Handlers of the commands that are about one session as a whole. */
-import { argument, argumentLength, lengthOf, NULL, pointerOf, REPLIED } from "../../frame";
-import { failSyntax, integerOf, isWord } from "../../parse";
-import { redis } from "../../redis";
-import { failLine, line, lineLength, linePointer } from "../../text";
-import { sessionMemory } from "../check";
-import { liveOf, nowMs } from "../expiry";
-import { countFields } from "../fields";
-import { givenKey, givenKeyLength, take, writeId } from "../ids";
+import { argument, argumentLength, lengthOf, NULL, pointerOf, REPLIED } from "../../base/frame";
+import { failSyntax, integerOf, isWord } from "../../base/parse";
+import { redis } from "../../base/redis";
+import { failLine, line, lineLength, linePointer } from "../../base/text";
+import { sessionMemory } from "./check";
+import { liveOf, nowMs } from "../store/expiry";
+import { countFields } from "../store/fields";
+import { givenKey, givenKeyLength, take, writeId } from "../ids/ids";
 import { readOptions } from "../options";
 import {
   accessedOf,
@@ -21,9 +21,9 @@ import {
   isOldId,
   ownerOf,
   versionOf,
-} from "../records";
+} from "../store/records";
 import { createdText, notFoundLine, replyTime, replyWord, sessionJson } from "../replies";
-import { releaseScratch } from "../scratch";
+import { releaseScratch } from "../texts/scratch";
 import {
   assignSession,
   beginCommand,
@@ -37,12 +37,11 @@ import {
   sessionOf,
   touch,
 } from "../sessions";
-import { MAX_TIME } from "../time";
-import { userKey, userKeyLength } from "../users";
+import { MAX_TIME } from "../texts/time";
+import { userKey, userKeyLength } from "../store/users";
 
 /** Ms of grace that a rotation may give: a week. */
-// prettier-ignore
-@inline const GRACE_MAX: i64 = 604_800_000;
+const GRACE_MAX: i64 = 604_800_000;
 
 /** The live session that the first argument names, 0 when there is none. Begins the command. */
 export function namedSession(argv: usize): usize {
