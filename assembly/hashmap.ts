@@ -6,8 +6,9 @@ import { infoField, dataType, servedBy } from "./base/register";
 import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
 import { registerCommands } from "./hashmap/commands";
 import { loadEntries, saveEntries, tellEntries, VERSION } from "./hashmap/persistence";
-import { expired, sweepStep } from "./hashmap/handlers/deadlines";
-import { deleteValue, dropAll, findEntry, getValue, setValue, table } from "./hashmap/store";
+import { dropAll, findEntry, table } from "./hashmap/store/entries";
+import { expired, sweepStep } from "./hashmap/sweep";
+import { deleteValue, getValue, setValue } from "./hashmap/values";
 
 export { committing } from "./base/change";
 

@@ -6,14 +6,17 @@ import { infoField, dataType, servedBy } from "./base/register";
 import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
 import { failLine } from "./base/text";
 import { registerCommands } from "./session/commands";
+import { created, createSession } from "./session/create";
 import { addField, getData } from "./session/data";
+import { deleteSession, expired } from "./session/end";
+import { evicted } from "./session/evict";
 import { storageCalls } from "./session/mapping/custom";
-import { useDefaults } from "./session/options";
+import { options } from "./session/options";
 import { loadSessions, saveSessions, tellSessions, VERSION } from "./session/persistence";
-import { countSessions, dropAll } from "./session/store/records";
 import { createdText, notFoundLine, sessionJson } from "./session/replies";
-import { beginCommand, created, createSession, deleteSession, evicted, expired, sessionOf } from "./session/sessions";
 import { registerSettings } from "./session/settings";
+import { sessionOf } from "./session/store/expiry";
+import { beginCommand, countSessions, dropAll } from "./session/store/records";
 import { sweepStep } from "./session/sweep";
 
 export { committing } from "./base/change";
@@ -84,8 +87,7 @@ export function isEmpty(): i32 {
 /** Link function of SESSION.CREATE: the text of the reply. Errors: `OOM …`, those of the storage. */
 export function create(user: usize, userLength: u32): u64 {
   beginCommand();
-  useDefaults();
-  return createdText(createSession(user, userLength, false));
+  return createdText(createSession(user, userLength, options.useDefaults(), false));
 }
 
 /** Link function of SESSION.GET: the JSON, 0 when unknown. */

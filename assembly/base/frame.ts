@@ -24,6 +24,13 @@ export function argumentLength(argv: usize, index: u32): u32 {
   return load<u32>(argv + (<usize>index << 3), 4);
 }
 
+/** The array of byte strings that begins with number `first` of the array at `argv`. */
+// prettier-ignore
+@inline
+export function argumentsFrom(argv: usize, first: u32): usize {
+  return argv + (<usize>first << 3);
+}
+
 /** Sets byte string `index` of the array at `argv`. */
 // prettier-ignore
 @inline

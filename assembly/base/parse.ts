@@ -62,3 +62,18 @@ export function failSyntax(): void {
   line(changetype<usize>("ERR syntax error"));
   failLine();
 }
+
+/** Ends the command: `ERR value is out of range, must be positive`. Does not return. */
+export function failPositive(): void {
+  line(changetype<usize>("ERR value is out of range, must be positive"));
+  failLine();
+}
+
+/** The sum. Ends the command where it is no signed 64-bit integer: `ERR increment or decrement would overflow`. */
+export function sumOf(before: i64, by: i64): i64 {
+  if (by < 0 ? before < i64.MIN_VALUE - by : before > i64.MAX_VALUE - by) {
+    line(changetype<usize>("ERR increment or decrement would overflow"));
+    failLine();
+  }
+  return before + by;
+}

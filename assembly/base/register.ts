@@ -12,6 +12,11 @@ const NOTIFY_MODULE: i32 = 1 << 13;
 
 const info: usize = memory.data(2048);
 
+/** The event that was told last, a literal; and its name, ready to be told again. */
+let told: usize = 0;
+let toldLength: u32 = 0;
+const toldName: usize = memory.data(64);
+
 /**
  * Registers a command whose handler has this index in the table.
  * @param key position of its one key, the command's name being 0; 0 when it has none. The lines `keys` of its description win over it.
@@ -44,13 +49,16 @@ export function servedBy(namespace: usize, file: usize): void {
 }
 
 /**
- * Tells WATCH, client-side caching and subscribers that the key has changed; `event` is an event's name as ASCII bytes.
+ * Tells WATCH, client-side caching and subscribers that the key has changed. `event`: its name, a literal of at most 64
+ * characters.
  * @param verbatim whether the running command is replicated as it came
  */
-// prettier-ignore
-@inline
-export function changed(event: usize, eventLength: u32, key: usize, length: u32, verbatim: bool = false): void {
-  redis.KeyChanged(NOTIFY_MODULE, event, eventLength, key, length, verbatim);
+export function changed(event: usize, key: usize, length: u32, verbatim: bool = false): void {
+  if (event != told) {
+    toldLength = narrow(event, toldName);
+    told = event;
+  }
+  redis.KeyChanged(NOTIFY_MODULE, toldName, toldLength, key, length, verbatim);
 }
 
 /** Adds a field to this module's section of INFO. */

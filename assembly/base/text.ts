@@ -30,12 +30,19 @@ export function literalLength(literal: usize): u32 {
 export function narrow(literal: usize, target: usize): u32 {
   const length = literalLength(literal);
   let index: u32 = 0;
-  for (; index + 8 <= length; index += 8) {
-    const wide = v128.load(literal + ((<usize>index) << 1));
-    store<u64>(target + index, i64x2.extract_lane(i8x16.narrow_i16x8_u(wide, wide), 0));
-  }
-  for (; index < length; index++) store<u8>(target + index, load<u8>(literal + ((<usize>index) << 1)));
+  for (; index + 8 <= length; index += 8) narrowEight(literal, target, index);
+  // The last eight once more, with what is left; fewer than eight in all one by one.
+  if (length >= 8) narrowEight(literal, target, length - 8);
+  else for (; index < length; index++) store<u8>(target + index, load<u8>(literal + ((<usize>index) << 1)));
   return length;
+}
+
+/** Writes the eight characters from `index` on. */
+// prettier-ignore
+@inline
+function narrowEight(literal: usize, target: usize, index: u32): void {
+  const wide = v128.load(literal + ((<usize>index) << 1));
+  store<u64>(target + index, i64x2.extract_lane(i8x16.narrow_i16x8_u(wide, wide), 0));
 }
 
 /** Begins a line with an ASCII literal. */
@@ -127,16 +134,11 @@ export function writeDecimal(value: u64, target: usize): u32 {
   return 20 - start;
 }
 
-/** The number that the decimal digits spell, or -1: none, more than 18 of them, or any other byte. */
-export function parseDecimal(pointer: usize, length: u32): i64 {
-  if (length - 1 >= 18) return -1;
-  let value: i64 = 0;
-  for (let index: u32 = 0; index < length; index++) {
-    const digit = <u32>load<u8>(pointer + index) - 48;
-    if (digit > 9) return -1;
-    value = value * 10 + digit;
-  }
-  return value;
+/** Writes a signed integer in decimal to `target` (20 bytes at most) and returns its length in bytes. */
+export function writeInteger(value: i64, target: usize): u32 {
+  if (value >= 0) return writeDecimal(value, target);
+  store<u8>(target, 0x2d);
+  return 1 + writeDecimal(0 - <u64>value, target + 1);
 }
 
 /** Whether the byte string is exactly this ASCII literal. O(length). */

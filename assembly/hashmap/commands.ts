@@ -1,6 +1,5 @@
 /**
- * The table of the commands CUSTOM.*, each with what COMMAND DOCS tells of it. Their handlers are in values.ts, options.ts, deadlines.ts, keys.ts,
- * check.ts and apply.ts.
+ * The table of the commands CUSTOM.*, each with what COMMAND DOCS tells of it. Their handlers are in handlers/ and replication/.
  */
 import { command } from "../base/register";
 import { commandApply } from "./replication/apply";

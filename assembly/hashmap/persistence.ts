@@ -6,23 +6,11 @@
  *
  * Version 1 had the first sequence alone. Loading judges no deadline by the clock: what has expired meanwhile is reclaimed by sweeping.
  */
-import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../base/storage/entry";
-import {
-  beginLoad,
-  beginSave,
-  endLoad,
-  endSave,
-  itemA,
-  itemALength,
-  itemB,
-  itemBLength,
-  nextItem,
-  refuse,
-  saveItem,
-} from "../base/persistence/blocks";
+import { deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../base/storage/entry";
+import { beginLoad, beginSave, endLoad, endSave, item, nextItem, refuse, refuseMemory, saveItem } from "../base/persistence/blocks";
 import { redis } from "../base/redis";
 import { appendNumber, appendText, line, logNotice } from "../base/text";
-import { prepareTable, schedule, startWheel, table, wheel } from "./store";
+import { createFor, prepareTable, schedule, startWheel, table, wheel } from "./store/entries";
 
 export const VERSION: i32 = 2;
 /** Bytes of a deadline, which an entry keeps right before its key. */
@@ -68,9 +56,8 @@ export function loadEntries(version: i32): bool {
 }
 
 function loadSequence(version: i32, timed: bool): bool {
-  const count = beginLoad(timed ? DEADLINE_SIZE : 0);
+  const count = beginLoad(version, VERSION, timed ? DEADLINE_SIZE : 0);
   if (count < 0) return false;
-  if (version < 1 || version > VERSION) return refuse(changetype<usize>("it was written by another version of this module"));
   for (let index: i64 = 0; index < count; index++) {
     if (!nextItem() || !loadEntry(timed)) return false;
   }
@@ -79,14 +66,14 @@ function loadSequence(version: i32, timed: bool): bool {
 
 function loadEntry(timed: bool): bool {
   const before = timed ? DEADLINE_SIZE : 0;
-  if (itemALength < before) return refuse(changetype<usize>("a deadline is cut short"));
-  const deadline = timed ? load<i64>(itemA) : 1;
+  if (item.aLength < before) return refuse(changetype<usize>("a deadline is cut short"));
+  const deadline = timed ? load<i64>(item.a) : 1;
   if (deadline <= 0) return refuse(changetype<usize>("a deadline is out of range"));
-  const key = itemA + <usize>before;
-  const length = itemALength - before;
+  const key = item.a + <usize>before;
+  const length = item.aLength - before;
   const hash = table.hashOf(key, length);
   if (table.lookup(key, length, hash)) return refuse(changetype<usize>("a key is there twice"));
-  const entry = timed ? createUntil(key, length, itemB, itemBLength, 0) : create(key, length, itemB, itemBLength);
+  const entry = createFor(key, length, item.b, item.bLength, timed);
   if (entry && table.reserve(hash)) {
     table.insert(hash, entry);
     if (timed) schedule(entry, deadline);
@@ -102,8 +89,4 @@ export function tellEntries(): void {
   appendNumber(table.count);
   appendText(changetype<usize>(" entries loaded"));
   logNotice();
-}
-
-function refuseMemory(): bool {
-  return refuse(changetype<usize>("the module's memory is full (wasm.max-memory)"));
 }

@@ -1,125 +1,138 @@
 /** The options of SESSION.CREATE: `[NEW] [IDLE s] [TTL s] [MAX n [EVICT|REJECT]] [ID id] [DATA field value …]`, each at most once, DATA last. */
-import { argument, argumentLength } from "../base/frame";
-import { failSyntax, integerOf, isWord, parsed } from "../base/parse";
+import { argument, argumentLength, argumentsFrom } from "../base/frame";
+import { failPositive, failSyntax, integerOf, isWord } from "../base/parse";
 import { redis } from "../base/redis";
 import { failLine, line } from "../base/text";
-import { nowMs } from "./store/expiry";
-import { IDLE_SETTING, MAX_SETTING, TTL_SETTING } from "./settings";
+import { defaultMost, IDLE_SETTING, TTL_SETTING } from "./settings";
+import { nowMs } from "./store/clock";
 import { MAX_TIME } from "./texts/time";
 
-/** A further session of the same user. */
-export let isNew: bool = false;
-/** Seconds of the idle limit, 0: none. */
-export let idle: u32 = 0;
-/** Unix ms of the absolute end, 0: none. */
-export let expires: i64 = 0;
-/** Live sessions that the user may have, 0: any number; and whether one more is refused rather than the oldest evicted. */
-export let most: u32 = 0;
-export let rejects: bool = false;
-/** The id that the caller minted, 0: none. */
-export let ownId: usize = 0;
-export let ownIdLength: u32 = 0;
-/** The arguments that are the session's data. */
-export let data: usize = 0;
-export let dataFirst: u32 = 0;
-export let dataCount: u32 = 0;
-
-/** Which options were given. */
-let given: u32 = 0;
-
+/** Bits of the options that were given. */
 const NEW: u32 = 1;
 const IDLE: u32 = 2;
 const TTL: u32 = 4;
 const MAX: u32 = 8;
 const ID: u32 = 16;
 
-/** Without options: what the settings say. */
-export function useDefaults(): void {
-  given = 0;
-  isNew = false;
-  rejects = false;
-  ownId = 0;
-  dataCount = 0;
-  idle = <u32>redis.GetNumericConfig(IDLE_SETTING);
-  most = <u32>redis.GetNumericConfig(MAX_SETTING);
-  const ttl = redis.GetNumericConfig(TTL_SETTING);
-  expires = ttl ? endAfter(ttl) : 0;
-}
 
-/** Reads the options from argument `first` on. Errors: `ERR syntax error`, those of numbers and times. */
-export function readOptions(argc: i32, argv: usize, first: u32): void {
-  useDefaults();
-  const count = <u32>argc;
-  for (let at = first; at < count;) at = readOption(count, argv, at);
-}
+@unmanaged
+export class Options {
+  /** Which were given. */
+  private given: u32;
+  /** Seconds of the idle limit, 0: none. */
+  idle: u32;
+  /** Unix ms of the absolute end, 0: none. */
+  expires: i64;
+  /** Live sessions that the user may have, 0: any number. */
+  most: u32;
+  /** The id that the caller minted, 0: none. */
+  id: usize;
+  idLength: u32;
+  /** The arguments that are the session's data: names and values. */
+  data: usize;
+  dataCount: u32;
+  /** Whether one session more than `most` is refused rather than the oldest evicted. */
+  rejects: bool;
 
-/** Reads the option at `at` and returns where the next one is. */
-function readOption(count: u32, argv: usize, at: u32): u32 {
-  const word = argument(argv, at);
-  const length = argumentLength(argv, at);
-  if (isWord(word, length, changetype<usize>("NEW"))) {
-    once(NEW);
-    isNew = true;
+  /** Whether a further session of the same user is asked for. */
+  @inline
+  get isNew(): bool {
+    return (this.given & NEW) != 0;
+  }
+
+  /** Whether the session will have a deadline. */
+  @inline
+  get isExpiring(): bool {
+    return this.idle != 0 || this.expires != 0;
+  }
+
+  /** Without options: what the settings say. */
+  useDefaults(): Options {
+    this.given = 0;
+    this.rejects = false;
+    this.id = 0;
+    this.dataCount = 0;
+    this.idle = <u32>redis.GetNumericConfig(IDLE_SETTING);
+    this.most = defaultMost();
+    const ttl = redis.GetNumericConfig(TTL_SETTING);
+    this.expires = ttl ? endAfter(ttl) : 0;
+    return this;
+  }
+
+  /** Reads the options from argument `first` on. Errors: `ERR syntax error`, those of numbers and times. */
+  read(argc: i32, argv: usize, first: u32): Options {
+    this.useDefaults();
+    const count = <u32>argc;
+    for (let at = first; at < count;) at = this.readOne(count, argv, at);
+    return this;
+  }
+
+  /** Reads the option at `at` and returns where the next one is. */
+  private readOne(count: u32, argv: usize, at: u32): u32 {
+    const word = argument(argv, at);
+    const length = argumentLength(argv, at);
+    if (isWord(word, length, changetype<usize>("NEW"))) {
+      this.once(NEW);
+      return at + 1;
+    }
+    if (++at >= count) failSyntax();
+    if (isWord(word, length, changetype<usize>("IDLE"))) {
+      this.once(IDLE);
+      this.idle = idleAt(argv, at);
+    } else if (isWord(word, length, changetype<usize>("TTL"))) {
+      this.once(TTL);
+      this.expires = endAfter(secondsAt(argv, at));
+    } else if (isWord(word, length, changetype<usize>("MAX"))) {
+      this.once(MAX);
+      return this.readMax(count, argv, at);
+    } else if (isWord(word, length, changetype<usize>("ID"))) {
+      this.once(ID);
+      this.id = argument(argv, at);
+      this.idLength = argumentLength(argv, at);
+    } else if (isWord(word, length, changetype<usize>("DATA"))) {
+      this.data = argumentsFrom(argv, at);
+      this.dataCount = count - at;
+      if (this.dataCount & 1) failSyntax();
+      return count;
+    } else {
+      failSyntax();
+    }
     return at + 1;
   }
-  if (at + 1 >= count) failSyntax();
-  if (isWord(word, length, changetype<usize>("IDLE"))) {
-    once(IDLE);
-    idle = idleOf(argv, at + 1);
-  } else if (isWord(word, length, changetype<usize>("TTL"))) {
-    once(TTL);
-    expires = endAfter(secondsOf(argv, at + 1));
-  } else if (isWord(word, length, changetype<usize>("MAX"))) {
-    once(MAX);
-    return readMax(count, argv, at + 1);
-  } else if (isWord(word, length, changetype<usize>("ID"))) {
-    once(ID);
-    ownId = argument(argv, at + 1);
-    ownIdLength = argumentLength(argv, at + 1);
-  } else if (isWord(word, length, changetype<usize>("DATA"))) {
-    data = argv;
-    dataFirst = at + 1;
-    dataCount = count - dataFirst;
-    if (dataCount & 1) failSyntax();
-    return count;
-  } else {
-    failSyntax();
+
+  private readMax(count: u32, argv: usize, at: u32): u32 {
+    const limit = integerOf(argument(argv, at), argumentLength(argv, at));
+    if (limit < 1) failPositive();
+    this.most = <u32>min(limit, <i64>u32.MAX_VALUE);
+    this.rejects = false;
+    if (++at == count) return at;
+    const word = argument(argv, at);
+    const length = argumentLength(argv, at);
+    this.rejects = isWord(word, length, changetype<usize>("REJECT"));
+    return this.rejects || isWord(word, length, changetype<usize>("EVICT")) ? at + 1 : at;
   }
-  return at + 2;
+
+  private once(option: u32): void {
+    if (this.given & option) failSyntax();
+    this.given |= option;
+  }
 }
 
-function readMax(count: u32, argv: usize, at: u32): u32 {
-  const limit = integerOf(argument(argv, at), argumentLength(argv, at));
-  if (limit < 1) {
-    line(changetype<usize>("ERR value is out of range, must be positive"));
-    failLine();
-  }
-  most = <u32>min(limit, <i64>u32.MAX_VALUE);
-  rejects = false;
-  if (++at == count) return at;
-  const word = argument(argv, at);
-  const length = argumentLength(argv, at);
-  rejects = isWord(word, length, changetype<usize>("REJECT"));
-  return rejects || isWord(word, length, changetype<usize>("EVICT")) ? at + 1 : at;
-}
-
-function once(option: u32): void {
-  if (given & option) failSyntax();
-  given |= option;
-}
+/** Those of the running command. */
+export const options: Options = changetype<Options>(memory.data(offsetof<Options>(), 8));
 
 /** The seconds of an idle limit that an argument spells. */
-function idleOf(argv: usize, at: u32): u32 {
-  const seconds = secondsOf(argv, at);
+function idleAt(argv: usize, at: u32): u32 {
+  const seconds = secondsAt(argv, at);
   if (seconds > <i64>u32.MAX_VALUE) failTime();
   return <u32>seconds;
 }
 
 /** The seconds, 1 or more, that an argument spells. */
-function secondsOf(argv: usize, at: u32): i64 {
+function secondsAt(argv: usize, at: u32): i64 {
   const seconds = integerOf(argument(argv, at), argumentLength(argv, at));
   if (seconds < 1) failTime();
-  return parsed;
+  return seconds;
 }
 
 /** Unix ms so many seconds from now. */

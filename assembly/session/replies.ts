@@ -1,16 +1,16 @@
 /** The texts that SESSION.* commands reply with. Each returns `length << 32 | pointer`, valid until the next of them. */
 import { copy } from "../base/storage/bytes";
+import { keyLength, keyOf } from "../base/storage/entry";
 import { pack } from "../base/frame";
 import { redis } from "../base/redis";
 import { appendEcho, line, narrow } from "../base/text";
-import { beginFields, fieldName, fieldNameLength, fieldValue, fieldValueLength, nextField } from "./store/fields";
+import { CREATED, createdId, EXISTS } from "./create";
+import { writeId } from "./ids/ids";
+import { walk } from "./store/fields/fields";
+import { asSession } from "./store/record";
 import { stringSize, writeString } from "./texts/json";
-import { TEXT_MAX, writeId } from "./ids/ids";
-import { accessedOf, createdOf, fieldsOf, idLengthOf, idOf, ownerOf } from "./store/records";
 import { takeScratch } from "./texts/scratch";
-import { CREATED, EXISTS, idText, idTextLength } from "./sessions";
 import { TIME_TEXT_SIZE, writeTime } from "./texts/time";
-import { userKey, userKeyLength } from "./store/users";
 
 /** Bytes of the JSON without user key and data, and more than enough for those of a line without the key. */
 const JSON_FRAME: u32 = 384;
@@ -35,8 +35,8 @@ export function createdText(outcome: u32): u64 {
   }
   const text = outcome == CREATED ? created : outcome == EXISTS ? exists : recreated;
   const length = outcome == CREATED ? createdLength : outcome == EXISTS ? existsLength : recreatedLength;
-  copy(text + length, idText, idTextLength);
-  return pack(text, length + idTextLength);
+  copy(text + length, createdId.start, createdId.length);
+  return pack(text, length + createdId.length);
 }
 
 /** Makes `Session not found: <id>` the line of text.ts. */
@@ -47,15 +47,15 @@ export function notFoundLine(id: usize, length: u32): void {
 
 /** `ID: <id>, Key: <user key>, Created: <time>`, the key raw. O(user). */
 export function listLine(record: usize): u64 {
-  const user = ownerOf(record);
-  const userLength = userKeyLength(user);
+  const user = asSession(record).user;
+  const userLength = keyLength(user);
   const start = takeScratch(<u64>userLength + LINE_FRAME);
   let end = put(changetype<usize>("ID: "), start);
   end = putId(record, end);
   end = put(changetype<usize>(", Key: "), end);
-  memory.copy(end, userKey(user), userLength);
+  memory.copy(end, keyOf(user), userLength);
   end = put(changetype<usize>(", Created: "), end + userLength);
-  end = putTime(createdOf(record), end);
+  end = putTime(asSession(record).created, end);
   return pack(start, <u32>(end - start));
 }
 
@@ -64,24 +64,24 @@ export function listLine(record: usize): u64 {
  * Errors: `OOM …` where it is over 16 KiB and there is no memory.
  */
 export function sessionJson(record: usize): u64 {
-  const user = ownerOf(record);
+  const user = asSession(record).user;
   const start = takeScratch(jsonSize(record));
   let end = put(changetype<usize>('{"id":'), start);
-  end = writeString(id, writeId(idOf(record), idLengthOf(record), id), end);
+  end = writeString(id, writeId(keyOf(record), keyLength(record), id), end);
   end = put(changetype<usize>(',"user_key":'), end);
-  end = writeString(userKey(user), userKeyLength(user), end);
+  end = writeString(keyOf(user), keyLength(user), end);
   end = put(changetype<usize>(',"created_at":"'), end);
-  end = putTime(createdOf(record), end);
+  end = putTime(asSession(record).created, end);
   end = put(changetype<usize>('","last_accessed":"'), end);
-  end = putTime(accessedOf(record), end);
+  end = putTime(asSession(record).accessed, end);
   end = put(changetype<usize>('","data":{'), end);
   const first = end;
-  beginFields(fieldsOf(record));
-  while (nextField()) {
+  walk.begin(asSession(record).fields);
+  while (walk.next()) {
     if (end != first) store<u8>(end++, 0x2c);
-    end = writeString(fieldName, fieldNameLength, end);
+    end = writeString(walk.name, walk.nameLength, end);
     store<u8>(end, 0x3a);
-    end = writeString(fieldValue, fieldValueLength, end + 1);
+    end = writeString(walk.value, walk.valueLength, end + 1);
   }
   store<u16>(end, 0x7d7d);
   return pack(start, <u32>(end + 2 - start));
@@ -89,9 +89,9 @@ export function sessionJson(record: usize): u64 {
 
 /** An upper bound of the JSON's length, short by nothing and over by a few bytes. */
 function jsonSize(record: usize): u64 {
-  let size = JSON_FRAME + stringSize(userKey(ownerOf(record)), userKeyLength(ownerOf(record)));
-  beginFields(fieldsOf(record));
-  while (nextField()) size += 2 + stringSize(fieldName, fieldNameLength) + stringSize(fieldValue, fieldValueLength);
+  let size = JSON_FRAME + stringSize(keyOf(asSession(record).user), keyLength(asSession(record).user));
+  walk.begin(asSession(record).fields);
+  while (walk.next()) size += 2 + stringSize(walk.name, walk.nameLength) + stringSize(walk.value, walk.valueLength);
   return size;
 }
 
@@ -110,7 +110,7 @@ function put(literal: usize, target: usize): usize {
 }
 
 function putId(record: usize, target: usize): usize {
-  return target + writeId(idOf(record), idLengthOf(record), target);
+  return target + writeId(keyOf(record), keyLength(record), target);
 }
 
 function putTime(ms: i64, target: usize): usize {

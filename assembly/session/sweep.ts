@@ -1,9 +1,12 @@
 /** The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short. */
 import { beginChange, endChange } from "../base/change";
-import { insertNode, nowMs, wheel } from "./store/expiry";
-import { fieldsWait, PIECE, released } from "./store/fields";
-import { compactRecords, deadlineOf, isOldId, recordOfNode, untilOf } from "./store/records";
-import { beginCommand, forgetOldId, sweepSession } from "./sessions";
+import { forgetOldId, sweepSession } from "./end";
+import { nowMs } from "./store/clock";
+import { fieldsWait, PIECE, released } from "./store/fields/tabled";
+import { compactRecords } from "./store/moving";
+import { insertNode, recordOfNode, wheel } from "./store/queue";
+import { asOldId, deadlineOf, isOldId } from "./store/record";
+import { beginCommand } from "./store/records";
 
 /** Nodes that one step looks at. */
 const STEP_NODES: u32 = 16;
@@ -28,7 +31,7 @@ function sweepDue(before: u32): bool {
     beginChange();
     const node = wheel.take(now);
     const record = node ? recordOfNode(node) : 0;
-    const deadline = record ? (isOldId(record) ? untilOf(record) : deadlineOf(record)) : 0;
+    const deadline = record ? (isOldId(record) ? asOldId(record).until : deadlineOf(record)) : 0;
     // It stays queued until it is gone: a call to the storage may end this step.
     if (node) insertNode(node, deadline > now ? deadline : now + RETRY_MS);
     endChange();

@@ -14,6 +14,7 @@
  * Reading trusts nothing: each length is checked against its block and the END block's number against the items seen.
  */
 import { alloc, free, usableSize } from "../storage/heap";
+import { beginChange, endChange } from "../change";
 import { redis } from "../redis";
 import { pointerOf, lengthOf } from "../frame";
 import { line, appendText, appendNumber, logWarning } from "../text";
@@ -44,15 +45,24 @@ let large: usize = 0;
 let longest: u64 = 536870912;
 let largeLength: u32 = 0;
 
+/** Two byte strings of a file. */
+@unmanaged
+class Item {
+  a: usize;
+  aLength: u32;
+  b: usize;
+  bLength: u32;
+}
+
 /** The item that `nextItem` read: valid until the next import call. */
-export let itemA: usize = 0;
-export let itemALength: u32 = 0;
-export let itemB: usize = 0;
-export let itemBLength: u32 = 0;
+export const item: Item = changetype<Item>(memory.data(offsetof<Item>(), 4));
 
 /** Takes the buffer that saving needs; false when there is no memory for it. The untouched buffer costs no resident memory. */
 export function reserveBlock(): bool {
-  if (!block) block = alloc(BLOCK_SIZE);
+  if (block) return true;
+  beginChange();
+  block = alloc(BLOCK_SIZE);
+  endChange();
   return block != 0;
 }
 
@@ -117,10 +127,11 @@ function writeLength(target: usize, length: u32): usize {
 }
 
 /**
- * Begins to load and returns the number of records that the file says it holds; -1 when it cannot be read.
+ * Begins to load and returns the number of records that the file says it holds; -1 when it cannot be read, or its version
+ * is none of 1 to `newest`.
  * @param extra bytes that the first string of an item may have more than the server's longest
  */
-export function beginLoad(extra: u32 = 0): i64 {
+export function beginLoad(version: i32, newest: i32, extra: u32 = 0): i64 {
   longest = MAX_LENGTH + extra;
   releaseLarge();
   cursor = end = 0;
@@ -128,11 +139,12 @@ export function beginLoad(extra: u32 = 0): i64 {
   const count = redis.LoadUnsigned();
   if (!count && redis.IsIOError()) refuseEnd();
   else if (count > <u64>u32.MAX_VALUE) refuse(changetype<usize>("the number of records is out of range"));
+  else if (version < 1 || version > newest) refuse(changetype<usize>("it was written by another version of this module"));
   else return <i64>count;
   return -1;
 }
 
-/** Reads the next item into itemA and itemB; false when there is none or it is not sound: the cause is logged, the load is to be refused. */
+/** Reads the next item into `item`; false when there is none or it is not sound: the cause is logged, the load is to be refused. */
 export function nextItem(): bool {
   releaseLarge();
   items++;
@@ -143,10 +155,10 @@ export function nextItem(): bool {
     if (kind != PACKED) return false;
   }
   if (!readLengths()) return false;
-  if (<u64>itemALength + itemBLength > <u64>(end - cursor)) return refuse(changetype<usize>("an item is longer than its block"));
-  itemA = cursor;
-  itemB = cursor + itemALength;
-  cursor = itemB + itemBLength;
+  if (<u64>item.aLength + item.bLength > <u64>(end - cursor)) return refuse(changetype<usize>("an item is longer than its block"));
+  item.a = cursor;
+  item.b = cursor + item.aLength;
+  cursor = item.b + item.bLength;
   return true;
 }
 
@@ -170,6 +182,11 @@ export function refuse(reason: usize): bool {
   appendText(changetype<usize>(")"));
   logWarning();
   return false;
+}
+
+/** Refuses what there is no memory for; false. */
+export function refuseMemory(): bool {
+  return refuse(changetype<usize>("the module's memory is full (wasm.max-memory)"));
 }
 
 /** Refuses what the server cannot read on: nothing that came is wrong, something is missing. */
@@ -198,19 +215,19 @@ function nextLarge(): bool {
   if (!readLengths()) return false;
   if (cursor != end) return refuse(changetype<usize>("a LARGE block is too long"));
   cursor = end = 0;
-  const aLength = itemALength;
+  const aLength = item.aLength;
   const a = redis.LoadStringBuffer();
   if (!a) return refuseEnd();
   if (lengthOf(a) != aLength) return refuse(changetype<usize>("a large string is of another length"));
   large = alloc(max(aLength, 1));
-  if (!large) return refuse(changetype<usize>("the module's memory is full (wasm.max-memory)"));
+  if (!large) return refuseMemory();
   largeLength = aLength;
   memory.copy(large, pointerOf(a), aLength);
   const b = redis.LoadStringBuffer();
   if (!b) return refuseEnd();
-  if (lengthOf(b) != itemBLength) return refuse(changetype<usize>("a large string is of another length"));
-  itemA = large;
-  itemB = pointerOf(b);
+  if (lengthOf(b) != item.bLength) return refuse(changetype<usize>("a large string is of another length"));
+  item.a = large;
+  item.b = pointerOf(b);
   return true;
 }
 
@@ -224,8 +241,8 @@ function readLengths(): bool {
   const a = readLength();
   const b = a < 0 ? -1 : readLength();
   if (b < 0) return refuse(changetype<usize>("a length is not sound"));
-  itemALength = <u32>a;
-  itemBLength = <u32>b;
+  item.aLength = <u32>a;
+  item.bLength = <u32>b;
   return true;
 }
 

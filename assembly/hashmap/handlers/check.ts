@@ -1,8 +1,8 @@
 /** `CUSTOM.CHECK`: whether table, heap and counters of the storage hold together. */
+import { deadlineOf, nodeOf } from "../../base/storage/entry";
 import { checkBytes, checkStructures, entryMemory, failBroken } from "../../base/check";
 import { OK } from "../../base/frame";
-import { deadlineOf, nodeOf } from "../../base/storage/entry";
-import { leavingBytes, table, wheel } from "../store";
+import { leavingBytes, table, wheel } from "../store/entries";
 
 /** `CUSTOM.CHECK` → `+OK`, or `-ERR broken: <invariant>`. O(entries + pages): for diagnostics. */
 export function commandCheck(argc: i32, argv: usize): u64 {

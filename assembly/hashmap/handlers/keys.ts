@@ -1,18 +1,16 @@
 /** The commands about many keys, and about the whole storage. */
 import { keyLength, keyOf } from "../../base/storage/entry";
+import { beginChange, endChange } from "../../base/change";
 import { entryMemory } from "../../base/check";
 import { argument, argumentLength, NULL, REPLIED } from "../../base/frame";
-import { beginChange, endChange } from "../../base/change";
 import { redis } from "../../base/redis";
+import { replyArity, replyInteger } from "../../base/reply";
 import { ask, isAsked, replyAll, replyScan } from "../../base/scan";
-import { dropAll, findEntry, isExpired, table, wheel } from "../store";
+import { dropAll, findEntry, isExpired, table, wheel } from "../store/entries";
 
 /** `CUSTOM.KEYS [pattern]` → all keys, or those that match, in no particular order. O(entries). */
 export function commandKeys(argc: i32, argv: usize): u64 {
-  if (argc > 1) {
-    redis.WrongArity();
-    return REPLIED;
-  }
+  if (argc > 1) return replyArity();
   if (argc) ask(argument(argv, 0), argumentLength(argv, 0));
   else ask(0, 0);
   // Where all are to be told, their number is known beforehand.
@@ -37,8 +35,7 @@ function replyKey(entry: usize): bool {
 
 /** `CUSTOM.LEN` → how many keys there are, with those that have expired and are not yet reclaimed. O(1). */
 export function commandLen(argc: i32, argv: usize): u64 {
-  redis.ReplyWithLongLong(table.count);
-  return REPLIED;
+  return replyInteger(table.count);
 }
 
 /** `CUSTOM.CLEAR` → how many keys were removed, as CUSTOM.LEN counts them. O(entries): each key is signalled. */
@@ -56,16 +53,14 @@ export function commandClear(argc: i32, argv: usize): u64 {
     dropAll();
     endChange();
   }
-  redis.ReplyWithLongLong(removed);
-  return REPLIED;
+  return replyInteger(removed);
 }
 
 /** `CUSTOM.MEMORY key` → bytes of memory that the entry takes, null when absent. O(key). */
 export function commandMemory(argc: i32, argv: usize): u64 {
   const entry = findEntry(argument(argv, 0), argumentLength(argv, 0));
   if (!entry) return NULL;
-  redis.ReplyWithLongLong(entryMemory(entry) + SLOT_BYTES);
-  return REPLIED;
+  return replyInteger(entryMemory(entry) + SLOT_BYTES);
 }
 
 /** Bytes of the table for each entry: its slot, its tag, its part of a chunk's head. */

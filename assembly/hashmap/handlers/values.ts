@@ -1,33 +1,20 @@
-/** The commands that read and write values, but for SET with options (options.ts). */
+/** The commands that read and write values, but for SET with options (set.ts). */
 import { create, deadlineOf, destroy, LENGTH_MAX, valueLength, valueOf } from "../../base/storage/entry";
 import { alloc, free } from "../../base/storage/heap";
 import { beginChange, endChange } from "../../base/change";
 import { argument, argumentLength, NULL, OK, REPLIED } from "../../base/frame";
-import { integerOf, parsed, parseInteger } from "../../base/parse";
+import { integerOf, sumOf } from "../../base/parse";
 import { redis } from "../../base/redis";
 import { changed } from "../../base/register";
-import { failLine, failOutOfMemory, line, writeDecimal } from "../../base/text";
-import { replicateAppend, replicateDel, replicateSet } from "../replication/effects";
-import { EVENT_APPEND, EVENT_DEL, EVENT_SET } from "../replication/events";
+import { replyArity, replyInteger } from "../../base/reply";
+import { failLine, failOutOfMemory, line, writeInteger } from "../../base/text";
+import { replicateAppend, replicateSet } from "../replication/effects";
+import { Event } from "../replication/events";
+import { compactEntries, findEntry, liveIn, prepareTable, releaseLeaving, table } from "../store/entries";
+import { appendValue, finishWrite, Outcome, replaceMany, storeUntil } from "../store/writes";
+import { deleteSlot, deleteValue, getValue, setValue } from "../values";
+import { replyLeaving } from "./leaving";
 import { setWithOptions } from "./set";
-import {
-  ALLOCATED,
-  appendValue,
-  compactEntries,
-  deleteValue,
-  findEntry,
-  getValue,
-  isExpired,
-  NO_MEMORY,
-  prepareTable,
-  releaseLeaving,
-  removeEntry,
-  replaceMany,
-  setValue,
-  storeUntil,
-  table,
-  takeLeaving,
-} from "../store";
 
 /** The text of an integer: a sign and 19 digits. */
 const digits: usize = memory.data(24);
@@ -57,10 +44,7 @@ export function commandMget(argc: i32, argv: usize): u64 {
 
 /** `CUSTOM.MSET key value [key value …]` → `+OK`: all of them, or at `OOM …` none. The last of equal keys wins. O(keys + values). */
 export function commandMset(argc: i32, argv: usize): u64 {
-  if (argc & 1) {
-    redis.WrongArity();
-    return REPLIED;
-  }
+  if (argc & 1) return replyArity();
   if (!prepareTable()) failOutOfMemory();
   beginChange();
   const stored = storePairs(argc >> 1, argv);
@@ -90,7 +74,7 @@ function storePairs(count: u32, argv: usize): bool {
   if (ready) {
     replaceMany(list, count);
     for (let index: u32 = 0; index < count; index++) {
-      changed(EVENT_SET, 10, argument(argv, index << 1), argumentLength(argv, index << 1), !index);
+      changed(Event.SET, argument(argv, index << 1), argumentLength(argv, index << 1), !index);
     }
   } else {
     while (made) destroy(<usize>load<u32>(list + ((<usize>--made) << 2)));
@@ -105,23 +89,20 @@ export function commandDel(argc: i32, argv: usize): u64 {
   for (let index = 0; index < argc; index++) {
     if (deleteValue(argument(argv, index), argumentLength(argv, index), argc == 1, argc != 1)) count++;
   }
-  redis.ReplyWithLongLong(count);
-  return REPLIED;
+  return replyInteger(count);
 }
 
 /** `CUSTOM.EXISTS key [key …]` → how many are there; a key that is named twice counts twice. O(keys). */
 export function commandExists(argc: i32, argv: usize): u64 {
   let count: i64 = 0;
   for (let index = 0; index < argc; index++) if (findEntry(argument(argv, index), argumentLength(argv, index))) count++;
-  redis.ReplyWithLongLong(count);
-  return REPLIED;
+  return replyInteger(count);
 }
 
 /** `CUSTOM.STRLEN key` → bytes of the value, 0 when absent. O(key). */
 export function commandStrlen(argc: i32, argv: usize): u64 {
   const entry = findEntry(argument(argv, 0), argumentLength(argv, 0));
-  redis.ReplyWithLongLong(entry ? valueLength(entry) : 0);
-  return REPLIED;
+  return replyInteger(entry ? valueLength(entry) : 0);
 }
 
 /** `CUSTOM.GETDEL key` → the value, which is deleted, or null. O(key + value). */
@@ -132,22 +113,11 @@ export function commandGetdel(argc: i32, argv: usize): u64 {
   if (!table.count) return NULL;
   const hash = table.hashOf(key, length);
   const slot = table.lookup(key, length, hash);
-  if (!slot || isExpired(<usize>load<u32>(slot))) return NULL;
-  beginChange();
-  removeEntry(slot, hash, true);
-  replicateDel(key, length);
-  changed(EVENT_DEL, 10, key, length);
-  endChange();
+  if (!liveIn(slot)) return NULL;
+  deleteSlot(slot, hash, key, length, true);
   replyLeaving();
   compactEntries(0);
   return REPLIED;
-}
-
-/** Replies the value of the entry that has left the table, and frees it. */
-export function replyLeaving(): void {
-  const entry = takeLeaving();
-  redis.ReplyWithStringBuffer(valueOf(entry), valueLength(entry));
-  releaseLeaving();
 }
 
 /**
@@ -161,32 +131,15 @@ export function commandIncrby(argc: i32, argv: usize): u64 {
   if (!prepareTable()) failOutOfMemory();
   const hash = table.hashOf(key, length);
   const slot = table.lookup(key, length, hash);
-  const entry = slot && !isExpired(<usize>load<u32>(slot)) ? <usize>load<u32>(slot) : 0;
-  const before = entry ? integerOf(valueOf(entry), valueLength(entry)) : 0;
-  if (by < 0 ? before < i64.MIN_VALUE - by : before > i64.MAX_VALUE - by) {
-    line(changetype<usize>("ERR increment or decrement would overflow"));
-    failLine();
-  }
+  const entry = liveIn(slot);
+  const after = sumOf(entry ? integerOf(valueOf(entry), valueLength(entry)) : 0, by);
   const deadline = entry ? deadlineOf(entry) : 0;
-  const size = writeInteger(before + by);
+  const size = writeInteger(after, digits);
   beginChange();
   const outcome = storeUntil(slot, hash, key, length, digits, size, deadline);
-  if (outcome != NO_MEMORY) {
-    replicateSet(key, length, digits, size, deadline);
-    changed(EVENT_SET, 10, key, length);
-  }
-  endChange();
-  if (outcome == NO_MEMORY) failOutOfMemory();
-  if (outcome == ALLOCATED) compactEntries(length + size);
-  redis.ReplyWithLongLong(before + by);
-  return REPLIED;
-}
-
-/** Writes an integer to `digits`; its length in bytes. */
-function writeInteger(value: i64): u32 {
-  if (value >= 0) return writeDecimal(value, digits);
-  store<u8>(digits, 0x2d);
-  return writeDecimal(0 - <u64>value, digits + 1) + 1;
+  if (outcome != Outcome.NO_MEMORY) replicateSet(key, length, digits, size, deadline);
+  finishWrite(outcome, Event.SET, key, length, length + size);
+  return replyInteger(after);
 }
 
 /**
@@ -201,22 +154,18 @@ export function commandAppend(argc: i32, argv: usize): u64 {
   if (!prepareTable()) failOutOfMemory();
   const hash = table.hashOf(key, length);
   const slot = table.lookup(key, length, hash);
-  const live = slot && !isExpired(<usize>load<u32>(slot));
-  const before = live ? valueLength(<usize>load<u32>(slot)) : 0;
+  const entry = liveIn(slot);
+  const before = entry ? valueLength(entry) : 0;
   if (before + size > LENGTH_MAX) {
     line(changetype<usize>("ERR string exceeds maximum allowed size (512 MiB)"));
     failLine();
   }
   beginChange();
-  const outcome = live ? appendValue(slot, before, suffix, size) : storeUntil(slot, hash, key, length, suffix, size, 0);
-  if (outcome != NO_MEMORY) {
-    if (live) replicateAppend(key, length, before, suffix, size);
+  const outcome = entry ? appendValue(slot, before, suffix, size) : storeUntil(slot, hash, key, length, suffix, size, 0);
+  if (outcome != Outcome.NO_MEMORY) {
+    if (entry) replicateAppend(key, length, before, suffix, size);
     else replicateSet(key, length, suffix, size, 0);
-    changed(EVENT_APPEND, 13, key, length);
   }
-  endChange();
-  if (outcome == NO_MEMORY) failOutOfMemory();
-  if (outcome == ALLOCATED) compactEntries(length + before + size);
-  redis.ReplyWithLongLong(before + size);
-  return REPLIED;
+  finishWrite(outcome, Event.APPEND, key, length, length + before + size);
+  return replyInteger(before + size);
 }

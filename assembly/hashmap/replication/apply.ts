@@ -1,93 +1,62 @@
-/**
- * `custom.apply`: applies what effects.ts queued, exactly and without conditions. What another version of this module wrote, or nothing sound,
- * ends with an error and changes nothing.
- */
+/** `custom.apply`: applies what effects.ts queued, exactly and without conditions. */
 import { LENGTH_MAX, valueLength } from "../../base/storage/entry";
-import { beginChange, endChange } from "../../base/change";
-import { argument, argumentLength, OK } from "../../base/frame";
-import { parsed, parseInteger } from "../../base/parse";
+import { beginChange } from "../../base/change";
+import { Effect } from "../../base/effect";
+import { OK } from "../../base/frame";
 import { redis } from "../../base/redis";
-import { changed } from "../../base/register";
-import { appendEcho, failLine, failOutOfMemory, isText, line } from "../../base/text";
-import { EVENT_APPEND, EVENT_EXPIRE, EVENT_PERSIST, EVENT_SET } from "./events";
-import { appendValue, changeDeadline, compactEntries, NO_MEMORY, prepareTable, startWheel, storeUntil, table } from "../store";
+import { failOutOfMemory } from "../../base/text";
+import { prepareTable, startWheel, table } from "../store/entries";
+import { appendValue, changeDeadline, finishWrite, storeUntil } from "../store/writes";
+import { Event } from "./events";
+
+const effect: Effect = changetype<Effect>(memory.data(offsetof<Effect>(), 8));
+/** Where an effect has its key. */
+const KEY: u32 = 2;
 
 /** Handler of `custom.apply <format> <operation> <key> …` → `+OK`. */
 export function commandApply(argc: i32, argv: usize): u64 {
-  if (!isText(argument(argv, 0), argumentLength(argv, 0), changetype<usize>("1"))) {
-    line(changetype<usize>("ERR custom.apply: unknown format "));
-    appendEcho(argument(argv, 0), argumentLength(argv, 0));
-    failLine();
-  }
-  const operation = argument(argv, 1);
-  const length = argumentLength(argv, 1);
+  effect.take(argc, argv, changetype<usize>("custom.apply"));
   if (!prepareTable()) failOutOfMemory();
-  if (argc == 5 && isText(operation, length, changetype<usize>("set"))) applySet(argv);
-  else if (argc == 5 && isText(operation, length, changetype<usize>("append"))) applyAppend(argv);
-  else if (argc == 4 && isText(operation, length, changetype<usize>("expire"))) applyExpire(argv);
-  else failUnsound();
+  if (argc == 5 && effect.is(changetype<usize>("set"))) applySet(effect);
+  else if (argc == 5 && effect.is(changetype<usize>("append"))) applyAppend(effect);
+  else if (argc == 4 && effect.is(changetype<usize>("expire"))) applyExpire(effect);
+  else effect.fail();
   return OK;
 }
 
 /** `set <key> <value> <deadline>` */
-function applySet(argv: usize): void {
-  const key = argument(argv, 2);
-  const length = argumentLength(argv, 2);
-  const deadline = numberAt(argv, 4);
+function applySet(effect: Effect): void {
+  const key = effect.at(KEY);
+  const length = effect.lengthAt(KEY);
+  const size = effect.lengthAt(3);
+  const deadline = effect.number(4, i64.MAX_VALUE);
   const hash = table.hashOf(key, length);
   const slot = table.lookup(key, length, hash);
   if (deadline) startWheel(redis.Milliseconds());
   beginChange();
-  const outcome = storeUntil(slot, hash, key, length, argument(argv, 3), argumentLength(argv, 3), deadline);
-  if (outcome != NO_MEMORY) changed(EVENT_SET, 10, key, length);
-  endChange();
-  finish(outcome != NO_MEMORY, argumentLength(argv, 3));
+  finishWrite(storeUntil(slot, hash, key, length, effect.at(3), size, deadline), Event.SET, key, length, size);
 }
 
 /** `append <key> <bytes before> <suffix>`: nothing where the value is shorter or absent: it was changed later, by an effect that follows. */
-function applyAppend(argv: usize): void {
-  const key = argument(argv, 2);
-  const length = argumentLength(argv, 2);
-  const before = numberAt(argv, 3);
-  const size = argumentLength(argv, 4);
-  if (before + <i64>size > <i64>LENGTH_MAX) failUnsound();
+function applyAppend(effect: Effect): void {
+  const key = effect.at(KEY);
+  const length = effect.lengthAt(KEY);
+  const size = effect.lengthAt(4);
+  const before = effect.number(3, <i64>LENGTH_MAX - <i64>size);
   const slot = table.lookup(key, length, table.hashOf(key, length));
-  if (!slot || valueLength(<usize>load<u32>(slot)) < <u64>before) return;
+  if (!slot || valueLength(<usize>load<u32>(slot)) < <u32>before) return;
   beginChange();
-  const outcome = appendValue(slot, <u32>before, argument(argv, 4), size);
-  if (outcome != NO_MEMORY) changed(EVENT_APPEND, 13, key, length);
-  endChange();
-  finish(outcome != NO_MEMORY, size);
+  finishWrite(appendValue(slot, <u32>before, effect.at(4), size), Event.APPEND, key, length, size);
 }
 
 /** `expire <key> <deadline>`: nothing where the key is absent: it was deleted later. */
-function applyExpire(argv: usize): void {
-  const key = argument(argv, 2);
-  const length = argumentLength(argv, 2);
-  const deadline = numberAt(argv, 3);
+function applyExpire(effect: Effect): void {
+  const key = effect.at(KEY);
+  const length = effect.lengthAt(KEY);
+  const deadline = effect.number(3, i64.MAX_VALUE);
   const slot = table.lookup(key, length, table.hashOf(key, length));
   if (!slot) return;
   if (deadline) startWheel(redis.Milliseconds());
   beginChange();
-  const done = changeDeadline(slot, deadline);
-  if (done && deadline) changed(EVENT_EXPIRE, 13, key, length);
-  else if (done) changed(EVENT_PERSIST, 14, key, length);
-  endChange();
-  finish(done, 0);
-}
-
-function finish(done: bool, written: u32): void {
-  if (!done) failOutOfMemory();
-  compactEntries(written);
-}
-
-/** The number, 0 or more, that argument `index` spells. */
-function numberAt(argv: usize, index: u32): i64 {
-  if (!parseInteger(argument(argv, index), argumentLength(argv, index)) || parsed < 0) failUnsound();
-  return parsed;
-}
-
-function failUnsound(): void {
-  line(changetype<usize>("ERR custom.apply: not an effect that this version knows"));
-  failLine();
+  finishWrite(changeDeadline(slot, deadline), deadline ? Event.EXPIRE : Event.PERSIST, key, length, 0);
 }

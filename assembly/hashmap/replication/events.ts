@@ -1,13 +1,9 @@
-/** The names of the keyspace events, as bytes: they are told after every write. */
-/** `custom.set` */
-export const EVENT_SET: usize = memory.data<u8>([99, 117, 115, 116, 111, 109, 46, 115, 101, 116]);
-/** `custom.del` */
-export const EVENT_DEL: usize = memory.data<u8>([99, 117, 115, 116, 111, 109, 46, 100, 101, 108]);
-/** `custom.append` */
-export const EVENT_APPEND: usize = memory.data<u8>([99, 117, 115, 116, 111, 109, 46, 97, 112, 112, 101, 110, 100]);
-/** `custom.expire` */
-export const EVENT_EXPIRE: usize = memory.data<u8>([99, 117, 115, 116, 111, 109, 46, 101, 120, 112, 105, 114, 101]);
-/** `custom.persist` */
-export const EVENT_PERSIST: usize = memory.data<u8>([99, 117, 115, 116, 111, 109, 46, 112, 101, 114, 115, 105, 115, 116]);
-/** `custom.expired` */
-export const EVENT_EXPIRED: usize = memory.data<u8>([99, 117, 115, 116, 111, 109, 46, 101, 120, 112, 105, 114, 101, 100]);
+/** The names of the keyspace events: they are told after every write. */
+export namespace Event {
+  export const SET: usize = changetype<usize>("custom.set");
+  export const DEL: usize = changetype<usize>("custom.del");
+  export const APPEND: usize = changetype<usize>("custom.append");
+  export const EXPIRE: usize = changetype<usize>("custom.expire");
+  export const PERSIST: usize = changetype<usize>("custom.persist");
+  export const EXPIRED: usize = changetype<usize>("custom.expired");
+}

@@ -1,36 +1,18 @@
 /** `SESSION.CHECK`: whether sessions, users, their data, the queue of deadlines, heap and counters hold together. */
+import { keyLength, keyOf } from "../../base/storage/entry";
 import { checkBytes, checkStructures, entryMemory, failBroken } from "../../base/check";
 import { OK } from "../../base/frame";
-import { wheel } from "../store/expiry";
-import { checkFields, fieldsMemory, waitingMemory } from "../store/fields";
 import { isKey } from "../ids/ids";
-import {
-  accessedOf,
-  beforeOldId,
-  createdOf,
-  expiresOf,
-  fieldsOf,
-  idLengthOf,
-  idOf,
-  isExpiring,
-  isOldId,
-  newerOf,
-  nextOldId,
-  nodeOf,
-  oldIds,
-  oldIdsOf,
-  olderOf,
-  ownerOf,
-  recordOfNode,
-  sessionOfOldId,
-  table,
-  untilOf,
-} from "../store/records";
+import { checkFields, fieldsMemory } from "../store/fields/fields";
+import { waitingMemory } from "../store/fields/tabled";
+import { oldIds } from "../store/old-ids";
+import { recordOfNode, wheel } from "../store/queue";
+import { asOldId, asSession, expiresOf, isExpiring, isOldId, nodeOf } from "../store/record";
+import { beginCommand } from "../store/records";
+import { table } from "../store/table";
+import { asUser, users } from "../store/users";
 import { releaseScratch } from "../texts/scratch";
-import { beginCommand } from "../sessions";
 import { isTime } from "../texts/time";
-import { countOf, newestOf, users } from "../store/users";
-import { ID_SIZE, isId } from "../ids/uuid";
 
 /** Bytes of the heap, entries queued, old ids, and sessions that users have: counted on the way. */
 let bytes: u64 = 0;
@@ -70,17 +52,19 @@ function checkRecords(): void {
 
 function checkSession(record: usize): void {
   checkId(record);
-  if (!isTime(createdOf(record)) || !isTime(accessedOf(record)) || !isTime(expiresOf(record))) {
+  if (!isTime(asSession(record).created) || !isTime(asSession(record).accessed) || !isTime(expiresOf(record))) {
     failBroken(changetype<usize>("a time of a session"));
   }
-  if (!checkFields(fieldsOf(record))) failBroken(changetype<usize>("the data of a session"));
-  bytes += fieldsMemory(fieldsOf(record));
-  if (olderOf(newerOf(record)) != record || newerOf(olderOf(record)) != record) failBroken(changetype<usize>("a user's ring of sessions"));
-  if (ownerOf(olderOf(record)) != ownerOf(record) || !users.slotOf(ownerOf(record))) failBroken(changetype<usize>("the user of a session"));
+  if (!checkFields(asSession(record).fields)) failBroken(changetype<usize>("the data of a session"));
+  bytes += fieldsMemory(asSession(record).fields);
+  if (asSession(asSession(record).newer).older != record || asSession(asSession(record).older).newer != record)
+    failBroken(changetype<usize>("a user's ring of sessions"));
+  if (asSession(asSession(record).older).user != asSession(record).user || !users.slotOf(asSession(record).user))
+    failBroken(changetype<usize>("the user of a session"));
   if (isExpiring(record)) checkNode(record);
   let before: usize = 0;
-  for (let old = oldIdsOf(record); old; old = nextOldId(old)) {
-    if (sessionOfOldId(old) != record || beforeOldId(old) != before) failBroken(changetype<usize>("the old ids of a session"));
+  for (let old = asSession(record).oldIds; old; old = asOldId(old).next) {
+    if (asOldId(old).session != record || asOldId(old).back != before) failBroken(changetype<usize>("the old ids of a session"));
     before = old;
     olds++;
   }
@@ -89,20 +73,18 @@ function checkSession(record: usize): void {
 /** That it is one of its session's is counted by that. */
 function checkOldId(record: usize): void {
   checkId(record);
-  if (!isTime(untilOf(record)) || !table.slotOf(sessionOfOldId(record))) failBroken(changetype<usize>("an old id of a session"));
+  if (!isTime(asOldId(record).until) || !table.slotOf(asOldId(record).session)) failBroken(changetype<usize>("an old id of a session"));
   checkNode(record);
 }
 
 function checkId(record: usize): void {
-  const length = idLengthOf(record);
-  if (length == ID_SIZE ? !isId(idOf(record)) : !isKey(idOf(record), length)) failBroken(changetype<usize>("an id of a session"));
+  if (!isKey(keyOf(record), keyLength(record))) failBroken(changetype<usize>("an id of a session"));
 }
 
 function checkNode(record: usize): void {
   queued++;
   const node = nodeOf(record);
-  if (recordOfNode(node) != record || load<u32>(<usize>load<u32>(node, 4)) != <u32>node)
-    failBroken(changetype<usize>("a deadline of a session"));
+  if (recordOfNode(node) != record || !wheel.holds(node)) failBroken(changetype<usize>("a deadline of a session"));
 }
 
 function checkUsers(): void {
@@ -111,13 +93,13 @@ function checkUsers(): void {
     users.seek(cursor);
     for (let user = users.next(); user; user = users.next()) {
       bytes += entryMemory(user);
-      let session = newestOf(user);
-      for (let left = countOf(user); left; left--) {
-        if (ownerOf(session) != user) failBroken(changetype<usize>("a session of a user"));
-        session = olderOf(session);
+      let session = asUser(user).newest;
+      for (let left = asUser(user).count; left; left--) {
+        if (asSession(session).user != user) failBroken(changetype<usize>("a session of a user"));
+        session = asSession(session).older;
       }
-      if (!countOf(user) || session != newestOf(user)) failBroken(changetype<usize>("the number of a user's sessions"));
-      owned += countOf(user);
+      if (!asUser(user).count || session != asUser(user).newest) failBroken(changetype<usize>("the number of a user's sessions"));
+      owned += asUser(user).count;
     }
     cursor = users.cursor;
   } while (cursor);
@@ -125,5 +107,5 @@ function checkUsers(): void {
 
 /** Bytes of the heap that a session takes, its data included; not those of the tables. O(fields). */
 export function sessionMemory(record: usize): u64 {
-  return entryMemory(record) + fieldsMemory(fieldsOf(record));
+  return entryMemory(record) + fieldsMemory(asSession(record).fields);
 }

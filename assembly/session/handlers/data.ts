@@ -1,19 +1,20 @@
 /** Handlers of the commands that are about the data of a session. */
-import { argument, argumentLength, NULL, OK, REPLIED } from "../../base/frame";
+import { argument, argumentLength, argumentsFrom, NULL, OK, REPLIED } from "../../base/frame";
 import { integerOf } from "../../base/parse";
 import { redis } from "../../base/redis";
+import { replyArity, replyInteger } from "../../base/reply";
 import { addData, compareAndSet, deleteData, getData, increment } from "../data";
-import { beginFields, countFields, fieldName, fieldNameLength, fieldValue, fieldValueLength, nextField } from "../store/fields";
-import { fieldsOf } from "../store/records";
-import { nameSession, touch } from "../sessions";
-import { namedSession, replyArity, replyInteger, replyNotFound } from "./sessions";
+import { countFields, walk } from "../store/fields/fields";
+import { asSession } from "../store/record";
+import { touch } from "../touch";
+import { namedSession, replyNotFound } from "./named";
 
 /** `SESSION.ADD_DATA id field value [field value …]` → `+OK`, or `-Session not found: <id>`. O(bytes). */
 export function commandAddData(argc: i32, argv: usize): u64 {
   if (!(argc & 1)) return replyArity();
   const record = namedSession(argv);
   if (!record) return replyNotFound(argv);
-  addData(record, argv, 1, argc - 1, true);
+  addData(record, argumentsFrom(argv, 1), argc - 1, true);
   return OK;
 }
 
@@ -28,14 +29,13 @@ export function commandGetData(argc: i32, argv: usize): u64 {
 export function commandGetAll(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   if (!record) return NULL;
-  nameSession(record);
   touch(record, true);
-  const fields = fieldsOf(record);
+  const fields = asSession(record).fields;
   redis.ReplyWithMap(<i64>countFields(fields));
-  beginFields(fields);
-  while (nextField()) {
-    redis.ReplyWithStringBuffer(fieldName, fieldNameLength);
-    redis.ReplyWithStringBuffer(fieldValue, fieldValueLength);
+  walk.begin(fields);
+  while (walk.next()) {
+    redis.ReplyWithStringBuffer(walk.name, walk.nameLength);
+    redis.ReplyWithStringBuffer(walk.value, walk.valueLength);
   }
   return REPLIED;
 }
@@ -44,7 +44,7 @@ export function commandGetAll(argc: i32, argv: usize): u64 {
 export function commandDelData(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   if (!record) return replyNotFound(argv);
-  return replyInteger(deleteData(record, argv, 1, argc - 1));
+  return replyInteger(deleteData(record, argumentsFrom(argv, 1), argc - 1));
 }
 
 /** `SESSION.INCR_DATA id field n` → the new integer, or `-Session not found: <id>`. O(1). */
@@ -61,5 +61,5 @@ export function commandCas(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   const version = integerOf(argument(argv, 1), argumentLength(argv, 1));
   if (!record) return replyNotFound(argv);
-  return replyInteger(compareAndSet(record, version, argv, 2, argc - 2));
+  return replyInteger(compareAndSet(record, version, argumentsFrom(argv, 2), argc - 2));
 }

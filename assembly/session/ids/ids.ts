@@ -5,34 +5,57 @@
  *     UUID                 16 raw bytes
  *     caller's own text    a zero byte, then the text: 17 to 129 bytes, so it is never taken for a UUID
  */
-import { copy, equal } from "../../base/storage/bytes";
-import { format, ID_SIZE, ID_TEXT_SIZE, parse } from "./uuid";
+import { copy } from "../../base/storage/bytes";
+import { format, ID_SIZE, ID_TEXT_SIZE, isId, mint, parse } from "./uuid";
 
+/** Bytes of an IdKey and of an IdText, each with room for the longest id: `changetype<IdKey>(memory.data(ID_BYTES, 4))`. */
+export const ID_BYTES: i32 = 136;
+/** What `isKey` reads a UUID into. */
+const uuid: usize = memory.data(16);
 /** Longest id, in bytes of text. */
 export const TEXT_MAX: u32 = 128;
 const TEXT_MIN: u32 = 16;
 
-/** The id that the running command named, as a key. */
-export const givenKey: usize = memory.data(144, 8);
-export let givenKeyLength: u32 = 0;
-/** What `isKey` reads a UUID into. */
-const uuid: usize = memory.data(16);
+/** The key of an id, with its length in bytes; 0: it is none. */
+@unmanaged
+export class IdKey {
+  length: u32;
 
-/** Takes the text of an id as the one that the running command names; false when it is not well-formed. O(length). */
-export function take(text: usize, length: u32): bool {
-  givenKeyLength = keyOfText(text, length, givenKey);
-  return givenKeyLength != 0;
+  /** Address of its first byte. */
+  @inline
+  get start(): usize {
+    return changetype<usize>(this) + offsetof<IdKey>();
+  }
+
+  /** Takes the key of the id whose text this is; false when it is not well-formed. O(length). */
+  take(text: usize, length: u32): bool {
+    this.length = keyOfText(text, length, this.start);
+    return this.length != 0;
+  }
+
+  /** Takes the key of a new UUID. */
+  mint(): void {
+    mint(this.start);
+    this.length = ID_SIZE;
+  }
 }
 
-/** Takes a record's key, which stays valid when the record does not. */
-export function takeKey(key: usize, length: u32): void {
-  copy(givenKey, key, length);
-  givenKeyLength = length;
-}
+/** The text of an id, with its length in bytes. */
+@unmanaged
+export class IdText {
+  length: u32;
 
-/** Takes the UUID at `givenKey` that was just minted. */
-export function takeMinted(): void {
-  givenKeyLength = ID_SIZE;
+  /** Address of its first byte. */
+  @inline
+  get start(): usize {
+    return changetype<usize>(this) + offsetof<IdText>();
+  }
+
+  /** Takes the text of the id whose key this is. */
+  take(key: usize, keyLength: u32): IdText {
+    this.length = writeId(key, keyLength, this.start);
+    return this;
+  }
 }
 
 /** Writes the key of the id whose text this is to `target` (129 bytes); its length, 0 when it is not well-formed. O(length). */
@@ -54,17 +77,13 @@ export function writeId(key: usize, keyLength: u32, target: usize): u32 {
   return keyLength - 1;
 }
 
-/** Whether these bytes, other than 16, are a key that `keyOfText` writes. The text of a UUID has another one, by which it is looked for. */
+/**
+ * Whether these bytes are a key that `keyOfText` writes. The text of a UUID has another one, by which it is looked for.
+ */
 export function isKey(key: usize, keyLength: u32): bool {
+  if (keyLength == ID_SIZE) return isId(key);
   if (keyLength <= TEXT_MIN || keyLength > TEXT_MAX + 1 || load<u8>(key) != 0) return false;
   return isVisible(key + 1, keyLength - 1) && !parse(key + 1, keyLength - 1, uuid);
-}
-
-/** Whether both are the same bytes. */
-// prettier-ignore
-@inline
-export function isSame(left: usize, leftLength: u32, right: usize, rightLength: u32): bool {
-  return leftLength == rightLength && equal(left, right, leftLength);
 }
 
 function isVisible(text: usize, length: u32): bool {

@@ -1,103 +1,123 @@
 /**
- * The storage's mapping of a user when sessions of that user end: it stays unless it names one of them; then it moves to the newest that
- * remains, or is deleted with the last. A move that the storage refuses becomes a deletion: ending a session needs no memory.
+ * The storage's mapping of a user when sessions of that user end: it stays unless it names one of them; then it moves to
+ * the newest that remains, or is deleted with the last. A move that the storage refuses becomes a deletion: ending a
+ * session needs no memory.
  */
 import { redis } from "../../base/redis";
 import { lengthOf, pointerOf } from "../../base/frame";
-import { customDel, customGet, customSet } from "./custom";
+import { keyLength, keyOf } from "../../base/storage/entry";
+import { ID_BYTES, IdKey, IdText } from "../ids/ids";
 import { isLive } from "../store/expiry";
-import { keyOfText, writeId } from "../ids/ids";
-import { createdOf, findRecord, idLengthOf, idOf, isOldId, olderOf, ownerOf, sessionOfOldId } from "../store/records";
-import { countOf, newestOf, userKey, userKeyLength } from "../store/users";
+import { asOldId, asSession, isOldId } from "../store/record";
+import { findRecord } from "../store/table";
+import { asUser } from "../store/users";
+import { customDel, customGet, customSet } from "./custom";
 
-/** What becomes of the mapping, as effects have it: `0` it stays, `1` it is deleted, else the text of the id that it names from now on. */
-export const change: usize = memory.data(128);
-export let changeLength: u32 = 0;
+/** Which sessions of a user end. */
+@unmanaged
+export class Ending {
+  /** The user's entry. */
+  owner: usize;
+  /** This session alone … */
+  private only: usize;
+  /** … or, where that is 0, all but this one, of those that were created before then, Unix ms. */
+  private except: usize;
+  private before: i64;
 
-const mappedKey: usize = memory.data(144, 8);
+  /** This session ends, and no other. */
+  one(record: usize): Ending {
+    this.owner = asSession(record).user;
+    this.only = record;
+    return this;
+  }
 
-/** Which sessions of a user end: this one … */
-let endingOne: usize = 0;
-/** … or, where that is 0, all but this one, of those that were created before then, Unix ms. */
-let endingExcept: usize = 0;
-let endingBefore: i64 = 0;
-let owner: usize = 0;
+  /** All sessions of a user end but `except` (0: none), of those created before `before`, Unix ms. */
+  all(owner: usize, except: usize, before: i64): Ending {
+    this.owner = owner;
+    this.only = 0;
+    this.except = except;
+    this.before = before;
+    return this;
+  }
 
-/** From now on this session alone ends. */
-export function endOnly(session: usize): void {
-  endingOne = session;
+  /** Whether this session of the user ends. */
+  includes(record: usize): bool {
+    if (this.only) return record == this.only;
+    return record != this.except && asSession(record).created < this.before;
+  }
 }
 
-/** From now on all sessions of a user end but `except` (0: none), of those created before `before`, Unix ms. */
-export function endAll(except: usize, before: i64): void {
-  endingOne = 0;
-  endingExcept = except;
-  endingBefore = before;
-}
+/** For the running command to say what ends. */
+export const ending: Ending = changetype<Ending>(memory.data(offsetof<Ending>(), 8));
 
-/** Whether this session ends. */
-export function ends(session: usize): bool {
-  if (endingOne) return session == endingOne;
-  return session != endingExcept && createdOf(session) < endingBefore;
-}
+/** What becomes of a mapping, as effects have it: `0` it stays, `1` it is deleted, else the id that it names from now on. */
+export const mapping: IdText = changetype<IdText>(memory.data(ID_BYTES, 4));
+const STAYS: u8 = 48;
+const DELETED: u8 = 49;
+
+const mappedKey: IdKey = changetype<IdKey>(memory.data(ID_BYTES, 4));
 
 /** The session that a value of the storage names, by its id or an old one; 0: none, or none that is known. O(1). */
-export function sessionNamed(mapping: u64): usize {
-  const length = mapping ? keyOfText(pointerOf(mapping), lengthOf(mapping), mappedKey) : 0;
-  const entry = length ? findRecord(mappedKey, length) : 0;
-  return entry && isOldId(entry) ? sessionOfOldId(entry) : entry;
+export function sessionNamed(value: u64): usize {
+  if (!value || !mappedKey.take(pointerOf(value), lengthOf(value))) return 0;
+  const record = findRecord(mappedKey.start, mappedKey.length);
+  return record && isOldId(record) ? asOldId(record).session : record;
 }
 
 /**
- * Changes the mapping of a user whose sessions are about to end; `change` tells how. O(sessions of the user).
+ * Changes the mapping of the user whose sessions are about to end; `mapping` tells how. O(sessions of the user).
  * Errors: those of the storage, with nothing changed.
  */
-export function changeMapping(user: usize): void {
-  owner = user;
-  setChange(48); // 0
-  const mapped = sessionNamed(customGet(userKey(user), userKeyLength(user)));
-  if (!mapped || ownerOf(mapped) != user || !ends(mapped)) return;
-  const heir = newestThatRemains(user);
+export function changeMapping(ending: Ending): void {
+  const owner = ending.owner;
+  set(STAYS);
+  const mapped = sessionNamed(customGet(keyOf(owner), keyLength(owner)));
+  if (!mapped || asSession(mapped).user != owner || !ending.includes(mapped)) return;
+  const heir = newestThatRemains(ending);
   if (heir) {
-    changeLength = writeId(idOf(heir), idLengthOf(heir), change);
-    if (!redis.Attempt(load<i32>(changetype<usize>(move)))) return;
+    mapping.take(keyOf(heir), keyLength(heir));
+    tried = ending;
+    if (!redis.Attempt(load<i32>(changetype<usize>(tryToMove)))) return;
   }
-  setChange(49); // 1
-  customDel(userKey(user), userKeyLength(user));
-}
-
-/** Whether the mapping stays: then nobody has told yet that something of the user's has changed. */
-export function stays(): bool {
-  return changeLength == 1 && load<u8>(change) == 48;
+  set(DELETED);
+  customDel(keyOf(owner), keyLength(owner));
 }
 
 /** As changeMapping, but the storage's errors do not end the command: false, the mapping stays. */
-export function tryToChangeMapping(user: usize): bool {
-  owner = user;
-  if (!redis.Attempt(load<i32>(changetype<usize>(attempt)))) return true;
-  setChange(48); // 0
+export function tryToChangeMapping(ending: Ending): bool {
+  tried = ending;
+  if (!redis.Attempt(load<i32>(changetype<usize>(tryToChange)))) return true;
+  set(STAYS);
   return false;
 }
 
-function attempt(): void {
-  changeMapping(owner);
+/** Tells WATCH and client-side caching that a user's sessions change, which a change of the mapping tells otherwise. */
+export function signalUser(owner: usize): void {
+  if (mapping.length == 1 && load<u8>(mapping.start) == STAYS) redis.SignalModifiedKey(keyOf(owner), keyLength(owner));
 }
 
-function move(): void {
-  customSet(userKey(owner), userKeyLength(owner), change, changeLength);
+/** What the functions below, which are called through the host, are about. */
+let tried: Ending = changetype<Ending>(0);
+
+function tryToChange(): void {
+  changeMapping(tried);
 }
 
-function setChange(digit: u8): void {
-  store<u8>(change, digit);
-  changeLength = 1;
+function tryToMove(): void {
+  customSet(keyOf(tried.owner), keyLength(tried.owner), mapping.start, mapping.length);
+}
+
+function set(digit: u8): void {
+  store<u8>(mapping.start, digit);
+  mapping.length = 1;
 }
 
 /** The user's newest live session that does not end, 0: none. */
-function newestThatRemains(user: usize): usize {
-  let session = newestOf(user);
-  for (let left = countOf(user); left; left--) {
-    if (!ends(session) && isLive(session)) return session;
-    session = olderOf(session);
+function newestThatRemains(ending: Ending): usize {
+  let record = asUser(ending.owner).newest;
+  for (let left = asUser(ending.owner).count; left; left--) {
+    if (!ending.includes(record) && isLive(record)) return record;
+    record = asSession(record).older;
   }
   return 0;
 }

@@ -17,10 +17,12 @@
  *
  * The one declared key is the id, always at position 3; all others are in the same cluster slot.
  */
+import { keyLength, keyOf } from "../../base/storage/entry";
 import { argument, argumentLength, setArgument } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { narrow, writeDecimal } from "../../base/text";
-import { change, changeLength } from "../mapping/mapping";
+import { IdText } from "../ids/ids";
+import { asSession, expiresOf, idleOf, isExpiring } from "../store/record";
 import { takeScratch } from "../texts/scratch";
 
 const name: usize = memory.data(16);
@@ -50,108 +52,105 @@ export function prepareEffect(rest: u32): void {
   if (rest + OWN_MAX > FIXED_MAX) large = takeScratch((<u64>(rest + OWN_MAX)) << 3);
 }
 
-/**
- * Queues the creation of a session. `id`: its text, as in all of these.
- * @param limited whether it has a limit, or data, which follows: `rest` arguments from `first` of `argv`
- */
-// prettier-ignore
-export function replicateCreate(id: usize, idLength: u32, user: usize, userLength: u32, created: i64, accessed: i64,
-  limited: bool, idle: u32, expires: i64, argv: usize, first: u32, rest: u32): void {
-  begin(changetype<usize>("create"), id, idLength, rest);
-  add(user, userLength);
-  addNumber(created);
-  addNumber(accessed);
+/** Queues the creation of the prepared session, with its data: `count` arguments at `argv`. `id`: its text, as in all of these. */
+export function replicateCreate(id: IdText, record: usize, argv: usize, count: u32): void {
+  const session = asSession(record);
+  begin(changetype<usize>("create"), id, count);
+  add(keyOf(session.user), keyLength(session.user));
+  addNumber(session.created);
+  addNumber(session.accessed);
   addFlag(true);
-  if (limited) {
-    addNumber(idle);
-    addNumber(expires);
-    pass(argv, first, rest);
+  if (isExpiring(record) || count) {
+    addNumber(idleOf(record));
+    addNumber(expiresOf(record));
+    pass(argv, count);
   }
   queue();
 }
 
-/** Queues the writing of fields: `rest` arguments, names and values, from `first` of `argv`. After prepareEffect. */
-// prettier-ignore
-export function replicateSet(id: usize, idLength: u32, ms: i64, version: u32, argv: usize, first: u32, rest: u32): void {
-  begin(changetype<usize>("set"), id, idLength, rest);
-  addNumber(ms);
-  addNumber(version);
-  pass(argv, first, rest);
-  queue();
+/** Queues the writing of fields: `count` arguments at `argv`, names and values. After prepareEffect. */
+export function replicateSet(id: IdText, ms: i64, version: u32, argv: usize, count: u32): void {
+  replicateData(changetype<usize>("set"), id, ms, version, argv, count);
 }
 
-/** Queues the removal of fields: `rest` names from `first` of `argv`. After prepareEffect. */
-// prettier-ignore
-export function replicateUnset(id: usize, idLength: u32, ms: i64, version: u32, argv: usize, first: u32, rest: u32): void {
-  begin(changetype<usize>("unset"), id, idLength, rest);
+/** Queues the removal of fields: `count` names at `argv`. After prepareEffect. */
+export function replicateUnset(id: IdText, ms: i64, version: u32, argv: usize, count: u32): void {
+  replicateData(changetype<usize>("unset"), id, ms, version, argv, count);
+}
+
+function replicateData(operationName: usize, id: IdText, ms: i64, version: u32, argv: usize, count: u32): void {
+  begin(operationName, id, count);
   addNumber(ms);
   addNumber(version);
-  pass(argv, first, rest);
+  pass(argv, count);
   queue();
 }
 
 /** Queues an access. */
-export function replicateTouch(id: usize, idLength: u32, ms: i64): void {
-  begin(changetype<usize>("touch"), id, idLength);
+export function replicateTouch(id: IdText, ms: i64): void {
+  begin(changetype<usize>("touch"), id);
   addNumber(ms);
   queue();
 }
 
 /** Queues other limits: seconds of idleness and Unix ms of the end, 0: none. */
-export function replicateExpire(id: usize, idLength: u32, idle: u32, expires: i64): void {
-  begin(changetype<usize>("expire"), id, idLength);
+export function replicateExpire(id: IdText, idle: u32, expires: i64): void {
+  begin(changetype<usize>("expire"), id);
   addNumber(idle);
   addNumber(expires);
   queue();
 }
 
-/** Queues that a session belongs to another user; `mapping.ts` tells what became of the mapping of the one before. */
-export function replicateAssign(id: usize, idLength: u32, user: usize, userLength: u32): void {
-  begin(changetype<usize>("assign"), id, idLength);
+/** Queues that a session belongs to another user, and what became of the mapping of the one before. */
+export function replicateAssign(id: IdText, user: usize, userLength: u32, mapping: IdText): void {
+  begin(changetype<usize>("assign"), id);
   add(user, userLength);
-  add(change, changeLength);
+  addText(mapping);
   queue();
 }
 
 /** Queues another id of a session. */
-// prettier-ignore
-export function replicateRotate(id: usize, idLength: u32, newId: usize, newIdLength: u32, until: i64, mapped: bool): void {
-  begin(changetype<usize>("rotate"), id, idLength);
-  add(newId, newIdLength);
+export function replicateRotate(id: IdText, newId: IdText, until: i64, mapped: bool): void {
+  begin(changetype<usize>("rotate"), id);
+  addText(newId);
   addNumber(until);
   addFlag(mapped);
   queue();
 }
 
-/** Queues the end of a session; `mapping.ts` tells what became of the mapping of its user. */
-export function replicateDelete(id: usize, idLength: u32, user: usize, userLength: u32): void {
-  begin(changetype<usize>("delete"), id, idLength);
-  add(user, userLength);
-  add(change, changeLength);
+/** Queues the end of a session of this user, and what became of the user's mapping. */
+export function replicateDelete(id: IdText, owner: usize, mapping: IdText): void {
+  begin(changetype<usize>("delete"), id);
+  add(keyOf(owner), keyLength(owner));
+  addText(mapping);
   queue();
 }
 
-/** Queues the end of a session of a user whom another effect of this command tells of. */
-export function replicateFurtherDelete(id: usize, idLength: u32): void {
-  begin(changetype<usize>("delete"), id, idLength);
+/** Queues the end of a session whose user and mapping another effect tells of. */
+export function replicateFurtherDelete(id: IdText): void {
+  begin(changetype<usize>("delete"), id);
   add(FLAGS, 0);
   addFlag(false);
   queue();
 }
 
 /** Queues the end of an old id. */
-export function replicateForget(id: usize, idLength: u32): void {
-  begin(changetype<usize>("forget"), id, idLength);
+export function replicateForget(id: IdText): void {
+  begin(changetype<usize>("forget"), id);
   queue();
 }
 
-function begin(operationName: usize, id: usize, idLength: u32, rest: u32 = 0): void {
+function begin(operationName: usize, id: IdText, rest: u32 = 0): void {
   frame = rest + OWN_MAX > FIXED_MAX ? large : fixed;
   count = 0;
   digitsUsed = 0;
   add(FORMAT, 1);
   add(operation, narrow(operationName, operation));
-  add(id, idLength);
+  addText(id);
+}
+
+function addText(text: IdText): void {
+  add(text.start, text.length);
 }
 
 function add(pointer: usize, length: u32): void {
@@ -168,8 +167,8 @@ function addFlag(flag: bool): void {
   add(FLAGS + <usize>flag, 1);
 }
 
-function pass(argv: usize, first: u32, rest: u32): void {
-  for (let index = first; index < first + rest; index++) add(argument(argv, index), argumentLength(argv, index));
+function pass(argv: usize, rest: u32): void {
+  for (let index: u32 = 0; index < rest; index++) add(argument(argv, index), argumentLength(argv, index));
 }
 
 function queue(): void {

@@ -1,17 +1,11 @@
-/** The names of the keyspace events, as bytes: they are told after every write. */
-/** `session.create` */
-export const EVENT_CREATE: usize = memory.data<u8>([115, 101, 115, 115, 105, 111, 110, 46, 99, 114, 101, 97, 116, 101]);
-/** `session.set` */
-export const EVENT_SET: usize = memory.data<u8>([115, 101, 115, 115, 105, 111, 110, 46, 115, 101, 116]);
-/** `session.delete` */
-export const EVENT_DELETE: usize = memory.data<u8>([115, 101, 115, 115, 105, 111, 110, 46, 100, 101, 108, 101, 116, 101]);
-/** `session.expired` */
-export const EVENT_EXPIRED: usize = memory.data<u8>([115, 101, 115, 115, 105, 111, 110, 46, 101, 120, 112, 105, 114, 101, 100]);
-/** `session.evicted` */
-export const EVENT_EVICTED: usize = memory.data<u8>([115, 101, 115, 115, 105, 111, 110, 46, 101, 118, 105, 99, 116, 101, 100]);
-/** `session.expire` */
-export const EVENT_EXPIRE: usize = memory.data<u8>([115, 101, 115, 115, 105, 111, 110, 46, 101, 120, 112, 105, 114, 101]);
-/** `session.assign` */
-export const EVENT_ASSIGN: usize = memory.data<u8>([115, 101, 115, 115, 105, 111, 110, 46, 97, 115, 115, 105, 103, 110]);
-/** `session.rotate` */
-export const EVENT_ROTATE: usize = memory.data<u8>([115, 101, 115, 115, 105, 111, 110, 46, 114, 111, 116, 97, 116, 101]);
+/** The names of the keyspace events: they are told after every write. */
+export namespace Event {
+  export const CREATE: usize = changetype<usize>("session.create");
+  export const SET: usize = changetype<usize>("session.set");
+  export const DELETE: usize = changetype<usize>("session.delete");
+  export const EXPIRED: usize = changetype<usize>("session.expired");
+  export const EVICTED: usize = changetype<usize>("session.evicted");
+  export const EXPIRE: usize = changetype<usize>("session.expire");
+  export const ASSIGN: usize = changetype<usize>("session.assign");
+  export const ROTATE: usize = changetype<usize>("session.rotate");
+}

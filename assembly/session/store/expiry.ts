@@ -1,41 +1,31 @@
 /**
- * Time: what now is for the running command, which sessions have expired, and the queue of deadlines (storage/wheel.ts).
- *
- * A session or an old id is gone from the millisecond of its deadline on, for every command; it is reclaimed by the sweep, on a primary. What was
- * decided elsewhere (the replication stream, a file) meets it as it is: there nothing expires by the clock.
+ * Which sessions have expired. A session or an old id is gone from the millisecond of its deadline on, for every command
+ * that may decide that; it is reclaimed by the sweep, on a primary.
  */
-import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
-import { ContextFlags, redis } from "../../base/redis";
-import { deadlineOf, isExpiring, isOldId, sessionOfOldId, untilOf } from "./records";
-import { MAX_TIME } from "../texts/time";
+import { ID_BYTES, IdKey } from "../ids/ids";
+import { isPast } from "./clock";
+import { asOldId, deadlineOf, isExpiring, isOldId } from "./record";
+import { findRecord } from "./table";
 
-/** The queue; its struct is static. */
-export const wheel: Wheel = changetype<Wheel>(memory.data(WHEEL_BYTES, 16));
+/** The key of an id that is looked up. */
+const named: IdKey = changetype<IdKey>(memory.data(ID_BYTES, 4));
 
-/** Unix ms of the running command, 0: not asked for yet; whether it may find things expired, -1: not asked for yet. */
-let now: i64 = 0;
-let decides: i32 = -1;
-
-/** A command begins: it has one time, taken when it is first asked for. */
-// prettier-ignore
-@inline
-export function startClock(): void {
-  now = 0;
-  decides = -1;
+/** The record of the id whose text this is: a session, live or not, or an old id; 0: there is none. O(1). */
+export function recordNamed(text: usize, length: u32): usize {
+  return named.take(text, length) ? findRecord(named.start, named.length) : 0;
 }
 
-/** Unix ms of the running command. */
-export function nowMs(): i64 {
-  if (!now) now = redis.Milliseconds();
-  return now;
+/** The live session of the id whose text this is, also of an old id in grace; 0 when there is none. O(1). */
+export function sessionOf(text: usize, length: u32): usize {
+  return liveOf(recordNamed(text, length));
 }
 
 /** The session that an entry of the table stands for: itself, or of an old id its session. 0: it is none, or has expired. */
 export function liveOf(entry: usize): usize {
   if (!entry) return 0;
   if (isOldId(entry)) {
-    if (isPast(untilOf(entry))) return 0;
-    entry = sessionOfOldId(entry);
+    if (isPast(asOldId(entry).until)) return 0;
+    entry = asOldId(entry).session;
   }
   return isLive(entry) ? entry : 0;
 }
@@ -43,21 +33,4 @@ export function liveOf(entry: usize): usize {
 /** Whether the session has not expired. */
 export function isLive(session: usize): bool {
   return !isExpiring(session) || !isPast(deadlineOf(session));
-}
-
-/** Whether this deadline is past, for a command that may decide that. */
-function isPast(deadline: i64): bool {
-  if (deadline > nowMs()) return false;
-  if (decides < 0) decides = redis.GetContextFlags() & (ContextFlags.REPLICATED | ContextFlags.LOADING) ? 0 : 1;
-  return decides == 1;
-}
-
-/** Queues a node; a deadline of i64.MAX_VALUE is none. */
-export function insertNode(node: usize, deadline: i64): void {
-  wheel.insert(node, min(deadline, MAX_TIME));
-}
-
-/** Takes a node out of the queue. */
-export function removeNode(node: usize): void {
-  wheel.remove(node);
 }

@@ -1,23 +1,33 @@
 /**
  * The users: a table from a user's key to the ring of its sessions, the newest first. An entry is there as long as the user has a session.
  *
- *     value    0 newest u32 · 4 count u32
- *
  *     ring     newest ─older→ … ─older→ oldest ─older→ newest, and back by `newer`
  *
  * The order is that in which sessions came to the user, by CREATE or by ASSIGN.
  */
-import { create, destroy, keyLength, keyOf, valueOf } from "../../base/storage/entry";
+import { create, destroy, hasKey, keyLength, keyOf, valueOf } from "../../base/storage/entry";
 import { moveEntry } from "../../base/storage/compact";
 import { Table } from "../../base/storage/table";
 import { beginChange, endChange } from "../../base/change";
-import { isSame } from "../ids/ids";
-import { newerOf, olderOf, setNewer, setOlder, setOwner } from "./records";
+import { asSession } from "./record";
 
-const COUNT: usize = 4;
-const VALUE_SIZE: u32 = 8;
 /** Sessions of a user that is still moved by compaction: each of them points to it. */
 const MOVED_SESSIONS_MAX: u32 = 64;
+
+/** The value of a user's entry. */
+@unmanaged
+export class User {
+  /** The newest session. */
+  newest: usize;
+  /** How many sessions it has, those that have expired and are not reclaimed yet counted. */
+  count: u32;
+}
+
+// prettier-ignore
+@inline
+export function asUser(owner: usize): User {
+  return changetype<User>(valueOf(owner));
+}
 
 /** The one table; its struct is static. */
 export const users: Table = changetype<Table>(memory.data(offsetof<Table>(), 16));
@@ -36,13 +46,14 @@ export function prepareUser(user: usize, length: u32): usize {
   const hash = users.hashOf(user, length);
   const slot = users.lookup(user, length, hash);
   if (slot) return <usize>load<u32>(slot);
-  const entry = create(user, length, 0, VALUE_SIZE);
+  const entry = create(user, length, 0, <u32>offsetof<User>());
   if (!entry) return 0;
   if (!users.reserve(hash)) {
     destroy(entry);
     return 0;
   }
-  store<u64>(valueOf(entry), 0);
+  asUser(entry).newest = 0;
+  asUser(entry).count = 0;
   pendingUser = entry;
   pendingUserHash = hash;
   return entry;
@@ -66,87 +77,61 @@ export function releasePendingUser(forget: bool = false): void {
 }
 
 /** Makes the session the user's newest. O(1). */
-export function attach(user: usize, session: usize): void {
-  const newest = newestOf(user);
-  setOwner(session, user);
+export function attach(owner: usize, record: usize): void {
+  const user = asUser(owner);
+  const session = asSession(record);
+  const newest = user.newest;
+  session.user = owner;
   if (newest) {
-    const oldest = newerOf(newest);
-    setOlder(session, newest);
-    setNewer(session, oldest);
-    setNewer(newest, session);
-    setOlder(oldest, session);
+    const oldest = asSession(newest).newer;
+    session.older = newest;
+    session.newer = oldest;
+    asSession(newest).newer = record;
+    asSession(oldest).older = record;
   } else {
-    setOlder(session, session);
-    setNewer(session, session);
+    session.older = record;
+    session.newer = record;
   }
-  store<u32>(valueOf(user), <u32>session);
-  store<u32>(valueOf(user), countOf(user) + 1, COUNT);
+  user.newest = record;
+  user.count++;
 }
 
 /** Takes the session from its user, who goes with the last one. O(1). */
-export function detach(user: usize, session: usize): void {
-  const count = countOf(user) - 1;
-  if (!count) {
-    const hash = users.hashOf(keyOf(user), keyLength(user));
-    users.remove(users.lookup(keyOf(user), keyLength(user), hash), hash);
-    destroy(user);
+export function detach(owner: usize, record: usize): void {
+  const user = asUser(owner);
+  if (user.count == 1) {
+    const hash = users.hashOf(keyOf(owner), keyLength(owner));
+    users.remove(users.lookup(keyOf(owner), keyLength(owner), hash), hash);
+    destroy(owner);
     return;
   }
-  const older = olderOf(session);
-  const newer = newerOf(session);
-  setNewer(older, newer);
-  setOlder(newer, older);
-  setFirst(user, session, older);
-  store<u32>(valueOf(user), count, COUNT);
+  const session = asSession(record);
+  asSession(session.older).newer = session.newer;
+  asSession(session.newer).older = session.older;
+  setFirst(owner, record, session.older);
+  user.count--;
 }
 
 /** Where `from` is the newest session, makes `to` the newest. */
-export function setFirst(user: usize, from: usize, to: usize): void {
-  if (newestOf(user) == from) store<u32>(valueOf(user), <u32>to);
+export function setFirst(owner: usize, from: usize, to: usize): void {
+  if (asUser(owner).newest == from) asUser(owner).newest = to;
 }
 
 /** Compaction: moves a user with few sessions. @returns the copy's address, 0: it stays */
 export function relocateUser(block: usize): usize {
   // Other blocks come here too: what is no user has no slot in this table, and its bytes may be anything.
-  if (!users.count || !users.slotOf(block) || countOf(block) > MOVED_SESSIONS_MAX) return 0;
+  if (!users.count || !users.slotOf(block) || asUser(block).count > MOVED_SESSIONS_MAX) return 0;
   const moved = moveEntry(users, block);
   if (!moved) return 0;
-  let session = newestOf(moved);
-  for (let left = countOf(moved); left; left--) {
-    setOwner(session, moved);
-    session = olderOf(session);
+  let record = asUser(moved).newest;
+  for (let left = asUser(moved).count; left; left--) {
+    asSession(record).user = moved;
+    record = asSession(record).older;
   }
   return moved;
 }
 
-/** The user's newest session. */
-// prettier-ignore
-@inline
-export function newestOf(user: usize): usize {
-  return <usize>load<u32>(valueOf(user));
-}
-
-/** How many sessions the user has, those that have expired and are not reclaimed yet counted. */
-// prettier-ignore
-@inline
-export function countOf(user: usize): u32 {
-  return load<u32>(valueOf(user), COUNT);
-}
-
-/** The user's key; userKeyLength has its length. */
-// prettier-ignore
-@inline
-export function userKey(user: usize): usize {
-  return keyOf(user);
-}
-
-// prettier-ignore
-@inline
-export function userKeyLength(user: usize): u32 {
-  return keyLength(user);
-}
-
-/** Whether this is the user with that key. */
-export function isUser(user: usize, key: usize, length: u32): bool {
-  return isSame(keyOf(user), keyLength(user), key, length);
+/** Whether this is the user with that key. O(key). */
+export function isUser(owner: usize, key: usize, length: u32): bool {
+  return hasKey(owner, key, length);
 }
