@@ -1,6 +1,6 @@
 /**
- * An effect that `<module>.apply` applies: `<format> <operation> …`, all numbers of it in decimal text. What another version
- * of the module wrote, or nothing sound, ends with an error and changes nothing.
+ * An effect that `<module>.apply` applies: `<format> <operation> …`, all numbers of it in decimal text. What
+ * another version of the module wrote, or nothing sound, ends with an error and changes nothing.
  */
 import { argument, argumentLength, argumentsFrom } from "./frame";
 import { parsed, parseInteger } from "./parse";
@@ -15,7 +15,9 @@ export class Effect {
   /** Name of the command, a literal. */
   private command: usize;
 
-  /** Takes the arguments of the command of this name, a literal. Errors: `ERR <command>: unknown format <n>`. */
+  /**
+   * Takes the arguments of the command of this name, a literal. Errors: `ERR <command>: unknown format <n>`.
+   */
   take(argc: i32, argv: usize, command: usize): void {
     this.count = <u32>argc;
     this.argv = argv;

@@ -10,7 +10,10 @@
  * An empty byte string still has a pointer that is not 0, so it differs from null.
  */
 
-/** Pointer of byte string `index` of the array at `argv`. Valid as long as the array is: until the handler returns. */
+/**
+ * Pointer of byte string `index` of the array at `argv`. Valid as long as the array is: until the handler
+ * returns.
+ */
 // prettier-ignore
 @inline
 export function argument(argv: usize, index: u32): usize {
@@ -49,7 +52,9 @@ export function pack(pointer: usize, length: u32): u64 {
 /** What a handler returns: null, as any byte string that is absent. */
 export const NULL: u64 = 0;
 
-/** What a handler returns when it has replied by calls. No pointer is below 1024, so this is no byte string. */
+/**
+ * What a handler returns when it has replied by calls. No pointer is below 1024, so this is no byte string.
+ */
 export const REPLIED: u64 = 1;
 
 /** What a handler returns for `+OK`. */

@@ -1,10 +1,14 @@
 /**
- * Patterns as the server's KEYS and SCAN have them: `*` any bytes, `?` one byte, `[abc]` `[a-z]` `[^a]` one of a class, `\` takes the next byte as
- * it is. Where the server searches again from every `*`, this goes back to the last one alone, which finds the same: so it takes
- * O(pattern × text) at most, whatever the pattern.
+ * Patterns as the server's KEYS and SCAN have them: `*` any bytes, `?` one byte, `[abc]` `[a-z]` `[^a]` one
+ * of a class, `\` takes the next byte as it is. Where the server searches again from every `*`, this goes
+ * back to the last one alone, which finds the same: so it takes O(pattern × text) at most, whatever the
+ * pattern.
  */
 
-/** Whether the text matches the pattern, from end to end. As in the server, of many stars only one alone stands for nothing at all. */
+/**
+ * Whether the text matches the pattern, from end to end. As in the server, of many stars only one alone
+ * stands for nothing at all.
+ */
 export function matches(pattern: usize, patternLength: u32, text: usize, textLength: u32): bool {
   if (!textLength) return !patternLength || (patternLength == 1 && load<u8>(pattern) == 0x2a);
   const patternEnd = pattern + patternLength;

@@ -16,7 +16,8 @@ export function isWord(pointer: usize, length: u32, literal: usize): bool {
 }
 
 /**
- * Reads a signed 64-bit integer in its one decimal spelling, as the server does: no sign but `-`, no leading zero, no blank. O(length).
+ * Reads a signed 64-bit integer in its one decimal spelling, as the server does: no sign but `-`, no leading
+ * zero, no blank. O(length).
  * @returns whether it is one; its value is then `parsed`
  */
 export function parseInteger(pointer: usize, length: u32): bool {
@@ -39,7 +40,10 @@ export function parseInteger(pointer: usize, length: u32): bool {
   return true;
 }
 
-/** The integer that the argument spells. Ends the command when it spells none: `ERR value is not an integer or out of range`. */
+/**
+ * The integer that the argument spells. Ends the command when it spells none: `ERR value is not an integer or
+ * out of range`.
+ */
 export function integerOf(pointer: usize, length: u32): i64 {
   if (!parseInteger(pointer, length)) {
     line(changetype<usize>("ERR value is not an integer or out of range"));
@@ -48,7 +52,9 @@ export function integerOf(pointer: usize, length: u32): i64 {
   return parsed;
 }
 
-/** The cursor of a SCAN that the argument spells. Ends the command when it spells none: `ERR invalid cursor`. */
+/**
+ * The cursor of a SCAN that the argument spells. Ends the command when it spells none: `ERR invalid cursor`.
+ */
 export function cursorOf(pointer: usize, length: u32): u64 {
   if (!parseInteger(pointer, length) || parsed < 0) {
     line(changetype<usize>("ERR invalid cursor"));
@@ -69,7 +75,10 @@ export function failPositive(): void {
   failLine();
 }
 
-/** The sum. Ends the command where it is no signed 64-bit integer: `ERR increment or decrement would overflow`. */
+/**
+ * The sum. Ends the command where it is no signed 64-bit integer: `ERR increment or decrement would
+ * overflow`.
+ */
 export function sumOf(before: i64, by: i64): i64 {
   if (by < 0 ? before < i64.MIN_VALUE - by : before > i64.MAX_VALUE - by) {
     line(changetype<usize>("ERR increment or decrement would overflow"));

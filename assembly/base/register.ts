@@ -19,8 +19,10 @@ const toldName: usize = memory.data(64);
 
 /**
  * Registers a command whose handler has this index in the table.
- * @param key position of its one key, the command's name being 0; 0 when it has none. The lines `keys` of its description win over it.
- * @param description literal of lines `key: value`, 2048 characters at most, as `redis.SetCommandInfo` takes it; 0: none
+ * @param key position of its one key, the command's name being 0; 0 when it has none. The lines `keys` of its
+ *   description win over it.
+ * @param description literal of lines `key: value`, 2048 characters at most, as `redis.SetCommandInfo` takes
+ *   it; 0: none
  * @returns 0, or 1 when the server refused
  */
 export function command(commandName: usize, handler: i32, commandFlags: usize, key: i32, arity: i32, description: usize = 0): i32 {
@@ -32,7 +34,10 @@ export function command(commandName: usize, handler: i32, commandFlags: usize, k
   return redis.SetCommandInfo(name, nameLength, info, narrow(description, info));
 }
 
-/** Declares the setting `wasm.<name>`, a whole number from `least` to `most`; `redis.GetNumericConfig(handle)` reads it. */
+/**
+ * Declares the setting `wasm.<name>`, a whole number from `least` to `most`; `redis.GetNumericConfig(handle)`
+ * reads it.
+ */
 export function setting(settingName: usize, defaultValue: i64, least: i64, most: i64, handle: i32): void {
   redis.RegisterNumericConfig(name, narrow(settingName, name), defaultValue, 0, least, most, handle);
 }
@@ -49,8 +54,8 @@ export function servedBy(namespace: usize, file: usize): void {
 }
 
 /**
- * Tells WATCH, client-side caching and subscribers that the key has changed. `event`: its name, a literal of at most 64
- * characters.
+ * Tells WATCH, client-side caching and subscribers that the key has changed. `event`: its name, a literal of
+ * at most 64 characters.
  * @param verbatim whether the running command is replicated as it came
  */
 export function changed(event: usize, key: usize, length: u32, verbatim: bool = false): void {

@@ -1,15 +1,17 @@
 /**
- * SCAN and KEYS of both modules: the options, the walk over a table, and the cursor, which is a position in the order of the hash, of up to 48
- * bits. A home chunk is replied whole or not at all, and that is what gives SCAN its guarantees while the table grows and splits.
+ * SCAN and KEYS of both modules: the options, the walk over a table, and the cursor, which is a position in
+ * the order of the hash, of up to 48 bits. A home chunk is replied whole or not at all, and that is what
+ * gives SCAN its guarantees while the table grows and splits.
  *
- * What an entry is replied as is its module's: a function `(entry: usize) => bool`, named by its index in the table of functions,
- * `load<i32>(changetype<usize>(name))`. It asks `isAsked`, and answers whether it has replied one string.
+ * What an entry is replied as is its module's: a function `(entry: usize) => bool`, named by its index in the
+ * table of functions, `load<i32>(changetype<usize>(name))`. It asks `isAsked`, and answers whether it has
+ * replied one string.
  */
 import { argument, argumentLength } from "./frame";
 import { matches } from "./glob";
 import { cursorOf, failSyntax, integerOf, isWord } from "./parse";
 import { redis } from "./redis";
-import { Table } from "./storage/table";
+import { Table } from "./storage/table/table";
 import { writeDecimal } from "./text";
 
 /** Entries that SCAN looks at, unless COUNT says another number. */
@@ -23,7 +25,10 @@ let pattern: usize = 0;
 let patternLength: u32 = 0;
 let count: u64 = 0;
 
-/** Asks for what matches this glob-style pattern; 0: for everything. It lasts until the next command of this kind. */
+/**
+ * Asks for what matches this glob-style pattern; 0: for everything. It lasts until the next command of this
+ * kind.
+ */
 export function ask(glob: usize, length: u32): void {
   pattern = glob;
   patternLength = length;
@@ -52,13 +57,15 @@ function replyBetween(table: Table, start: u64, end: u64, reply: i32): i64 {
 }
 
 /**
- * The whole of `SCAN cursor [MATCH pattern] [COUNT n]` → the next cursor, 0 at the end, and an array of strings. O(n).
+ * The whole of `SCAN cursor [MATCH pattern] [COUNT n]` → the next cursor, 0 at the end, and an array of
+ * strings. O(n).
  * Errors: `ERR invalid cursor`, `ERR syntax error`, `ERR value is not an integer or out of range`.
  */
 export function replyScan(argc: i32, argv: usize, table: Table, reply: i32): void {
   const start = cursorOf(argument(argv, 0), argumentLength(argv, 0));
   parseOptions(argc, argv);
-  // The cursor comes before the strings, so the chunks are walked once to find it; what they hold stays where it is meanwhile.
+  // The cursor comes before the strings, so the chunks are walked once to find it; what they hold stays where
+  // it is meanwhile.
   const end = endOf(table, start);
   redis.ReplyWithArray(2);
   redis.ReplyWithStringBuffer(digits, writeDecimal(end, digits));

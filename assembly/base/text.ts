@@ -1,6 +1,7 @@
 /**
- * Text for the server: log lines, errors, names. A literal of the source is static UTF-16 in the file; it is written
- * `changetype<usize>("…")`, ASCII only, and narrowed to bytes here. One line is under construction at a time:
+ * Text for the server: log lines, errors, names. A literal of the source is static UTF-16 in the file; it is
+ * written `changetype<usize>("…")`, ASCII only, and narrowed to bytes here. One line is under construction at
+ * a time:
  *
  *     line(changetype<usize>("Session not found: "));
  *     appendEcho(id, length);
@@ -93,7 +94,10 @@ export function failLine(): void {
   unreachable();
 }
 
-/** Ends the running command: the memory cannot grow any more. Does not return; nothing may have been committed. */
+/**
+ * Ends the running command: the memory cannot grow any more. Does not return; nothing may have been
+ * committed.
+ */
 export function failOutOfMemory(): void {
   line(changetype<usize>("OOM the module's memory is full (wasm.max-memory)"));
   failLine();

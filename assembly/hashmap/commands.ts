@@ -1,5 +1,6 @@
 /**
- * The table of the commands CUSTOM.*, each with what COMMAND DOCS tells of it. Their handlers are in handlers/ and replication/.
+ * The table of the commands CUSTOM.*, each with what COMMAND DOCS tells of it. Their handlers are in
+ * handlers/ and replication/.
  */
 import { command } from "../base/register";
 import { commandApply } from "./replication/apply";

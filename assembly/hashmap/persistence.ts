@@ -1,13 +1,14 @@
 /**
- * The storage in RDB files, version 2: two sequences of records (persistence/blocks.ts), an item each.
+ * The storage in RDB files, version 2: two sequences of records (base/persistence.ts), an item each.
  *
  *     entries without a deadline    a = key                              b = value
  *     entries with one              a = | deadline i64, Unix ms | key |  b = value
  *
- * Version 1 had the first sequence alone. Loading judges no deadline by the clock: what has expired meanwhile is reclaimed by sweeping.
+ * Version 1 had the first sequence alone. Loading judges no deadline by the clock: what has expired meanwhile
+ * is reclaimed by sweeping.
  */
 import { deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../base/storage/entry";
-import { beginLoad, beginSave, endLoad, endSave, item, nextItem, refuse, refuseMemory, saveItem } from "../base/persistence/blocks";
+import { beginLoad, beginSave, endLoad, endSave, item, nextItem, refuse, refuseMemory, saveItem } from "../base/persistence";
 import { redis } from "../base/redis";
 import { appendNumber, appendText, line, logNotice } from "../base/text";
 import { createFor, prepareTable, schedule, startWheel, table, wheel } from "./store/entries";
@@ -46,7 +47,9 @@ function saveSequence(count: u32, timed: bool): void {
   endSave();
 }
 
-/** Reads all entries into the empty table; false when the data is not sound, the cause is logged. O(bytes). */
+/**
+ * Reads all entries into the empty table; false when the data is not sound, the cause is logged. O(bytes).
+ */
 export function loadEntries(version: i32): bool {
   if (!prepareTable()) return refuseMemory();
   if (!loadSequence(version, false)) return false;

@@ -1,4 +1,7 @@
-/** The sweep: reclaims, on a primary, entries whose deadline has passed. The host calls it again and again, each step is short. */
+/**
+ * The sweep: reclaims, on a primary, entries whose deadline has passed. The host calls it again and again,
+ * each step is short.
+ */
 import { deadlineOf, entryOf, keyLength, keyOf, nodeOf } from "../base/storage/entry";
 import { beginChange, endChange } from "../base/change";
 import { redis } from "../base/redis";
@@ -14,8 +17,9 @@ const STEP_NODES: u32 = 16;
 export let expired: u64 = 0;
 
 /**
- * One step of reclaiming: at most STEP_NODES entries whose slot of the wheel has come. What has expired is deleted, with its effect; the others go on
- * to their slot. And memory that has become free goes back to the system. O(1).
+ * One step of reclaiming: at most STEP_NODES entries whose slot of the wheel has come. What has expired is
+ * deleted, with its effect; the others go on to their slot. And memory that has become free goes back to the
+ * system. O(1).
  * @returns whether there is more to do now
  */
 export function sweepStep(): bool {

@@ -1,4 +1,6 @@
-/** The commands SESSION.*: the one table of them. Their handlers stand in handlers/, by what they are about. */
+/**
+ * The commands SESSION.*: the one table of them. Their handlers stand in handlers/, by what they are about.
+ */
 import { command } from "../base/register";
 import { commandApply } from "./replication/apply";
 import { commandCheck } from "./handlers/check";
@@ -19,7 +21,8 @@ import {
 /** Registers the commands: 0, or how many of them the server refused. */
 export function registerCommands(): i32 {
   let refused = 0;
-  // name, handler's index in the table, flags, position of the first key, arity, and what COMMAND and ACL know of it (docs/ABI.md)
+  // name, handler's index in the table, flags, position of the first key, arity, and what COMMAND and ACL
+  // know of it (docs/ABI.md)
   refused += command(
     changetype<usize>("session.create"),
     load<i32>(changetype<usize>(commandCreate)),

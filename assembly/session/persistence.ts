@@ -1,6 +1,7 @@
 /**
- * The sessions in RDB files, version 3: records are sessions, those of a user together, from the oldest to the newest. Each is an item
- * (persistence/blocks.ts) for itself, one for each field and one for each old id. A user's key is there once, with the first session.
+ * The sessions in RDB files, version 3: records are sessions, those of a user together, from the oldest to
+ * the newest. Each is an item (base/persistence.ts) for itself, one for each field and one for each old id. A
+ * user's key is there once, with the first session.
  *
  *     first session of a user
  *                a = | created i64 | accessed i64 | expires i64 | idle u32 | version u32 | fields u32 | old ids u32 | sessions u32 | id … |
@@ -11,10 +12,10 @@
  *
  *     id         its key (ids.ts); expires, idle: 0 for none; times in Unix ms, idle in seconds; sessions: how many the user has
  *
- * Version 2 had no number of sessions, and the user's key with each session. Version 1 had a = | id 16 bytes | created i64 | accessed i64 |
- * fields u32 |, and no old ids.
+ * Version 2 had no number of sessions, and the user's key with each session. Version 1 had a = | id 16 bytes
+ * | created i64 | accessed i64 | fields u32 |, and no old ids.
  */
-import { beginLoad, beginSave, endLoad, endSave, item, nextItem, refuse, refuseMemory, saveItem } from "../base/persistence/blocks";
+import { beginLoad, beginSave, endLoad, endSave, item, nextItem, refuse, refuseMemory, saveItem } from "../base/persistence";
 import { beginChange, endChange } from "../base/change";
 import { copy } from "../base/storage/bytes";
 import { keyLength, keyOf } from "../base/storage/entry";
@@ -149,7 +150,9 @@ function saveHead(size: u32, record: usize, b: usize, bLength: u32): void {
   saveItem(changetype<usize>(head), size + keyLength(record), b, bLength);
 }
 
-/** Reads all sessions into the empty table; false when the data is not sound, the cause is logged. O(bytes). */
+/**
+ * Reads all sessions into the empty table; false when the data is not sound, the cause is logged. O(bytes).
+ */
 export function loadSessions(version: i32): bool {
   if (!prepareTable()) return refuseMemory();
   const count = beginLoad(version, VERSION);
@@ -243,8 +246,8 @@ function loadFields(record: usize, count: u32): bool {
 }
 
 /**
- * Those of a session are saved from the newest on, and each that is inserted becomes the first: so they are met in the
- * other order, which tells nothing.
+ * Those of a session are saved from the newest on, and each that is inserted becomes the first: so they are
+ * met in the other order, which tells nothing.
  */
 function loadOldIds(record: usize, count: u32): bool {
   const size = <u32>offsetof<OldIdHead>();

@@ -1,6 +1,8 @@
-/** The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short. */
+/**
+ * The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short.
+ */
 import { beginChange, endChange } from "../base/change";
-import { forgetOldId, sweepSession } from "./end";
+import { forgetOldId, sweepSession } from "./actions/end";
 import { nowMs } from "./store/clock";
 import { fieldsWait, PIECE, released } from "./store/fields/tabled";
 import { compactRecords } from "./store/moving";
@@ -22,7 +24,8 @@ export function sweepStep(): bool {
 }
 
 /**
- * Takes what is due from the wheel, a few nodes at most, while few fields are freed; whether there may be more.
+ * Takes what is due from the wheel, a few nodes at most, while few fields are freed; whether there may be
+ * more.
  * @param before what `released` was when the step began
  */
 function sweepDue(before: u32): bool {

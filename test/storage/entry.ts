@@ -8,9 +8,12 @@ import {
   ownedPageCount as pagesOwned,
   takeIdle,
 } from "../../assembly/base/storage/pages";
-import { compact, compactStep, moveEntry } from "../../assembly/base/storage/compact";
+import { compact, compactStep } from "../../assembly/base/storage/compact";
+import { moveEntry } from "../../assembly/base/storage/table/move";
 import { create, destroy, valueLength, valueOf } from "../../assembly/base/storage/entry";
-import { looks, Table } from "../../assembly/base/storage/table";
+import { checkTable } from "../../assembly/base/storage/table/check";
+import { looks } from "../../assembly/base/storage/table/segments";
+import { Table } from "../../assembly/base/storage/table/table";
 import { probes, Wheel, WHEEL_BYTES } from "../../assembly/base/storage/wheel";
 
 export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesIdle, pagesOwned, takeIdle };
@@ -98,8 +101,8 @@ export function tableCursor(table: Table): u64 {
 export function tableEndWalk(table: Table): void {
   table.endWalk();
 }
-export function tableCheck(table: Table): u32 {
-  return table.check();
+export function tableCheck(table: Table): usize {
+  return checkTable(table);
 }
 export function tableCount(table: Table): u32 {
   return table.count;

@@ -1,17 +1,18 @@
 /**
- * Compaction: memory that deletes have left idle in sparse pages comes back, by moving the entries that are still there.
+ * Compaction: memory that deletes have left idle in sparse pages comes back, by moving the entries that are
+ * still there.
  *
- * The heap chooses the page or arena with the least in use and closes it; the owner of each block in it copies it elsewhere and mends what
- * points to it; the emptied pages go back to the pool. It happens in small steps, and only where memory would otherwise grow soon, or
- * more is idle than used: so each step moves few bytes for many freed.
+ * The heap chooses the page or arena with the least in use and closes it; the owner of each block in it
+ * copies it elsewhere and mends what points to it; the emptied pages go back to the pool. It happens in small
+ * steps, and only where memory would otherwise grow soon, or more is idle than used: so each step moves few
+ * bytes for many freed.
  *
- * The owner is a function `(block: usize) => usize`, named by its index in the table of functions, `load<i32>(changetype<usize>(name))`: it answers
- * the address of the copy, a block of allocMovable, or 0 where the block stays. It frees nothing.
+ * The owner is a function `(block: usize) => usize`, named by its index in the table of functions,
+ * `load<i32>(changetype<usize>(name))`: it answers the address of the copy, a block of allocMovable, or 0
+ * where the block stays. It frees nothing.
  */
-import { sizeOf } from "./entry";
-import { allocMovable, blockToMove, compactionDue, freeMoved, keepBlock } from "./heap";
+import { blockToMove, compactionDue, freeMoved, keepBlock } from "./heap";
 import { takeIdle } from "./pages";
-import { Table } from "./table";
 
 /** A step moves entries until their bytes, and a fixed part for each one's lookup, come to this. */
 const STEP_BYTES: u32 = 4096;
@@ -21,9 +22,10 @@ const PER_WRITTEN: u32 = 4;
 const STEP_BYTES_MAX: u32 = 256 << 10;
 
 /**
- * One step: call it at the end of each command that writes or deletes, when no pointer to a movable block and no slot is held, for
- * blocks move. `written` is how many bytes the command has allocated; 0 is fine. A page with a block that `relocate` does not know is left
- * as it is. O(1): at most about 16 small entries, or 256 KiB after long writes.
+ * One step: call it at the end of each command that writes or deletes, when no pointer to a movable block and
+ * no slot is held, for blocks move. `written` is how many bytes the command has allocated; 0 is fine. A page
+ * with a block that `relocate` does not know is left as it is. O(1): at most about 16 small entries, or 256
+ * KiB after long writes.
  * @returns pages that are to be given back to the system, as takeIdle answers them
  */
 export function compactStep(relocate: u32, written: u32): u64 {
@@ -43,20 +45,4 @@ export function compact(relocate: u32, bytes: u32): bool {
     moved += LOOKUP_BYTES;
   }
   return true;
-}
-
-/**
- * What `relocate` does for an entry of this table: copies it and points its slot to the copy, whose address it answers. The old block is
- * still readable, and compact's to free. O(length).
- * @returns 0, nothing changed: the table does not hold it, or there is no memory
- */
-export function moveEntry(table: Table, block: usize): usize {
-  const slot = table.slotOf(block);
-  if (!slot) return 0;
-  const size = sizeOf(block);
-  const target = allocMovable(size);
-  if (!target) return 0;
-  memory.copy(target, block, <usize>size);
-  table.replace(slot, target);
-  return target;
 }

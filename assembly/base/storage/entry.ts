@@ -42,8 +42,8 @@ export function sizeFor(keyLength: u32, valueLength: u32): u32 {
 }
 
 /**
- * A new entry with copies of key and value; the caller owns it. A `value` of 0 leaves its bytes to be written by the caller.
- * It may be moved by compaction once a table holds it. O(lengths).
+ * A new entry with copies of key and value; the caller owns it. A `value` of 0 leaves its bytes to be written
+ * by the caller. It may be moved by compaction once a table holds it. O(lengths).
  * @returns 0 when there is no memory, or a length is over LENGTH_MAX
  */
 export function create(key: usize, keyLength: u32, value: usize, valueLength: u32): usize {
@@ -60,7 +60,8 @@ export function createFixed(key: usize, keyLength: u32, value: usize, valueLengt
 }
 
 /**
- * As create, an entry with room for a deadline, Unix ms, which it has from now on; 0: none yet. Its node is in no wheel: that is the caller's to do.
+ * As create, an entry with room for a deadline, Unix ms, which it has from now on; 0: none yet. Its node is
+ * in no wheel: that is the caller's to do.
  */
 export function createUntil(key: usize, keyLength: u32, value: usize, valueLength: u32, deadline: i64): usize {
   if (keyLength > LENGTH_MAX || valueLength > LENGTH_MAX) return 0;
@@ -181,8 +182,9 @@ export function sizeOf(entry: usize): u32 {
 }
 
 /**
- * Replaces the value in place where the entry's block has room for it and a new entry's would be no smaller; `value` 0 leaves
- * the bytes to be written by the caller, the former ones as they are as far as both reach. A deadline stays. O(length).
+ * Replaces the value in place where the entry's block has room for it and a new entry's would be no smaller;
+ * `value` 0 leaves the bytes to be written by the caller, the former ones as they are as far as both reach. A
+ * deadline stays. O(length).
  * @returns false, nothing changed, where a new entry is needed
  */
 export function overwrite(entry: usize, value: usize, length: u32): bool {
@@ -204,7 +206,7 @@ export function overwrite(entry: usize, value: usize, length: u32): bool {
   return true;
 }
 
-// ── Deadlines ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Deadlines ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Whether the entry has room for a deadline. */
 // prettier-ignore

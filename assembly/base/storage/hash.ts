@@ -1,6 +1,6 @@
 /**
- * SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF"; one round for each 8 bytes, three at the end): a keyed hash, so
- * that nobody who does not know the key can choose byte strings that collide.
+ * SipHash-1-3 (Aumasson, Bernstein: "SipHash: a fast short-input PRF"; one round for each 8 bytes, three at
+ * the end): a keyed hash, so that nobody who does not know the key can choose byte strings that collide.
  */
 
 /**

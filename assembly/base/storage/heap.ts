@@ -1,13 +1,14 @@
 /**
- * The heap of both modules: blocks of bytes from pages that it grew itself, so that two heaps live in one linear memory with no
- * coordination. A block is freed by the module that allocated it, with the size that it was asked with.
+ * The heap of both modules: blocks of bytes from pages that it grew itself, so that two heaps live in one
+ * linear memory with no coordination. A block is freed by the module that allocated it, with the size that it
+ * was asked with.
  *
  *     alloc(size)         a block that stays where it is
  *     allocMovable(size)  a block that its owner can find and move: compaction may ask for that (compact.ts)
  *     free(block, size)   for both
  *
- * Blocks up to 2 KiB, and of 4 KiB, live in slabs (slab.ts): one whose size is a power of two is aligned to it. Larger ones live in arenas
- * (large.ts). Both take pages from pages.ts.
+ * Blocks up to 2 KiB, and of 4 KiB, live in slabs (slab.ts): one whose size is a power of two is aligned to
+ * it. Larger ones live in arenas (large.ts). Both take pages from pages.ts.
  */
 import {
   blockSize,
@@ -29,22 +30,17 @@ import {
   KIND_LARGE,
   KIND_SLAB,
   kindOf,
-  NOTE_FREE,
-  NOTE_KIND,
+  notesAt,
   notesOf,
   ownedPageCount,
   PAGE_BITS,
 } from "./pages";
+import { classOf, classSize, FIXED, isSmall, MOVABLE } from "./classes";
 import {
   checkSlab,
-  classOf,
-  classSize,
   closeSparsestSlab,
   firstOfClosedSlab,
-  FIXED,
   hasRoom,
-  isSmall,
-  MOVABLE,
   reopenSlab,
   slabAlloc,
   slabFree,
@@ -59,15 +55,17 @@ let used: u64 = 0;
 let shortage: i32 = 0;
 
 /**
- * Names the function `() => bool`, by its index in the table of functions, that is called where the memory cannot grow: it frees what its owner
- * keeps to free later, some of it at a time, and answers whether there was any. Then the allocation is tried again.
+ * Names the function `() => bool`, by its index in the table of functions, that is called where the memory
+ * cannot grow: it frees what its owner keeps to free later, some of it at a time, and answers whether there
+ * was any. Then the allocation is tried again.
  */
 export function whenShort(index: i32): void {
   shortage = index;
 }
 
 /**
- * A block of at least `size` bytes, not cleared; `alloc(0)` is a block too. O(1) but for the search for a page.
+ * A block of at least `size` bytes, not cleared; `alloc(0)` is a block too. O(1) but for the search for a
+ * page.
  * @returns 0 when the memory cannot grow
  */
 export function alloc(size: u32): usize {
@@ -79,7 +77,10 @@ export function allocMovable(size: u32): usize {
   return take(MOVABLE, size);
 }
 
-/** As alloc, of 2 KiB at most, and only in pages that the heap has: 0 where the memory would have to grow. O(1). */
+/**
+ * As alloc, of 2 KiB at most, and only in pages that the heap has: 0 where the memory would have to grow.
+ * O(1).
+ */
 export function allocWithin(size: u32): usize {
   return freePageCount() || hasRoom(classOf(size)) ? take(FIXED, size) : 0;
 }
@@ -117,9 +118,9 @@ function takeLater(pool: u32, size: u32): usize {
 /** Frees a block; `size` is what it was asked with. 0 is no block and does nothing. O(1). */
 export function free(block: usize, size: u32): void {
   if (!block) return;
-  const notes = notesOf(<u32>(block >> PAGE_BITS));
+  const notes = notesAt(block);
   used -= usableSize(size);
-  if (load<u8>(notes, NOTE_KIND) == KIND_SLAB) slabFree(notes, block);
+  if (notes.kind == KIND_SLAB) slabFree(notes, block);
   else largeFree(block);
 }
 
@@ -153,14 +154,17 @@ export function heapReset(): void {
   fruitless = 0;
 }
 
-// ── Compaction (compact.ts) ─────────────────────────────────────────────────────────────────────────────────────────
+// ── Compaction (compact.ts) ────────────────────────────────────────────────────────────────────────────────
 
 /** Free pages under which compaction begins: as many as one growth brings. */
 const SHORT_OF_PAGES: u32 = 16;
 /** Unused bytes in used pages that are never worth a search. */
 const SLACK_FLOOR: u64 = 1 << 20;
 
-/** The slack at the last search that found nothing, or the least since then; searching again is for when it has grown. */
+/**
+ * The slack at the last search that found nothing, or the least since then; searching again is for when it
+ * has grown.
+ */
 let fruitless: u64 = 0;
 
 /** Bytes of pages in use that no block uses. O(1). */
@@ -169,8 +173,8 @@ export function slackBytes(): u64 {
 }
 
 /**
- * Whether a step of compaction is worth its time: pages are short, so that memory would grow soon, while over 1/16 of what is
- * used lies idle in used pages; or more lies idle than is used. O(1).
+ * Whether a step of compaction is worth its time: pages are short, so that memory would grow soon, while over
+ * 1/16 of what is used lies idle in used pages; or more lies idle than is used. O(1).
  */
 export function compactionDue(): bool {
   const slack = slackBytes();
@@ -182,8 +186,9 @@ export function compactionDue(): bool {
 }
 
 /**
- * The block to be moved next: its owner allocates another by allocMovable, copies it, frees this one, and asks again; or calls keepBlock.
- * Blocks of one page or arena come until it is empty, so that it can be given back. O(1), now and then O(classes + blocks of a page).
+ * The block to be moved next: its owner allocates another by allocMovable, copies it, frees this one, and
+ * asks again; or calls keepBlock. Blocks of one page or arena come until it is empty, so that it can be given
+ * back. O(1), now and then O(classes + blocks of a page).
  * @returns 0 when nothing is worth moving
  */
 export function blockToMove(): usize {
@@ -204,9 +209,9 @@ export function keepBlock(): void {
 
 /** Frees a block that was moved, whose size the heap knows; answers its usable bytes. O(1). */
 export function freeMoved(block: usize): u32 {
-  const notes = notesOf(<u32>(block >> PAGE_BITS));
+  const notes = notesAt(block);
   let size: u32;
-  if (load<u8>(notes, NOTE_KIND) == KIND_SLAB) {
+  if (notes.kind == KIND_SLAB) {
     size = slabSize(notes);
     slabFree(notes, block);
   } else {
@@ -217,14 +222,13 @@ export function freeMoved(block: usize): u32 {
   return size;
 }
 
-// ── Checking ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Checking ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
  * Walks the whole heap. O(pages + free blocks).
- * @returns 0, or the first rule that does not hold: 1 the number of free pages, 2 of those that are resident, 10 … of a slab (checkSlab), 20 … of an arena
- *   (checkLarge), 30 the bytes in use
+ * @returns 0, or the first invariant that does not hold, a literal
  */
-export function heapCheck(): u32 {
+export function heapCheck(): usize {
   let free: u32 = 0;
   let bytes: u64 = 0;
   for (let page: u32 = 0, end = <u32>memory.size(); page < end; page++) {
@@ -232,13 +236,13 @@ export function heapCheck(): u32 {
     if (kind == KIND_FREE) free++;
     else if (kind == KIND_SLAB) {
       const broken = checkSlab(notesOf(page));
-      if (broken) return 10 + broken;
+      if (broken) return broken;
       bytes += slabUsed(notesOf(page));
-    } else if (kind == KIND_LARGE) bytes += load<u32>(notesOf(page), NOTE_FREE);
+    } else if (kind == KIND_LARGE) bytes += notesOf(page).free;
   }
-  if (free != freePageCount()) return 1;
-  if (countIdle() != idlePageCount()) return 2;
+  if (free != freePageCount()) return changetype<usize>("the heap's number of free pages");
+  if (countIdle() != idlePageCount()) return changetype<usize>("the heap's number of resident free pages");
   const broken = checkLarge();
-  if (broken) return 20 + broken;
-  return bytes == used ? 0 : 30;
+  if (broken) return broken;
+  return bytes == used ? 0 : changetype<usize>("the heap's bytes in use");
 }

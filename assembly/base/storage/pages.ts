@@ -1,39 +1,52 @@
 /**
- * The page pool: which 64 KiB pages of the linear memory this module owns, which of them are free, and 32 bytes of notes on each.
+ * The page pool: which 64 KiB pages of the linear memory this module owns, which of them are free, and 32
+ * bytes of notes on each.
  *
- * Another module's heap and the host grow the same memory at any time. So a page is ours only when our own memory.grow returned it,
- * and owned pages may have gaps between them; a run of pages is contiguous only where the bitmap says that each page in it is free.
+ * Another module's heap and the host grow the same memory at any time. So a page is ours only when our own
+ * memory.grow returned it, and owned pages may have gaps between them; a run of pages is contiguous only
+ * where the bitmap says that each page in it is free.
  *
- * Notes are kept outside the pages, densely: a page then holds blocks from its first byte (a 4 KiB segment is 4 KiB aligned and 16
- * fit exactly), and a free at random touches a line of a small table, not the first line of each page, which would all share one
- * cache set. The table has two levels: 32 groups of 2048 pages (128 MiB of addresses), each one page of 2048 × 32 bytes, made when the
- * first page of its group is owned.
+ * Notes are kept outside the pages, densely: a page then holds blocks from its first byte (a 4 KiB segment is
+ * 4 KiB aligned and 16 fit exactly), and a free at random touches a line of a small table, not the first line
+ * of each page, which would all share one cache set. The table has two levels: 32 groups of 2048 pages (128
+ * MiB of addresses), each one page of 2048 × 32 bytes, made when the first page of its group is owned.
  *
- * Pages that have become free stay resident, for they are soon used again; but only so many, in proportion to those in use: the rest go
- * back to the system, from the highest down, while pages are taken from the lowest up.
- *
- *     notes of a page (32 bytes)
- *      0        4        8      10     12       16       20     22   23     24       28      32
- *     +--------+--------+------+------+--------+--------+------+----+------+--------+--------+
- *     | free   | fresh  | used | limit| next   | previous| class|kind|bucket| extent | number |
- *     +--------+--------+------+------+--------+--------+------+----+------+--------+--------+
- *     `number` is the page's own number; slab.ts and large.ts tell the meaning of the rest.
+ * Pages that have become free stay resident, for they are soon used again; but only so many, in proportion to
+ * those in use: the rest go back to the system, from the highest down, while pages are taken from the lowest
+ * up.
  */
 export const PAGE_BITS: u32 = 16;
 export const PAGE_SIZE: u32 = 65536;
 
-/** Offsets of a page's notes. */
-export const NOTE_FREE: usize = 0;
-export const NOTE_FRESH: usize = 4;
-export const NOTE_USED: usize = 8;
-export const NOTE_LIMIT: usize = 10;
-export const NOTE_NEXT: usize = 12;
-export const NOTE_PREVIOUS: usize = 16;
-export const NOTE_CLASS: usize = 20;
-export const NOTE_KIND: usize = 22;
-export const NOTE_BUCKET: usize = 23;
-export const NOTE_EXTENT: usize = 24;
-export const NOTE_NUMBER: usize = 28;
+/**
+ * The notes of a page, 32 bytes; slab.ts and large.ts tell the meaning of those that have a meaning of
+ * theirs.
+ */
+@unmanaged
+export class Notes {
+  free: usize;
+  fresh: u32;
+  used: u16;
+  limit: u16;
+  /** The neighbours in a list, 0: none. */
+  next: Notes;
+  previous: Notes;
+  /** Of a slab: pool × 256 + class. And the bit STUCK. */
+  tag: u16;
+  /** What the page is used for. */
+  kind: u8;
+  /** The list that a slab is in; or VICTIM. */
+  bucket: u8;
+  extent: u32;
+  /** The page's own number. */
+  number: u32;
+
+  /** Address of the page's first byte. */
+  @inline
+  get page(): usize {
+    return (<usize>this.number) << PAGE_BITS;
+  }
+}
 
 /** What a page is used for. 0 must be "not ours": it is what the notes of a page that we never owned say. */
 export const KIND_FOREIGN: u8 = 0;
@@ -43,9 +56,9 @@ export const KIND_SLAB: u8 = 3;
 export const KIND_LARGE: u8 = 4;
 export const KIND_LARGE_REST: u8 = 5;
 
-/** NOTE_BUCKET of a slab or arena that is being emptied: nothing is taken from it. */
+/** `bucket` of a slab or arena that is being emptied: nothing is taken from it. */
 export const VICTIM: u8 = 254;
-/** Bit of NOTE_CLASS: compaction met a block in it that it could not move. */
+/** Bit of `tag`: compaction met a block in it that it could not move. */
 export const STUCK: u16 = 0x8000;
 const GROUP_BITS: u32 = 11;
 const GROUPS: u32 = 32;
@@ -93,13 +106,27 @@ export function ownedPageCount(): u32 {
 /** The notes of page `number`, which must be ours. O(1). */
 // prettier-ignore
 @inline
-export function notesOf(number: u32): usize {
-  return <usize>load<u32>(groups + (<usize>(number >> GROUP_BITS) << 2)) + (<usize>(number & ((1 << GROUP_BITS) - 1)) << NOTE_BITS);
+export function notesOf(number: u32): Notes {
+  return changetype<Notes>(groupOf(number) + (<usize>(number & ((1 << GROUP_BITS) - 1)) << NOTE_BITS));
+}
+
+/** The notes of the page in which this address is, which must be ours. O(1). */
+// prettier-ignore
+@inline
+export function notesAt(address: usize): Notes {
+  return notesOf(<u32>(address >> PAGE_BITS));
+}
+
+/** Address of the notes of the page's group, 0 where it has none. */
+// prettier-ignore
+@inline
+function groupOf(number: u32): usize {
+  return <usize>load<u32>(groups + (<usize>(number >> GROUP_BITS) << 2));
 }
 
 /** The kind of page `number`, ours or not. O(1). */
 export function kindOf(number: u32): u8 {
-  return load<u32>(groups + ((<usize>(number >> GROUP_BITS)) << 2)) ? load<u8>(notesOf(number), NOTE_KIND) : KIND_FOREIGN;
+  return groupOf(number) ? notesOf(number).kind : KIND_FOREIGN;
 }
 
 /**
@@ -145,15 +172,15 @@ function addFree(first: u32, count: u32): void {
   for (let page = first, end = first + count; page < end; page++) {
     const word = bitmap + ((<usize>(page >> 6)) << 3);
     store<u64>(word, load<u64>(word) | ((<u64>1) << (page & 63)));
-    store<u8>(notesOf(page), KIND_FREE, NOTE_KIND);
+    notesOf(page).kind = KIND_FREE;
   }
   lowestWord = min(lowestWord, first >> 6);
   freePages += count;
 }
 
 /**
- * Chooses free pages to be given back to the system, where more are resident than will soon be used again: DISCARD_PAGES at most, neighbours.
- * The caller gives them, at once. O(1).
+ * Chooses free pages to be given back to the system, where more are resident than will soon be used again:
+ * DISCARD_PAGES at most, neighbours. The caller gives them, at once. O(1).
  * @returns `count << 32 | first`, 0 when there are enough uses for all
  */
 export function takeIdle(): u64 {
@@ -176,10 +203,13 @@ export function countIdle(): u32 {
   return count;
 }
 
-/** Gives back every page except the notes' own, whatever it holds. O(pages of the memory), under 1 ms for 4 GiB. */
+/**
+ * Gives back every page except the notes' own, whatever it holds. O(pages of the memory), under 1 ms for 4
+ * GiB.
+ */
 export function giveAllPages(): void {
   for (let page: u32 = 0, end = <u32>memory.size(); page < end; page++) {
-    if (!load<u32>(groups + ((<usize>(page >> GROUP_BITS)) << 2))) {
+    if (!groupOf(page)) {
       page |= (1 << GROUP_BITS) - 1;
       continue;
     }
@@ -213,7 +243,10 @@ function findRun(count: u32): u32 {
   return 0;
 }
 
-/** Grows the memory so that a run of `count` pages is free; in steps of GROW_STEP pages, or less where only less can be had. */
+/**
+ * Grows the memory so that a run of `count` pages is free; in steps of GROW_STEP pages, or less where only
+ * less can be had.
+ */
 function grow(count: u32): bool {
   const first = <u32>memory.size();
   // A run may continue the free pages that end the memory, if they are ours.
@@ -239,7 +272,10 @@ function isFree(page: u32): bool {
   return <bool>((load<u64>(bitmap + ((<usize>(page >> 6)) << 3)) >> (page & 63)) & 1);
 }
 
-/** How many groups that `count` pages from `first` on touch (with the pages for these groups' own notes) have no notes yet. */
+/**
+ * How many groups that `count` pages from `first` on touch (with the pages for these groups' own notes) have
+ * no notes yet.
+ */
 function missingGroups(first: u32, count: u32): u32 {
   let missing: u32 = 0;
   for (let group = first >> GROUP_BITS; group < GROUPS && group << GROUP_BITS < first + count + missing; group++) {
@@ -249,8 +285,8 @@ function missingGroups(first: u32, count: u32): u32 {
 }
 
 /**
- * Makes the freshly grown pages ours: notes for groups that have none come from the run's start, or from its end where its start
- * continues free pages; the rest is free.
+ * Makes the freshly grown pages ours: notes for groups that have none come from the run's start, or from its
+ * end where its start continues free pages; the rest is free.
  */
 function own(first: u32, count: u32, fromStart: bool): void {
   let low = first;
@@ -263,8 +299,8 @@ function own(first: u32, count: u32, fromStart: bool): void {
   }
   for (let page = first; page < first + count; page++) {
     const notes = notesOf(page);
-    store<u32>(notes, page, NOTE_NUMBER);
-    store<u8>(notes, KIND_NOTES, NOTE_KIND);
+    notes.number = page;
+    notes.kind = KIND_NOTES;
   }
   ownedPages += count;
   addFree(low, high - low);

@@ -1,8 +1,9 @@
 /**
- * A hierarchical timing wheel (Varghese, Lauck: "Hashed and hierarchical timing wheels"): nodes, each in the slot of its moment. It knows neither
- * what a node belongs to nor its exact deadline: take gives back each node whose slot has come, and its owner, who knows, inserts it
- * again where its deadline is later. So a deadline that moves to a later moment needs no call at all, and a slot that covers a long time is
- * dealt out to finer ones node by node: no call takes long.
+ * A hierarchical timing wheel (Varghese, Lauck: "Hashed and hierarchical timing wheels"): nodes, each in the
+ * slot of its moment. It knows neither what a node belongs to nor its exact deadline: take gives back each
+ * node whose slot has come, and its owner, who knows, inserts it again where its deadline is later. So a
+ * deadline that moves to a later moment needs no call at all, and a slot that covers a long time is dealt out
+ * to finer ones node by node: no call takes long.
  *
  *     tick             when a deadline has passed for sure, in units of 64 ms: 42 bits, seven digits of six bits each
  *     level l, slot s  nodes whose tick differs from the wheel's own (the field) first in digit l, which is s: 64^l ticks wide
@@ -14,8 +15,9 @@
  *                      +-------+-------+--------------+---------------------------------+
  *     node             | next u32 | back u32 |     a ring through the slot's head; each points to the other's `next`
  *
- * In each level slots before the tick's own digit are empty, so the lowest occupied slot of the lowest level is the next one, and its bitmap
- * finds it: idle time costs nothing. A slot of the tick's own digit in a level over 0 is being dealt out.
+ * In each level slots before the tick's own digit are empty, so the lowest occupied slot of the lowest level
+ * is the next one, and its bitmap finds it: idle time costs nothing. A slot of the tick's own digit in a
+ * level over 0 is being dealt out.
  */
 
 /** Bytes of a wheel: `changetype<Wheel>(memory.data(WHEEL_BYTES, 16))`. */
@@ -27,12 +29,26 @@ const LEVELS: u32 = 7;
 const TICK_BITS: i64 = 6;
 /** The last tick: in the year 10889. Later deadlines count as this one. */
 const TICK_MAX: u64 = (1 << 42) - 1;
-const BACK: usize = 4;
 const BITMAPS: usize = 16;
 const HEADS: usize = 72;
 
 /** How many levels and slots have been looked at: of test builds alone. */
 export let probes: u32 = 0;
+
+/** A node, or the head of a slot's ring. */
+@unmanaged
+class Node {
+  next: Node;
+  /** The node before. */
+  back: Node;
+
+  /** Makes a head a ring of itself. */
+  @inline
+  empty(): void {
+    this.next = this;
+    this.back = this;
+  }
+}
 
 
 @unmanaged
@@ -42,12 +58,15 @@ export class Wheel {
   /** The moment that the wheel has come to. */
   tick: u64;
 
-  /** Makes the memory at `this` (WHEEL_BYTES) a wheel without nodes. It owns nothing, so this is also how to forget all nodes at once. O(slots). */
+  /**
+   * Makes the memory at `this` (WHEEL_BYTES) a wheel without nodes. It owns nothing, so this is also how to
+   * forget all nodes at once. O(slots).
+   */
   init(): void {
     this.count = 0;
     this.tick = 0;
     memory.fill(changetype<usize>(this) + BITMAPS, 0, HEADS - BITMAPS);
-    for (let slot: u32 = 0; slot < LEVELS << 6; slot++) empty(this.headOf(slot));
+    for (let slot: u32 = 0; slot < LEVELS << 6; slot++) this.headOf(slot).empty();
   }
 
   /** Puts a node in whose deadline is this, Unix ms. It is in no wheel yet. Cannot fail. O(1). */
@@ -59,45 +78,50 @@ export class Wheel {
       slot = (level << 6) | ((<u32>(tick >> (level * 6))) & 63);
     }
     const head = this.headOf(slot);
-    const last = load<u32>(head, BACK);
-    store<u32>(node, <u32>head);
-    store<u32>(node, last, BACK);
-    store<u32>(<usize>last, <u32>node);
-    store<u32>(head, <u32>node, BACK);
+    const added = changetype<Node>(node);
+    const last = head.back;
+    added.next = head;
+    added.back = last;
+    last.next = added;
+    head.back = added;
     this.mark(slot);
     this.count++;
   }
 
   /** Takes a node out. O(1). */
   remove(node: usize): void {
-    const next = load<u32>(node);
-    const back = load<u32>(node, BACK);
-    store<u32>(<usize>back, next);
-    store<u32>(<usize>next, back, BACK);
+    const next = changetype<Node>(node).next;
+    const back = changetype<Node>(node).back;
+    back.next = next;
+    next.back = back;
     // Only a head can be on both sides.
-    if (next == back) this.unmark((<u32>(<usize>next - this.headOf(0))) >> 3);
+    if (next == back) this.unmark((<u32>(changetype<usize>(next) - changetype<usize>(this.headOf(0)))) >> 3);
     this.count--;
   }
 
-  /** Whether what stands beside the node points to it: true of every node in the wheel; of other bytes, whatever they are, hardly. O(1). */
+  /**
+   * Whether what stands beside the node points to it: true of every node in the wheel; of other bytes, whatever they are,
+   * hardly. O(1).
+   */
   holds(node: usize): bool {
-    const end = (<u64>memory.size()) << 16;
-    const next = load<u32>(node);
-    const back = load<u32>(node, BACK);
-    if (<u64>next + NODE_BYTES > end || <u64>back + NODE_BYTES > end) return false;
-    return <usize>load<u32>(<usize>next, BACK) == node && <usize>load<u32>(<usize>back) == node;
+    const next = changetype<Node>(node).next;
+    const back = changetype<Node>(node).back;
+    if (!isReadable(next) || !isReadable(back)) return false;
+    return changetype<usize>(next.back) == node && changetype<usize>(back.next) == node;
   }
 
   /** The node's bytes were copied to another place: what points to it follows. The old ones need not be readable any more. O(1). */
   moved(from: usize, to: usize): void {
-    store<u32>(<usize>load<u32>(to, BACK), <u32>to);
-    store<u32>(<usize>load<u32>(to), <u32>to, BACK);
+    const node = changetype<Node>(to);
+    node.back.next = node;
+    node.next.back = node;
   }
 
   /**
-   * Takes out the next node whose slot has come at `now`, Unix ms: one whose deadline has passed, or one to be dealt out. Its owner compares
-   * the deadline, and inserts it again before the next take if it is later. Each node is given at most once per level, besides once for each later
-   * deadline that it was given; one whose deadline was 64 ms ago is among them. On an empty wheel it sets the wheel's clock, which spares
+   * Takes out the next node whose slot has come at `now`, Unix ms: one whose deadline has passed, or one to
+   * be dealt out. Its owner compares the deadline, and inserts it again before the next take if it is later.
+   * Each node is given at most once per level, besides once for each later deadline that it was given; one
+   * whose deadline was 64 ms ago is among them. On an empty wheel it sets the wheel's clock, which spares
    * what is inserted next the upper levels. A clock that has jumped, either way, is followed. O(levels).
    * @returns 0: none
    */
@@ -113,7 +137,7 @@ export class Wheel {
       const start = this.startOf(level, digit);
       if (start > tick) continue;
       if (start > this.tick) this.tick = start;
-      const node = <usize>load<u32>(this.headOf((level << 6) | digit));
+      const node = changetype<usize>(this.headOf((level << 6) | digit).next);
       this.remove(node);
       return node;
     }
@@ -128,8 +152,9 @@ export class Wheel {
   }
 
   /**
-   * The clock went back to `tick`. Levels over that of the first digit that differs stay right as they are. The slots under it lie all in the one
-   * slot of that level that the wheel's tick was in. What was overdue has a deadline that may be anything now: it is given again. O(slots).
+   * The clock went back to `tick`. Levels over that of the first digit that differs stay right as they are.
+   * The slots under it lie all in the one slot of that level that the wheel's tick was in. What was overdue
+   * has a deadline that may be anything now: it is given again. O(slots).
    */
   private rewind(tick: u64): void {
     const level = levelOf(tick ^ this.tick);
@@ -149,24 +174,24 @@ export class Wheel {
   private append(from: u32, to: u32): void {
     const source = this.headOf(from);
     if (isDefined(STORAGE_TEST_HASH)) probes++;
-    const first = load<u32>(source);
-    if (<usize>first == source) return;
-    const last = load<u32>(source, BACK);
+    const first = source.next;
+    if (first == source) return;
+    const last = source.back;
     const target = this.headOf(to);
-    const before = load<u32>(target, BACK);
-    store<u32>(<usize>before, first);
-    store<u32>(<usize>first, before, BACK);
-    store<u32>(<usize>last, <u32>target);
-    store<u32>(target, last, BACK);
-    empty(source);
+    const before = target.back;
+    before.next = first;
+    first.back = before;
+    last.next = target;
+    target.back = last;
+    source.empty();
     this.unmark(from);
     this.mark(to);
   }
 
 
   @inline
-  private headOf(slot: u32): usize {
-    return changetype<usize>(this) + HEADS + ((<usize>slot) << 3);
+  private headOf(slot: u32): Node {
+    return changetype<Node>(changetype<usize>(this) + HEADS + ((<usize>slot) << 3));
   }
 
 
@@ -187,21 +212,21 @@ export class Wheel {
 
   /**
    * Walks the whole wheel. O(nodes).
-   * @returns 0, or the first rule that does not hold: 1 a link, 2 a bitmap, 3 the number of nodes, 4 a slot before the wheel's own that is not empty
+   * @returns 0, or the first rule that does not hold: 1 a link, 2 a bitmap, 3 the number of nodes, 4 a slot
+   *   before the wheel's own that is not empty
    */
   check(): u32 {
     let nodes: u32 = 0;
-    const end = (<u64>memory.size()) << 16;
     for (let slot: u32 = 0; slot < LEVELS << 6; slot++) {
       const head = this.headOf(slot);
       const digit = slot & 63;
       const level = slot >> 6;
-      if (<u32>((this.bitsOf(level) >> digit) & 1) != u32(<usize>load<u32>(head) != head)) return 2;
-      if (<usize>load<u32>(head) != head && this.startOf(level, digit) + ((<u64>1) << (level * 6)) <= this.tick) return 4;
+      if (<u32>((this.bitsOf(level) >> digit) & 1) != u32(head.next != head)) return 2;
+      if (head.next != head && this.startOf(level, digit) + ((<u64>1) << (level * 6)) <= this.tick) return 4;
       let before = head;
       do {
-        const node = <usize>load<u32>(before);
-        if (<u64>node + NODE_BYTES > end || <usize>load<u32>(node, BACK) != before) return 1;
+        const node = before.next;
+        if (!isReadable(node) || node.back != before) return 1;
         before = node;
         // More than there are: the ring does not come back to its head.
         if (node != head && ++nodes > this.count) return 3;
@@ -225,10 +250,7 @@ function levelOf(difference: u64): u32 {
   return (63 - <u32>clz(difference)) / <u32>6;
 }
 
-/** Makes a slot's head a ring of itself. */
-// prettier-ignore
-@inline
-function empty(head: usize): void {
-  store<u32>(head, <u32>head);
-  store<u32>(head, <u32>head, BACK);
+/** Whether a node lies within the memory. */
+function isReadable(node: Node): bool {
+  return <u64>changetype<usize>(node) + NODE_BYTES <= (<u64>memory.size()) << 16;
 }

@@ -9,12 +9,7 @@ export function commandCheck(argc: i32, argv: usize): u64 {
   checkStructures(table);
   checkDeadlines();
   let bytes: u64 = leavingBytes();
-  let cursor: u64 = 0;
-  do {
-    table.seek(cursor);
-    for (let entry = table.next(); entry; entry = table.next()) bytes += entryMemory(entry);
-    cursor = table.cursor;
-  } while (cursor);
+  for (let entry = table.firstOfAll(); entry; entry = table.nextOfAll()) bytes += entryMemory(entry);
   checkBytes(table, bytes);
   return OK;
 }
@@ -24,15 +19,10 @@ function checkDeadlines(): void {
   if (!wheel.count && !table.count) return;
   if (wheel.check()) failBroken(changetype<usize>("the wheel of deadlines"));
   let count: u32 = 0;
-  let cursor: u64 = 0;
-  do {
-    table.seek(cursor);
-    for (let entry = table.next(); entry; entry = table.next()) {
-      if (!deadlineOf(entry)) continue;
-      if (!wheel.holds(nodeOf(entry))) failBroken(changetype<usize>("a deadline that is not in the wheel"));
-      count++;
-    }
-    cursor = table.cursor;
-  } while (cursor);
+  for (let entry = table.firstOfAll(); entry; entry = table.nextOfAll()) {
+    if (!deadlineOf(entry)) continue;
+    if (!wheel.holds(nodeOf(entry))) failBroken(changetype<usize>("a deadline that is not in the wheel"));
+    count++;
+  }
   if (count != wheel.count) failBroken(changetype<usize>("the number of deadlines"));
 }

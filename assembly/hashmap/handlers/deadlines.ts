@@ -8,7 +8,7 @@ import { replicateExpire } from "../replication/effects";
 import { Event } from "../replication/events";
 import { findEntry, liveIn, startWheel, table } from "../store/entries";
 import { changeDeadline, finishWrite, Outcome } from "../store/writes";
-import { deleteSlot } from "../values";
+import { deleteSlot } from "../actions/values";
 import { momentOf, SECONDS } from "./time";
 
 /** `CUSTOM.EXPIRE key s` → `:1`, `:0` when absent. As expireIn. */
@@ -22,8 +22,10 @@ export function commandPexpire(argc: i32, argv: usize): u64 {
 }
 
 /**
- * Gives the key a deadline; one that is not in the future deletes it. O(key), where there was no deadline also O(value).
- * Errors: `ERR value is not an integer or out of range`, `ERR invalid expire time in '<command>' command`, `OOM …`, nothing changed.
+ * Gives the key a deadline; one that is not in the future deletes it. O(key), where there was no deadline
+ * also O(value).
+ * Errors: `ERR value is not an integer or out of range`, `ERR invalid expire time in '<command>' command`,
+ * `OOM …`, nothing changed.
  */
 function expireIn(argv: usize, form: u32, command: usize): u64 {
   const key = argument(argv, 0);
@@ -49,8 +51,8 @@ function setNow(slot: usize, key: usize, length: u32, deadline: i64): void {
 }
 
 /**
- * `CUSTOM.PERSIST key` → `:1` when its deadline was taken away, `:0` when absent or without one. Needs no memory.
- * O(key + value).
+ * `CUSTOM.PERSIST key` → `:1` when its deadline was taken away, `:0` when absent or without one. Needs no
+ * memory. O(key + value).
  */
 export function commandPersist(argc: i32, argv: usize): u64 {
   const key = argument(argv, 0);
@@ -78,6 +80,7 @@ function msLeft(argv: usize): i64 {
   const entry = findEntry(argument(argv, 0), argumentLength(argv, 0));
   if (!entry) return -2;
   const deadline = deadlineOf(entry);
-  // It is not in the past for one that came in time, nor for a command that repeats what was decided elsewhere.
+  // It is not in the past for one that came in time, nor for a command that repeats what was decided
+  // elsewhere.
   return deadline ? max<i64>(deadline - redis.Milliseconds(), 0) : -1;
 }

@@ -38,15 +38,12 @@ export function commandLen(argc: i32, argv: usize): u64 {
   return replyInteger(table.count);
 }
 
-/** `CUSTOM.CLEAR` → how many keys were removed, as CUSTOM.LEN counts them. O(entries): each key is signalled. */
+/**
+ * `CUSTOM.CLEAR` → how many keys were removed, as CUSTOM.LEN counts them. O(entries): each key is signalled.
+ */
 export function commandClear(argc: i32, argv: usize): u64 {
   const removed = table.count;
-  let cursor: u64 = 0;
-  do {
-    table.seek(cursor);
-    for (let entry = table.next(); entry; entry = table.next()) redis.SignalModifiedKey(keyOf(entry), keyLength(entry));
-    cursor = table.cursor;
-  } while (cursor);
+  for (let entry = table.firstOfAll(); entry; entry = table.nextOfAll()) redis.SignalModifiedKey(keyOf(entry), keyLength(entry));
   if (removed) {
     beginChange();
     redis.ReplicateVerbatim();

@@ -9,7 +9,7 @@ import { replicateSet } from "../replication/effects";
 import { Event } from "../replication/events";
 import { liveIn, prepareTable, releaseLeaving, startWheel, table, takeLeaving } from "../store/entries";
 import { finishWrite, Outcome, storeUntil } from "../store/writes";
-import { deleteSlot } from "../values";
+import { deleteSlot } from "../actions/values";
 import { replyLeaving } from "./leaving";
 import { ABSOLUTE, momentOf, SECONDS } from "./time";
 
@@ -34,7 +34,8 @@ class Options {
   timeAt: u32;
 
   /**
-   * Reads the options, of which NX and XX, and the five of time, exclude each other. Ends the command: `ERR syntax error`.
+   * Reads the options, of which NX and XX, and the five of time, exclude each other. Ends the command: `ERR
+   * syntax error`.
    */
   read(argc: i32, argv: usize): void {
     let given: u32 = 0;
@@ -65,10 +66,10 @@ class Options {
 const options: Options = changetype<Options>(memory.data(offsetof<Options>(), 4));
 
 /**
- * `CUSTOM.SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]` → `+OK`; null where NX or XX forbids it; with
- * GET the value before, or null. A moment that has passed deletes the key. O(key + value).
- * Errors: `ERR syntax error`, `ERR value is not an integer or out of range`, `ERR invalid expire time in 'custom.set'
- * command`, `OOM …`, nothing changed.
+ * `CUSTOM.SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]` → `+OK`; null where NX or XX
+ * forbids it; with GET the value before, or null. A moment that has passed deletes the key. O(key + value).
+ * Errors: `ERR syntax error`, `ERR value is not an integer or out of range`, `ERR invalid expire time in
+ * 'custom.set' command`, `OOM …`, nothing changed.
  */
 export function setWithOptions(argc: i32, argv: usize): u64 {
   options.read(argc, argv);

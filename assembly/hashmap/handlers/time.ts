@@ -7,8 +7,9 @@ export const SECONDS: u32 = 1;
 export const ABSOLUTE: u32 = 2;
 
 /**
- * The moment, Unix ms, that the argument spells in this form. Ends the command: `ERR value is not an integer or out of range`; and `ERR invalid expire
- * time in '<command>' command` where it overflows, or is 0 or less and has to be `positive`.
+ * The moment, Unix ms, that the argument spells in this form. Ends the command: `ERR value is not an integer
+ * or out of range`; and `ERR invalid expire time in '<command>' command` where it overflows, or is 0 or less
+ * and has to be `positive`.
  */
 export function momentOf(pointer: usize, length: u32, form: u32, now: i64, positive: bool, command: usize): i64 {
   let ms = integerOf(pointer, length);

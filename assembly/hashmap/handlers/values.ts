@@ -12,7 +12,7 @@ import { replicateAppend, replicateSet } from "../replication/effects";
 import { Event } from "../replication/events";
 import { compactEntries, findEntry, liveIn, prepareTable, releaseLeaving, table } from "../store/entries";
 import { appendValue, finishWrite, Outcome, replaceMany, storeUntil } from "../store/writes";
-import { deleteSlot, deleteValue, getValue, setValue } from "../values";
+import { deleteSlot, deleteValue, getValue, setValue } from "../actions/values";
 import { replyLeaving } from "./leaving";
 import { setWithOptions } from "./set";
 
@@ -42,7 +42,10 @@ export function commandMget(argc: i32, argv: usize): u64 {
   return REPLIED;
 }
 
-/** `CUSTOM.MSET key value [key value …]` → `+OK`: all of them, or at `OOM …` none. The last of equal keys wins. O(keys + values). */
+/**
+ * `CUSTOM.MSET key value [key value …]` → `+OK`: all of them, or at `OOM …` none. The last of equal keys
+ * wins. O(keys + values).
+ */
 export function commandMset(argc: i32, argv: usize): u64 {
   if (argc & 1) return replyArity();
   if (!prepareTable()) failOutOfMemory();
@@ -122,7 +125,8 @@ export function commandGetdel(argc: i32, argv: usize): u64 {
 
 /**
  * `CUSTOM.INCRBY key n` → the new integer; an absent key counts as 0, the deadline stays. O(key).
- * Errors: `ERR value is not an integer or out of range`, `ERR increment or decrement would overflow`, `OOM …`, nothing changed.
+ * Errors: `ERR value is not an integer or out of range`, `ERR increment or decrement would overflow`, `OOM
+ * …`, nothing changed.
  */
 export function commandIncrby(argc: i32, argv: usize): u64 {
   const key = argument(argv, 0);

@@ -37,7 +37,10 @@ function applySet(effect: Effect): void {
   finishWrite(storeUntil(slot, hash, key, length, effect.at(3), size, deadline), Event.SET, key, length, size);
 }
 
-/** `append <key> <bytes before> <suffix>`: nothing where the value is shorter or absent: it was changed later, by an effect that follows. */
+/**
+ * `append <key> <bytes before> <suffix>`: nothing where the value is shorter or absent: it was changed later,
+ * by an effect that follows.
+ */
 function applyAppend(effect: Effect): void {
   const key = effect.at(KEY);
   const length = effect.lengthAt(KEY);

@@ -1,6 +1,7 @@
 /**
- * What a write leaves in the replication stream and the append-only file where the command as it came would not do: absolute, without
- * conditions, with deadlines in Unix ms (0: none), so that applying it twice is applying it once. All numbers are decimal text.
+ * What a write leaves in the replication stream and the append-only file where the command as it came would
+ * not do: absolute, without conditions, with deadlines in Unix ms (0: none), so that applying it twice is
+ * applying it once. All numbers are decimal text.
  *
  *     custom.apply 1 set <key> <value> <deadline ms>
  *     custom.apply 1 append <key> <bytes of the value before> <suffix>        the value's first bytes, then the suffix

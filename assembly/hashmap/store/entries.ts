@@ -1,15 +1,15 @@
 /**
  * The storage: byte strings to byte strings, each with or without a deadline.
  *
- * An entry whose deadline has passed is absent for whoever reads or writes it. It stays where it is until the sweep
- * reclaims it, or a write puts another in its place.
+ * An entry whose deadline has passed is absent for whoever reads or writes it. It stays where it is until the
+ * sweep reclaims it, or a write puts another in its place.
  */
-import { moveEntry } from "../../base/storage/compact";
+import { moveEntry } from "../../base/storage/table/move";
 import { create, createUntil, deadlineOf, destroy, hasRoom, keyLength, keyOf, nodeOf, setDeadline } from "../../base/storage/entry";
 import { heapReset } from "../../base/storage/heap";
-import { Table } from "../../base/storage/table";
+import { Table } from "../../base/storage/table/table";
 import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
-import { forgetBlocks, reserveBlock } from "../../base/persistence/blocks";
+import { forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";
 import { entryMemory } from "../../base/check";
 import { compact } from "../../base/compaction";
@@ -20,13 +20,21 @@ import { redis } from "../../base/redis";
 export const table: Table = changetype<Table>(memory.data(offsetof<Table>(), 16));
 /** The nodes of all entries that have a deadline. */
 export const wheel: Wheel = changetype<Wheel>(memory.data(WHEEL_BYTES, 16));
-/** Whether the table has its hash key, drawn before the first entry comes: loading the module must call nothing. */
+/**
+ * Whether the table has its hash key, drawn before the first entry comes: loading the module must call
+ * nothing.
+ */
 let keyed: bool = false;
 const key: usize = memory.data(16, 8);
-/** A value that is out of the table and still to be replied, by a command that a time limit may end meanwhile; 0: none. */
+/**
+ * A value that is out of the table and still to be replied, by a command that a time limit may end meanwhile;
+ * 0: none.
+ */
 let leaving: usize = 0;
 
-/** Gets ready for entries: draws the hash key and takes the buffer of saving. False when there is no memory. */
+/**
+ * Gets ready for entries: draws the hash key and takes the buffer of saving. False when there is no memory.
+ */
 export function prepareTable(): bool {
   if (!keyed) {
     redis.GetRandomBytes(key, 16);
@@ -44,7 +52,8 @@ export function dropAll(): void {
     table.forget();
     wheel.init();
   }
-  // With another key: data that comes back from a file in the order of this one would make the table split at every step.
+  // With another key: data that comes back from a file in the order of this one would make the table split at
+  // every step.
   keyed = false;
   heapReset();
   forgetBlocks();
@@ -52,9 +61,12 @@ export function dropAll(): void {
   endChange();
 }
 
-// ── Looking up ──────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Looking up ─────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Whether the entry's deadline has passed for the running command: not for one that repeats what was decided elsewhere. O(1). */
+/**
+ * Whether the entry's deadline has passed for the running command: not for one that repeats what was decided
+ * elsewhere. O(1).
+ */
 // prettier-ignore
 @inline
 export function isExpired(entry: usize): bool {
@@ -79,14 +91,17 @@ export function findEntry(key: usize, length: u32): usize {
   return entry && !isExpired(entry) ? entry : 0;
 }
 
-// ── Deadlines ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Deadlines ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /** A new entry, with room for a deadline where there is to be one; 0 when there is no memory. As create. */
 export function createFor(key: usize, keyLength: u32, value: usize, length: u32, timed: bool): usize {
   return timed ? createUntil(key, keyLength, value, length, 0) : create(key, keyLength, value, length);
 }
 
-/** Sets the deadline, Unix ms and not 0, of an entry that has room for one. A later one than before moves no node. O(1). */
+/**
+ * Sets the deadline, Unix ms and not 0, of an entry that has room for one. A later one than before moves no
+ * node. O(1).
+ */
 export function schedule(entry: usize, deadline: i64): void {
   const before = deadlineOf(entry);
   setDeadline(entry, deadline);
@@ -102,14 +117,20 @@ export function unschedule(entry: usize): void {
   setDeadline(entry, 0);
 }
 
-/** Sets the clock of an empty wheel, so that what comes next begins in its lowest level. Not inside a change. O(1). */
+/**
+ * Sets the clock of an empty wheel, so that what comes next begins in its lowest level. Not inside a change.
+ * O(1).
+ */
 export function startWheel(now: i64): void {
   if (!wheel.count) wheel.take(now);
 }
 
-// ── What leaves ─────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── What leaves ────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Frees an entry that is out of the table, and its deadline; `keep`: it stays readable until releaseLeaving. O(1). */
+/**
+ * Frees an entry that is out of the table, and its deadline; `keep`: it stays readable until releaseLeaving.
+ * O(1).
+ */
 export function drop(entry: usize, keep: bool = false): void {
   unschedule(entry);
   if (keep) leaving = entry;

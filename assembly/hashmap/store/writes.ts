@@ -30,8 +30,8 @@ export namespace Outcome {
 }
 
 /**
- * Ends a write: tells of it, if it was done, and ends the change. What is told is told before that: no time limit strikes
- * between them. O(1).
+ * Ends a write: tells of it, if it was done, and ends the change. What is told is told before that: no time
+ * limit strikes between them. O(1).
  * @param event what a write that was done is told as, by `key`
  * @param written bytes that it has stored
  * @param verbatim whether the running command is to be replicated as it came
@@ -57,7 +57,9 @@ function insertEntry(hash: u64, entry: usize): u32 {
   return Outcome.MOVED;
 }
 
-/** As create, for the place of another entry: where it is smaller, it may be had beyond the limit of memory. */
+/**
+ * As create, for the place of another entry: where it is smaller, it may be had beyond the limit of memory.
+ */
 function createInstead(old: usize, key: usize, keyLength: u32, value: usize, length: u32, timed: bool): usize {
   const entry = createFor(key, keyLength, value, length, timed);
   if (entry || length >= valueLength(old)) return entry;
@@ -75,7 +77,8 @@ function createInstead(old: usize, key: usize, keyLength: u32, value: usize, len
 export function storeValue(slot: usize, hash: u64, key: usize, keyLength: u32, value: usize, length: u32): u32 {
   if (!slot) return insertEntry(hash, create(key, keyLength, value, length));
   const old = <usize>load<u32>(slot);
-  // Where the value fits in place, writing it is itself the commit; only then is it known that nothing can fail any more.
+  // Where the value fits in place, writing it is itself the commit; only then is it known that nothing can
+  // fail any more.
   if (!hasRoom(old) && overwrite(old, value, length)) return Outcome.IN_PLACE;
   const entry = createInstead(old, key, keyLength, value, length, false);
   if (!entry) return Outcome.NO_MEMORY;
@@ -84,8 +87,8 @@ export function storeValue(slot: usize, hash: u64, key: usize, keyLength: u32, v
 }
 
 /**
- * As storeValue, with a deadline, Unix ms, 0: none. Where the old entry must stay readable, `keep`, it is `takeLeaving`'s.
- * O(key + value).
+ * As storeValue, with a deadline, Unix ms, 0: none. Where the old entry must stay readable, `keep`, it is
+ * `takeLeaving`'s. O(key + value).
  * @returns NO_MEMORY, MOVED, IN_PLACE or KEPT
  */
 export function storeUntil(
@@ -116,8 +119,8 @@ export function storeUntil(
 }
 
 /**
- * Gives an entry another deadline, Unix ms; 0: none. Its block changes where it has no room for one, or keeps room for
- * none. O(1), or O(entry).
+ * Gives an entry another deadline, Unix ms; 0: none. Its block changes where it has no room for one, or keeps
+ * room for none. O(1), or O(entry).
  * @returns NO_MEMORY, not where the deadline is 0, or there was one; or MOVED
  */
 export function changeDeadline(slot: usize, deadline: i64): u32 {
@@ -137,7 +140,8 @@ export function changeDeadline(slot: usize, deadline: i64): u32 {
 }
 
 /**
- * Puts a suffix after the first `before` bytes of the slot's value, which has no fewer. The deadline stays. O(value).
+ * Puts a suffix after the first `before` bytes of the slot's value, which has no fewer. The deadline stays.
+ * O(value).
  * @returns NO_MEMORY, MOVED or IN_PLACE
  */
 export function appendValue(slot: usize, before: u32, suffix: usize, length: u32): u32 {
@@ -157,8 +161,8 @@ export function appendValue(slot: usize, before: u32, suffix: usize, length: u32
 }
 
 /**
- * Puts `count` new entries, addresses at `list`, into the table, each in the place of one with its key; after reserveMany.
- * Cannot fail. O(keys).
+ * Puts `count` new entries, addresses at `list`, into the table, each in the place of one with its key; after
+ * reserveMany. Cannot fail. O(keys).
  */
 export function replaceMany(list: usize, count: u32): void {
   for (let at: u32 = 0; at < count; at++) {

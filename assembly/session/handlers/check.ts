@@ -1,5 +1,9 @@
-/** `SESSION.CHECK`: whether sessions, users, their data, the queue of deadlines, heap and counters hold together. */
+/**
+ * `SESSION.CHECK`: whether sessions, users, their data, the queue of deadlines, heap and counters hold
+ * together.
+ */
 import { keyLength, keyOf } from "../../base/storage/entry";
+import { checkTable } from "../../base/storage/table/check";
 import { checkBytes, checkStructures, entryMemory, failBroken } from "../../base/check";
 import { OK } from "../../base/frame";
 import { isKey } from "../ids/ids";
@@ -27,7 +31,7 @@ export function commandCheck(argc: i32, argv: usize): u64 {
   bytes = users.memoryUsed() + waitingMemory();
   queued = olds = owned = 0;
   checkStructures(table);
-  if (users.count && users.check()) failBroken(changetype<usize>("the table of users"));
+  if (users.count && checkTable(users)) failBroken(changetype<usize>("the table of users"));
   checkRecords();
   checkUsers();
   if (olds != oldIds) failBroken(changetype<usize>("the number of old ids"));
@@ -38,16 +42,11 @@ export function commandCheck(argc: i32, argv: usize): u64 {
 }
 
 function checkRecords(): void {
-  let cursor: u64 = 0;
-  do {
-    table.seek(cursor);
-    for (let record = table.next(); record; record = table.next()) {
-      bytes += entryMemory(record);
-      if (isOldId(record)) checkOldId(record);
-      else checkSession(record);
-    }
-    cursor = table.cursor;
-  } while (cursor);
+  for (let record = table.firstOfAll(); record; record = table.nextOfAll()) {
+    bytes += entryMemory(record);
+    if (isOldId(record)) checkOldId(record);
+    else checkSession(record);
+  }
 }
 
 function checkSession(record: usize): void {
@@ -88,21 +87,17 @@ function checkNode(record: usize): void {
 }
 
 function checkUsers(): void {
-  let cursor: u64 = 0;
-  do {
-    users.seek(cursor);
-    for (let user = users.next(); user; user = users.next()) {
-      bytes += entryMemory(user);
-      let session = asUser(user).newest;
-      for (let left = asUser(user).count; left; left--) {
-        if (asSession(session).user != user) failBroken(changetype<usize>("a session of a user"));
-        session = asSession(session).older;
-      }
-      if (!asUser(user).count || session != asUser(user).newest) failBroken(changetype<usize>("the number of a user's sessions"));
-      owned += asUser(user).count;
+  for (let owner = users.firstOfAll(); owner; owner = users.nextOfAll()) {
+    bytes += entryMemory(owner);
+    const user = asUser(owner);
+    let record = user.newest;
+    for (let left = user.count; left; left--) {
+      if (asSession(record).user != owner) failBroken(changetype<usize>("a session of a user"));
+      record = asSession(record).older;
     }
-    cursor = users.cursor;
-  } while (cursor);
+    if (!user.count || record != user.newest) failBroken(changetype<usize>("the number of a user's sessions"));
+    owned += user.count;
+  }
 }
 
 /** Bytes of the heap that a session takes, its data included; not those of the tables. O(fields). */

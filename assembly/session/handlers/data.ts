@@ -3,10 +3,10 @@ import { argument, argumentLength, argumentsFrom, NULL, OK, REPLIED } from "../.
 import { integerOf } from "../../base/parse";
 import { redis } from "../../base/redis";
 import { replyArity, replyInteger } from "../../base/reply";
-import { addData, compareAndSet, deleteData, getData, increment } from "../data";
+import { addData, compareAndSet, deleteData, getData, increment } from "../actions/data";
 import { countFields, walk } from "../store/fields/fields";
 import { asSession } from "../store/record";
-import { touch } from "../touch";
+import { touch } from "../actions/touch";
 import { namedSession, replyNotFound } from "./named";
 
 /** `SESSION.ADD_DATA id field value [field value …]` → `+OK`, or `-Session not found: <id>`. O(bytes). */
@@ -18,14 +18,19 @@ export function commandAddData(argc: i32, argv: usize): u64 {
   return OK;
 }
 
-/** `SESSION.GET_DATA id field` → the value, null when absent, or `-Session not found: <id>`. O(field + value). */
+/**
+ * `SESSION.GET_DATA id field` → the value, null when absent, or `-Session not found: <id>`. O(field + value).
+ */
 export function commandGetData(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   if (!record) return replyNotFound(argv);
   return getData(record, argument(argv, 1), argumentLength(argv, 1), true);
 }
 
-/** `SESSION.GETALL id` → a map of fields to values in the order of their first writing, null when it is unknown. O(bytes). */
+/**
+ * `SESSION.GETALL id` → a map of fields to values in the order of their first writing, null when it is
+ * unknown. O(bytes).
+ */
 export function commandGetAll(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   if (!record) return NULL;
@@ -40,7 +45,10 @@ export function commandGetAll(argc: i32, argv: usize): u64 {
   return REPLIED;
 }
 
-/** `SESSION.DEL_DATA id field [field …]` → how many were there, or `-Session not found: <id>`. O(fields named). */
+/**
+ * `SESSION.DEL_DATA id field [field …]` → how many were there, or `-Session not found: <id>`. O(fields
+ * named).
+ */
 export function commandDelData(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   if (!record) return replyNotFound(argv);
@@ -55,7 +63,10 @@ export function commandIncrData(argc: i32, argv: usize): u64 {
   return replyInteger(increment(record, argument(argv, 1), argumentLength(argv, 1), by));
 }
 
-/** `SESSION.CAS id version field value [field value …]` → the new version, `-VERSION is <current>`, or `-Session not found: <id>`. O(bytes). */
+/**
+ * `SESSION.CAS id version field value [field value …]` → the new version, `-VERSION is <current>`, or
+ * `-Session not found: <id>`. O(bytes).
+ */
 export function commandCas(argc: i32, argv: usize): u64 {
   if (argc & 1) return replyArity();
   const record = namedSession(argv);

@@ -4,9 +4,9 @@ import { failSyntax, integerOf, isWord } from "../../base/parse";
 import { redis } from "../../base/redis";
 import { replyArity, replyInteger } from "../../base/reply";
 import { isAsked, replyAll, replyScan } from "../../base/scan";
-import { checkSlot } from "../create";
-import { deleteAll } from "../end";
-import { listLine } from "../replies";
+import { checkSlot } from "../actions/create";
+import { deleteAll } from "../actions/end";
+import { listLine } from "./replies";
 import { isLive, sessionOf } from "../store/expiry";
 import { asSession, idText, isOldId } from "../store/record";
 import { beginCommand, countSessions } from "../store/records";
@@ -77,7 +77,10 @@ export function commandUser(argc: i32, argv: usize): u64 {
   return REPLIED;
 }
 
-/** `SESSION.DELUSER user [EXCEPT id] [BEFORE ms]` → how many live sessions have ended. O(sessions of the user). Errors: `CROSSSLOT …` */
+/**
+ * `SESSION.DELUSER user [EXCEPT id] [BEFORE ms]` → how many live sessions have ended. O(sessions of the
+ * user). Errors: `CROSSSLOT …`
+ */
 export function commandDelUser(argc: i32, argv: usize): u64 {
   beginCommand();
   const key = argument(argv, 0);

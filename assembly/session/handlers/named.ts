@@ -2,7 +2,7 @@
 import { argument, argumentLength, REPLIED } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { lineLength, linePointer } from "../../base/text";
-import { notFoundLine } from "../replies";
+import { notFoundLine } from "./replies";
 import { sessionOf } from "../store/expiry";
 import { beginCommand } from "../store/records";
 

@@ -5,11 +5,11 @@ import { failPositive, failSyntax, integerOf, isWord } from "../../base/parse";
 import { redis } from "../../base/redis";
 import { replyArity, replyInteger } from "../../base/reply";
 import { failLine, line } from "../../base/text";
-import { assignSession, changeLimit, rotateSession } from "../change";
-import { createSession } from "../create";
-import { deleteSession } from "../end";
-import { options } from "../options";
-import { createdText, replyTime, replyWord, sessionJson } from "../replies";
+import { assignSession, changeLimit, rotateSession } from "../actions/change";
+import { createSession } from "../actions/create";
+import { deleteSession } from "../actions/end";
+import { options } from "../actions/options";
+import { createdText, replyTime, replyWord, sessionJson } from "./replies";
 import { nowMs } from "../store/clock";
 import { recordNamed } from "../store/expiry";
 import { countFields } from "../store/fields/fields";
@@ -17,7 +17,7 @@ import { asSession, deadlineOf, expiresOf, idleOf, idText, isOldId } from "../st
 import { beginCommand } from "../store/records";
 import { releaseScratch } from "../texts/scratch";
 import { MAX_TIME } from "../texts/time";
-import { touch } from "../touch";
+import { touch } from "../actions/touch";
 import { sessionMemory } from "./check";
 import { namedSession, replyNotFound } from "./named";
 
@@ -25,8 +25,9 @@ import { namedSession, replyNotFound } from "./named";
 const GRACE_MAX: i64 = 604_800_000;
 
 /**
- * `SESSION.CREATE user [NEW] [IDLE s] [TTL s] [MAX n [EVICT|REJECT]] [ID id] [DATA field value …]` → `+Session created: ID`, `+Session exists: ID` or
- * `+Session recreated: ID`. O(user + data), at the limit O(sessions of the user).
+ * `SESSION.CREATE user [NEW] [IDLE s] [TTL s] [MAX n [EVICT|REJECT]] [ID id] [DATA field value …]` →
+ * `+Session created: ID`, `+Session exists: ID` or `+Session recreated: ID`. O(user + data), at the limit
+ * O(sessions of the user).
  */
 export function commandCreate(argc: i32, argv: usize): u64 {
   beginCommand();

@@ -1,6 +1,6 @@
 /**
- * Session ids. A minted one is a UUID (uuid.ts); one that the caller of CREATE minted is 16 to 128 visible ASCII characters, as frameworks
- * make them. Inside an id is the key of its record:
+ * Session ids. A minted one is a UUID (uuid.ts); one that the caller of CREATE minted is 16 to 128 visible
+ * ASCII characters, as frameworks make them. Inside an id is the key of its record:
  *
  *     UUID                 16 raw bytes
  *     caller's own text    a zero byte, then the text: 17 to 129 bytes, so it is never taken for a UUID
@@ -8,7 +8,10 @@
 import { copy } from "../../base/storage/bytes";
 import { format, ID_SIZE, ID_TEXT_SIZE, isId, mint, parse } from "./uuid";
 
-/** Bytes of an IdKey and of an IdText, each with room for the longest id: `changetype<IdKey>(memory.data(ID_BYTES, 4))`. */
+/**
+ * Bytes of an IdKey and of an IdText, each with room for the longest id:
+ * `changetype<IdKey>(memory.data(ID_BYTES, 4))`.
+ */
 export const ID_BYTES: i32 = 136;
 /** What `isKey` reads a UUID into. */
 const uuid: usize = memory.data(16);
@@ -58,7 +61,10 @@ export class IdText {
   }
 }
 
-/** Writes the key of the id whose text this is to `target` (129 bytes); its length, 0 when it is not well-formed. O(length). */
+/**
+ * Writes the key of the id whose text this is to `target` (129 bytes); its length, 0 when it is not
+ * well-formed. O(length).
+ */
 export function keyOfText(text: usize, length: u32, target: usize): u32 {
   if (length == ID_TEXT_SIZE && parse(text, length, target)) return ID_SIZE;
   if (length < TEXT_MIN || length > TEXT_MAX || !isVisible(text, length)) return 0;

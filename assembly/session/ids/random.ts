@@ -1,7 +1,8 @@
 /**
- * Random bytes for ids. Each refill draws a fresh key of 32 bytes from the server's cryptographic source and expands it with ChaCha20 (RFC 8439):
- * the server's own source hashes for every 32 bytes, which took a quarter of a whole SESSION.CREATE. The key is wiped at once and a byte is
- * handed out once, so what is in memory tells nothing of ids that were minted.
+ * Random bytes for ids. Each refill draws a fresh key of 32 bytes from the server's cryptographic source and
+ * expands it with ChaCha20 (RFC 8439): the server's own source hashes for every 32 bytes, which took a
+ * quarter of a whole SESSION.CREATE. The key is wiped at once and a byte is handed out once, so what is in
+ * memory tells nothing of ids that were minted.
  */
 import { redis } from "../../base/redis";
 

@@ -1,7 +1,8 @@
 /**
- * Cluster slots: CRC16 (XMODEM: polynomial 0x1021, most significant bit first, no final change) of a key, or of its {hash tag}, modulo 16384, as the
- * Redis Cluster specification has it. A session's id is minted in the slot of its user's key: the last five hexadecimal digits of the UUID are
- * chosen so that its text lands there. Five digits have about 64 choices for each slot, four would not reach all of them.
+ * Cluster slots: CRC16 (XMODEM: polynomial 0x1021, most significant bit first, no final change) of a key, or
+ * of its {hash tag}, modulo 16384, as the Redis Cluster specification has it. A session's id is minted in the
+ * slot of its user's key: the last five hexadecimal digits of the UUID are chosen so that its text lands
+ * there. Five digits have about 64 choices for each slot, four would not reach all of them.
  */
 import { format, ID_TEXT_SIZE } from "./uuid";
 
@@ -13,7 +14,10 @@ const TRIPLES: u32 = 4096;
 
 /** What digit d at place p of the five adds to the CRC: 5 × 16 × u16. */
 const digitAdds: usize = memory.data(160, 2);
-/** Which two last digits, as a byte, add these 14 bits: an inverse to be checked, since not every sum of 14 bits is one. */
+/**
+ * Which two last digits, as a byte, add these 14 bits: an inverse to be checked, since not every sum of 14
+ * bits is one.
+ */
 const lastPair: usize = memory.data(16384);
 const text: usize = memory.data(36);
 let ready: bool = false;
@@ -32,8 +36,8 @@ export function slotOf(key: usize, length: u32): u32 {
 }
 
 /**
- * Changes the last five digits of a random UUID, 16 raw bytes at `id`, so that its text is in this slot. Which of the possible endings it takes
- * is up to the digits that were there.
+ * Changes the last five digits of a random UUID, 16 raw bytes at `id`, so that its text is in this slot.
+ * Which of the possible endings it takes is up to the digits that were there.
  */
 export function moveToSlot(id: usize, slot: u32): void {
   if (!ready) prepare();

@@ -13,7 +13,10 @@ const HYPHEN: u8 = 0x2d;
 /** The hexadecimal digits by their value. */
 const HEX: usize = memory.data<u8>([48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102]);
 
-/** Writes a new random id, 16 raw bytes, to `target`. 122 of its bits come from the server's cryptographic source. */
+/**
+ * Writes a new random id, 16 raw bytes, to `target`. 122 of its bits come from the server's cryptographic
+ * source.
+ */
 export function mint(target: usize): void {
   take16(target);
   store<u8>(target, (load<u8>(target, 6) & 0x0f) | 0x40, 6);
@@ -40,7 +43,10 @@ export function format(raw: usize, target: usize): void {
   store<u64>(target, i64x2.extract_lane(second, 1), 28);
 }
 
-/** Reads the text of an id into 16 bytes at `target`; false, with `target` undefined, when it is not well-formed. */
+/**
+ * Reads the text of an id into 16 bytes at `target`; false, with `target` undefined, when it is not
+ * well-formed.
+ */
 export function parse(text: usize, length: u32, target: usize): bool {
   if (length != ID_TEXT_SIZE) return false;
   const hyphens =

@@ -1,6 +1,7 @@
 /**
- * The storage that maps each user to the newest session: whatever serves the commands CUSTOM.*, linked directly or called by command.
- * A function that fails ends the running command, so it is called before anything of this module is committed.
+ * The storage that maps each user to the newest session: whatever serves the commands CUSTOM.*, linked
+ * directly or called by command. A function that fails ends the running command, so it is called before
+ * anything of this module is committed.
  */
 
 // prettier-ignore

@@ -1,7 +1,7 @@
 /**
- * The storage's mapping of a user when sessions of that user end: it stays unless it names one of them; then it moves to
- * the newest that remains, or is deleted with the last. A move that the storage refuses becomes a deletion: ending a
- * session needs no memory.
+ * The storage's mapping of a user when sessions of that user end: it stays unless it names one of them; then
+ * it moves to the newest that remains, or is deleted with the last. A move that the storage refuses becomes a
+ * deletion: ending a session needs no memory.
  */
 import { redis } from "../../base/redis";
 import { lengthOf, pointerOf } from "../../base/frame";
@@ -50,14 +50,20 @@ export class Ending {
 /** For the running command to say what ends. */
 export const ending: Ending = changetype<Ending>(memory.data(offsetof<Ending>(), 8));
 
-/** What becomes of a mapping, as effects have it: `0` it stays, `1` it is deleted, else the id that it names from now on. */
+/**
+ * What becomes of a mapping, as effects have it: `0` it stays, `1` it is deleted, else the id that it names
+ * from now on.
+ */
 export const mapping: IdText = changetype<IdText>(memory.data(ID_BYTES, 4));
 const STAYS: u8 = 48;
 const DELETED: u8 = 49;
 
 const mappedKey: IdKey = changetype<IdKey>(memory.data(ID_BYTES, 4));
 
-/** The session that a value of the storage names, by its id or an old one; 0: none, or none that is known. O(1). */
+/**
+ * The session that a value of the storage names, by its id or an old one; 0: none, or none that is known.
+ * O(1).
+ */
 export function sessionNamed(value: u64): usize {
   if (!value || !mappedKey.take(pointerOf(value), lengthOf(value))) return 0;
   const record = findRecord(mappedKey.start, mappedKey.length);
@@ -65,7 +71,8 @@ export function sessionNamed(value: u64): usize {
 }
 
 /**
- * Changes the mapping of the user whose sessions are about to end; `mapping` tells how. O(sessions of the user).
+ * Changes the mapping of the user whose sessions are about to end; `mapping` tells how. O(sessions of the
+ * user).
  * Errors: those of the storage, with nothing changed.
  */
 export function changeMapping(ending: Ending): void {
@@ -91,7 +98,10 @@ export function tryToChangeMapping(ending: Ending): bool {
   return false;
 }
 
-/** Tells WATCH and client-side caching that a user's sessions change, which a change of the mapping tells otherwise. */
+/**
+ * Tells WATCH and client-side caching that a user's sessions change, which a change of the mapping tells
+ * otherwise.
+ */
 export function signalUser(owner: usize): void {
   if (mapping.length == 1 && load<u8>(mapping.start) == STAYS) redis.SignalModifiedKey(keyOf(owner), keyLength(owner));
 }

@@ -1,7 +1,7 @@
 /**
- * `session.apply`: applies what effects.ts queued, exactly and without conditions, making the calls to the storage itself. What another
- * version of this module wrote, or nothing sound, ends with an error and changes nothing. An effect on a session that is unknown does
- * nothing: it ended later, and is not reborn.
+ * `session.apply`: applies what effects.ts queued, exactly and without conditions, making the calls to the
+ * storage itself. What another version of this module wrote, or nothing sound, ends with an error and changes
+ * nothing. An effect on a session that is unknown does nothing: it ended later, and is not reborn.
  */
 import { keyLength, keyOf } from "../../base/storage/entry";
 import { beginChange, endChange } from "../../base/change";
@@ -59,8 +59,8 @@ export function commandApply(argc: i32, argv: usize): u64 {
 }
 
 /**
- * `create <id> <user> <created> <accessed> <mapped> [<idle> <expires> [<field> <value> …]]`: one with this id is replaced.
- * Older versions wrote 0 for `mapped` where the mapping was there already.
+ * `create <id> <user> <created> <accessed> <mapped> [<idle> <expires> [<field> <value> …]]`: one with this id
+ * is replaced. Older versions wrote 0 for `mapped` where the mapping was there already.
  */
 function applyCreate(effect: Effect): void {
   const count = effect.count;
@@ -176,7 +176,8 @@ function applyRotate(effect: Effect): void {
   const record = named();
   effect.expect(isSound);
   if (!record) return;
-  // What has the new id already is from the same effects, applied before: those that follow make it what it was, in its place.
+  // What has the new id already is from the same effects, applied before: those that follow make it what it
+  // was, in its place.
   const present = findRecord(otherKey.start, otherKey.length);
   effect.expect(present != record);
   beginChange();
@@ -215,7 +216,10 @@ function applyForget(effect: Effect): void {
   endChange();
 }
 
-/** Changes a user's mapping as argument 4 says: `0` not at all, `1` away with it, else the id that it names from now on. */
+/**
+ * Changes a user's mapping as argument 4 says: `0` not at all, `1` away with it, else the id that it names
+ * from now on.
+ */
 function changeMappingOf(effect: Effect, user: usize, userLength: u32): void {
   const mapping = effect.at(4);
   const length = effect.lengthAt(4);
@@ -235,7 +239,9 @@ function named(): usize {
   return record && !isOldId(record) ? record : 0;
 }
 
-/** Signals and notifies the effect's id, and signals the old ids of its session, which is 0 where it has none. */
+/**
+ * Signals and notifies the effect's id, and signals the old ids of its session, which is 0 where it has none.
+ */
 function tell(effect: Effect, event: usize, record: usize = 0): void {
   changed(event, effect.at(ID), effect.lengthAt(ID));
   if (record) signalOldIds(record);

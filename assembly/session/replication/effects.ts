@@ -1,6 +1,7 @@
 /**
- * What a write leaves in the replication stream and the append-only file: `session.apply <format> <operation> <id> …`, with absolute ids and
- * absolute Unix ms, so that applying it twice is applying it once. All numbers are decimal text.
+ * What a write leaves in the replication stream and the append-only file: `session.apply <format> <operation>
+ * <id> …`, with absolute ids and absolute Unix ms, so that applying it twice is applying it once. All numbers
+ * are decimal text.
  *
  *     session.apply 1 create <id> <user> <created ms> <accessed ms> <1: the storage maps the user to it>
  *                     [<idle s, 0: none> <expires ms, 0: never> [<field> <value> …]]
@@ -45,14 +46,17 @@ let digitsUsed: u32 = 0;
 const OWN_MAX: u32 = 9;
 
 /**
- * Takes the memory for an effect that passes `rest` arguments on: the next one to be queued. Ends the command with an OOM error when there is none:
- * so this comes before everything else is prepared.
+ * Takes the memory for an effect that passes `rest` arguments on: the next one to be queued. Ends the command
+ * with an OOM error when there is none: so this comes before everything else is prepared.
  */
 export function prepareEffect(rest: u32): void {
   if (rest + OWN_MAX > FIXED_MAX) large = takeScratch((<u64>(rest + OWN_MAX)) << 3);
 }
 
-/** Queues the creation of the prepared session, with its data: `count` arguments at `argv`. `id`: its text, as in all of these. */
+/**
+ * Queues the creation of the prepared session, with its data: `count` arguments at `argv`. `id`: its text, as
+ * in all of these.
+ */
 export function replicateCreate(id: IdText, record: usize, argv: usize, count: u32): void {
   const session = asSession(record);
   begin(changetype<usize>("create"), id, count);

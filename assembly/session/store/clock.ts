@@ -1,11 +1,14 @@
 /**
- * What now is for the running command, and whether it may find that something has expired: what was decided elsewhere (the
- * replication stream, a file) meets everything as it is.
+ * What now is for the running command, and whether it may find that something has expired: what was decided
+ * elsewhere (the replication stream, a file) meets everything as it is.
  */
 import { repeatsDecisions } from "../../base/context";
 import { redis } from "../../base/redis";
 
-/** Unix ms of the running command, 0: not asked for yet; whether it may find things expired, -1: not asked for yet. */
+/**
+ * Unix ms of the running command, 0: not asked for yet; whether it may find things expired, -1: not asked for
+ * yet.
+ */
 let now: i64 = 0;
 let decides: i32 = -1;
 

@@ -1,6 +1,6 @@
 /**
- * Which sessions have expired. A session or an old id is gone from the millisecond of its deadline on, for every command
- * that may decide that; it is reclaimed by the sweep, on a primary.
+ * Which sessions have expired. A session or an old id is gone from the millisecond of its deadline on, for
+ * every command that may decide that; it is reclaimed by the sweep, on a primary.
  */
 import { ID_BYTES, IdKey } from "../ids/ids";
 import { isPast } from "./clock";
@@ -20,7 +20,10 @@ export function sessionOf(text: usize, length: u32): usize {
   return liveOf(recordNamed(text, length));
 }
 
-/** The session that an entry of the table stands for: itself, or of an old id its session. 0: it is none, or has expired. */
+/**
+ * The session that an entry of the table stands for: itself, or of an old id its session. 0: it is none, or
+ * has expired.
+ */
 export function liveOf(entry: usize): usize {
   if (!entry) return 0;
   if (isOldId(entry)) {

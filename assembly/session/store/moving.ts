@@ -1,5 +1,5 @@
 /** Records and users at other addresses: compaction, and what points to a session that has moved. */
-import { moveEntry } from "../../base/storage/compact";
+import { moveEntry } from "../../base/storage/table/move";
 import { compact } from "../../base/compaction";
 import { chain } from "./old-ids";
 import { placeNode, wheel } from "./queue";

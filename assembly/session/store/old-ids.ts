@@ -28,7 +28,9 @@ export function addOldId(session: usize, oldId: usize): void {
   oldIds++;
 }
 
-/** Frees an old id that the table holds no longer. Who watches it, or caches what it answered, is told. O(1). */
+/**
+ * Frees an old id that the table holds no longer. Who watches it, or caches what it answered, is told. O(1).
+ */
 export function dropOldId(oldId: usize): void {
   signalOldId(oldId);
   removeNode(nodeOf(oldId));
@@ -48,7 +50,10 @@ export function limitOldIds(session: usize, until: i64): void {
   }
 }
 
-/** Tells WATCH and client-side caching, by each of its old ids, that a session has changed or will: the ids stand for it. O(old ids). */
+/**
+ * Tells WATCH and client-side caching, by each of its old ids, that a session has changed or will: the ids
+ * stand for it. O(old ids).
+ */
 export function signalOldIds(session: usize): void {
   for (let old = asSession(session).oldIds; old; old = asOldId(old).next) signalOldId(old);
 }

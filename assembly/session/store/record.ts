@@ -1,7 +1,7 @@
 /**
- * A record: an entry of the table of sessions, from the key of an id (ids.ts) to a session, or to an old id that still
- * answers. It is named by its entry's address, valid until the next write; its value is one of the structs here, told
- * apart by their lengths.
+ * A record: an entry of the table of sessions, from the key of an id (ids.ts) to a session, or to an old id
+ * that still answers. It is named by its entry's address, valid until the next write; its value is one of the
+ * structs here, told apart by their lengths.
  */
 import { copy } from "../../base/storage/bytes";
 import { keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
@@ -19,7 +19,10 @@ export class Session {
   fields: u32;
   /** Its user's entry (users.ts). */
   user: usize;
-  /** The next newer session of its user; of the newest, the oldest. And the next older one; of the oldest, the newest. */
+  /**
+   * The next newer session of its user; of the newest, the oldest. And the next older one; of the oldest, the
+   * newest.
+   */
   newer: usize;
   older: usize;
   /** The first of its old ids, 0: none. */
@@ -107,7 +110,7 @@ export function clearValue(record: usize, size: u32): void {
   store<u64>(last, 0);
 }
 
-// ── Ids ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Ids ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const text: IdText = changetype<IdText>(memory.data(ID_BYTES, 4));
 const furtherText: IdText = changetype<IdText>(memory.data(ID_BYTES, 4));
@@ -122,7 +125,7 @@ export function furtherIdText(record: usize): IdText {
   return furtherText.take(keyOf(record), keyLength(record));
 }
 
-// ── Deadlines ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Deadlines ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Seconds of the idle limit, 0: none. */
 export function idleOf(record: usize): u32 {
@@ -148,8 +151,8 @@ export function nodeOf(record: usize): usize {
 }
 
 /**
- * Notes an access. A later deadline leaves its node where it is: the sweep that comes to it puts it further on. An earlier
- * one, after the clock went back, has it queued anew.
+ * Notes an access. A later deadline leaves its node where it is: the sweep that comes to it puts it further
+ * on. An earlier one, after the clock went back, has it queued anew.
  */
 export function setAccessed(record: usize, ms: i64): void {
   const session = asSession(record);

@@ -1,8 +1,8 @@
 /**
  * Making and removing sessions and their old ids.
  *
- * What is allocated but not in a table yet is `pending`: an import call may end its command in between, and the next one
- * frees it.
+ * What is allocated but not in a table yet is `pending`: an import call may end its command in between, and
+ * the next one frees it.
  */
 import { create, destroy, keyLength, keyOf, valueLength } from "../../base/storage/entry";
 import { beginChange, endChange } from "../../base/change";
@@ -30,12 +30,17 @@ import {
 import { forgetTables, prepareTable, table } from "./table";
 import { attach, detach, insertUser, prepareUser, releasePendingUser } from "./users";
 
-/** A session and an old id that are allocated but in no table yet, 0: none; and the hash of the session's key. */
+/**
+ * A session and an old id that are allocated but in no table yet, 0: none; and the hash of the session's key.
+ */
 let pending: usize = 0;
 let pendingHash: u64 = 0;
 let pendingOldId: usize = 0;
 
-/** Begins a command: what an earlier one left behind is freed, of much data a piece, and the clock is read anew. */
+/**
+ * Begins a command: what an earlier one left behind is freed, of much data a piece, and the clock is read
+ * anew.
+ */
 export function beginCommand(): void {
   startClock();
   releasePending();
@@ -45,11 +50,11 @@ export function beginCommand(): void {
   endChange();
 }
 
-// ── Preparing: what may fail ────────────────────────────────────────────────────────────────────────────────────────
+// ── Preparing: what may fail ───────────────────────────────────────────────────────────────────────────────
 
 /**
- * Allocates a session without data, and places for it and its user in their tables. Not visible before insertRecord. Its
- * times are the caller's to set. O(user).
+ * Allocates a session without data, and places for it and its user in their tables. Not visible before
+ * insertRecord. Its times are the caller's to set. O(user).
  * @param expiring whether it will have a deadline
  * @returns 0 when there is no memory
  */
@@ -65,7 +70,10 @@ export function prepareRecord(key: usize, length: u32, user: usize, userLength: 
   return pending;
 }
 
-/** Allocates the copy of a session under another id. Not visible before `commitRotation`; 0 when there is no memory. */
+/**
+ * Allocates the copy of a session under another id. Not visible before `commitRotation`; 0 when there is no
+ * memory.
+ */
 export function prepareCopy(record: usize, key: usize, length: u32): usize {
   releasePending();
   beginChange();
@@ -75,7 +83,10 @@ export function prepareCopy(record: usize, key: usize, length: u32): usize {
   return pending;
 }
 
-/** Allocates what a session's id becomes that answers on until then; false when there is no memory. After prepareCopy. */
+/**
+ * Allocates what a session's id becomes that answers on until then; false when there is no memory. After
+ * prepareCopy.
+ */
 export function prepareOldId(record: usize, until: i64): bool {
   beginChange();
   pendingOldId = newOldId(keyOf(record), keyLength(record), until);
@@ -105,7 +116,10 @@ export function putData(record: usize, argv: usize, count: u32): void {
   if (!prepared) failOutOfMemory();
 }
 
-/** Gives the session the room for a deadline: another block in its place. @returns its address, 0 when there is no memory */
+/**
+ * Gives the session the room for a deadline: another block in its place.
+ * @returns its address, 0 when there is no memory
+ */
 export function makeExpiring(record: usize): usize {
   if (isExpiring(record)) return record;
   const size = <u32>offsetof<Expiring>();
@@ -146,7 +160,7 @@ export function releasePending(): void {
   releasePendingUser();
 }
 
-// ── Committing: what cannot fail ────────────────────────────────────────────────────────────────────────────────────
+// ── Committing: what cannot fail ───────────────────────────────────────────────────────────────────────────
 
 /**
  * Puts the prepared session into the tables, as its user's newest.
@@ -166,8 +180,9 @@ export function insertRecord(replaces: bool): usize {
 }
 
 /**
- * Puts the prepared copy in the place of the session. The id that it had is an old id now, which no older one outlives; or
- * it is unknown, as are all older ones. Who watches one of those, or caches what it answered, is told. O(old ids).
+ * Puts the prepared copy in the place of the session. The id that it had is an old id now, which no older one
+ * outlives; or it is unknown, as are all older ones. Who watches one of those, or caches what it answered, is
+ * told. O(old ids).
  */
 export function commitRotation(record: usize): void {
   const successor = pending;
@@ -192,7 +207,10 @@ function addPendingOldId(session: usize): void {
   pendingOldId = 0;
 }
 
-/** Adds an old id, one that the table does not hold, to a session that was loaded; false when there is no memory. O(1). */
+/**
+ * Adds an old id, one that the table does not hold, to a session that was loaded; false when there is no
+ * memory. O(1).
+ */
 export function insertOldId(session: usize, key: usize, length: u32, until: i64): bool {
   beginChange();
   pendingOldId = allocate(key, length, <u32>offsetof<OldId>());

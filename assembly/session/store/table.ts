@@ -1,7 +1,7 @@
 /** The table of records (record.ts), and what it takes to fill it. */
 import { heapReset, whenShort } from "../../base/storage/heap";
-import { Table } from "../../base/storage/table";
-import { forgetBlocks, reserveBlock } from "../../base/persistence/blocks";
+import { Table } from "../../base/storage/table/table";
+import { forgetBlocks, reserveBlock } from "../../base/persistence";
 import { redis } from "../../base/redis";
 import { forgetScratch } from "../texts/scratch";
 import { forgetFields, releasePiece, setFieldsKey } from "./fields/tabled";
@@ -10,11 +10,16 @@ import { users } from "./users";
 
 /** The one table; its struct is static. */
 export const table: Table = changetype<Table>(memory.data(offsetof<Table>(), 16));
-/** Whether the tables have their hash key, drawn before the first session comes: loading the module must call nothing. */
+/**
+ * Whether the tables have their hash key, drawn before the first session comes: loading the module must call
+ * nothing.
+ */
 let keyed: bool = false;
 const key: usize = memory.data(16, 8);
 
-/** Gets ready for sessions: draws the hash key and takes the buffer of saving. False when there is no memory. */
+/**
+ * Gets ready for sessions: draws the hash key and takes the buffer of saving. False when there is no memory.
+ */
 export function prepareTable(): bool {
   if (!keyed) {
     redis.GetRandomBytes(key, 16);
@@ -28,14 +33,18 @@ export function prepareTable(): bool {
   return reserveBlock();
 }
 
-/** Forgets tables, queue and all that lies in the heap, which takes back every block. Inside a change. O(pages of the memory). */
+/**
+ * Forgets tables, queue and all that lies in the heap, which takes back every block. Inside a change. O(pages
+ * of the memory).
+ */
 export function forgetTables(): void {
   if (keyed) {
     table.forget();
     users.forget();
     wheel.init();
   }
-  // With another key: data that comes back from a file in the order of this one would make the table split at every step.
+  // With another key: data that comes back from a file in the order of this one would make the table split at
+  // every step.
   keyed = false;
   heapReset();
   forgetBlocks();

@@ -1,13 +1,14 @@
 /**
- * The users: a table from a user's key to the ring of its sessions, the newest first. An entry is there as long as the user has a session.
+ * The users: a table from a user's key to the ring of its sessions, the newest first. An entry is there as
+ * long as the user has a session.
  *
  *     ring     newest ─older→ … ─older→ oldest ─older→ newest, and back by `newer`
  *
  * The order is that in which sessions came to the user, by CREATE or by ASSIGN.
  */
 import { create, destroy, hasKey, keyLength, keyOf, valueOf } from "../../base/storage/entry";
-import { moveEntry } from "../../base/storage/compact";
-import { Table } from "../../base/storage/table";
+import { moveEntry } from "../../base/storage/table/move";
+import { Table } from "../../base/storage/table/table";
 import { beginChange, endChange } from "../../base/change";
 import { asSession } from "./record";
 

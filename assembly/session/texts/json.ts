@@ -1,6 +1,7 @@
 /**
- * JSON strings from arbitrary bytes. Text is escaped as JSON.stringify escapes it. What is not valid UTF-8 becomes U+FFFD, one for each
- * maximal subpart of an ill-formed sequence, as the WHATWG TextDecoder does (Unicode 16, section 3.9, table 3-8).
+ * JSON strings from arbitrary bytes. Text is escaped as JSON.stringify escapes it. What is not valid UTF-8
+ * becomes U+FFFD, one for each maximal subpart of an ill-formed sequence, as the WHATWG TextDecoder does
+ * (Unicode 16, section 3.9, table 3-8).
  */
 
 const QUOTE: u8 = 0x22;
@@ -107,12 +108,16 @@ function writeEscaped(byte: u8, target: usize): usize {
   return target + 6;
 }
 
-/** Length of the valid UTF-8 sequence at `source`, which is no ASCII; minus the length of the maximal subpart when it is not valid. */
+/**
+ * Length of the valid UTF-8 sequence at `source`, which is no ASCII; minus the length of the maximal subpart
+ * when it is not valid.
+ */
 function sequenceAt(source: usize, end: usize): i32 {
   const lead = load<u8>(source);
   if (lead < 0xc2 || lead > 0xf4) return -1;
   const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  // The second byte's range is narrower after four leads: no overlong forms, no surrogates, nothing past U+10FFFF.
+  // The second byte's range is narrower after four leads: no overlong forms, no surrogates, nothing past
+  // U+10FFFF.
   let low: u8 = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
   let high: u8 = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
   for (let index = 1; index < length; index++) {

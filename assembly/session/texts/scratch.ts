@@ -1,6 +1,6 @@
 /**
- * Where replies are put together. Up to 16 KiB are static, so that short replies need no memory and reading goes on when the heap is
- * full; a longer one has a heap block, which lives until the next.
+ * Where replies are put together. Up to 16 KiB are static, so that short replies need no memory and reading
+ * goes on when the heap is full; a longer one has a heap block, which lives until the next.
  */
 import { alloc, free } from "../../base/storage/heap";
 import { beginChange, endChange } from "../../base/change";
@@ -11,7 +11,10 @@ const fixed: usize = memory.data(16384, 16);
 let block: usize = 0;
 let blockSize: u32 = 0;
 
-/** A buffer of `size` bytes, valid until the next call. Ends the command with an OOM error when there is no memory. */
+/**
+ * A buffer of `size` bytes, valid until the next call. Ends the command with an OOM error when there is no
+ * memory.
+ */
 export function takeScratch(size: u64): usize {
   releaseScratch();
   if (size <= FIXED_SIZE) return fixed;

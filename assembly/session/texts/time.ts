@@ -14,7 +14,8 @@ export function isTime(ms: i64): bool {
 export function writeTime(target: usize, ms: i64): void {
   const day = <u32>(ms / DAY_MS);
   const inDay = <u32>(ms % DAY_MS);
-  // Civil date from days by Howard Hinnant's algorithm: years begin in March, so that the leap day is the last.
+  // Civil date from days by Howard Hinnant's algorithm: years begin in March, so that the leap day is the
+  // last.
   const shifted = day + 719468;
   const era = shifted / 146097;
   const dayOfEra = shifted - era * 146097;

@@ -1,14 +1,14 @@
 /**
- * A session's data: fields with values, in the order of their first writing. Three forms, told apart by the u32 that
- * stands for them:
+ * A session's data: fields with values, in the order of their first writing. Three forms, told apart by the
+ * u32 that stands for them:
  *
  *     0                 no field
  *     address           packed (packed.ts): all in one block of at most 2 KiB
  *     address | 1       tabled (tabled.ts): an entry for each in a hash table, so that thousands of fields answer in O(1)
  *
- * The content alone decides on the form, and on the size of a packed block: the smallest that the heap has. So a session
- * takes the same bytes on a replica and after a restart, whatever it held before. Where there is no room for the smaller
- * form at once, the larger one stays. How fields are written is told in puts.ts.
+ * The content alone decides on the form, and on the size of a packed block: the smallest that the heap has.
+ * So a session takes the same bytes on a replica and after a restart, whatever it held before. Where there is
+ * no room for the smaller form at once, the larger one stays. How fields are written is told in puts.ts.
  */
 import { keyLength, keyOf, valueLength, valueOf } from "../../../base/storage/entry";
 import { free, usableSize } from "../../../base/storage/heap";
@@ -22,7 +22,10 @@ export function countFields(fields: u32): u32 {
   return fields & TABLED ? tabledOf(fields).count : <u32>packedOf(fields).count;
 }
 
-/** The field's value (`length << 32 | pointer`, valid until the next write), 0 when absent. O(1), as packed data is bounded. */
+/**
+ * The field's value (`length << 32 | pointer`, valid until the next write), 0 when absent. O(1), as packed
+ * data is bounded.
+ */
 export function getField(fields: u32, name: usize, length: u32): u64 {
   if (!fields) return 0;
   if (fields & TABLED) {
@@ -88,13 +91,18 @@ export function fieldsMemory(fields: u32): u64 {
   return fields & TABLED ? tabledOf(fields).memory() : usableSize(packedOf(fields).size);
 }
 
-/** Whether the data holds together: lengths within their block, or table and chain of the same entries. O(fields). */
+/**
+ * Whether the data holds together: lengths within their block, or table and chain of the same entries.
+ * O(fields).
+ */
 export function checkFields(fields: u32): bool {
   if (!fields) return true;
   return fields & TABLED ? tabledOf(fields).holdsTogether() : packedOf(fields).check();
 }
 
-/** Frees all fields, of much data only the first PIECE now. O(1), while fewer than WAITING_MAX fields wait. */
+/**
+ * Frees all fields, of much data only the first PIECE now. O(1), while fewer than WAITING_MAX fields wait.
+ */
 export function releaseFields(fields: u32): void {
   if (!fields) return;
   if (fields & TABLED) releaseTabled(tabledOf(fields));

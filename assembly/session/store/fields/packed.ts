@@ -1,6 +1,6 @@
 /**
- * Packed fields: all of a session's in one block of at most 2 KiB, found by walking it. See fields.ts for when data is
- * packed.
+ * Packed fields: all of a session's in one block of at most 2 KiB, found by walking it. See fields.ts for
+ * when data is packed.
  *
  *     block    | size u16 | used u16 | count u16 | item | item | … | (size - used bytes vacant)
  *     item     | name length u16 | value length u16 | name | value |
@@ -83,7 +83,10 @@ export class Packed {
     return 0;
   }
 
-  /** Sets a field: in the place of the item at `at`, or behind the last, 0. The block has room for it. Cannot fail. */
+  /**
+   * Sets a field: in the place of the item at `at`, or behind the last, 0. The block has room for it. Cannot
+   * fail.
+   */
   put(at: usize, name: usize, nameLength: u32, value: usize, valueLength: u32): void {
     const before: u32 = at ? changetype<Item>(at).size : 0;
     const after = ITEM_HEAD + nameLength + valueLength;

@@ -1,8 +1,8 @@
 /**
  * Writing and removing a session's fields (fields.ts).
  *
- * Writing is in two phases: `preparePut` allocates and may fail, `commitPut` cannot. Between them lies nothing but
- * replication.
+ * Writing is in two phases: `preparePut` allocates and may fail, `commitPut` cannot. Between them lies
+ * nothing but replication.
  */
 import { destroy, keyLength, keyOf } from "../../../base/storage/entry";
 import { alloc, allocWithin, free, usableSize } from "../../../base/storage/heap";
@@ -32,8 +32,8 @@ class Put {
 const put: Put = changetype<Put>(memory.data(offsetof<Put>(), 8));
 
 /**
- * Allocates all that setting a field to a value needs; `fields` itself is unchanged. Name and value must stay until
- * commitPut.
+ * Allocates all that setting a field to a value needs; `fields` itself is unchanged. Name and value must stay
+ * until commitPut.
  * @returns false when there is no memory
  */
 export function preparePut(fields: u32, name: usize, nameLength: u32, value: usize, length: u32): bool {
@@ -112,7 +112,7 @@ function addField(target: u32): bool {
   return true;
 }
 
-// ── Several fields at once ──────────────────────────────────────────────────────────────────────────────────────────
+// ── Several fields at once ─────────────────────────────────────────────────────────────────────────────────
 
 /** The puts that were prepared. */
 @unmanaged
@@ -128,8 +128,9 @@ class Puts {
 const puts: Puts = changetype<Puts>(memory.data(offsetof<Puts>(), 8));
 
 /**
- * As preparePut, for `pairs` of name and value at `argv`, all or nothing; the last value of a name that comes twice. Data
- * of up to 2 KiB is copied; of tabled data the new entries alone are made. O(bytes written + 2 KiB).
+ * As preparePut, for `pairs` of name and value at `argv`, all or nothing; the last value of a name that comes
+ * twice. Data of up to 2 KiB is copied; of tabled data the new entries alone are made. O(bytes written + 2
+ * KiB).
  */
 export function preparePuts(fields: u32, argv: usize, pairs: u32): bool {
   puts.fields = fields;
@@ -202,11 +203,11 @@ function putEntries(): void {
   free(puts.entries, puts.count << 2);
 }
 
-// ── Removing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Removing ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * Removes the fields that `count` arguments at `argv` name, where they are there, and returns the u32 that stands for the
- * data from now on. Needs no memory. O(count).
+ * Removes the fields that `count` arguments at `argv` name, where they are there, and returns the u32 that
+ * stands for the data from now on. Needs no memory. O(count).
  */
 export function removeFields(fields: u32, argv: usize, count: u32): u32 {
   for (let index: u32 = 0; fields && index < count; index++) {
@@ -228,11 +229,11 @@ function removeField(fields: u32, name: usize, length: u32): u32 {
   return 0;
 }
 
-// ── The smallest form ───────────────────────────────────────────────────────────────────────────────────────────────
+// ── The smallest form ──────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * The same data in the form that its content asks for, where there is room for that now. Cannot fail. O(1): packed data is
- * bounded.
+ * The same data in the form that its content asks for, where there is room for that now. Cannot fail. O(1):
+ * packed data is bounded.
  */
 function fit(fields: u32): u32 {
   let used: u32;

@@ -1,6 +1,7 @@
 /**
- * Tabled fields: an entry for each in a hash table, chained in the order of their first writing. See fields.ts for when
- * data is tabled. Data of many fields is freed piece by piece: what waits is a chain through `last`.
+ * Tabled fields: an entry for each in a hash table, chained in the order of their first writing. See
+ * fields.ts for when data is tabled. Data of many fields is freed piece by piece: what waits is a chain
+ * through `last`.
  *
  *     tabled   | Table | first u32 | last u32 | bytes u32 that it would use packed |
  *     entry    key = name; value = | previous u32 | next u32 | value |        0: none
@@ -8,19 +9,26 @@
 import { copy } from "../../../base/storage/bytes";
 import { createFixed, destroy, keyLength, sizeOf, valueLength, valueOf } from "../../../base/storage/entry";
 import { alloc, free, usableSize } from "../../../base/storage/heap";
-import { Table } from "../../../base/storage/table";
+import { checkTable } from "../../../base/storage/table/check";
+import { Table } from "../../../base/storage/table/table";
 import { HEAD, ITEM_HEAD } from "./packed";
 
 /** Bit of the u32 that stands for tabled data. */
 export const TABLED: u32 = 1;
 /** Bytes of an entry's links. */
 export const LINKS: u32 = 8;
-/** Fields that are freed at a time: the rest of larger data waits for the commands and steps of the sweep that follow. */
+/**
+ * Fields that are freed at a time: the rest of larger data waits for the commands and steps of the sweep that
+ * follow.
+ */
 export const PIECE: u32 = 512;
 /** Fields that may wait: past these none does. */
 const WAITING_MAX: u32 = 1 << 20;
 
-/** The first of the tabled data that waits to be freed; the place of `last` names the next. And how many fields wait. */
+/**
+ * The first of the tabled data that waits to be freed; the place of `last` names the next. And how many
+ * fields wait.
+ */
 let waiting: usize = 0;
 let waitingFields: u32 = 0;
 /** Fields of tabled data that were freed, for those who count what a step of theirs frees. */
@@ -77,7 +85,10 @@ export class Tabled extends Table {
     this.bytes += packedSize(entry);
   }
 
-  /** Puts an entry in: in the place of the slot's, or behind the last where `slot` is 0, after reserve. Cannot fail. */
+  /**
+   * Puts an entry in: in the place of the slot's, or behind the last where `slot` is 0, after reserve. Cannot
+   * fail.
+   */
   put(slot: usize, hash: u64, entry: usize): void {
     if (!slot) {
       this.append(entry);
@@ -122,7 +133,7 @@ export class Tabled extends Table {
 
   /** Whether table and chain are of the same entries. O(fields). */
   holdsTogether(): bool {
-    if (this.check()) return false;
+    if (checkTable(this)) return false;
     let count: u32 = 0;
     let previous: usize = 0;
     let bytes = HEAD;
@@ -166,9 +177,11 @@ export function createField(name: usize, nameLength: u32, value: usize, length: 
   return entry;
 }
 
-// ── Freeing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Freeing ────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Frees tabled data, only the first PIECE of its fields now. O(1), while fewer than WAITING_MAX fields wait. */
+/**
+ * Frees tabled data, only the first PIECE of its fields now. O(1), while fewer than WAITING_MAX fields wait.
+ */
 export function releaseTabled(tabled: Tabled): void {
   waitingFields += tabled.count;
   tabled.last = waiting;
@@ -184,7 +197,10 @@ export function fieldsWait(): bool {
   return waiting != 0;
 }
 
-/** Frees at most PIECE of the fields that wait, and tables without fields. O(1). @returns whether there was anything to free */
+/**
+ * Frees at most PIECE of the fields that wait, and tables without fields. O(1).
+ * @returns whether there was anything to free
+ */
 export function releasePiece(): bool {
   if (!waiting) return false;
   let left = PIECE;

@@ -1,6 +1,7 @@
 /**
- * Items (pairs of byte strings) in the auxiliary data of an RDB file, packed into blocks of up to 64 KiB: one string of the file holds
- * hundreds of them, which makes the file half as large and several times faster than a string for each.
+ * Items (pairs of byte strings) in the auxiliary data of an RDB file, packed into blocks of up to 64 KiB: one
+ * string of the file holds hundreds of them, which makes the file half as large and several times faster than
+ * a string for each.
  *
  *     unsigned: number of records         as the module counts them; known before the first is read
  *     string: block                       any number of them
@@ -11,13 +12,14 @@
  *     END     | 0 | number of items u64 |
  *     item    | length a | length b | a … | b … |               lengths: LEB128, 1–5 bytes, at most 512 MiB
  *
- * Reading trusts nothing: each length is checked against its block and the END block's number against the items seen.
+ * Reading trusts nothing: each length is checked against its block and the END block's number against the
+ * items seen.
  */
-import { alloc, free, usableSize } from "../storage/heap";
-import { beginChange, endChange } from "../change";
-import { redis } from "../redis";
-import { pointerOf, lengthOf } from "../frame";
-import { line, appendText, appendNumber, logWarning } from "../text";
+import { alloc, free, usableSize } from "./storage/heap";
+import { beginChange, endChange } from "./change";
+import { redis } from "./redis";
+import { pointerOf, lengthOf } from "./frame";
+import { line, appendText, appendNumber, logWarning } from "./text";
 
 const BLOCK_SIZE: u32 = 65536;
 /** Most bytes that the two lengths of an item take. */
@@ -31,7 +33,10 @@ const LARGE: u8 = 2;
 /** A LARGE or END block. */
 const small: usize = memory.data(16);
 
-/** The block being filled: a 64 KiB buffer on the heap, taken before the first write, so that saving never allocates. */
+/**
+ * The block being filled: a 64 KiB buffer on the heap, taken before the first write, so that saving never
+ * allocates.
+ */
 let block: usize = 0;
 let used: u32 = 0;
 let items: u64 = 0;
@@ -57,7 +62,10 @@ class Item {
 /** The item that `nextItem` read: valid until the next import call. */
 export const item: Item = changetype<Item>(memory.data(offsetof<Item>(), 4));
 
-/** Takes the buffer that saving needs; false when there is no memory for it. The untouched buffer costs no resident memory. */
+/**
+ * Takes the buffer that saving needs; false when there is no memory for it. The untouched buffer costs no
+ * resident memory.
+ */
 export function reserveBlock(): bool {
   if (block) return true;
   beginChange();
@@ -127,8 +135,8 @@ function writeLength(target: usize, length: u32): usize {
 }
 
 /**
- * Begins to load and returns the number of records that the file says it holds; -1 when it cannot be read, or its version
- * is none of 1 to `newest`.
+ * Begins to load and returns the number of records that the file says it holds; -1 when it cannot be read, or
+ * its version is none of 1 to `newest`.
  * @param extra bytes that the first string of an item may have more than the server's longest
  */
 export function beginLoad(version: i32, newest: i32, extra: u32 = 0): i64 {
@@ -144,7 +152,10 @@ export function beginLoad(version: i32, newest: i32, extra: u32 = 0): i64 {
   return -1;
 }
 
-/** Reads the next item into `item`; false when there is none or it is not sound: the cause is logged, the load is to be refused. */
+/**
+ * Reads the next item into `item`; false when there is none or it is not sound: the cause is logged, the load
+ * is to be refused.
+ */
 export function nextItem(): bool {
   releaseLarge();
   items++;
@@ -194,7 +205,10 @@ function refuseEnd(): bool {
   return refuse(changetype<usize>("it ends early: the file is cut short, or the link that it comes by was cut"));
 }
 
-/** Reads the next block's kind and sets cursor and end to what follows it; -1 when that failed (and is logged). */
+/**
+ * Reads the next block's kind and sets cursor and end to what follows it; -1 when that failed (and is
+ * logged).
+ */
 function nextBlock(): i32 {
   const string = redis.LoadStringBuffer();
   cursor = pointerOf(string);
@@ -210,7 +224,9 @@ function nextBlock(): i32 {
   return -1;
 }
 
-/** The two strings that follow a LARGE block; the first is copied, because reading the second ends its life. */
+/**
+ * The two strings that follow a LARGE block; the first is copied, because reading the second ends its life.
+ */
 function nextLarge(): bool {
   if (!readLengths()) return false;
   if (cursor != end) return refuse(changetype<usize>("a LARGE block is too long"));

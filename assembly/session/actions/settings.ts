@@ -1,6 +1,6 @@
 /** The settings of this module: what sessions get that are created without the option. */
-import { redis } from "../base/redis";
-import { setting } from "../base/register";
+import { redis } from "../../base/redis";
+import { setting } from "../../base/register";
 
 /** `wasm.session-idle`: seconds, 0: no limit. */
 export const IDLE_SETTING: i32 = 0;

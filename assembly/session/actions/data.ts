@@ -1,16 +1,19 @@
-/** What SESSION.* commands do to the data of a session, without their replies; see create.ts for the order of each write. */
-import { beginChange, endChange } from "../base/change";
-import { argument, argumentLength, lengthOf, pointerOf, setArgument } from "../base/frame";
-import { parsed, parseInteger, sumOf } from "../base/parse";
-import { redis } from "../base/redis";
-import { appendNumber, failLine, failOutOfMemory, line, writeInteger } from "../base/text";
+/**
+ * What SESSION.* commands do to the data of a session, without their replies; see create.ts for the order of
+ * each write.
+ */
+import { beginChange, endChange } from "../../base/change";
+import { argument, argumentLength, lengthOf, pointerOf, setArgument } from "../../base/frame";
+import { parsed, parseInteger, sumOf } from "../../base/parse";
+import { redis } from "../../base/redis";
+import { appendNumber, failLine, failOutOfMemory, line, writeInteger } from "../../base/text";
 import { finishWrite } from "./finish";
-import { prepareEffect, replicateSet, replicateUnset } from "./replication/effects";
-import { Event } from "./replication/events";
-import { nowMs } from "./store/clock";
-import { countFields, getField } from "./store/fields/fields";
-import { commitPut, commitPuts, preparePut, preparePuts, removeFields } from "./store/fields/puts";
-import { asSession, idText, setAccessed } from "./store/record";
+import { prepareEffect, replicateSet, replicateUnset } from "../replication/effects";
+import { Event } from "../replication/events";
+import { nowMs } from "../store/clock";
+import { countFields, getField } from "../store/fields/fields";
+import { commitPut, commitPuts, preparePut, preparePuts, removeFields } from "../store/fields/puts";
+import { asSession, idText, setAccessed } from "../store/record";
 import { touch } from "./touch";
 
 /** Name and value of a write that is no argument of the command. */
@@ -64,7 +67,10 @@ export function addField(record: usize, field: usize, fieldLength: u32, value: u
   addData(record, pair, 2, own);
 }
 
-/** Removes the fields that `count` arguments at `argv` name; how many were there. Where it is any, the session is touched. O(count). */
+/**
+ * Removes the fields that `count` arguments at `argv` name; how many were there. Where it is any, the session
+ * is touched. O(count).
+ */
 export function deleteData(record: usize, argv: usize, count: u32): u32 {
   const session = asSession(record);
   const before = countFields(session.fields);
@@ -92,7 +98,8 @@ function hasAny(fields: u32, argv: usize, count: u32): bool {
 
 /**
  * Adds to a field that holds an integer, 0 where it is absent, and touches the session; the new value. O(1).
- * Errors: `ERR hash value is not an integer`, `ERR increment or decrement would overflow`, `OOM …`, nothing changed.
+ * Errors: `ERR hash value is not an integer`, `ERR increment or decrement would overflow`, `OOM …`, nothing
+ * changed.
  */
 export function increment(record: usize, field: usize, fieldLength: u32, by: i64): i64 {
   const value = getField(asSession(record).fields, field, fieldLength);
@@ -120,7 +127,10 @@ export function compareAndSet(record: usize, version: i64, argv: usize, count: u
   return <u32>version + 1;
 }
 
-/** The field's value (`length << 32 | pointer`, valid until the next write), 0 when absent; touches the session. O(field). */
+/**
+ * The field's value (`length << 32 | pointer`, valid until the next write), 0 when absent; touches the
+ * session. O(field).
+ */
 export function getData(record: usize, field: usize, length: u32, own: bool): u64 {
   touch(record, own);
   return getField(asSession(record).fields, field, length);

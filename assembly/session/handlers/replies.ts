@@ -1,16 +1,19 @@
-/** The texts that SESSION.* commands reply with. Each returns `length << 32 | pointer`, valid until the next of them. */
-import { copy } from "../base/storage/bytes";
-import { keyLength, keyOf } from "../base/storage/entry";
-import { pack } from "../base/frame";
-import { redis } from "../base/redis";
-import { appendEcho, line, narrow } from "../base/text";
-import { CREATED, createdId, EXISTS } from "./create";
-import { writeId } from "./ids/ids";
-import { walk } from "./store/fields/fields";
-import { asSession } from "./store/record";
-import { stringSize, writeString } from "./texts/json";
-import { takeScratch } from "./texts/scratch";
-import { TIME_TEXT_SIZE, writeTime } from "./texts/time";
+/**
+ * The texts that SESSION.* commands reply with. Each returns `length << 32 | pointer`, valid until the next
+ * of them.
+ */
+import { copy } from "../../base/storage/bytes";
+import { keyLength, keyOf } from "../../base/storage/entry";
+import { pack } from "../../base/frame";
+import { redis } from "../../base/redis";
+import { appendEcho, line, narrow } from "../../base/text";
+import { CREATED, createdId, EXISTS } from "../actions/create";
+import { writeId } from "../ids/ids";
+import { walk } from "../store/fields/fields";
+import { asSession } from "../store/record";
+import { stringSize, writeString } from "../texts/json";
+import { takeScratch } from "../texts/scratch";
+import { TIME_TEXT_SIZE, writeTime } from "../texts/time";
 
 /** Bytes of the JSON without user key and data, and more than enough for those of a line without the key. */
 const JSON_FRAME: u32 = 384;

@@ -1,23 +1,26 @@
-/** Changes of whole sessions: another user, another id, other limits. See create.ts for the order of each write. */
-import { keyLength, keyOf } from "../base/storage/entry";
-import { beginChange, endChange } from "../base/change";
-import { redis } from "../base/redis";
-import { failOutOfMemory } from "../base/text";
+/**
+ * Changes of whole sessions: another user, another id, other limits. See create.ts for the order of each
+ * write.
+ */
+import { keyLength, keyOf } from "../../base/storage/entry";
+import { beginChange, endChange } from "../../base/change";
+import { redis } from "../../base/redis";
+import { failOutOfMemory } from "../../base/text";
 import { mintUnknown } from "./create";
 import { forgetOldId } from "./end";
 import { evict, replicateEvictions, victimsAmong } from "./evict";
 import { finishWrite } from "./finish";
-import { ID_BYTES, IdKey, IdText } from "./ids/ids";
-import { customGet, customSet } from "./mapping/custom";
-import { ending, mapping, sessionNamed, signalUser, tryToChangeMapping } from "./mapping/mapping";
-import { replicateAssign, replicateExpire, replicateRotate } from "./replication/effects";
-import { Event } from "./replication/events";
+import { ID_BYTES, IdKey, IdText } from "../ids/ids";
+import { customGet, customSet } from "../mapping/custom";
+import { ending, mapping, sessionNamed, signalUser, tryToChangeMapping } from "../mapping/mapping";
+import { replicateAssign, replicateExpire, replicateRotate } from "../replication/effects";
+import { Event } from "../replication/events";
 import { defaultMost } from "./settings";
-import { nowMs } from "./store/clock";
-import { applyLimits, asOldId, asSession, expiresOf, furtherIdText, idleOf, idText } from "./store/record";
-import { commitRotation, makeExpiring, pendingRecord, prepareCopy, prepareOldId } from "./store/records";
-import { findRecord } from "./store/table";
-import { attach, detach, findUser, insertUser, isUser, prepareUser } from "./store/users";
+import { nowMs } from "../store/clock";
+import { applyLimits, asOldId, asSession, expiresOf, furtherIdText, idleOf, idText } from "../store/record";
+import { commitRotation, makeExpiring, pendingRecord, prepareCopy, prepareOldId } from "../store/records";
+import { findRecord } from "../store/table";
+import { attach, detach, findUser, insertUser, isUser, prepareUser } from "../store/users";
 
 /** Ids in grace that one session has at most: each rotation, and each change, signals all of them. */
 const OLD_IDS_MAX: u32 = 16;
@@ -26,7 +29,8 @@ const OLD_IDS_MAX: u32 = 16;
 const newKey: IdKey = changetype<IdKey>(memory.data(ID_BYTES, 4));
 
 /**
- * Makes the session another user's newest, whose oldest ones make room where a limit is set. O(sessions of both users).
+ * Makes the session another user's newest, whose oldest ones make room where a limit is set. O(sessions of
+ * both users).
  * Errors: `OOM …`, those of the storage; nothing changed.
  */
 export function assignSession(record: usize, user: usize, userLength: u32): void {
@@ -53,8 +57,8 @@ export function assignSession(record: usize, user: usize, userLength: u32): void
 }
 
 /**
- * Gives the session another id, which it answers; the one that it had answers for `grace` ms more, earlier ones no longer
- * than that, and 16 in all. O(old ids).
+ * Gives the session another id, which it answers; the one that it had answers for `grace` ms more, earlier
+ * ones no longer than that, and 16 in all. O(old ids).
  * Errors: `OOM …`, those of the storage; nothing changed.
  */
 export function rotateSession(record: usize, grace: i64): IdText {
@@ -94,8 +98,8 @@ function forgetSurplus(session: usize): void {
 }
 
 /**
- * Changes one of the session's limits: that of idleness, or its end, to so many seconds from now. Errors: `OOM …`, nothing
- * changed. O(1).
+ * Changes one of the session's limits: that of idleness, or its end, to so many seconds from now. Errors:
+ * `OOM …`, nothing changed. O(1).
  */
 export function changeLimit(record: usize, seconds: i64, isIdle: bool): void {
   const idle = isIdle ? <u32>seconds : idleOf(record);

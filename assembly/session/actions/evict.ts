@@ -1,20 +1,20 @@
 /** A limit of sessions per user: the oldest end for a new one, or the new one is refused. */
-import { keyLength, keyOf } from "../base/storage/entry";
-import { changed } from "../base/register";
-import { appendEcho, appendNumber, appendText, failLine, line } from "../base/text";
-import { replicateFurtherDelete } from "./replication/effects";
-import { Event } from "./replication/events";
-import { isLive } from "./store/expiry";
-import { asSession, furtherIdText } from "./store/record";
-import { removeRecord } from "./store/records";
-import { asUser } from "./store/users";
+import { keyLength, keyOf } from "../../base/storage/entry";
+import { changed } from "../../base/register";
+import { appendEcho, appendNumber, appendText, failLine, line } from "../../base/text";
+import { replicateFurtherDelete } from "../replication/effects";
+import { Event } from "../replication/events";
+import { isLive } from "../store/expiry";
+import { asSession, furtherIdText } from "../store/record";
+import { removeRecord } from "../store/records";
+import { asUser } from "../store/users";
 
 /** How many sessions have ended to make room for newer ones of the same user. */
 export let evicted: u64 = 0;
 
 /**
- * How many of the user's live sessions must end before one more is within the limit `most`; 0: none, as where there is no
- * limit, 0, or no such user, 0. O(1) below the limit, else O(sessions of the user).
+ * How many of the user's live sessions must end before one more is within the limit `most`; 0: none, as where
+ * there is no limit, 0, or no such user, 0. O(1) below the limit, else O(sessions of the user).
  * Errors: `MAXSESSIONS <user> has <n> sessions`, where they are not to be evicted.
  */
 export function victimsAmong(owner: usize, most: u32, rejects: bool): u32 {

@@ -1,30 +1,30 @@
 /**
- * Making sessions. As all that SESSION.* commands do to sessions, it keeps the order allocate → import calls → replicate →
- * commit → signal. `own` says that the running command is this module's, which replicates; a link function leaves that to
- * its caller's effect.
+ * Making sessions. As all that SESSION.* commands do to sessions, it keeps the order allocate → import calls
+ * → replicate → commit → signal. `own` says that the running command is this module's, which replicates; a
+ * link function leaves that to its caller's effect.
  */
-import { keyLength, keyOf } from "../base/storage/entry";
-import { beginChange } from "../base/change";
-import { isClustered } from "../base/context";
-import { lengthOf, pointerOf } from "../base/frame";
-import { redis } from "../base/redis";
-import { failLine, failOutOfMemory, line } from "../base/text";
+import { keyLength, keyOf } from "../../base/storage/entry";
+import { beginChange } from "../../base/change";
+import { isClustered } from "../../base/context";
+import { lengthOf, pointerOf } from "../../base/frame";
+import { redis } from "../../base/redis";
+import { failLine, failOutOfMemory, line } from "../../base/text";
 import { forgetOldId, reclaim } from "./end";
 import { evict, replicateEvictions, victimsAmong } from "./evict";
 import { finishWrite } from "./finish";
-import { ID_BYTES, IdKey, IdText } from "./ids/ids";
-import { moveToSlot, slotOf } from "./ids/slots";
-import { ID_SIZE } from "./ids/uuid";
-import { customGet, customSet } from "./mapping/custom";
+import { ID_BYTES, IdKey, IdText } from "../ids/ids";
+import { moveToSlot, slotOf } from "../ids/slots";
+import { ID_SIZE } from "../ids/uuid";
+import { customGet, customSet } from "../mapping/custom";
 import { Options } from "./options";
-import { prepareEffect, replicateCreate } from "./replication/effects";
-import { Event } from "./replication/events";
-import { nowMs } from "./store/clock";
-import { liveOf } from "./store/expiry";
-import { asSession, isOldId, setLimits, setTimes } from "./store/record";
-import { insertRecord, pendingRecord, prepareRecord, putData } from "./store/records";
-import { findRecord } from "./store/table";
-import { findUser, isUser } from "./store/users";
+import { prepareEffect, replicateCreate } from "../replication/effects";
+import { Event } from "../replication/events";
+import { nowMs } from "../store/clock";
+import { liveOf } from "../store/expiry";
+import { asSession, isOldId, setLimits, setTimes } from "../store/record";
+import { insertRecord, pendingRecord, prepareRecord, putData } from "../store/records";
+import { findRecord } from "../store/table";
+import { findUser, isUser } from "../store/users";
 import { touch } from "./touch";
 
 /** How createSession ended. */
@@ -40,8 +40,8 @@ const key: IdKey = changetype<IdKey>(memory.data(ID_BYTES, 4));
 export const createdId: IdText = changetype<IdText>(memory.data(ID_BYTES, 4));
 
 /**
- * The user's session: the one that the storage maps the user to, or a new one, with what `options` say. Its id is then
- * `createdId`. O(user + data), where a limit is reached also O(sessions of the user).
+ * The user's session: the one that the storage maps the user to, or a new one, with what `options` say. Its
+ * id is then `createdId`. O(user + data), where a limit is reached also O(sessions of the user).
  *
  *     the storage maps the user to               then
  *     nothing                                    CREATED   new id, mapped
@@ -114,8 +114,8 @@ function chooseId(user: usize, userLength: u32, options: Options, own: bool): vo
 }
 
 /**
- * Checks what the server would, were the caller's id a key that the command declares. It is none: a field of DATA may be
- * called ID too, and the server would take its value for one. Errors: `NOPERM …`, `CROSSSLOT …`
+ * Checks what the server would, were the caller's id a key that the command declares. It is none: a field of
+ * DATA may be called ID too, and the server would take its value for one. Errors: `NOPERM …`, `CROSSSLOT …`
  */
 function checkOwnId(user: usize, userLength: u32, options: Options): void {
   if (!redis.MayAccess(options.id, options.idLength)) {
@@ -125,7 +125,10 @@ function checkOwnId(user: usize, userLength: u32, options: Options): void {
   checkSlot(options.id, options.idLength, user, userLength);
 }
 
-/** Checks that an id by which the server does not route is in the slot of its user, in a cluster. Errors: `CROSSSLOT …` */
+/**
+ * Checks that an id by which the server does not route is in the slot of its user, in a cluster. Errors:
+ * `CROSSSLOT …`
+ */
 export function checkSlot(id: usize, idLength: u32, user: usize, userLength: u32): void {
   if (!isClustered() || slotOf(id, idLength) == slotOf(user, userLength)) return;
   line(changetype<usize>("CROSSSLOT the id is in another slot than its user"));

@@ -1,26 +1,32 @@
 /** The ends of sessions and of old ids; see create.ts for the order of each write. */
-import { beginChange, endChange } from "../base/change";
-import { changed } from "../base/register";
+import { beginChange, endChange } from "../../base/change";
+import { changed } from "../../base/register";
 import { finishWrite } from "./finish";
-import { changeMapping, ending, mapping, signalUser, tryToChangeMapping } from "./mapping/mapping";
-import { replicateDelete, replicateForget, replicateFurtherDelete } from "./replication/effects";
-import { Event } from "./replication/events";
-import { isLive } from "./store/expiry";
-import { compactRecords } from "./store/moving";
-import { asSession, furtherIdText, idText } from "./store/record";
-import { removeRecord } from "./store/records";
-import { asUser } from "./store/users";
+import { changeMapping, ending, mapping, signalUser, tryToChangeMapping } from "../mapping/mapping";
+import { replicateDelete, replicateForget, replicateFurtherDelete } from "../replication/effects";
+import { Event } from "../replication/events";
+import { isLive } from "../store/expiry";
+import { compactRecords } from "../store/moving";
+import { asSession, furtherIdText, idText } from "../store/record";
+import { removeRecord } from "../store/records";
+import { asUser } from "../store/users";
 
 /** How many sessions have ended because of their time. */
 export let expired: u64 = 0;
 
-/** Ends the session; where the storage maps its user to it, that mapping moves on. Needs no memory. O(sessions of the user). */
+/**
+ * Ends the session; where the storage maps its user to it, that mapping moves on. Needs no memory. O(sessions
+ * of the user).
+ */
 export function deleteSession(record: usize, own: bool): void {
   changeMapping(ending.one(record));
   end(record, own, Event.DELETE);
 }
 
-/** Removes a session that has expired, for a command that needs its id. Errors: those of the storage, nothing changed. */
+/**
+ * Removes a session that has expired, for a command that needs its id. Errors: those of the storage, nothing
+ * changed.
+ */
 export function reclaim(record: usize, own: bool): void {
   changeMapping(ending.one(record));
   expired++;
@@ -28,8 +34,8 @@ export function reclaim(record: usize, own: bool): void {
 }
 
 /**
- * Removes a session that has expired, for the sweep. Not while the storage fails: a mapping that went on naming it would
- * bring its id back to life.
+ * Removes a session that has expired, for the sweep. Not while the storage fails: a mapping that went on
+ * naming it would bring its id back to life.
  */
 export function sweepSession(record: usize): void {
   if (!tryToChangeMapping(ending.one(record))) return;
@@ -56,8 +62,8 @@ export function forgetOldId(record: usize, own: bool): void {
 }
 
 /**
- * Ends the user's sessions but `except` (0: none), of those created before `before`, Unix ms; how many of them were live.
- * O(sessions of the user). Errors: those of the storage, nothing changed.
+ * Ends the user's sessions but `except` (0: none), of those created before `before`, Unix ms; how many of
+ * them were live. O(sessions of the user). Errors: those of the storage, nothing changed.
  */
 export function deleteAll(owner: usize, except: usize, before: i64): u32 {
   changeMapping(ending.all(owner, except, before));

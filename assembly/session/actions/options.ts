@@ -1,11 +1,14 @@
-/** The options of SESSION.CREATE: `[NEW] [IDLE s] [TTL s] [MAX n [EVICT|REJECT]] [ID id] [DATA field value …]`, each at most once, DATA last. */
-import { argument, argumentLength, argumentsFrom } from "../base/frame";
-import { failPositive, failSyntax, integerOf, isWord } from "../base/parse";
-import { redis } from "../base/redis";
-import { failLine, line } from "../base/text";
+/**
+ * The options of SESSION.CREATE: `[NEW] [IDLE s] [TTL s] [MAX n [EVICT|REJECT]] [ID id] [DATA field value
+ * …]`, each at most once, DATA last.
+ */
+import { argument, argumentLength, argumentsFrom } from "../../base/frame";
+import { failPositive, failSyntax, integerOf, isWord } from "../../base/parse";
+import { redis } from "../../base/redis";
+import { failLine, line } from "../../base/text";
 import { defaultMost, IDLE_SETTING, TTL_SETTING } from "./settings";
-import { nowMs } from "./store/clock";
-import { MAX_TIME } from "./texts/time";
+import { nowMs } from "../store/clock";
+import { MAX_TIME } from "../texts/time";
 
 /** Bits of the options that were given. */
 const NEW: u32 = 1;

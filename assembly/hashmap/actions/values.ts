@@ -1,12 +1,15 @@
-/** What the link functions and the commands of the same name do, each in the order allocate → commit → replicate, signal. */
-import { valueLength, valueOf } from "../base/storage/entry";
-import { beginChange } from "../base/change";
-import { pack } from "../base/frame";
-import { failOutOfMemory } from "../base/text";
-import { replicateDel } from "./replication/effects";
-import { Event } from "./replication/events";
-import { findEntry, isExpired, prepareTable, removeEntry, table } from "./store/entries";
-import { finishWrite, Outcome, storeValue } from "./store/writes";
+/**
+ * What the link functions and the commands of the same name do, each in the order allocate → commit →
+ * replicate, signal.
+ */
+import { valueLength, valueOf } from "../../base/storage/entry";
+import { beginChange } from "../../base/change";
+import { pack } from "../../base/frame";
+import { failOutOfMemory } from "../../base/text";
+import { replicateDel } from "../replication/effects";
+import { Event } from "../replication/events";
+import { findEntry, isExpired, prepareTable, removeEntry, table } from "../store/entries";
+import { finishWrite, Outcome, storeValue } from "../store/writes";
 
 /** The value (`length << 32 | pointer`, valid until the next write), 0 when the key is absent. O(key). */
 export function getValue(key: usize, length: u32): u64 {
@@ -44,7 +47,10 @@ export function deleteValue(key: usize, length: u32, verbatim: bool, effect: boo
   return true;
 }
 
-/** Deletes the entry of a slot, which its key's deletion replicates; `keep`: it stays readable until it is replied. O(1). */
+/**
+ * Deletes the entry of a slot, which its key's deletion replicates; `keep`: it stays readable until it is
+ * replied. O(1).
+ */
 export function deleteSlot(slot: usize, hash: u64, key: usize, length: u32, keep: bool): void {
   beginChange();
   removeEntry(slot, hash, keep);
