@@ -20,7 +20,7 @@ import { nowMs } from "../store/clock";
 import { applyLimits, asOldId, asSession, expiresOf, furtherIdText, idleOf, idText } from "../store/record";
 import { commitRotation, makeExpiring, pendingRecord, prepareCopy, prepareOldId } from "../store/records";
 import { findRecord } from "../store/table";
-import { attach, detach, findUser, insertUser, isUser, prepareUser } from "../store/users";
+import { attach, detach, insertUser, isUser, prepareUser } from "../store/users";
 
 /** Ids in grace that one session has at most: each rotation, and each change, signals all of them. */
 const OLD_IDS_MAX: u32 = 16;
@@ -37,7 +37,7 @@ export function assignSession(record: usize, user: usize, userLength: u32): void
   const before = asSession(record).user;
   if (isUser(before, user, userLength)) return;
   const id = idText(record);
-  const victims = victimsAmong(findUser(user, userLength), defaultMost(), false);
+  const victims = victimsAmong(user, userLength, defaultMost(), false);
   beginChange();
   const owner = prepareUser(user, userLength);
   endChange();

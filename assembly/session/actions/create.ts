@@ -24,7 +24,7 @@ import { liveOf } from "../store/expiry";
 import { asSession, isOldId, setLimits, setTimes } from "../store/record";
 import { insertRecord, pendingRecord, prepareRecord, putData } from "../store/records";
 import { findRecord } from "../store/table";
-import { findUser, isUser } from "../store/users";
+import { isUser } from "../store/users";
 import { touch } from "./touch";
 
 /** How createSession ended. */
@@ -57,7 +57,7 @@ export function createSession(user: usize, userLength: u32, options: Options, ow
   const outcome = options.isNew ? CREATED : mappedSession(user, userLength, options, own);
   if (outcome == EXISTS) return EXISTS;
   if (outcome == CREATED) chooseId(user, userLength, options, own);
-  const victims = victimsAmong(findUser(user, userLength), options.most, options.rejects);
+  const victims = victimsAmong(user, userLength, options.most, options.rejects);
   prepareEffect(options.dataCount);
   prepareSession(user, userLength, options);
   createdId.take(key.start, key.length);
@@ -80,8 +80,10 @@ export function createSession(user: usize, userLength: u32, options: Options, ow
 function mappedSession(user: usize, userLength: u32, options: Options, own: bool): u32 {
   const mapping = customGet(user, userLength);
   if (!mapping || !key.take(pointerOf(mapping), lengthOf(mapping))) return CREATED;
-  createdId.take(key.start, key.length);
-  if (isClustered() && slotOf(createdId.start, createdId.length) != slotOf(user, userLength)) return CREATED;
+  if (isClustered()) {
+    createdId.take(key.start, key.length);
+    if (slotOf(createdId.start, createdId.length) != slotOf(user, userLength)) return CREATED;
+  }
   const entry = findRecord(key.start, key.length);
   const record = liveOf(entry);
   if (record && isUser(asSession(record).user, user, userLength)) {
@@ -92,6 +94,7 @@ function mappedSession(user: usize, userLength: u32, options: Options, own: bool
   // What has expired and is not reclaimed yet is not unknown, so that its id never becomes valid again.
   if (entry || key.length != ID_SIZE || options.id) return CREATED;
   // Whoever may write the mapping names any id there: only one that he may use as a key comes back.
+  createdId.take(key.start, key.length);
   return redis.MayAccess(createdId.start, createdId.length) ? RECREATED : CREATED;
 }
 

@@ -7,18 +7,19 @@ import { Event } from "../replication/events";
 import { isLive } from "../store/expiry";
 import { asSession, furtherIdText } from "../store/record";
 import { removeRecord } from "../store/records";
-import { asUser } from "../store/users";
+import { asUser, findUser } from "../store/users";
 
 /** How many sessions have ended to make room for newer ones of the same user. */
 export let evicted: u64 = 0;
 
 /**
  * How many of the user's live sessions must end before one more is within the limit `most`; 0: none, as where
- * there is no limit, 0, or no such user, 0. O(1) below the limit, else O(sessions of the user).
+ * there is no limit, 0. O(user) below the limit, else O(sessions of the user).
  * Errors: `MAXSESSIONS <user> has <n> sessions`, where they are not to be evicted.
  */
-export function victimsAmong(owner: usize, most: u32, rejects: bool): u32 {
-  if (!most || !owner || asUser(owner).count < most) return 0;
+export function victimsAmong(user: usize, userLength: u32, most: u32, rejects: bool): u32 {
+  const owner = most ? findUser(user, userLength) : 0;
+  if (!owner || asUser(owner).count < most) return 0;
   let live: u32 = 0;
   let record = asUser(owner).newest;
   for (let left = asUser(owner).count; left; left--) {
