@@ -7,10 +7,10 @@
  *     string: block                       any number of them
  *     string: END block
  *
- *     PACKED  | 1 | item | item | …                             ends with the last item's last byte
- *     LARGE   | 2 | length a | length b |                       then a and b as two strings of the file, never copied on save
+ *     PACKED  | 1 | item | item | …                   ends with the last item's last byte
+ *     LARGE   | 2 | length a | length b |             then a and b as two strings of the file, never copied
  *     END     | 0 | number of items u64 |
- *     item    | length a | length b | a … | b … |               lengths: LEB128, 1–5 bytes, at most 512 MiB
+ *     item    | length a | length b | a … | b … |     lengths: LEB128, 1–5 bytes, at most 512 MiB
  *
  * Reading trusts nothing: each length is checked against its block and the END block's number against the
  * items seen.

@@ -34,7 +34,8 @@ export namespace redis {
    * @param handler index in the exported `table` of a function `(argc: i32, argv: usize) => u64`. `argv`
    *   points to `argc` × { pointer, length } of the arguments *after* the command's name, valid until the
    *   handler returns. Its result is the reply: a byte string, `NULL`, `OK`, or `REPLIED` when it has called
-   *   the functions below instead (see `assembly/base/frame.ts`). One that returns nothing replies by calls alone.
+   *   the functions below instead (see `assembly/base/frame.ts`). One that returns nothing replies by calls
+   *   alone.
    * @param flags the server's command flags, separated by spaces, and the host's own `effect`: a command that
    *   only the replication stream and the append-only file may run; for anybody else it answers as an unknown
    *   command does.

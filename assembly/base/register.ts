@@ -19,6 +19,15 @@ const toldName: usize = memory.data(64);
 
 /**
  * Registers a command whose handler has this index in the table.
+ * @param text literal of lines `key: value`, 2048 characters at most, as `redis.AddCommand` takes it
+ * @returns 0, or 1 when the server refused
+ */
+export function addCommand(text: usize, handler: i32): i32 {
+  return literalLength(text) > INFO_SIZE ? 1 : redis.AddCommand(info, narrow(text, info), handler);
+}
+
+/**
+ * As addCommand, in the words of `redis.CreateCommand`.
  * @param key position of its one key, the command's name being 0; 0 when it has none. The lines `keys` of its
  *   description win over it.
  * @param description literal of lines `key: value`, 2048 characters at most, as `redis.SetCommandInfo` takes

@@ -3,14 +3,14 @@
  * the newest. Each is an item (base/persistence.ts) for itself, one for each field and one for each old id. A
  * user's key is there once, with the first session.
  *
- *     first session of a user
- *                a = | created i64 | accessed i64 | expires i64 | idle u32 | version u32 | fields u32 | old ids u32 | sessions u32 | id … |
- *                                                                                                                b = user key
- *     another    a = the same, with 0 sessions                                                                   b = none
- *     field      a = name                                                                                        b = value
- *     old id     a = | until i64 | id … |                                                                        b = none
+ *     first session of a user    a = | head (44 bytes, as the class Head) | id … |    b = user key
+ *     another                    a = the same, with 0 sessions                        b = none
+ *     field                      a = name                                             b = value
+ *     old id                     a = | until i64 | id … |                             b = none
  *
- *     id         its key (ids.ts); expires, idle: 0 for none; times in Unix ms, idle in seconds; sessions: how many the user has
+ *     id         its key (ids.ts)
+ *     head       created, accessed, expires i64 in Unix ms; idle u32 in seconds; version u32; how many fields,
+ *                old ids, and sessions of its user, u32; expires, idle: 0 for none
  *
  * Version 2 had no number of sessions, and the user's key with each session. Version 1 had a = | id 16 bytes
  * | created i64 | accessed i64 | fields u32 |, and no old ids.

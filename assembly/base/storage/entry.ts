@@ -1,16 +1,16 @@
 /**
  * An entry: key and value in one block of the heap.
  *
- *     short    key < 64, value < 256            +-+-+------+----------+------------- - -
- *                                               |f|v| node | deadline | key value            f = flags | key length (6 bits)
- *     medium   key < 256, value < 65536         +-+-+------+---+----------+------------- - -
- *                                               |f|k| node | v | deadline | key value        f = flags
- *     long                                      +-+-+------+----+---+---+----------+------------- - -
- *                                               |f|0| node |zero| k | v | deadline | key value
+ *     short    key < 64, value < 256       +-+-+------+----------+------------- - -
+ *              f = flags | key length      |f|v| node | deadline | key value
+ *     medium   key < 256, value < 65536    +-+-+------+---+----------+------------- - -
+ *                                          |f|k| node | v | deadline | key value
+ *     long                                 +-+-+------+----+---+---+----------+------------- - -
+ *                                          |f|0| node |zero| k | v | deadline | key value
  *
  *     flags    bit 7 not short · bit 6 it has room for a deadline · bit 5, where bit 7 is set: long
- *     room     only with bit 6: the node of a timing wheel (wheel.ts), 8 bytes, always at byte 2; the deadline i64, Unix ms, always before the
- *              key, 0: none
+ *     room     only with bit 6: the node of a timing wheel (wheel.ts), 8 bytes, always at byte 2; the deadline
+ *              i64, Unix ms, always before the key, 0: none
  */
 import { copy, equal } from "./bytes";
 import { alloc, allocMovable, free, usableSize } from "./heap";

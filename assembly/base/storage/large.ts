@@ -9,10 +9,13 @@
  *     arena           | block | block | … | end mark: size 0, in use | 12 bytes |
  *
  *     size            of the whole block, a multiple of 16
- *     flags           bit 0 in use · bit 1 the block before is free (its last word is then its size) · bit 2 FIXED pool
+ *     flags           bit 0 in use · bit 1 the block before is free (its last word is then its size)
+ *                     bit 2 FIXED pool
  *
- *     notes           of an arena's first page: free: bytes in use · used: blocks of the FIXED pool · next, previous: of all arenas
- *                     extent: pages · bucket: VICTIM while it is being emptied. Of every page: fresh: number of the first page
+ *     notes           of an arena's first page: free: bytes in use · used: blocks of the FIXED pool
+ *                     next, previous: of all arenas · extent: pages
+ *                     bucket: VICTIM while it is being emptied
+ *                     of every page: fresh: number of the first page
  */
 import { FIXED } from "./classes";
 import {

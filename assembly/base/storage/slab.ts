@@ -13,7 +13,8 @@
  * A slab that compaction empties (the closed one) is in no list; `live` has a bit for each of its blocks.
  *
  *     notes     free: first free block, 0 = none · fresh: offset of the never used rest · used: blocks in use
- *               limit: a free that leaves `used` at or below this takes the slow path · extent: blocks that fit · class: pool × 256 + class, STUCK
+ *               limit: a free that leaves `used` at or below this takes the slow path
+ *               extent: blocks that fit · tag: pool × 256 + class, STUCK
  */
 import { BUCKETS, CLASSES, classSize, enlist, FIXED, forgetRows, MOVABLE, Row, rowOf, rowOfNotes, unlist, UNLISTED } from "./classes";
 import { givePages, KIND_SLAB, Notes, notesOf, PAGE_SIZE, STUCK, takePages, VICTIM } from "./pages";

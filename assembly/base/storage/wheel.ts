@@ -5,15 +5,16 @@
  * deadline that moves to a later moment needs no call at all, and a slot that covers a long time is dealt out
  * to finer ones node by node: no call takes long.
  *
- *     tick             when a deadline has passed for sure, in units of 64 ms: 42 bits, seven digits of six bits each
- *     level l, slot s  nodes whose tick differs from the wheel's own (the field) first in digit l, which is s: 64^l ticks wide
+ *     tick             when a deadline has passed for sure, in units of 64 ms: 42 bits, seven digits of six
+ *     level l, slot s  nodes whose tick differs from the wheel's own (the field) first in digit l, which is
+ *                      s: 64^l ticks wide
  *     level 0          also what was overdue when it came, in the slot of the wheel's own tick
  *
  *     wheel            0       8       16             72
  *                      +-------+-------+--------------+---------------------------------+
  *                      | count | tick  | 7 × bitmap   | 7 × 64 × head { next, back }    |
  *                      +-------+-------+--------------+---------------------------------+
- *     node             | next u32 | back u32 |     a ring through the slot's head; each points to the other's `next`
+ *     node             | next u32 | back u32 |     a ring through the slot's head
  *
  * In each level slots before the tick's own digit are empty, so the lowest occupied slot of the lowest level
  * is the next one, and its bitmap finds it: idle time costs nothing. A slot of the tick's own digit in a
@@ -100,8 +101,8 @@ export class Wheel {
   }
 
   /**
-   * Whether what stands beside the node points to it: true of every node in the wheel; of other bytes, whatever they are,
-   * hardly. O(1).
+   * Whether what stands beside the node points to it: true of every node in the wheel; of other bytes,
+   * whatever they are, hardly. O(1).
    */
   holds(node: usize): bool {
     const next = changetype<Node>(node).next;
@@ -110,7 +111,10 @@ export class Wheel {
     return changetype<usize>(next.back) == node && changetype<usize>(back.next) == node;
   }
 
-  /** The node's bytes were copied to another place: what points to it follows. The old ones need not be readable any more. O(1). */
+  /**
+   * The node's bytes were copied to another place: what points to it follows. The old ones need not be
+   * readable any more. O(1).
+   */
   moved(from: usize, to: usize): void {
     const node = changetype<Node>(to);
     node.back.next = node;

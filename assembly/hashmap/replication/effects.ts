@@ -4,7 +4,7 @@
  * applying it once. All numbers are decimal text.
  *
  *     custom.apply 1 set <key> <value> <deadline ms>
- *     custom.apply 1 append <key> <bytes of the value before> <suffix>        the value's first bytes, then the suffix
+ *     custom.apply 1 append <key> <bytes of the value before> <suffix>    the value's first bytes, then it
  *     custom.apply 1 expire <key> <deadline ms>
  *     custom.del <key>
  *

@@ -84,7 +84,8 @@ export function writeId(key: usize, keyLength: u32, target: usize): u32 {
 }
 
 /**
- * Whether these bytes are a key that `keyOfText` writes. The text of a UUID has another one, by which it is looked for.
+ * Whether these bytes are a key that `keyOfText` writes. The text of a UUID has another one, by which it is
+ * looked for.
  */
 export function isKey(key: usize, keyLength: u32): bool {
   if (keyLength == ID_SIZE) return isId(key);

@@ -10,7 +10,8 @@
  *     session.apply 1 touch <id> <accessed ms>
  *     session.apply 1 expire <id> <idle s, 0: none> <expires ms, 0: never>
  *     session.apply 1 assign <id> <user> <mapping of the user before>
- *     session.apply 1 rotate <id> <new id> <ms until which the old id answers, 0: not at all> <1: the storage maps the user to it>
+ *     session.apply 1 rotate <id> <new id> <ms until which the old id answers, 0: not at all>
+ *                     <1: the storage maps the user to it>
  *     session.apply 1 delete <id> <user, empty: another effect tells of it> <mapping of the user>
  *     session.apply 1 forget <old id>
  *

@@ -4,9 +4,10 @@
  *
  *     hash (64 bits)   | directory: `depth` bits | home chunk: 6 bits | … | tag: low 8 bits |
  *
- *     directory        2^depth × u32: address of a segment (64-byte aligned) | its local depth (low 6 bits). A segment of local depth l
- *                      stands 2^(depth - l) times, side by side. While there is one segment, the directory is the field `root` and the
- *                      segment may have fewer than 64 chunks: 1, 2, 4 … 64.
+ *     directory        2^depth × u32: address of a segment (64-byte aligned) | its local depth (low 6 bits).
+ *                      A segment of local depth l stands 2^(depth - l) times, side by side. While there is
+ *                      one segment, the directory is the field `root` and the segment may have fewer than
+ *                      64 chunks: 1, 2, 4 … 64.
  *     segment          64 chunks of 64 bytes, each one cache line
  *
  *     chunk            0            12         14          16                            64
@@ -15,7 +16,8 @@
  *                      +------------+----------+-----------+-----------------------------+
  *
  *     tag              low byte of the hash, 1 in the place of 0; 0 is an empty slot
- *     overflow         how many entries were put further on because this chunk was full when they came (65535: that many or more, for ever)
+ *     overflow         how many entries were put further on because this chunk was full when they came
+ *                      (65535: that many or more, for ever)
  *     displaced        bit i: slot i holds an entry whose home is another chunk
  *
  * An entry lies in its home chunk or one of the next PROBES - 1 (round the end of its segment). A search ends

@@ -4,7 +4,7 @@
  *
  *     0                 no field
  *     address           packed (packed.ts): all in one block of at most 2 KiB
- *     address | 1       tabled (tabled.ts): an entry for each in a hash table, so that thousands of fields answer in O(1)
+ *     address | 1       tabled (tabled.ts): an entry for each in a hash table, so that many answer in O(1)
  *
  * The content alone decides on the form, and on the size of a packed block: the smallest that the heap has.
  * So a session takes the same bytes on a replica and after a restart, whatever it held before. Where there is
