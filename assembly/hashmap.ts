@@ -1,15 +1,16 @@
 /**
- * hashmap.wasm: the storage CUSTOM.*, for clients as commands and for other modules as exported functions. docs/ABI.md tells the
- * conventions. This file is the list of exports, nothing else.
+ * hashmap.wasm: the storage CUSTOM.*, for clients as commands and for other modules as exported functions.
+ * docs/ABI.md tells the conventions. This file is the list of exports, nothing else.
  */
-import { infoField, dataType, servedBy } from "./register";
-import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
+import { infoField, dataType, servedBy } from "./base/register";
+import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
 import { registerCommands } from "./hashmap/commands";
 import { loadEntries, saveEntries, tellEntries, VERSION } from "./hashmap/persistence";
-import { expired, sweepStep } from "./hashmap/deadlines";
-import { deleteValue, dropAll, findEntry, getValue, setValue, table } from "./hashmap/store";
+import { dropAll, findEntry, table } from "./hashmap/store/entries";
+import { expired, sweepStep } from "./hashmap/sweep";
+import { deleteValue, getValue, setValue } from "./hashmap/actions/values";
 
-export { committing } from "./change";
+export { committing } from "./base/change";
 
 /** Version of the conventions between directly linked modules. */
 export const abi: u32 = 1;
@@ -30,7 +31,10 @@ export function auxSave(): void {
   saveEntries();
 }
 
-/** Reads the RDB file's auxiliary data; 0, or 1 when it is refused (the cause is logged). The host calls flush before, and after 1. */
+/**
+ * Reads the RDB file's auxiliary data; 0, or 1 when it is refused (the cause is logged). The host calls flush
+ * before, and after 1.
+ */
 export function auxLoad(version: i32): i32 {
   return loadEntries(version) ? 0 : 1;
 }
@@ -62,18 +66,26 @@ export function sweep(): i32 {
   return sweepStep() ? 1 : 0;
 }
 
-/** Link function of CUSTOM.GET: the value (`length << 32 | pointer`, valid until the caller's next import call), 0 when absent. */
+/**
+ * Link function of CUSTOM.GET: the value (`length << 32 | pointer`, valid until the caller's next import
+ * call), 0 when absent.
+ */
 export function get(key: usize, keyLength: u32): u64 {
   return getValue(key, keyLength);
 }
 
-/** Link function of CUSTOM.SET: 1. Errors: `OOM …`, nothing stored. Does not replicate: the caller's effect does. */
+/**
+ * Link function of CUSTOM.SET: 1. Errors: `OOM …`, nothing stored. Does not replicate: the caller's effect
+ * does.
+ */
 export function set(key: usize, keyLength: u32, value: usize, valueLength: u32): u64 {
   setValue(key, keyLength, value, valueLength, false);
   return 1;
 }
 
-/** Link function of CUSTOM.DEL: 1, or 0 when the key was absent. Does not replicate: the caller's effect does. */
+/**
+ * Link function of CUSTOM.DEL: 1, or 0 when the key was absent. Does not replicate: the caller's effect does.
+ */
 export function del(key: usize, keyLength: u32): u64 {
   return <u64>deleteValue(key, keyLength, false);
 }

@@ -1,22 +1,25 @@
 /**
- * session.wasm: the sessions SESSION.*, for clients as commands and for other modules as exported functions. docs/ABI.md tells the
- * conventions. This file is the list of exports, nothing else.
+ * session.wasm: the sessions SESSION.*, for clients as commands and for other modules as exported functions.
+ * docs/ABI.md tells the conventions. This file is the list of exports, nothing else.
  */
-import { infoField, dataType, servedBy } from "./register";
-import { freeBytes as heapFreeBytes, usedBytes } from "./storage/heap";
-import { failLine } from "./text";
+import { infoField, dataType, servedBy } from "./base/register";
+import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
+import { failLine } from "./base/text";
 import { registerCommands } from "./session/commands";
-import { addField, getData } from "./session/data";
-import { storageCalls } from "./session/custom";
-import { useDefaults } from "./session/options";
+import { created, createSession } from "./session/actions/create";
+import { addField, getData } from "./session/actions/data";
+import { deleteSession, expired } from "./session/actions/end";
+import { evicted } from "./session/actions/evict";
+import { storageCalls } from "./session/mapping/custom";
+import { options } from "./session/actions/options";
 import { loadSessions, saveSessions, tellSessions, VERSION } from "./session/persistence";
-import { countSessions, dropAll } from "./session/records";
-import { createdText, notFoundLine, sessionJson } from "./session/replies";
-import { beginCommand, created, createSession, deleteSession, evicted, expired, sessionOf } from "./session/sessions";
-import { registerSettings } from "./session/settings";
+import { createdText, notFoundLine, sessionJson } from "./session/handlers/replies";
+import { registerSettings } from "./session/actions/settings";
+import { sessionOf } from "./session/store/expiry";
+import { beginCommand, countSessions, dropAll } from "./session/store/records";
 import { sweepStep } from "./session/sweep";
 
-export { committing } from "./change";
+export { committing } from "./base/change";
 export { del as delete };
 
 /** Version of the conventions between directly linked modules. */
@@ -48,7 +51,10 @@ export function auxSave(): void {
   saveSessions();
 }
 
-/** Reads the RDB file's auxiliary data; 0, or 1 when it is refused (the cause is logged). The host calls flush before, and after 1. */
+/**
+ * Reads the RDB file's auxiliary data; 0, or 1 when it is refused (the cause is logged). The host calls flush
+ * before, and after 1.
+ */
 export function auxLoad(version: i32): i32 {
   return loadSessions(version) ? 0 : 1;
 }
@@ -78,14 +84,14 @@ export function isEmpty(): i32 {
   return countSessions() ? 0 : 1;
 }
 
-// The link functions do not replicate: their caller's effect does. Byte strings are `length << 32 | pointer`, valid until the
+// The link functions do not replicate: their caller's effect does. Byte strings are `length << 32 | pointer`,
+// valid until the
 // caller's next import call; 0 is null.
 
 /** Link function of SESSION.CREATE: the text of the reply. Errors: `OOM …`, those of the storage. */
 export function create(user: usize, userLength: u32): u64 {
   beginCommand();
-  useDefaults();
-  return createdText(createSession(user, userLength, false));
+  return createdText(createSession(user, userLength, options.useDefaults(), false));
 }
 
 /** Link function of SESSION.GET: the JSON, 0 when unknown. */

@@ -1,33 +1,21 @@
 /**
- * The storage in RDB files, version 2: two sequences of records (persistence/blocks.ts), an item each.
+ * The storage in RDB files, version 2: two sequences of records (base/persistence.ts), an item each.
  *
  *     entries without a deadline    a = key                              b = value
  *     entries with one              a = | deadline i64, Unix ms | key |  b = value
  *
- * Version 1 had the first sequence alone. Loading judges no deadline by the clock: what has expired meanwhile is reclaimed by sweeping.
+ * Version 1 had the first sequence alone. Loading judges no deadline by the clock: what has expired meanwhile
+ * is reclaimed by sweeping.
  */
-import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../storage/entry";
-import {
-  beginLoad,
-  beginSave,
-  endLoad,
-  endSave,
-  itemA,
-  itemALength,
-  itemB,
-  itemBLength,
-  nextItem,
-  refuse,
-  saveItem,
-} from "../persistence/blocks";
-import { redis } from "../redis";
-import { appendNumber, appendText, line, logNotice } from "../text";
-import { prepareTable, schedule, startWheel, table, wheel } from "./store";
+import { deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../base/storage/entry";
+import { beginLoad, beginSave, endLoad, endSave, item, nextItem, refuse, refuseMemory, saveItem } from "../base/persistence";
+import { redis } from "../base/redis";
+import { appendNumber, appendText, line, logNotice } from "../base/text";
+import { createFor, prepareTable, schedule, startWheel, table, wheel } from "./store/entries";
 
-// prettier-ignore
-@inline export const VERSION: i32 = 2;
+export const VERSION: i32 = 2;
 /** Bytes of a deadline, which an entry keeps right before its key. */
-@inline const DEADLINE_SIZE: u32 = 8;
+const DEADLINE_SIZE: u32 = 8;
 
 /** What touching entries before their use has read. */
 let touched: u32 = 0;
@@ -59,7 +47,9 @@ function saveSequence(count: u32, timed: bool): void {
   endSave();
 }
 
-/** Reads all entries into the empty table; false when the data is not sound, the cause is logged. O(bytes). */
+/**
+ * Reads all entries into the empty table; false when the data is not sound, the cause is logged. O(bytes).
+ */
 export function loadEntries(version: i32): bool {
   if (!prepareTable()) return refuseMemory();
   if (!loadSequence(version, false)) return false;
@@ -69,9 +59,8 @@ export function loadEntries(version: i32): bool {
 }
 
 function loadSequence(version: i32, timed: bool): bool {
-  const count = beginLoad(timed ? DEADLINE_SIZE : 0);
+  const count = beginLoad(version, VERSION, timed ? DEADLINE_SIZE : 0);
   if (count < 0) return false;
-  if (version < 1 || version > VERSION) return refuse(changetype<usize>("it was written by another version of this module"));
   for (let index: i64 = 0; index < count; index++) {
     if (!nextItem() || !loadEntry(timed)) return false;
   }
@@ -80,14 +69,14 @@ function loadSequence(version: i32, timed: bool): bool {
 
 function loadEntry(timed: bool): bool {
   const before = timed ? DEADLINE_SIZE : 0;
-  if (itemALength < before) return refuse(changetype<usize>("a deadline is cut short"));
-  const deadline = timed ? load<i64>(itemA) : 1;
+  if (item.aLength < before) return refuse(changetype<usize>("a deadline is cut short"));
+  const deadline = timed ? load<i64>(item.a) : 1;
   if (deadline <= 0) return refuse(changetype<usize>("a deadline is out of range"));
-  const key = itemA + <usize>before;
-  const length = itemALength - before;
+  const key = item.a + <usize>before;
+  const length = item.aLength - before;
   const hash = table.hashOf(key, length);
   if (table.lookup(key, length, hash)) return refuse(changetype<usize>("a key is there twice"));
-  const entry = timed ? createUntil(key, length, itemB, itemBLength, 0) : create(key, length, itemB, itemBLength);
+  const entry = createFor(key, length, item.b, item.bLength, timed);
   if (entry && table.reserve(hash)) {
     table.insert(hash, entry);
     if (timed) schedule(entry, deadline);
@@ -103,8 +92,4 @@ export function tellEntries(): void {
   appendNumber(table.count);
   appendText(changetype<usize>(" entries loaded"));
   logNotice();
-}
-
-function refuseMemory(): bool {
-  return refuse(changetype<usize>("the module's memory is full (wasm.max-memory)"));
 }

@@ -1,15 +1,19 @@
-/** The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short. */
-import { beginChange, endChange } from "../change";
-import { insertNode, nowMs, wheel } from "./expiry";
-import { fieldsWait, PIECE, released } from "./fields";
-import { compactRecords, deadlineOf, isOldId, recordOfNode, untilOf } from "./records";
-import { beginCommand, forgetOldId, sweepSession } from "./sessions";
+/**
+ * The sweep: reclaims, on a primary, what has expired. The host calls it again and again, each step is short.
+ */
+import { beginChange, endChange } from "../base/change";
+import { forgetOldId, sweepSession } from "./actions/end";
+import { nowMs } from "./store/clock";
+import { fieldsWait, PIECE, released } from "./store/fields/tabled";
+import { compactRecords } from "./store/moving";
+import { insertNode, recordOfNode, wheel } from "./store/queue";
+import { asOldId, deadlineOf, isOldId } from "./store/record";
+import { beginCommand } from "./store/records";
 
 /** Nodes that one step looks at. */
-// prettier-ignore
-@inline const STEP_NODES: u32 = 16;
+const STEP_NODES: u32 = 16;
 /** When a session that could not be reclaimed is come to again, in ms. */
-@inline const RETRY_MS: i64 = 10_000;
+const RETRY_MS: i64 = 10_000;
 
 /** One step. @returns whether there is more to do now */
 export function sweepStep(): bool {
@@ -20,7 +24,8 @@ export function sweepStep(): bool {
 }
 
 /**
- * Takes what is due from the wheel, a few nodes at most, while few fields are freed; whether there may be more.
+ * Takes what is due from the wheel, a few nodes at most, while few fields are freed; whether there may be
+ * more.
  * @param before what `released` was when the step began
  */
 function sweepDue(before: u32): bool {
@@ -29,7 +34,7 @@ function sweepDue(before: u32): bool {
     beginChange();
     const node = wheel.take(now);
     const record = node ? recordOfNode(node) : 0;
-    const deadline = record ? (isOldId(record) ? untilOf(record) : deadlineOf(record)) : 0;
+    const deadline = record ? (isOldId(record) ? asOldId(record).until : deadlineOf(record)) : 0;
     // It stays queued until it is gone: a call to the storage may end this step.
     if (node) insertNode(node, deadline > now ? deadline : now + RETRY_MS);
     endChange();

@@ -9,7 +9,7 @@ import path from 'node:path';
 import asc from 'assemblyscript/asc';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const SOURCES = ['assembly/storage', 'test/storage/entry.ts', 'assembly/runtime.ts'];
+const SOURCES = ['assembly/base/storage', 'test/storage/entry.ts', 'assembly/runtime.ts'];
 const FLAGS = [
   ...['--runtime', './assembly/runtime', '--stackSize', '8', '--use', 'abort=', '--importMemory', '--noExportMemory', '--enable', 'simd'],
   ...['-O3', '--noAssert', '--memoryBase', '1024', '--initialMemory', '1'],
@@ -60,7 +60,11 @@ export type Exports = Record<Numbers, (...values: number[]) => number> &
 async function sourceFiles(entry: string): Promise<string[]> {
   const full = path.join(ROOT, entry);
   if (!(await stat(full)).isDirectory()) return [full];
-  return (await readdir(full)).sort().map((name) => path.join(full, name));
+  const names = await readdir(full, { recursive: true });
+  return names
+    .filter((name) => name.endsWith('.ts'))
+    .sort()
+    .map((name) => path.join(full, name));
 }
 
 /** What the engine is compiled with: nothing; a key's hash is its first eight bytes; it counts what look-ups look at. */

@@ -1,17 +1,20 @@
 /** The storage modules' functions as exports, for the tests alone. */
-import { copy as bytesCopy, equal as bytesEqual } from "../../assembly/storage/bytes";
-import { hash as sipHash } from "../../assembly/storage/hash";
+import { copy as bytesCopy, equal as bytesEqual } from "../../assembly/base/storage/bytes";
+import { hash as sipHash } from "../../assembly/base/storage/hash";
 import {
   kindOf as pageKind,
   freePageCount as pagesFree,
   idlePageCount as pagesIdle,
   ownedPageCount as pagesOwned,
   takeIdle,
-} from "../../assembly/storage/pages";
-import { compact, compactStep, moveEntry } from "../../assembly/storage/compact";
-import { create, destroy, valueLength, valueOf } from "../../assembly/storage/entry";
-import { looks, Table } from "../../assembly/storage/table";
-import { probes, Wheel, WHEEL_BYTES } from "../../assembly/storage/wheel";
+} from "../../assembly/base/storage/pages";
+import { compact, compactStep } from "../../assembly/base/storage/compact";
+import { moveEntry } from "../../assembly/base/storage/table/move";
+import { create, destroy, valueLength, valueOf } from "../../assembly/base/storage/entry";
+import { checkTable } from "../../assembly/base/storage/table/check";
+import { looks } from "../../assembly/base/storage/table/segments";
+import { Table } from "../../assembly/base/storage/table/table";
+import { probes, Wheel, WHEEL_BYTES } from "../../assembly/base/storage/wheel";
 
 export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesIdle, pagesOwned, takeIdle };
 
@@ -27,7 +30,7 @@ export {
   heapReset,
   heapCheck,
   compactionDue,
-} from "../../assembly/storage/heap";
+} from "../../assembly/base/storage/heap";
 export {
   create,
   createFixed,
@@ -45,7 +48,7 @@ export {
   hasRoom,
   nodeOf,
   entryOf,
-} from "../../assembly/storage/entry";
+} from "../../assembly/base/storage/entry";
 
 export function tableSize(): u32 {
   return offsetof<Table>();
@@ -98,8 +101,8 @@ export function tableCursor(table: Table): u64 {
 export function tableEndWalk(table: Table): void {
   table.endWalk();
 }
-export function tableCheck(table: Table): u32 {
-  return table.check();
+export function tableCheck(table: Table): usize {
+  return checkTable(table);
 }
 export function tableCount(table: Table): u32 {
   return table.count;

@@ -1,5 +1,5 @@
 /**
- * Attacks on every function that the host gives to modules, made from the declarations in `assembly/redis.ts`: a function that is added
+ * Attacks on every function that the host gives to modules, made from the declarations in `assembly/base/redis.ts`: a function that is added
  * there is attacked without a change here.
  */
 import { readFileSync } from 'node:fs';
@@ -29,9 +29,9 @@ export interface Attack {
 /** The types of the text format, by those of AssemblyScript on wasm32. */
 const TYPES: Record<string, string> = { usize: 'i32', u32: 'i32', i32: 'i32', i64: 'i64', u64: 'i64', void: '' };
 
-/** Every function of the namespace `redis`, as `assembly/redis.ts` declares it. */
+/** Every function of the namespace `redis`, as `assembly/base/redis.ts` declares it. */
 export function hostFunctions(): HostFunction[] {
-  const source = readFileSync(path.join(ROOT, 'assembly/redis.ts'), 'utf8');
+  const source = readFileSync(path.join(ROOT, 'assembly/base/redis.ts'), 'utf8');
   return [...source.matchAll(/export declare function (\w+)\(([^)]*)\): (\w+);/g)].map(([, name = '', parameters = '', result = '']) => ({
     name,
     parameters: parameters

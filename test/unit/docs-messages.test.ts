@@ -56,13 +56,17 @@ function documented(): string[] {
   return [cells(common, 0), ...lists, cells(authors, 1)].flatMap(spansOf);
 }
 
-/** Of assembly/: lines under construction, `line(…)` with what is appended, and the reasons that are handed to another function. */
+/** Of assembly/: lines under construction, `line(…)` with what is appended, the reasons that are handed to another function, and
+ * the invariants that checks return. */
 function ofModules(): string[] {
   const texts: string[] = [];
   for (const file of filesIn('assembly', '.ts')) {
     const source = read(file).replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, '');
     for (const [, reason] of source.matchAll(/\b(?:failBroken|refuse|refuseSession)\(changetype<usize>\("([^"]+)"\)\)/g))
       texts.push(reason!);
+    for (const [, check] of source.matchAll(/\breturn\b([^;]*);/g))
+      for (const [, broken] of check!.matchAll(/changetype<usize>\("([^"]+)"\)/g))
+        texts.push(broken!.replace(/^(.*, rule )\d$/, 'ERR broken: $1<n>'));
     for (const [, begin, rest] of source.matchAll(/\bline\(([^;]*)\);([^]*?)(?:\n\}|failLine|logWarning|ReplyWithError)/g)) {
       const appended = [...rest!.matchAll(/append(Text\(changetype<usize>\("([^"]*)"\)\)|Text\(|Echo\(|Number\()/g)];
       const end = appended.map((part) => part[2] ?? '<>').join('');

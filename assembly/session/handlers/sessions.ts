@@ -1,76 +1,38 @@
 /** Handlers of the commands that are about one session as a whole. */
-import { argument, argumentLength, lengthOf, NULL, pointerOf, REPLIED } from "../../frame";
-import { failSyntax, integerOf, isWord } from "../../parse";
-import { redis } from "../../redis";
-import { failLine, line, lineLength, linePointer } from "../../text";
-import { sessionMemory } from "../check";
-import { liveOf, nowMs } from "../expiry";
-import { countFields } from "../fields";
-import { givenKey, givenKeyLength, take, writeId } from "../ids";
-import { readOptions } from "../options";
-import {
-  accessedOf,
-  createdOf,
-  deadlineOf,
-  expiresOf,
-  fieldsOf,
-  findRecord,
-  idLengthOf,
-  idleOf,
-  idOf,
-  isOldId,
-  ownerOf,
-  versionOf,
-} from "../records";
-import { createdText, notFoundLine, replyTime, replyWord, sessionJson } from "../replies";
-import { releaseScratch } from "../scratch";
-import {
-  assignSession,
-  beginCommand,
-  changeLimit,
-  createSession,
-  deleteSession,
-  idText,
-  idTextLength,
-  nameSession,
-  rotateSession,
-  sessionOf,
-  touch,
-} from "../sessions";
-import { MAX_TIME } from "../time";
-import { userKey, userKeyLength } from "../users";
+import { keyLength, keyOf } from "../../base/storage/entry";
+import { argument, argumentLength, lengthOf, NULL, pointerOf, REPLIED } from "../../base/frame";
+import { failPositive, failSyntax, integerOf, isWord } from "../../base/parse";
+import { redis } from "../../base/redis";
+import { replyArity, replyInteger } from "../../base/reply";
+import { failLine, line } from "../../base/text";
+import { assignSession, changeLimit, rotateSession } from "../actions/change";
+import { createSession } from "../actions/create";
+import { deleteSession } from "../actions/end";
+import { options } from "../actions/options";
+import { createdText, replyTime, replyWord, sessionJson } from "./replies";
+import { nowMs } from "../store/clock";
+import { recordNamed } from "../store/expiry";
+import { countFields } from "../store/fields/fields";
+import { asSession, deadlineOf, expiresOf, idleOf, idText, isOldId } from "../store/record";
+import { beginCommand } from "../store/records";
+import { releaseScratch } from "../texts/scratch";
+import { MAX_TIME } from "../texts/time";
+import { touch } from "../actions/touch";
+import { sessionMemory } from "./check";
+import { namedSession, replyNotFound } from "./named";
 
 /** Ms of grace that a rotation may give: a week. */
-// prettier-ignore
-@inline const GRACE_MAX: i64 = 604_800_000;
-
-/** The live session that the first argument names, 0 when there is none. Begins the command. */
-export function namedSession(argv: usize): usize {
-  beginCommand();
-  return sessionOf(argument(argv, 0), argumentLength(argv, 0));
-}
-
-/** Replies that the session of the first argument is unknown. */
-export function replyNotFound(argv: usize): u64 {
-  notFoundLine(argument(argv, 0), argumentLength(argv, 0));
-  redis.ReplyWithError(linePointer(), lineLength());
-  return REPLIED;
-}
-
-/** Replies with an integer. */
-export function replyInteger(value: i64): u64 {
-  redis.ReplyWithLongLong(value);
-  return REPLIED;
-}
+const GRACE_MAX: i64 = 604_800_000;
 
 /**
- * `SESSION.CREATE user [NEW] [IDLE s] [TTL s] [MAX n [EVICT|REJECT]] [ID id] [DATA field value …]` → `+Session created: ID`, `+Session exists: ID` or
- * `+Session recreated: ID`. O(user + data), at the limit O(sessions of the user).
+ * `SESSION.CREATE user [NEW] [IDLE s] [TTL s] [MAX n [EVICT|REJECT]] [ID id] [DATA field value …]` →
+ * `+Session created: ID`, `+Session exists: ID` or `+Session recreated: ID`. O(user + data), at the limit
+ * O(sessions of the user).
  */
 export function commandCreate(argc: i32, argv: usize): u64 {
   beginCommand();
-  readOptions(argc, argv, 1);
-  const text = createdText(createSession(argument(argv, 0), argumentLength(argv, 0), true));
+  options.read(argc, argv, 1);
+  const text = createdText(createSession(argument(argv, 0), argumentLength(argv, 0), options, true));
   redis.ReplyWithSimpleString(pointerOf(text), lengthOf(text));
   return REPLIED;
 }
@@ -102,10 +64,7 @@ export function commandDelete(argc: i32, argv: usize): u64 {
 /** `SESSION.TOUCH id` → `:1`, or `:0` when it was unknown. O(1). */
 export function commandTouch(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
-  if (record) {
-    nameSession(record);
-    touch(record, true);
-  }
+  if (record) touch(record, true);
   return replyInteger(record ? 1 : 0);
 }
 
@@ -138,27 +97,28 @@ export function commandTtl(argc: i32, argv: usize): u64 {
 export function commandInfo(argc: i32, argv: usize): u64 {
   const record = namedSession(argv);
   if (!record) return NULL;
-  nameSession(record);
-  const user = ownerOf(record);
+  const id = idText(record);
+  const session = asSession(record);
+  const user = session.user;
   const idle = idleOf(record);
   const expires = expiresOf(record);
   redis.ReplyWithMap(9);
   replyWord(changetype<usize>("id"));
-  redis.ReplyWithStringBuffer(idText, idTextLength);
+  redis.ReplyWithStringBuffer(id.start, id.length);
   replyWord(changetype<usize>("user_key"));
-  redis.ReplyWithStringBuffer(userKey(user), userKeyLength(user));
+  redis.ReplyWithStringBuffer(keyOf(user), keyLength(user));
   replyWord(changetype<usize>("created_at"));
-  replyTime(createdOf(record));
+  replyTime(session.created);
   replyWord(changetype<usize>("last_accessed"));
-  replyTime(accessedOf(record));
+  replyTime(session.accessed);
   replyWord(changetype<usize>("idle"));
   redis.ReplyWithLongLong(idle ? <i64>idle * 1000 : -1);
   replyWord(changetype<usize>("ttl"));
   redis.ReplyWithLongLong(expires ? max(expires - nowMs(), 0) : -1);
   replyWord(changetype<usize>("version"));
-  redis.ReplyWithLongLong(versionOf(record));
+  redis.ReplyWithLongLong(session.version);
   replyWord(changetype<usize>("fields"));
-  redis.ReplyWithLongLong(countFields(fieldsOf(record)));
+  redis.ReplyWithLongLong(countFields(session.fields));
   replyWord(changetype<usize>("bytes"));
   redis.ReplyWithLongLong(sessionMemory(record));
   return REPLIED;
@@ -173,10 +133,7 @@ export function commandRotate(argc: i32, argv: usize): u64 {
   if (argc == 3) {
     if (!isWord(argument(argv, 1), argumentLength(argv, 1), changetype<usize>("GRACE"))) failSyntax();
     grace = integerOf(argument(argv, 2), argumentLength(argv, 2));
-    if (grace < 0) {
-      line(changetype<usize>("ERR value is out of range, must be positive"));
-      failLine();
-    }
+    if (grace < 0) failPositive();
     if (grace > GRACE_MAX) {
       line(changetype<usize>("ERR GRACE is a week at most, 604800000 milliseconds"));
       failLine();
@@ -184,14 +141,8 @@ export function commandRotate(argc: i32, argv: usize): u64 {
   }
   if (!record) return replyNotFound(argv);
   // By an old id in grace: somebody else has rotated it already, and has told how it is called now.
-  if (isOldId(findRecord(givenKey, givenKeyLength))) nameSession(record);
-  else rotateSession(record, grace);
-  redis.ReplyWithStringBuffer(idText, idTextLength);
-  return REPLIED;
-}
-
-/** Replies with the server's error for a wrong number of arguments. */
-export function replyArity(): u64 {
-  redis.WrongArity();
+  const isOld = isOldId(recordNamed(argument(argv, 0), argumentLength(argv, 0)));
+  const id = isOld ? idText(record) : rotateSession(record, grace);
+  redis.ReplyWithStringBuffer(id.start, id.length);
   return REPLIED;
 }

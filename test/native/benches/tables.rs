@@ -280,7 +280,7 @@ impl Hasher for OneShot {
     }
 }
 
-/// SipHash-1-3, as assembly/storage/hash.ts.
+/// SipHash-1-3, as assembly/base/storage/hash.ts.
 fn sip_hash(bytes: &[u8]) -> u64 {
     let (k0, k1) = black_box(KEYS);
     let mut state = [k0 ^ 0x736f_6d65_7073_6575, k1 ^ 0x646f_7261_6e64_6f6d, k0 ^ 0x6c79_6765_6e65_7261, k1 ^ 0x7465_6462_7974_6573];

@@ -1,0 +1,17 @@
+/** What the server says of the running command and of itself. */
+import { ContextFlags, redis } from "./redis";
+
+/** Whether the running command comes from the primary or a file, which say themselves what has expired. */
+export function repeatsDecisions(): bool {
+  return (redis.GetContextFlags() & (ContextFlags.REPLICATED | ContextFlags.LOADING)) != 0;
+}
+
+/** Whether this server is a node of a cluster. */
+export function isClustered(): bool {
+  return (redis.GetContextFlags() & ContextFlags.CLUSTER) != 0;
+}
+
+/** Whether this server is a replica. */
+export function isReplica(): bool {
+  return (redis.GetContextFlags() & ContextFlags.REPLICA) != 0;
+}

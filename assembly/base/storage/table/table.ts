@@ -1,0 +1,174 @@
+/**
+ * The hash table: byte strings to entries (entry.ts), by extendible hashing. A full segment is split alone,
+ * so no operation ever rehashes the table or doubles its memory. A table without entries owns no memory.
+ *
+ *     hash (64 bits)   | directory: `depth` bits | home chunk: 6 bits | … | tag: low 8 bits |
+ *
+ *     directory        2^depth × u32: address of a segment (64-byte aligned) | its local depth (low 6 bits).
+ *                      A segment of local depth l stands 2^(depth - l) times, side by side. While there is
+ *                      one segment, the directory is the field `root` and the segment may have fewer than
+ *                      64 chunks: 1, 2, 4 … 64.
+ *     segment          64 chunks of 64 bytes, each one cache line
+ *
+ *     chunk            0            12         14          16                            64
+ *                      +------------+----------+-----------+-----------------------------+
+ *                      | 12 tags    | overflow | displaced | 12 × u32 addresses of entries|
+ *                      +------------+----------+-----------+-----------------------------+
+ *
+ *     tag              low byte of the hash, 1 in the place of 0; 0 is an empty slot
+ *     overflow         how many entries were put further on because this chunk was full when they came
+ *                      (65535: that many or more, for ever)
+ *     displaced        bit i: slot i holds an entry whose home is another chunk
+ *
+ * An entry lies in its home chunk or one of the next PROBES - 1 (round the end of its segment). A search ends
+ * at the first chunk with overflow 0. What finds no place within PROBES chunks, and cannot be separated by a
+ * split (only when many hashes are equal in their upper bits, as nobody who does not know the key can bring
+ * about), goes to the `stash`, a plain array that is searched from end to end, and counts as overflow in all
+ * PROBES chunks.
+ *
+ * Writes have two phases, so that a command can allocate everything and then commit with steps that cannot
+ * fail:
+ *
+ *     const hash = table.hashOf(key, length);
+ *     const slot = table.lookup(key, length, hash);
+ *     const entry = create(…);                                   // may fail
+ *     if (slot) destroy(table.replace(slot, entry));             // cannot fail
+ *     else if (table.reserve(hash)) table.insert(hash, entry);   // reserve may fail, insert cannot
+ *
+ * A slot's address is valid until the next reserve, insert, remove, clear, or step of compaction.
+ */
+import { destroy, keyLength, keyOf } from "../entry";
+import { free } from "../heap";
+import { baseOf, Chunk, CHUNK, CHUNK_BITS, homeIn, PROBES, subtractOverflow } from "./chunk";
+import { Walk } from "./walk";
+
+
+@unmanaged
+export class Table extends Walk {
+  /** Makes the memory at `this` an empty table with this hash key. Owns nothing yet. O(1). */
+  init(k0: u64, k1: u64): void {
+    this.k0 = k0;
+    this.k1 = k1;
+    this.forget();
+  }
+
+  /** Makes the table empty without freeing anything: for use after heapReset. O(1). */
+  forget(): void {
+    this.forgetSegments();
+    this.forgetWalk();
+  }
+
+  /** The entry with this key, 0 when there is none. O(length). */
+  find(key: usize, length: u32): usize {
+    if (!this.count) return 0;
+    const slot = this.lookup(key, length, this.hashOf(key, length));
+    return slot ? <usize>load<u32>(slot) : 0;
+  }
+
+  /** Address of the slot that holds this very entry; 0 when the table does not hold it. O(key's length). */
+  slotOf(entry: usize): usize {
+    const slot = this.lookup(keyOf(entry), keyLength(entry), this.hashOfEntry(entry));
+    return slot && <usize>load<u32>(slot) == entry ? slot : 0;
+  }
+
+  /**
+   * Makes sure that one insert of this hash cannot fail, if it is the table's next change. O(1); now and then
+   * it splits a segment: O(768 entries), and the directory doubles with it: 4 bytes for each of about 500
+   * entries are copied.
+   * @returns false when there is no memory; the table's content is unchanged
+   */
+  reserve(hash: u64): bool {
+    if (!this.isStarted) return this.start();
+    if (this.freeSlot(hash)) return true;
+    return this.makeRoom(hash);
+  }
+
+  /**
+   * Makes sure that `inserts` inserts of any hashes cannot fail, though other inserts and reserves come
+   * between: for commands that write several keys, which call it first and then reserve for each key as well.
+   * O(inserts) memory, 4 bytes each, kept until `clear`.
+   */
+  reserveMany(inserts: u32): bool {
+    if (!this.isStarted && !this.start()) return false;
+    return this.growStash(this.stashCount + inserts);
+  }
+
+  /**
+   * Puts an entry in whose key the table does not hold, after reserve. The table owns it now. Cannot fail.
+   * O(1).
+   */
+  insert(hash: u64, entry: usize): void {
+    this.count++;
+    if (this.placeEntry(hash, <u32>entry)) return;
+    store<u32>(this.stashSlot(this.stashCount), <u32>entry);
+    this.stashCount++;
+  }
+
+  /**
+   * Puts an entry with the same key in the place of the one in the slot, which is returned and is the
+   * caller's. Cannot fail. O(1).
+   */
+  replace(slot: usize, entry: usize): usize {
+    const old = <usize>load<u32>(slot);
+    store<u32>(slot, <u32>entry);
+    return old;
+  }
+
+  /**
+   * Takes the entry out of its slot and returns it; it is the caller's. Cannot fail. O(1); now and then two
+   * segments merge, or the directory halves, where memory for that can be had.
+   */
+  remove(slot: usize, hash: u64): usize {
+    const entry = <usize>load<u32>(slot);
+    this.count--;
+    const segment = this.segmentOf(hash);
+    const base = baseOf(segment);
+    const mask = ((<u32>1) << this.chunkBits) - 1;
+    const home = homeIn(hash, segment, this.chunkBits);
+    const at = slot & ~(<usize>(CHUNK - 1));
+    if (at >= base && at < base + ((<usize>(mask + 1)) << CHUNK_BITS)) {
+      const chunk = changetype<Chunk>(at);
+      chunk.empty((<u32>(slot - chunk.slot(0))) >> 2);
+      subtractOverflow(base, mask, home, (<u32>((at - base) >> CHUNK_BITS) - home) & mask);
+      if (!this.walkSegment && chunk.isEmpty) this.shrink(hash);
+    } else {
+      this.stashCount--;
+      store<u32>(slot, load<u32>(this.stashSlot(this.stashCount)));
+      subtractOverflow(base, mask, home, min(PROBES, mask + 1));
+    }
+    if (!this.count) this.release();
+    return entry;
+  }
+
+  /** Destroys every entry and gives all memory back; the key stays. O(entries). */
+  clear(): void {
+    const places = this.isStarted ? (<u32>1) << this.depth : 0;
+    for (let at: u32 = 0; at < places;) {
+      const segment = this.segmentAt(at);
+      for (let chunk = baseOf(segment), end = chunk + ((<usize>CHUNK) << this.chunkBits); chunk < end; chunk += CHUNK) {
+        for (let slots = changetype<Chunk>(chunk).used; slots; slots &= slots - 1) destroy(changetype<Chunk>(chunk).entry(ctz(slots)));
+      }
+      at += this.placesOf(segment);
+    }
+    for (let at: u32 = 0; at < this.stashCount; at++) destroy(<usize>load<u32>(this.stashSlot(at)));
+    this.release();
+  }
+
+  /**
+   * The table holds no entries (any more), or they are somebody else's by now: frees what it owns.
+   * O(segments).
+   */
+  release(): void {
+    if (this.isStarted) {
+      const places = (<u32>1) << this.depth;
+      for (let at: u32 = 0; at < places;) {
+        const segment = this.segmentAt(at);
+        free(baseOf(segment), CHUNK << this.chunkBits);
+        at += this.placesOf(segment);
+      }
+      if (this.depth) free(this.directory, 4 << this.depth);
+    }
+    free(this.stash, this.stashCapacity << 2);
+    this.forget();
+  }
+}

@@ -1,0 +1,138 @@
+/** Walks over the hash table's entries, home chunk by home chunk, in the order of the hash. */
+import { chunkAt, homeIn, baseOf, localOf, PROBES } from "./chunk";
+import { Segments } from "./segments";
+
+/** A cursor is the upper 48 bits of a hash: clients that read it as a floating-point number keep it exact. */
+const CURSOR_SHIFT: u64 = 16;
+
+
+@unmanaged
+export class Walk extends Segments {
+  /** Of the walk in progress: the home chunk, the chunk now looked at, its slots not looked at. */
+  private walkHome: u32;
+  private walkStep: u32;
+  private walkMask: u32;
+  /** Address of the segment; 0: no walk is in progress. */
+  walkSegment: usize;
+  private walkBits: u32;
+  /** Entries of the stash not looked at. */
+  private walkStash: u32;
+  private walkPrefix: u64;
+  /** The cursor with which to go on after the chunk that seek began; 0: the walk is at its end. */
+  cursor: u64;
+
+  /** Ends all walks. */
+  forgetWalk(): void {
+    this.walkMask = 0;
+    this.walkStash = 0;
+    this.walkSegment = 0;
+    this.cursor = 0;
+  }
+
+  /**
+   * Begins at a cursor: 0, or what the field `cursor` was after an earlier chunk. Then `next` gives the
+   * entries of one home chunk, one by one, and 0 after the last; `cursor` is then where to go on, 0 at the
+   * end of the table:
+   *
+   *     let cursor: u64 = 0;
+   *     do {
+   *       table.seek(cursor);
+   *       for (let entry = table.next(); entry; entry = table.next()) …;
+   *       cursor = table.cursor;
+   *     } while (cursor);
+   *
+   * A walk visits the home chunks in the order of the hash. While nothing changes it meets each entry once.
+   * With any changes between two chunks (also splits and merges) it meets each entry that is there from its
+   * begin to its end at least once: SCAN's guarantee. Between seek and the last next nothing may change, but
+   * that the entry just given is removed, or replaced through its slot. O(1).
+   */
+  seek(cursor: u64): void {
+    this.forgetWalk();
+    if (!this.count) return;
+    const hash = cursor << CURSOR_SHIFT;
+    const segment = this.segmentOf(hash);
+    const bits = this.chunkBits;
+    this.walkSegment = baseOf(segment);
+    this.walkBits = localOf(segment) + bits;
+    this.walkHome = homeIn(hash, segment, bits);
+    this.walkStep = 0;
+    const home = chunkAt(this.walkSegment, this.walkHome);
+    this.walkMask = home.used & ~(<u32>home.displaced);
+    this.walkStash = this.stashCount;
+    // The first hash of the next home chunk; past the last one it is 0. A shift by 64 would be one by 0.
+    const unit: u64 = this.walkBits ? (<u64>1) << (64 - this.walkBits) : 0;
+    this.cursor = ((hash & ~(unit - 1)) + unit) >> CURSOR_SHIFT;
+    if (!this.walkBits) this.cursor = 0;
+    this.walkPrefix = hash;
+  }
+
+  /**
+   * Reads a byte of each entry in the home chunk that seek began: the processor fetches them side by side,
+   * where a walk that uses one after the other waits for each. Answers their sum, which keeps the reads from
+   * being left out. O(1).
+   */
+  touch(): u32 {
+    let sum: u32 = 0;
+    const chunk = chunkAt(this.walkSegment, this.walkHome);
+    for (let mask = this.walkMask; mask; mask &= mask - 1) sum += <u32>load<u8>(chunk.entry(ctz(mask)));
+    return sum;
+  }
+
+  /** The next entry of the chunk that seek began, 0 after the last. */
+  next(): usize {
+    if (!this.walkSegment) return 0;
+    const mask = ((<u32>1) << this.chunkBits) - 1;
+    while (true) {
+      const chunk = chunkAt(this.walkSegment, (this.walkHome + this.walkStep) & mask);
+      while (this.walkMask) {
+        const entry = chunk.entry(ctz(this.walkMask));
+        this.walkMask &= this.walkMask - 1;
+        if (!this.walkStep || this.isOfWalk(entry)) return entry;
+      }
+      if (this.walkStep >= min(PROBES - 1, mask) || !chunk.overflow) break;
+      this.walkStep++;
+      const further = chunkAt(this.walkSegment, (this.walkHome + this.walkStep) & mask);
+      this.walkMask = further.used & (<u32>further.displaced);
+    }
+    // From the end, so that the removal of the one just given (the last takes its place) skips none.
+    while (this.walkStash) {
+      this.walkStash--;
+      const entry = <usize>load<u32>(this.stashSlot(this.walkStash));
+      if (this.isOfWalk(entry)) return entry;
+    }
+    this.walkSegment = 0;
+    return 0;
+  }
+
+  /**
+   * The first of all entries, 0: there is none. Nothing may change while `nextOfAll` gives the others.
+   * O(empty chunks).
+   */
+  firstOfAll(): usize {
+    this.seek(0);
+    return this.nextOfAll();
+  }
+
+  /** The next of all entries, 0 after the last. */
+  nextOfAll(): usize {
+    let entry = this.next();
+    while (!entry && this.cursor) {
+      this.seek(this.cursor);
+      entry = this.next();
+    }
+    return entry;
+  }
+
+  /**
+   * Ends a walk before its chunk's end: while one is in progress, removals do not make the table smaller.
+   * O(1).
+   */
+  endWalk(): void {
+    this.walkSegment = 0;
+  }
+
+  /** Whether the entry's home is the chunk that the walk is at. */
+  private isOfWalk(entry: usize): bool {
+    return !this.walkBits || (this.hashOfEntry(entry) ^ this.walkPrefix) >> (64 - this.walkBits) == 0;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * What a write leaves in the replication stream and the append-only file where the command as it came would
+ * not do: absolute, without conditions, with deadlines in Unix ms (0: none), so that applying it twice is
+ * applying it once. All numbers are decimal text.
+ *
+ *     custom.apply 1 set <key> <value> <deadline ms>
+ *     custom.apply 1 append <key> <bytes of the value before> <suffix>    the value's first bytes, then it
+ *     custom.apply 1 expire <key> <deadline ms>
+ *     custom.del <key>
+ *
+ * The one declared key stands at position 3, of custom.del at 1.
+ */
+import { setArgument } from "../../base/frame";
+import { redis } from "../../base/redis";
+import { narrow, writeDecimal } from "../../base/text";
+
+const name: usize = memory.data(16);
+const operation: usize = memory.data(16);
+const digits: usize = memory.data(24);
+const frame: usize = memory.data(64, 8);
+const FORMAT: usize = memory.data<u8>([49]); // 1
+
+/** Queues the storing of a value. */
+export function replicateSet(key: usize, keyLength: u32, value: usize, length: u32, deadline: i64): void {
+  begin(changetype<usize>("set"), key, keyLength);
+  setArgument(frame, 3, value, length);
+  setArgument(frame, 4, digits, writeDecimal(deadline, digits));
+  queue(5);
+}
+
+/** Queues the lengthening of a value that had `before` bytes. */
+export function replicateAppend(key: usize, keyLength: u32, before: u32, suffix: usize, length: u32): void {
+  begin(changetype<usize>("append"), key, keyLength);
+  setArgument(frame, 3, digits, writeDecimal(before, digits));
+  setArgument(frame, 4, suffix, length);
+  queue(5);
+}
+
+/** Queues another deadline. */
+export function replicateExpire(key: usize, keyLength: u32, deadline: i64): void {
+  begin(changetype<usize>("expire"), key, keyLength);
+  setArgument(frame, 3, digits, writeDecimal(deadline, digits));
+  queue(4);
+}
+
+/** Queues the end of an entry. */
+export function replicateDel(key: usize, keyLength: u32): void {
+  setArgument(frame, 0, key, keyLength);
+  redis.Replicate(name, narrow(changetype<usize>("custom.del"), name), frame, 1);
+}
+
+function begin(operationName: usize, key: usize, keyLength: u32): void {
+  setArgument(frame, 0, FORMAT, 1);
+  setArgument(frame, 1, operation, narrow(operationName, operation));
+  setArgument(frame, 2, key, keyLength);
+}
+
+function queue(count: i32): void {
+  redis.Replicate(name, narrow(changetype<usize>("custom.apply"), name), frame, count);
+}

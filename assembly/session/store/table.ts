@@ -1,0 +1,60 @@
+/** The table of records (record.ts), and what it takes to fill it. */
+import { heapReset, whenShort } from "../../base/storage/heap";
+import { Table } from "../../base/storage/table/table";
+import { forgetBlocks, reserveBlock } from "../../base/persistence";
+import { redis } from "../../base/redis";
+import { forgetScratch } from "../texts/scratch";
+import { forgetFields, releasePiece, setFieldsKey } from "./fields/tabled";
+import { wheel } from "./queue";
+import { users } from "./users";
+
+/** The one table; its struct is static. */
+export const table: Table = changetype<Table>(memory.data(offsetof<Table>(), 16));
+/**
+ * Whether the tables have their hash key, drawn before the first session comes: loading the module must call
+ * nothing.
+ */
+let keyed: bool = false;
+const key: usize = memory.data(16, 8);
+
+/**
+ * Gets ready for sessions: draws the hash key and takes the buffer of saving. False when there is no memory.
+ */
+export function prepareTable(): bool {
+  if (!keyed) {
+    redis.GetRandomBytes(key, 16);
+    table.init(load<u64>(key), load<u64>(key, 8));
+    users.init(load<u64>(key), load<u64>(key, 8));
+    setFieldsKey(load<u64>(key), load<u64>(key, 8));
+    whenShort(load<i32>(changetype<usize>(releasePiece)));
+    wheel.init();
+    keyed = true;
+  }
+  return reserveBlock();
+}
+
+/**
+ * Forgets tables, queue and all that lies in the heap, which takes back every block. Inside a change. O(pages
+ * of the memory).
+ */
+export function forgetTables(): void {
+  if (keyed) {
+    table.forget();
+    users.forget();
+    wheel.init();
+  }
+  // With another key: data that comes back from a file in the order of this one would make the table split at
+  // every step.
+  keyed = false;
+  heapReset();
+  forgetBlocks();
+  forgetFields();
+  forgetScratch();
+}
+
+/** The record of this key: a session, or an old id; 0 when there is none. O(1). */
+// prettier-ignore
+@inline
+export function findRecord(key: usize, length: u32): usize {
+  return table.find(key, length);
+}
