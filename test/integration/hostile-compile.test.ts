@@ -96,6 +96,7 @@ const PASSING: Record<string, [Parts, number]> = {
 const UNMEASURED: Record<string, [Parts, RegExp]> = {
   'many tables': [{ tables: 100 }, /^it has 100 tables, more than 16$/],
   'a large table': [{ tableSize: 10_000_000 }, /^it has a table of 10000000 elements, more than 65536$/],
+  'many imports': [{ imports: 2000 }, /^it has 2000 imports, more than 1024$/],
   'an export of a long name': [{ exports: [longExport(90_000)] }, /^it imports or exports a name of 90000 bytes, more than 512$/],
 };
 

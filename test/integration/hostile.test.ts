@@ -128,7 +128,7 @@ describe.each(['auto', 'command'] as const)('beside the shipped modules, linked 
       expect(await server.send('HOSTILE.OK')).toBe('+OK\r\n');
     });
 
-    test.each(['flood', 'replies', 'errors', 'logs', 'effects', 'notices'])('sends %s without end is ended', async (name) => {
+    test.each(['flood', 'replies', 'errors', 'logs', 'effects', 'copies', 'notices'])('sends %s without end is ended', async (name) => {
       await server.send('CONFIG', 'SET', 'wasm.time-limit', '60000');
       const used = Number((await server.info('memory')).used_memory_peak);
       const reason = 'ERR module hostile: it hands the server more in one call than its memory could hold\r\n';
@@ -168,8 +168,17 @@ describe.each(['auto', 'command'] as const)('beside the shipped modules, linked 
       await raw.send(`HOSTILE.${name}`);
       expect(await raw.send('PING')).toBe('+PONG\r\n');
       // Scripts and other commands read replies by recursion.
-      await server.send('EVAL', `local reply = redis.pcall('HOSTILE.${name}') return type(reply)`, '0');
-      expect(await server.send('PING')).toBe('+PONG\r\n');
+      for (const protocol of [2, 3]) {
+        await server.send('EVAL', `redis.setresp(${protocol}) local reply = redis.pcall('HOSTILE.${name}') return type(reply)`, '0');
+        expect(await server.send('EVAL', "return redis.call('PING')", '0')).toBe('+PONG\r\n');
+      }
+    });
+
+    test('have errors within them, which a script gets as text', async () => {
+      const missing = 'ERR the module sent no reply';
+      expect(await server.send('EVAL', "return redis.call('HOSTILE.FEW')", '0')).toBe(`*3\r\n:1\r\n${bulk(missing)}${bulk(missing)}`);
+      const wrong = bulk('ERR wrong number of arguments');
+      expect(await server.send('EVAL', "return redis.call('HOSTILE.CHOSEN')", '0')).toBe(`*3\r\n:1\r\n${bulk('OK')}${wrong}`);
     });
   });
 

@@ -3,9 +3,18 @@
  * which clients see what they see where the link is direct: the same suite passes, and a recording of every command is the same.
  */
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { compile, fixture, SHIPPED } from '../support/modules.ts';
+import { assemble, compile, fixture, SHIPPED } from '../support/modules.ts';
 import { parseBulks } from '../support/raw.ts';
-import { HASHMAP_FILE, HOST_FILE, NATIVE_FILE, SESSION_FILE, useServer, type LinkMode, type TestServer } from '../support/server.ts';
+import {
+  HASHMAP_FILE,
+  HOST_FILE,
+  NATIVE_FILE,
+  SESSION_FILE,
+  startServer,
+  useServer,
+  type LinkMode,
+  type TestServer,
+} from '../support/server.ts';
 import { record, recordHashmap } from './suites/recording.ts';
 import { sessionSuite } from './suites/session.ts';
 
@@ -94,6 +103,20 @@ async function empty(server: TestServer): Promise<void> {
 }
 
 const direct: { recordings: string[][] } = { recordings: [] };
+
+test('static data whose place is computed is not linked directly', async () => {
+  const computed = await assemble(
+    'computed',
+    `(import "env" "memory" (memory 4)) (import "CUSTOM" "get" (func (param i32 i32) (result i64)))
+     (global (export "abi") i32 (i32.const 1)) (table (export "table") 1 funcref)
+     (data (offset (i32.sub (i32.const 200000) (i32.const 198000))) "over that of the storage")
+     (func (export "onLoad") (result i32) (i32.const 0))`,
+    { plain: true },
+  );
+  const server = await startServer({ module: [HOST_FILE, HASHMAP_FILE, computed], link: 'auto' });
+  const info = await server.info('wasm');
+  expect(info.wasm_link_CUSTOM_reason).toBe('where the static data of hashmap or computed lies cannot be told');
+});
 
 describe('the direct link', () => {
   const server = useServer({ link: 'auto' });

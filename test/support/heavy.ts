@@ -51,6 +51,8 @@ export interface Parts {
   types?: Bytes[];
   /** The types of its functions, and their bodies. */
   functions?: number[];
+  /** Functions of type 1 that it imports; no index counts them where there are none. */
+  imports?: number;
   bodies?: Bytes[];
   tables?: number;
   /** Elements that each table has at first. */
@@ -88,6 +90,7 @@ export const functions = (count: number, each: Bytes): Parts => ({ functions: ma
 export function heavy({
   types = [],
   functions = [],
+  imports = 0,
   bodies = [],
   tables = 1,
   tableSize = 1,
@@ -98,11 +101,12 @@ export function heavy({
 }: Parts) {
   const sections: [number, Bytes[]][] = [
     [1, [[FUNCTION, 0, 1, I32], [FUNCTION, 0, 0], ...types]],
+    [2, many(imports, join(name('provider'), name('function'), [0, 1]))],
     [3, [[0], ...functions.map(number)]],
     [4, many(tables, join([FUNCREF, 0], number(tableSize)))],
     [5, [[0, 1]]],
     [6, globals],
-    [7, [join(name('onLoad'), [0, 0]), join(name('table'), [1, 0]), join(name('memory'), [2, 0]), ...exports]],
+    [7, [join(name('onLoad'), [0], number(imports)), join(name('table'), [1, 0]), join(name('memory'), [2, 0]), ...exports]],
     [9, elements],
     [10, [body([0x41, 0]), ...bodies]],
     [11, data],

@@ -30,7 +30,7 @@ export const greedy = hostile(
     ...['loop', 'recurse', 'call_chain', 'memory', 'fill', 'table', 'random', 'trap', 'divide', 'indirect', 'ok'].map((name) =>
       command(name),
     ),
-    ...['flood', 'replies', 'errors', 'logs', 'effects', 'notices'].map((name) => command(name, 'write')),
+    ...['flood', 'replies', 'errors', 'logs', 'effects', 'copies', 'notices'].map((name) => command(name, 'write')),
   ])} ${onLoad}
    (type $handler (func (param i32 i32)))
    (table $spare 1 funcref)
@@ -62,6 +62,7 @@ export const greedy = hostile(
    ${handler('replies', `${array(-1)} ${forever('(call $ReplyWithNull)')}`)}
    ${handler('errors', `${array(-1)} ${forever('(call $ReplyWithError (i32.const 0) (i32.const 65536))')}`)}
    ${handler('logs', forever('(call $Log (i32.const 8) (i32.const 2) (i32.const 0) (i32.const 65536))'))}
+   ${handler('copies', forever('(call $ReplicateVerbatim)'))}
    ${handler('notices', forever('(call $KeyChanged (i32.const 1) (i32.const 8) (i32.const 2) (i32.const 0) (i32.const 65536) (i32.const 0))'))}
    ${handler(
      'effects',
@@ -111,6 +112,12 @@ export const REPLIES: Record<string, { body: string; reply: RegExp | string }> =
     body: `${array(4)} ${one} (call $Fail (i32.const 4096) (i32.const 50000))`,
     reply: `-${' '.repeat(1024)}\r\n`,
   },
+  null_key: { body: `${map(1)} (call $ReplyWithNull) ${one}`, reply: '*2\r\n-ERR the module sent a key that is null\r\n:1\r\n' },
+  key_error: {
+    body: `${map(2)} (call $ReplyWithError (i32.const 8) (i32.const 2)) (call $ReplyWithNull)`,
+    reply: `*4\r\n-OK\r\n$-1\r\n${MISSING}${MISSING}`,
+  },
+  many_errors: { body: array(9000), reply: `*9000\r\n${MISSING.repeat(9000)}` },
   huge_trap: { body: `${array(1e9)} ${one} unreachable`, reply: TRAP },
   wide: { body: forever(array(65536)), reply: TOO_DEEP },
   replied_trap: { body: `${OK} unreachable`, reply: '+OK\r\n' },
@@ -203,6 +210,10 @@ export const MISDEEDS = {
   loop: forever(''),
   recursion: '(call $down)',
   blocks: forever('(call $SaveStringBuffer (i32.const 0) (i32.const 65536))'),
+  /** A byte, and another one some time later. */
+  bytes: forever(
+    `${'(memory.fill (i32.const 4096) (i32.const 0) (i32.const 60000))'.repeat(20)} (call $SaveStringBuffer (i32.const 0) (i32.const 1))`,
+  ),
   nothings: forever('(call $SaveStringBuffer (i32.const 0) (i32.const 0))'),
   numbers: forever('(call $SaveUnsigned (i64.const 0))'),
   reads: forever('(drop (call $LoadStringBuffer))'),

@@ -4,41 +4,47 @@
 //! reply as it is, `+OK` as 1, null as 0, a string as `length << 32 | pointer` into the caller's memory. An
 //! error reply ends the calling command with that error.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 
 use wasmtime::{Caller, Error, FuncType, Linker, Result, Val};
 
 use crate::engine::trap::Failed;
 use crate::guest::answer::answer;
 use crate::guest::call::To;
+use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
+use crate::modules::loaded;
 use crate::modules::namespace::RUNNING;
 use crate::server::reply::{Answer, Kind};
 use crate::server::strings::Strings;
 use crate::server::text;
 
-/// Defines the import `namespace`.`name` as a call of the command `NAMESPACE.NAME`. `served_by`: the file
-/// that ordinarily serves it.
+/// Defines the import `namespace`.`name` of the module `member` as a call of the command `NAMESPACE.NAME`.
 ///
 /// # Errors
-/// The import is defined already.
-pub fn define(linker: &mut Linker<State>, namespace: &str, name: &str, function: &FuncType, served_by: Option<&str>) -> Result<()> {
-    let command = format!("{namespace}.{name}").to_ascii_uppercase();
-    let hint = served_by
-        .map_or_else(|| format!("load a module that serves {command}"), |file| format!("load {file} or another module that serves it"));
-    let missing = format!("ERR {command} is not served here: {hint}");
-    let command_name = CString::new(command.clone()).map_err(|_| Error::msg("a name that holds a NUL"))?;
+/// The import is defined already, or its name is none of a command.
+pub fn define(linker: &mut Linker<State>, member: MemberId, namespace: &str, name: &str, function: &FuncType) -> Result<()> {
+    let command = CString::new(format!("{namespace}.{name}").to_ascii_uppercase());
+    let command = Command { name: command.map_err(|_| Error::msg("a name that holds a NUL"))?, namespace: namespace.into(), member };
     linker.func_new(namespace, name, function.clone(), move |mut guest, params, results| {
-        results[0] = Val::I64(call(&mut guest, &command_name, &command, &missing, params)?.cast_signed());
+        results[0] = Val::I64(call(&mut guest, &command, params)?.cast_signed());
         Ok(())
     })?;
     Ok(())
 }
 
-fn call(guest: &mut Caller<'_, State>, name: &CStr, command: &str, missing: &str, params: &[Val]) -> Result<u64> {
+/// What stands in for a function that the module `member` imports from `namespace`.
+struct Command {
+    name: CString,
+    namespace: String,
+    member: MemberId,
+}
+
+fn call(guest: &mut Caller<'_, State>, command: &Command, params: &[Val]) -> Result<u64> {
+    let shown = command.name.to_string_lossy();
     if !RUNNING.contains(&guest.data().call.phase) {
-        return Err(Error::msg(format!("{command} is called outside a command")));
+        return Err(Error::msg(format!("{shown} is called outside a command")));
     }
     let memory = guest.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
     let (all, state) = memory.data_and_store_mut(&mut *guest);
@@ -49,18 +55,27 @@ fn call(guest: &mut Caller<'_, State>, name: &CStr, command: &str, missing: &str
     }
     state.call.hand(To::Server, memory::sum(&arguments), all.len())?;
     let strings = Strings::new(arguments);
-    let ctx = state.call.lent.ctx.ok_or_else(|| Error::msg(format!("{command} is called outside a command")))?;
+    let ctx = state.call.lent.ctx.ok_or_else(|| Error::msg(format!("{shown} is called outside a command")))?;
     // Nothing is propagated: the caller's own effect is.
-    match ctx.call(name, &strings) {
-        Ok(reply) => convert(guest, command, &reply),
-        Err(errno) => Err(Error::new(Failed(refusal(errno, command, missing).into_bytes()))),
+    match ctx.call(&command.name, &strings) {
+        Ok(reply) => convert(guest, &shown, &reply),
+        Err(errno) => Err(Error::new(Failed(refusal(errno, command).into_bytes()))),
     }
 }
 
 /// Why the server ran no command.
-fn refusal(errno: i32, command: &str, missing: &str) -> String {
+fn refusal(errno: i32, command: &Command) -> String {
+    let Command { name, namespace, member } = command;
+    let command = name.to_string_lossy();
     match errno {
-        libc::ENOENT => missing.to_string(),
+        libc::ENOENT => {
+            let host = loaded::get();
+            let hint = host.and_then(|host| host.served_by(*member, namespace)).map_or_else(
+                || format!("load a module that serves {command}"),
+                |file| format!("load {file} or another module that serves it"),
+            );
+            format!("ERR {command} is not served here: {hint}")
+        }
         libc::EINVAL => format!("ERR {command} takes another number of arguments"),
         libc::EPERM | libc::ENETDOWN => format!("ERR {command}: its key belongs to another node of the cluster"),
         _ => format!("ERR {command}: {}", std::io::Error::from_raw_os_error(errno)),

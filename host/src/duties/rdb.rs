@@ -4,13 +4,12 @@
 
 use std::ffi::{CStr, c_int, c_void};
 
-use wasmtime::{AsContextMut, Caller};
+use wasmtime::AsContextMut;
 
-use crate::engine::clock::{Ticker, ticks};
+use crate::engine::clock::Ticker;
 use crate::guest::call::{Lent, Phase};
 use crate::guest::group::{Entered, Group};
 use crate::guest::ids::MemberId;
-use crate::guest::state::State;
 use crate::modules::loaded::{self, DataType, Host, LoadedModule, TYPES_MAX};
 use crate::server::api::{self, Io, TypeMethods};
 use crate::server::context::Context;
@@ -209,11 +208,6 @@ fn load(host: &Host, group: &Group, member: MemberId, stream: Stream<'_>, versio
         flush_member(&mut entered, module);
     }
     loaded
-}
-
-/// Gives the running save or load a whole time limit again: each block has its own.
-pub fn renew_deadline(guest: &mut Caller<'_, State>) {
-    guest.as_context_mut().set_epoch_deadline(ticks());
 }
 
 /// Has each module log what it holds, after a load from a file, an append-only file or a primary.

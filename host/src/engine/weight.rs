@@ -18,6 +18,8 @@ const WEIGHT_MAX: u64 = 6_000_000;
 const FUNCTION_BYTES_MAX: usize = 64 << 10;
 /// Bytes of the name of an import or an export: they are logged and shown whole.
 const NAME_BYTES_MAX: usize = 512;
+/// Functions that a module imports: each is linked, shown and, by command, kept by name.
+const IMPORTS_MAX: usize = 1024;
 /// Tables of one module, of [`TABLE_ELEMENTS_MAX`] elements each.
 const TABLES_MAX: u32 = 16;
 
@@ -105,14 +107,19 @@ fn weigh(bytes: &[u8]) -> Result<Weighed> {
                 }
             }
             Payload::ImportSection(section) => {
+                let mut count = 0;
                 for import in section.into_imports() {
                     let import = import?;
+                    count += 1;
                     file.refuse_name(import.module);
                     file.refuse_name(import.name);
                     if let TypeRef::Func(index) = import.ty {
                         file.functions.push(index);
                     }
                     file.add(ENTRY, ENTRIES);
+                }
+                if count > IMPORTS_MAX {
+                    file.refused.get_or_insert(format!("it has {count} imports, more than {IMPORTS_MAX}"));
                 }
                 file.imported = file.functions.len();
                 next = file.imported;

@@ -45,6 +45,10 @@ pub struct Call {
     pub overtime: u64,
     /// Whether the call may take [`ASIDE_MS`] alone.
     pub aside: bool,
+    /// Whether the running command has been replicated as it came.
+    pub verbatim: bool,
+    /// Bytes that a save has written, or a load read, since the time limit struck last.
+    pub streamed: u64,
     /// Bytes that the call has handed over so far, by [`To`].
     handed: [u64; 3],
 }
@@ -115,9 +119,8 @@ const HANDED_EACH: u64 = 16;
 /// As much for each value in a file, so that a module that never ends does so in seconds with the smallest
 /// ones.
 const SAVED_EACH: u64 = 64;
-/// Bytes that a call may hand over to the server for each of its memory. The end of a session, which takes 70
-/// bytes of it, is the most that is handed over for a byte: 490. It is handed over within a commit, which
-/// this must not end.
+/// Bytes that a call may hand over to the server for each of its memory. What ends a small record, of 70 bytes, hands
+/// over 490 within a commit, which this must not end.
 const SERVER_EACH: u64 = 8;
 /// Bytes that a call may hand over in any case: to the server, …
 const SERVER_MIN: u64 = 64 << 20;
@@ -158,6 +161,8 @@ impl Default for Call {
             effect: SlotId::default(),
             overtime: 0,
             aside: false,
+            verbatim: false,
+            streamed: 0,
             handed: [0; 3],
         }
     }
@@ -183,6 +188,8 @@ impl Call {
     #[inline]
     pub fn begin(&mut self, phase: Phase) {
         self.phase = phase;
+        self.verbatim = false;
+        self.streamed = 0;
         self.handed = [0; 3];
     }
 }

@@ -60,9 +60,11 @@ pub fn pairs(memory: &[u8], pointer: u32, count: u32) -> wasmtime::Result<SmallV
     words.chunks_exact(8).map(|pair| slice(memory, word(pair, 0), word(pair, 4))).collect()
 }
 
-/// The bytes of all of them, with what a string costs beside its own.
+/// What a string of the server costs beside its own bytes.
+pub const EACH: u64 = 64;
+
+/// The bytes of all of them, with what each costs beside its own.
 pub fn sum(strings: &[&[u8]]) -> u64 {
-    const EACH: u64 = 64;
     strings.iter().map(|string| string.len() as u64 + EACH).sum()
 }
 

@@ -12,10 +12,14 @@
 use std::ffi::CStr;
 
 use crate::server::context::Context;
-use crate::server::{ok, text};
+use crate::server::{api, ok, outermost, text};
 
 /// The reply in the place of one that the module did not send.
 const MISSING: &CStr = c"ERR the module sent no reply";
+
+/// What stands for a key of a map that is null. A script's table has no such key: the server's reader of replies
+/// would be left half way, and no script could call a command again.
+const NO_KEY: &CStr = c"ERR the module sent a key that is null";
 
 #[derive(Clone, Copy, PartialEq)]
 pub enum Container {
@@ -174,7 +178,8 @@ impl Replies {
             return;
         };
         let is_last = open.count();
-        self.put(ctx, reply);
+        let is_key = open.container == Container::Map && !open.sent.is_multiple_of(2);
+        self.put(ctx, if is_key && matches!(reply, Reply::Null) { Reply::Error(NO_KEY.to_bytes()) } else { reply });
         if is_last {
             self.settle(ctx);
         }
@@ -182,7 +187,10 @@ impl Replies {
 
     /// Holds a part of a container, or sends it where there is too much of it.
     #[inline(always)]
-    fn put(&mut self, ctx: Context<'_>, reply: Reply<'_>) {
+    fn put(&mut self, ctx: Context<'_>, mut reply: Reply<'_>) {
+        if matches!(reply, Reply::Error(_) | Reply::WrongArity) {
+            reply = error_within(reply);
+        }
         if !self.hold(reply) {
             self.let_go(ctx, reply);
         }
@@ -336,6 +344,17 @@ impl Replies {
             }
         }
     }
+}
+
+/// An error within a container, as whoever called can take it. A script gets its text: where Valkey 9.1 reads such
+/// an error for a script, it loses its place in the reply, and either no script can call a command again, or the
+/// server exits at some 8,000 of them.
+#[cold]
+fn error_within(error: Reply<'_>) -> Reply<'_> {
+    if outermost::flags().is_none_or(|flags| flags & api::CTX_FLAGS_LUA == 0) {
+        return error;
+    }
+    Reply::Bulk(if let Reply::Error(text) = error { text } else { b"ERR wrong number of arguments" })
 }
 
 /// `REDISMODULE_POSTPONED_LEN`.

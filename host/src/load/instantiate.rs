@@ -120,7 +120,7 @@ fn build(host: &Host, engine: &Engine, group: &Group, member: MemberId, instance
                     linker.define(&*store, namespace, name, export)?;
                 }
                 Link::Command(_) => {
-                    by_command::define(&mut linker, namespace, name, function, file.served_by.get(namespace).map(String::as_str))?
+                    by_command::define(&mut linker, member, namespace, name, function)?;
                 }
             }
         }

@@ -119,8 +119,9 @@ fn static_range(bytes: &[u8], pages: u64) -> Option<(u64, u64)> {
             Payload::DataSection(section) => {
                 for data in section {
                     let DataKind::Active { offset_expr, .. } = data.ok()?.kind else { continue };
-                    match offset_expr.get_operators_reader().read().ok()? {
-                        Operator::I32Const { value } => lowest = lowest.min(u64::from(value as u32)),
+                    let mut operators = offset_expr.get_operators_reader();
+                    match (operators.read().ok()?, operators.read().ok()?) {
+                        (Operator::I32Const { value }, Operator::End) => lowest = lowest.min(u64::from(value as u32)),
                         _ => return None,
                     }
                 }

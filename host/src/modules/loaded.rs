@@ -137,6 +137,11 @@ impl Host {
         self.modules.get(member.0)?.file.descriptions.get(command)
     }
 
+    /// The file that ordinarily serves a namespace, as the module that imports from it says.
+    pub fn served_by(&self, member: MemberId, namespace: &str) -> Option<&str> {
+        self.modules.get(member.0)?.file.served_by.get(namespace).map(String::as_str)
+    }
+
     /// The present value of a module's setting.
     pub fn setting(&self, member: MemberId, handle: i32) -> Option<i64> {
         self.modules.get(member.0)?.file.settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))

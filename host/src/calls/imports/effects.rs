@@ -5,7 +5,7 @@ use wasmtime::{Error, Linker, Result};
 
 use super::{Guest, NS, allow, context, handed, host, not_now, parts, with_key};
 use crate::describe::declaration::NAME_BYTES_MAX;
-use crate::guest::call::{Phase, To};
+use crate::guest::call::{Call, Phase, To};
 use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
@@ -39,11 +39,23 @@ fn not_its_own(name: &[u8]) -> Error {
     Error::msg(format!("it replicates {name}, which is no command that its linked group writes by"))
 }
 
+/// Replicates the running command as it came. Once is what a write needs; each time beyond that counts as an
+/// effect of the same arguments.
+#[inline]
+fn replicate_verbatim(call: &mut Call, function: &Function, memory: usize) -> Result<()> {
+    if std::mem::replace(&mut call.verbatim, true) {
+        let arguments = call.lent.arguments;
+        call.hand(To::Server, arguments.bytes() + u64::from(arguments.count().unsigned_abs()) * memory::EACH, memory)?;
+    }
+    context(call, function)?.replicate_verbatim();
+    Ok(())
+}
+
 fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
-    linker.func_wrap(NS, REPLICATE_VERBATIM.name, |guest: Guest<'_>| -> Result<()> {
+    linker.func_wrap(NS, REPLICATE_VERBATIM.name, |mut guest: Guest<'_>| -> Result<()> {
         allow_effect(&guest, &REPLICATE_VERBATIM)?;
-        context(&guest.data().call, &REPLICATE_VERBATIM)?.replicate_verbatim();
-        Ok(())
+        let (all, state) = parts(&mut guest)?;
+        replicate_verbatim(&mut state.call, &REPLICATE_VERBATIM, all.len())
     })?;
     linker.func_wrap(NS, EFFECTS_WANTED.name, |guest: Guest<'_>| -> Result<i32> {
         allow(&guest, &EFFECTS_WANTED)?;
@@ -99,12 +111,12 @@ fn notifications(linker: &mut Linker<State>) -> Result<()> {
             let (all, state) = parts(&mut guest)?;
             let event = handed(all, &mut state.call, event, event_length)?;
             handed(all, &mut state.call, pointer, length)?;
+            if verbatim != 0 {
+                replicate_verbatim(&mut state.call, &KEY_CHANGED, all.len())?;
+            }
             let ctx = context(&state.call, &KEY_CHANGED)?;
             with_key(state, all, pointer, length, |key| {
                 text::with_line(event, |event| {
-                    if verbatim != 0 {
-                        ctx.replicate_verbatim();
-                    }
                     ctx.signal_modified(key);
                     ctx.notify(kind, event, key);
                 });

@@ -53,8 +53,8 @@ fn saving(linker: &mut Linker<State>) -> Result<()> {
         let (all, state) = parts(&mut guest)?;
         let bytes = memory::slice(all, pointer, length)?;
         state.call.hand(To::File, length.into(), all.len())?;
+        state.call.streamed += u64::from(length);
         stream.save_bytes(bytes);
-        rdb::renew_deadline(&mut guest);
         Ok(())
     })?;
     Ok(())
@@ -64,12 +64,13 @@ fn loading(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(NS, LOAD_UNSIGNED.name, |guest: Guest<'_>| -> Result<u64> { Ok(stream(&guest, &LOAD_UNSIGNED)?.load_unsigned()) })?;
     linker.func_wrap(NS, LOAD_STRING_BUFFER.name, |mut guest: Guest<'_>| -> Result<u64> {
         let stream = stream(&guest, &LOAD_STRING_BUFFER)?;
-        let result = stream.load_bytes(|bytes| {
-            guest.data_mut().limits.note_read(bytes.len());
+        let answered = stream.load_bytes(|bytes| {
+            let state = guest.data_mut();
+            state.limits.note_read(bytes.len());
+            state.call.streamed += bytes.len() as u64;
             answer(&mut guest, bytes)
         });
-        rdb::renew_deadline(&mut guest);
-        result.unwrap_or(Ok(0))
+        answered.unwrap_or(Ok(0))
     })?;
     linker.func_wrap(NS, IS_IO_ERROR.name, |guest: Guest<'_>| -> Result<i32> { Ok(stream(&guest, &IS_IO_ERROR)?.has_failed().into()) })?;
     Ok(())
