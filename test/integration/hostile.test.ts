@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { answering, careless, chained, greedy, halfway, REPLIES, RESULTS, witness } from '../support/hostile.ts';
+import { answering, careless, chained, greedy, halfway, manyCodes, REPLIES, RESULTS, witness } from '../support/hostile.ts';
 import { bulk } from '../support/raw.ts';
 import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, useServer, type TestServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
@@ -17,6 +17,7 @@ const files = {
   careless: await careless,
   answering: await answering,
   halfway: await halfway,
+  codes: await manyCodes,
 };
 const WITNESSED = `:${61440 * 77}\r\n`;
 
@@ -261,4 +262,16 @@ test('commands that call each other use no more of the stack than there is', asy
   expect(await server.send('EVAL', "return redis.pcall('CHAIN0.GO')", '0')).toMatch(/^-ERR module chain8: /);
   expect(await server.send('PING')).toBe('+PONG\r\n');
   expect(await server.send('SESSION.CREATE', 'user')).toMatch(/^\+Session created/);
+});
+
+describe('errors of many codes', () => {
+  const server = useServer({ module: [HOST_FILE, files.codes] });
+
+  test("64 are the server's to count, and what comes after them is ERR", async () => {
+    const code = (number: number) => `E${String.fromCharCode(65 + Math.floor(number / 26), 65 + (number % 26))}`;
+    const expected = Array.from({ length: 100 }, (_, number) => `-${number < 64 ? '' : 'ERR '}${code(number)} \r\n`);
+    for (let round = 0; round < 2; round++) expect(await server.send('hostile.codes')).toBe(`*100\r\n${expected.join('')}`);
+    const counted = [...(await server.send('INFO', 'errorstats')).matchAll(/errorstat_(E[A-Z]{2}):/g)].map(([, name]) => name);
+    expect(new Set(counted.filter((name) => name !== 'ERR')).size).toBeLessThanOrEqual(64);
+  });
 });

@@ -400,3 +400,18 @@ export const traitor = assemble(
    )}`,
   { plain: true, names: true },
 );
+
+/** Errors with 100 codes: each is written into the text by its number, in two letters. */
+export const manyCodes = hostile(
+  `${registering([command('codes')])} ${onLoad}
+   ${handler(
+     'codes',
+     `${array(100)} (i32.store (i32.const 4200) (i32.const ${0x20_41_41_45}))
+     (loop $each
+       (i32.store8 (i32.const 4201) (i32.add (i32.const 65) (i32.div_u (local.get $argc) (i32.const 26))))
+       (i32.store8 (i32.const 4202) (i32.add (i32.const 65) (i32.rem_u (local.get $argc) (i32.const 26))))
+       (call $ReplyWithError (i32.const 4200) (i32.const 4))
+       (local.set $argc (i32.add (local.get $argc) (i32.const 1)))
+       (br_if $each (i32.lt_u (local.get $argc) (i32.const 100))))`,
+   )}`,
+);

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod back_off;
 pub mod call;
+pub mod codes;
 pub mod faults;
 pub mod group;
 pub mod ids;

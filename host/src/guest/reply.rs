@@ -11,11 +11,12 @@
 
 use std::ffi::CStr;
 
+use super::codes::Codes;
 use crate::server::context::Context;
 use crate::server::{api, ok, outermost, text};
 
 /// The reply in the place of one that the module did not send.
-const MISSING: &CStr = c"ERR the module sent no reply";
+const MISSING: &[u8] = b"ERR the module sent no reply";
 
 /// What stands for a key of a map that is null. A script's table has no such key: the server's reader of replies
 /// would be left half way, and no script could call a command again.
@@ -152,6 +153,7 @@ pub struct Replies {
     held: Vec<u8>,
     /// Whether this container was too long to be held, so that its parts leave as they come.
     leaving: bool,
+    codes: Codes,
 }
 
 impl Replies {
@@ -171,6 +173,17 @@ impl Replies {
     /// Takes one reply, which is no head of a container; it is dropped if there is no room for it.
     #[inline(always)]
     pub fn send(&mut self, ctx: Context<'_>, reply: Reply<'_>) {
+        match reply {
+            Reply::Error(text) => {
+                let text = self.codes.admit(text);
+                self.take(ctx, Reply::Error(&text));
+            }
+            reply => self.take(ctx, reply),
+        }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, ctx: Context<'_>, reply: Reply<'_>) {
         let Some(open) = self.open.last_mut() else {
             if !std::mem::replace(&mut self.begun, true) {
                 reply.send(ctx);
@@ -283,7 +296,7 @@ impl Replies {
     /// is missing.
     pub fn finish(&mut self, ctx: Context<'_>) {
         if !std::mem::replace(&mut self.begun, true) {
-            Reply::Error(MISSING.to_bytes()).send(ctx);
+            Reply::Error(MISSING).send(ctx);
         }
         while !self.open.is_empty() {
             self.close(ctx, &mut { MISSING });
@@ -295,13 +308,15 @@ impl Replies {
     /// Of a container that was too long to be held, what is still owed becomes the error for each missing
     /// element, a long one once, and where the length was to be told afterwards the error is its last
     /// element.
-    pub fn fail(&mut self, ctx: Context<'_>, mut error: &CStr) {
+    pub fn fail(&mut self, ctx: Context<'_>, error: &CStr) {
+        let error = self.codes.admit(error.to_bytes());
+        let mut error = &*error;
         let has_left = self.begun && self.held.is_empty();
         self.begun = true;
         if !has_left {
             self.open.clear();
             self.forget();
-            return Reply::Error(error.to_bytes()).send(ctx);
+            return Reply::Error(error).send(ctx);
         }
         if let Some(open) = self.open.last_mut()
             && open.owed.is_none()
@@ -322,15 +337,15 @@ impl Replies {
 
     /// Closes the innermost container: promised elements that were not sent become `error`, which is
     /// [`MISSING`] after it if it is long, and a map gets whole pairs.
-    fn close(&mut self, ctx: Context<'_>, error: &mut &CStr) {
+    fn close(&mut self, ctx: Context<'_>, error: &mut &[u8]) {
         let Some(open) = self.open.pop() else { return };
         let per_entry = open.container.per_entry();
         let mut sent = open.sent;
         let owed = open.owed.unwrap_or(0);
         let mut owed = if open.loose { owed.min(1) } else { owed };
         while owed > 0 || sent % per_entry != 0 {
-            self.put(ctx, Reply::Error(error.to_bytes()));
-            if error.to_bytes().len() > REPEATED_BYTES_MAX {
+            self.put(ctx, Reply::Error(error));
+            if error.len() > REPEATED_BYTES_MAX {
                 *error = MISSING;
             }
             sent += 1;
@@ -370,7 +385,7 @@ const PROMISED_MAX: u64 = 1 << 16;
 /// Bytes of an error that stands for each of many missing elements.
 const REPEATED_BYTES_MAX: usize = 128;
 /// Bytes that the server may get when a container is closed whose length is told afterwards.
-pub const CLOSED_BYTES: u64 = 2 * MISSING.count_bytes() as u64;
+pub const CLOSED_BYTES: u64 = 2 * MISSING.len() as u64;
 /// Containers that are open within each other: the server reads what a command replies to a script by
 /// recursion.
 pub const OPEN_MAX: usize = 32;
