@@ -9,8 +9,8 @@
  *     old id                     a = | until i64 | id … |                             b = none
  *
  *     id         its key (ids.ts)
- *     head       created, accessed, expires i64 in Unix ms; idle u32 in seconds; version u32; how many fields,
- *                old ids, and sessions of its user, u32; expires, idle: 0 for none
+ *     head       created, accessed, expires i64 in Unix ms; idle u32 in seconds; version u32; how many
+ *                fields, old ids, and sessions of its user, u32; expires, idle: 0 for none
  *
  * Version 2 had no number of sessions, and the user's key with each session. Version 1 had a = | id 16 bytes
  * | created i64 | accessed i64 | fields u32 |, and no old ids.

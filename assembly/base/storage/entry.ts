@@ -9,8 +9,8 @@
  *                                          |f|0| node |zero| k | v | deadline | key value
  *
  *     flags    bit 7 not short · bit 6 it has room for a deadline · bit 5, where bit 7 is set: long
- *     room     only with bit 6: the node of a timing wheel (wheel.ts), 8 bytes, always at byte 2; the deadline
- *              i64, Unix ms, always before the key, 0: none
+ *     room     only with bit 6: the node of a timing wheel (wheel.ts), 8 bytes, always at byte 2; the
+ *              deadline i64, Unix ms, always before the key, 0: none
  */
 import { copy, equal } from "./bytes";
 import { alloc, allocMovable, free, usableSize } from "./heap";
