@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts what the official image starts, and adds the modules where that is the server. The official script puts
-# VALKEY_EXTRA_FLAGS behind whatever it starts, so for any other program they are left out.
+# Starts what the official image starts, and adds the modules where that is the server. The official script
+# puts VALKEY_EXTRA_FLAGS behind whatever it starts, so for any other program they are left out.
 set -e
 server=no
 case "$1" in

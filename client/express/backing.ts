@@ -18,7 +18,7 @@ import { dataOf, difference, textsOf } from './fields.ts';
 import { hideMark, MARK, Mark, markOf } from './mark.ts';
 import { bufferOf, Names, type NameOptions } from './names.ts';
 import { InOrder, RecentIds } from './order.ts';
-import type { Commands, TextClient, Times } from './server.ts';
+import type { Step, TextClient, Times } from './server.ts';
 
 /** What the server has, as far as this process knows. */
 interface Known {
@@ -35,12 +35,6 @@ interface Known {
 
 /** What a save wants the server to have. */
 type Wanted = Known & { userKey: RedisArgument };
-
-/** One command of a save. `mayAnswer0`: 0 does not mean that the session has ended. */
-interface Step {
-  run: (commands: Commands) => unknown;
-  mayAnswer0?: true;
-}
 
 export interface BackingOptions extends NameOptions {
   client: TextClient;

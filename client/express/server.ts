@@ -32,3 +32,9 @@ export interface TextClient {
     };
   multi(): { session: Commands & { info(id: string): unknown }; exec(): Promise<unknown[]> };
 }
+
+/** One command of a save. `mayAnswer0`: 0 does not mean that the session has ended. */
+export interface Step {
+  run: (commands: Commands) => unknown;
+  mayAnswer0?: true;
+}

@@ -8,8 +8,8 @@
  *                                  @accessed, @version, and where they are limited @idle (s) and @expires
  *                                  (Unix ms). A field of the data that begins with @ has one more.
  *                                  PEXPIREAT: its end, from both limits
- *     sessions:<user>  sorted set  ids of the user's sessions by their creation, Unix ms. PEXPIREAT: the end of
- *                                  the last
+ *     sessions:<user>  sorted set  ids of the user's sessions by their creation, Unix ms. PEXPIREAT: the end
+ *                                  of the last
  */
 import type { Reply, Wire } from './wire.ts';
 

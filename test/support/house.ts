@@ -189,7 +189,7 @@ export function prose(file: string): { line: number; text: string }[] {
   let isCode = false;
   return lines.filter(({ text }) => {
     if (text.startsWith('```')) isCode = !isCode;
-    return !isCode && !/^(?:\||```| {4}\S|<)/.test(text);
+    return !isCode && !/^(?:\s*\||```| {4}|<)/.test(text);
   });
 }
 

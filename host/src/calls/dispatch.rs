@@ -14,7 +14,7 @@ use crate::engine::trap::Failed;
 use crate::guest::call::{Lent, Phase};
 use crate::guest::group::{Entered, Group};
 use crate::guest::memory;
-use crate::guest::reply::Reply;
+use crate::guest::part::Reply;
 use crate::guest::state::{Handler, State};
 use crate::modules::loaded::{self, Host};
 use crate::modules::namespace::COMMANDS_MAX;

@@ -119,8 +119,8 @@ const HANDED_EACH: u64 = 16;
 /// As much for each value in a file, so that a module that never ends does so in seconds with the smallest
 /// ones.
 const SAVED_EACH: u64 = 64;
-/// Bytes that a call may hand over to the server for each of its memory. What ends a small record, of 70 bytes, hands
-/// over 490 within a commit, which this must not end.
+/// Bytes that a call may hand over to the server for each of its memory. What ends a small record, of 70
+/// bytes, hands over 490 within a commit, which this must not end.
 const SERVER_EACH: u64 = 8;
 /// Bytes that a call may hand over in any case: to the server, …
 const SERVER_MIN: u64 = 64 << 20;

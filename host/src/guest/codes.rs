@@ -1,11 +1,12 @@
-//! The codes of errors: the server keeps a counter for each that it meets, for good, and shows all of them in INFO.
+//! The codes of errors: the server keeps a counter for each that it meets, for good, and shows all of them in
+//! INFO.
 
 use std::borrow::Cow;
 
 /// Codes that a group of modules may have beside `ERR`.
 const CODES_MAX: usize = 64;
-/// Bytes of a text within which the server looks for the blank that ends its code; where there is none, it counts
-/// `ERR`. Source: afterErrorReply in the server.
+/// Bytes of a text within which the server looks for the blank that ends its code; where there is none, it
+/// counts `ERR`. Source: afterErrorReply in the server.
 const CODE_BYTES_MAX: usize = 31;
 
 /// The codes that the modules of a group have used.
@@ -13,8 +14,8 @@ const CODE_BYTES_MAX: usize = 31;
 pub struct Codes(Vec<Box<[u8]>>);
 
 impl Codes {
-    /// An error as it may be sent: as it is while its code is one of the first that were used, else with `ERR`
-    /// before it.
+    /// An error as it may be sent: as it is while its code is one of the first that were used, else with
+    /// `ERR` before it.
     pub fn admit<'a>(&mut self, text: &'a [u8]) -> Cow<'a, [u8]> {
         let Some(length) = text.iter().take(CODE_BYTES_MAX).position(|&byte| byte == b' ') else { return text.into() };
         let code = &text[..length];

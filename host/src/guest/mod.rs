@@ -9,6 +9,7 @@ pub mod group;
 pub mod ids;
 pub mod limits;
 pub mod memory;
+pub mod part;
 pub mod region;
 pub mod reply;
 pub mod state;

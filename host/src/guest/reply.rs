@@ -12,111 +12,16 @@
 use std::ffi::CStr;
 
 use super::codes::Codes;
+use super::part::{Container, HEAD_BYTES, Reply};
 use crate::server::context::Context;
-use crate::server::{api, ok, outermost, text};
+use crate::server::{api, outermost};
 
 /// The reply in the place of one that the module did not send.
 const MISSING: &[u8] = b"ERR the module sent no reply";
 
-/// What stands for a key of a map that is null. A script's table has no such key: the server's reader of replies
-/// would be left half way, and no script could call a command again.
+/// What stands for a key of a map that is null. A script's table has no such key: the server's reader of
+/// replies would be left half way, and no script could call a command again.
 const NO_KEY: &CStr = c"ERR the module sent a key that is null";
-
-#[derive(Clone, Copy, PartialEq)]
-pub enum Container {
-    Array,
-    Map,
-}
-
-impl Container {
-    /// Elements per unit of the container's length.
-    fn per_entry(self) -> u64 {
-        match self {
-            Container::Array => 1,
-            Container::Map => 2,
-        }
-    }
-}
-
-/// A part of a reply, as the server has a function for it.
-#[derive(Clone, Copy)]
-pub enum Reply<'a> {
-    /// The text's CR, LF and NUL become spaces, as those of an error do.
-    Status(&'a [u8]),
-    Error(&'a [u8]),
-    Bulk(&'a [u8]),
-    Integer(i64),
-    Null,
-    /// The server's own error of a wrong number of arguments.
-    WrongArity,
-    /// The head of a container, and its length, -1: it is told afterwards …
-    Open(Container, i64),
-    /// … by this.
-    SetLength(Container, i64),
-}
-
-/// Bytes of a part's tag and number as it is held.
-const HEAD_BYTES: usize = 9;
-
-impl<'a> Reply<'a> {
-    /// Hands it to the server.
-    #[inline(always)]
-    fn send(self, ctx: Context<'_>) {
-        match self {
-            Reply::Bulk(bytes) => ctx.reply_bytes(bytes),
-            Reply::Null => ctx.reply_null(),
-            Reply::Integer(value) => ctx.reply_integer(value),
-            Reply::Status(b"OK") => ok::reply(ctx),
-            Reply::Status(text) => text::with_line(text, |text| ctx.reply_status(text)),
-            Reply::Error(text) => text::with_line(text, |text| ctx.reply_error(text)),
-            Reply::WrongArity => ctx.wrong_arity(),
-            Reply::Open(Container::Array, length) => ctx.reply_array(length),
-            Reply::Open(Container::Map, length) => ctx.reply_map(length),
-            Reply::SetLength(Container::Array, length) => ctx.set_array_length(length),
-            Reply::SetLength(Container::Map, length) => ctx.set_map_length(length),
-        }
-    }
-
-    /// As it is held: a tag, a number, and the bytes that this is the number of, if it has any.
-    #[inline(always)]
-    fn encoded(self) -> (u8, u64, &'a [u8]) {
-        match self {
-            Reply::Bulk(bytes) => (0, bytes.len() as u64, bytes),
-            Reply::Null => (1, 0, &[]),
-            Reply::Integer(value) => (2, value.cast_unsigned(), &[]),
-            Reply::Status(text) => (3, text.len() as u64, text),
-            Reply::Error(text) => (4, text.len() as u64, text),
-            Reply::WrongArity => (5, 0, &[]),
-            Reply::Open(Container::Array, length) => (6, length.cast_unsigned(), &[]),
-            Reply::Open(Container::Map, length) => (7, length.cast_unsigned(), &[]),
-            Reply::SetLength(Container::Array, length) => (8, length.cast_unsigned(), &[]),
-            Reply::SetLength(Container::Map, length) => (9, length.cast_unsigned(), &[]),
-        }
-    }
-
-    /// Takes the first part off what is held; `None` at its end.
-    #[inline(always)]
-    fn decode(held: &mut &'a [u8]) -> Option<Reply<'a>> {
-        let (head, mut rest) = held.split_first_chunk::<HEAD_BYTES>()?;
-        let [tag, number @ ..] = *head;
-        let number = u64::from_le_bytes(number);
-        let bytes: &[u8] = if matches!(tag, 0 | 3 | 4) { rest.split_off(..number as usize)? } else { &[] };
-        let value = number.cast_signed();
-        *held = rest;
-        Some(match tag {
-            0 => Reply::Bulk(bytes),
-            1 => Reply::Null,
-            2 => Reply::Integer(value),
-            3 => Reply::Status(bytes),
-            4 => Reply::Error(bytes),
-            5 => Reply::WrongArity,
-            6 => Reply::Open(Container::Array, value),
-            7 => Reply::Open(Container::Map, value),
-            8 => Reply::SetLength(Container::Array, value),
-            _ => Reply::SetLength(Container::Map, value),
-        })
-    }
-}
 
 struct Open {
     container: Container,
@@ -361,9 +266,9 @@ impl Replies {
     }
 }
 
-/// An error within a container, as whoever called can take it. A script gets its text: where Valkey 9.1 reads such
-/// an error for a script, it loses its place in the reply, and either no script can call a command again, or the
-/// server exits at some 8,000 of them.
+/// An error within a container, as whoever called can take it. A script gets its text: where Valkey 9.1 reads
+/// such an error for a script, it loses its place in the reply, and either no script can call a command
+/// again, or the server exits at some 8,000 of them.
 #[cold]
 fn error_within(error: Reply<'_>) -> Reply<'_> {
     if outermost::flags().is_none_or(|flags| flags & api::CTX_FLAGS_LUA == 0) {

@@ -7,7 +7,8 @@ use crate::engine::trap::Failed;
 use crate::guest::call::To;
 use crate::guest::group::is_committing;
 use crate::guest::memory;
-use crate::guest::reply::{CLOSED_BYTES, Container, OPEN_MAX, Reply};
+use crate::guest::part::{Container, Reply};
+use crate::guest::reply::{CLOSED_BYTES, OPEN_MAX};
 use crate::guest::state::State;
 use crate::modules::namespace::{
     ATTEMPT, FAIL, Function, REPLY_SET_ARRAY_LENGTH, REPLY_SET_MAP_LENGTH, REPLY_WITH_ARRAY, REPLY_WITH_ERROR, REPLY_WITH_LONG_LONG,
