@@ -7,7 +7,6 @@ import {
   armed,
   attacks,
   DISARMED,
-  hostFunctions,
   hostileLoad,
   hostileModule,
   largest,

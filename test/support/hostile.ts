@@ -406,7 +406,7 @@ export const manyCodes = hostile(
   `${registering([command('codes')])} ${onLoad}
    ${handler(
      'codes',
-     `${array(100)} (i32.store (i32.const 4200) (i32.const ${0x20_41_41_45}))
+     `${array(100)} (i32.store (i32.const 4200) (i32.const 541147461))
      (loop $each
        (i32.store8 (i32.const 4201) (i32.add (i32.const 65) (i32.div_u (local.get $argc) (i32.const 26))))
        (i32.store8 (i32.const 4202) (i32.add (i32.const 65) (i32.rem_u (local.get $argc) (i32.const 26))))
