@@ -38,6 +38,10 @@ describe.each(houses().map((house) => [house.root, house] as const))('%s', (_, h
   });
 });
 
+test('ARCHITECTURE.md has 200 lines at most: what is longer belongs into docs/', () => {
+  expect(lengthOf('ARCHITECTURE.md')).toBeLessThanOrEqual(200);
+});
+
 test(`no file of the product has over ${FILE_LINES_MAX} lines: split it by its headings`, () => {
   const long = filesOf(PRODUCT).filter((file) => lengthOf(file) > FILE_LINES_MAX);
   expect(long.map((file) => `${file}: ${lengthOf(file)}`)).toEqual([]);
