@@ -1,8 +1,10 @@
 /**
  * `npm run bench -- [measure …] [--server redis7|redis8|valkey9|all …] [--rounds n] [--keys n] [--entries n]`
- * `npm run bench -- --report [part …] [--server …] [--fresh] [--quick] [--render] [--cells file] [--out folder]`
+ * `npm run bench -- --report [part …] [--server …] [--fresh] [--quick] [--render]
+ *   [--cells file] [--out folder]`
  *
- * Every figure is a ratio within one run against a named peer, the median of several rounds that take turns, with the spread beside it.
+ * Every figure is a ratio within one run against a named peer.
+ * It is the median of several rounds that take turns, with the spread beside it.
  * The server runs on one core, this process on another.
  */
 import { spawnSync } from 'node:child_process';
@@ -26,8 +28,8 @@ import { limit } from './measures/limit.ts';
 import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
 import { noop } from './measures/noop.ts';
-import { session } from './measures/session.ts';
-import { sessions } from './measures/sessions.ts';
+import { session } from './measures/session-commands.ts';
+import { sessions } from './measures/session-memory.ts';
 import { storage } from './measures/storage.ts';
 import { tables } from './measures/tables.ts';
 
@@ -55,7 +57,10 @@ const onlyIfFetched: Get = (wheel) => {
   return file === undefined ? { reason: 'not fetched: npm run tools' } : { file };
 };
 
-/** The servers that are asked for. Throws a Problem when one that was named is not here; of `all` those that are here count. */
+/**
+ * The servers that are asked for; `all` are those that are here.
+ * Throws a Problem when one that was named is not here.
+ */
 function targets(wanted: ServerKey[] | 'all', get: Get): Target[] {
   const matrix = testMatrix(get);
   return SERVER_KEYS.filter((key) => wanted === 'all' || wanted.includes(key)).flatMap((key) => {

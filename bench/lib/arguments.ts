@@ -1,4 +1,4 @@
-/** What `npm run bench` is asked for. Whatever is wrong with it is a Problem that says what would be right. */
+/** What `npm run bench` is asked for. What is wrong with it is a Problem that says what would be right. */
 import { parseArgs } from 'node:util';
 import { Problem } from '../../scripts/lib/process.ts';
 

@@ -1,50 +1,16 @@
-/** The load: commands encoded beforehand, and a connection that does nothing but write them and count the replies' bytes. */
+/** A connection that only writes what was encoded beforehand, and counts the bytes of the replies. */
 import { connect, type Socket } from 'node:net';
-
-/** A command as its words. */
-export type Words = (string | Buffer)[];
-
-/** Commands encoded for one write, and the bytes that their replies take together. */
-export interface Batch {
-  request: Buffer;
-  replyBytes: number;
-  commands: number;
-}
-
-/** Encodes a command as the server reads it. */
-export function encode(words: Words): Buffer {
-  const parts: Buffer[] = [Buffer.from(`*${words.length}\r\n`)];
-  for (const word of words) {
-    const bytes = Buffer.from(word);
-    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'));
-  }
-  return Buffer.concat(parts);
-}
-
-/**
- * Encodes commands in batches of `pipeline`.
- * @param replyBytes length of each reply, in bytes: every reply of a measured command has the same
- */
-export function batches(commands: Words[], pipeline: number, replyBytes: number): Batch[] {
-  const result: Batch[] = [];
-  for (let start = 0; start < commands.length; start += pipeline) {
-    const slice = commands.slice(start, start + pipeline);
-    result.push({ request: Buffer.concat(slice.map(encode)), replyBytes: slice.length * replyBytes, commands: slice.length });
-  }
-  return result;
-}
+import { encode, type Batch, type Words } from './load.ts';
 
 export class Connection {
   private awaited = 0;
   private done: (() => void) | undefined;
   private failed: ((error: Error) => void) | undefined;
   private head = '';
-  private collected: Buffer[] | undefined;
 
   private constructor(private readonly socket: Socket) {
     socket.on('data', (chunk: Buffer) => {
       if (this.head.length < 200) this.head += chunk.subarray(0, 200).toString('latin1');
-      this.collected?.push(chunk);
       this.awaited -= chunk.length;
       if (this.awaited === 0) this.done?.();
       else if (this.awaited < 0) this.failed?.(new Error(`a reply is longer than expected: ${JSON.stringify(this.head)}`));
@@ -75,15 +41,6 @@ export class Connection {
     });
   }
 
-  /** Writes a batch and answers its replies as text; for set-up, not for measuring. */
-  async read(batch: Batch): Promise<string> {
-    this.collected = [];
-    await this.send(batch);
-    const text = Buffer.concat(this.collected).toString('latin1');
-    this.collected = undefined;
-    return text;
-  }
-
   /** Sends one command and answers its reply as text; for set-up, not for measuring. */
   ask(words: Words): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -106,11 +63,11 @@ export class Connection {
 }
 
 /** Sends all batches over `connections`, each taking the next batch when its last one is answered. */
-export async function drive(connections: Connection[], all: Batch[]): Promise<void> {
-  let next = 0;
+export async function drive(connections: Connection[], all: Iterable<Batch>): Promise<void> {
+  const rest = all[Symbol.iterator]();
   await Promise.all(
     connections.map(async (connection) => {
-      for (let batch = all[next++]; batch !== undefined; batch = all[next++]) await connection.send(batch);
+      for (let next = rest.next(); !next.done; next = rest.next()) await connection.send(next.value);
     }),
   );
 }

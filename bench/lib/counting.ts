@@ -2,10 +2,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { findOnPath, mustRun, Problem } from '../../scripts/lib/process.ts';
+import { findOnPath, mustRun, Problem, say } from '../../scripts/lib/process.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
-import { batches, drive, type Connection, type Words } from './connection.ts';
-import { MeasuredServer, type StartOptions } from './server.ts';
+import { drive, type Connection } from './connection.ts';
+import { batches, type Operation } from './load.ts';
+import { MeasuredServer, stopAfter, type StartOptions } from './server.ts';
 
 const PIPELINE = 50;
 const WARM_UP = 1000;
@@ -35,23 +36,21 @@ export class CountingServer {
     return new CountingServer(measured, await measured.connection(), folder);
   }
 
-  /** Sends `count` commands over one connection. */
-  async send(count: number, command: (index: number) => Words, replyBytes: number): Promise<void> {
-    const words = Array.from({ length: count }, (_, index) => command(index));
-    await drive([this.connection], batches(words, PIPELINE, replyBytes));
+  /** Sends the operation for each number in [from, to) over one connection. */
+  async send(operation: Operation, from: number, to: number): Promise<void> {
+    await drive([this.connection], batches(operation, from, to, PIPELINE));
   }
 
   /**
-   * Instructions per command: of runs of three lengths the first warms up, and the difference of the other two tells.
-   * @param command the command number `index`, which goes on counting from one run to the next
+   * Instructions per operation: the difference of two runs of different length, after one that warms up.
+   * The numbers of the operations go on from one run to the next.
    */
-  async count(command: (index: number) => Words, replyBytes: number): Promise<number> {
+  async count(operation: Operation): Promise<number> {
     let sent = 0;
     const totals: number[] = [];
     for (const length of [WARM_UP, SHORT, LONG]) {
       this.take();
-      const from = sent;
-      await this.send(length, (index) => command(from + index), replyBytes);
+      await this.send(operation, sent, sent + length);
       sent += length;
       totals.push(this.take());
     }
@@ -72,4 +71,16 @@ export class CountingServer {
     await this.measured.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Starts a server under callgrind, gives it to `use`, and stops it. */
+export async function whileCounting<T>(server: Server, options: StartOptions, use: (counting: CountingServer) => Promise<T>): Promise<T> {
+  return stopAfter(await CountingServer.start(server, options), use);
+}
+
+/** Whether instructions can be counted here; where they cannot, that is told. */
+export function canCount(): boolean {
+  const found = findOnPath('valgrind') !== undefined;
+  if (!found) say('instructions are not counted: there is no valgrind');
+  return found;
 }

@@ -1,4 +1,7 @@
-/** A module out of test/fixtures/, compiled. The compiler is loaded when it is first needed: that takes longer than all else at a start. */
+/**
+ * A module out of test/fixtures/, compiled.
+ * The compiler is loaded when it is first needed: that takes longer than all else at a start.
+ */
 export async function fixture(name: string): Promise<string> {
   const modules = await import('../../test/support/modules.ts');
   return modules.fixture(name);

@@ -1,5 +1,6 @@
 /** Contenders that take turns, so that a drift of the machine meets all of them. */
-import { drive, encode, type Batch, type Connection, type Words } from './connection.ts';
+import { drive, type Connection } from './connection.ts';
+import { batches, type Batch, type Operation } from './load.ts';
 import type { MeasuredServer } from './server.ts';
 
 /** What each round took per operation: CPU of the server's main thread, and time by the clock; both in ns. */
@@ -17,27 +18,28 @@ export interface Contender<Name extends string = string> {
   load: (round: number) => Batch[];
 }
 
-/**
- * Batches of operations, `pipeline` at a time. An operation may be several commands, and counts as one.
- * @param replyBytes length of the replies to one operation, in bytes
- */
-export function operationBatches(operations: Words[][], pipeline: number, replyBytes: number): Batch[] {
-  const result: Batch[] = [];
-  for (let start = 0; start < operations.length; start += pipeline) {
-    const slice = operations.slice(start, start + pipeline);
-    result.push({ request: Buffer.concat(slice.flat().map(encode)), replyBytes: slice.length * replyBytes, commands: slice.length });
-  }
-  return result;
+/** A contender that does the same in every round: `operation` for each number below `count`. */
+export function steady<Name extends string>(
+  name: Name,
+  measured: MeasuredServer,
+  connections: Connection[],
+  { operation, count, pipeline }: { operation: Operation; count: number; pipeline: number },
+): Contender<Name> {
+  const load = [...batches(operation, 0, count, pipeline)];
+  return { name, measured, connections, load: () => load };
 }
 
-/** Runs every contender in every round, in the other order in every other round, after a round that warms up. */
+/**
+ * Runs every contender in every round, after a round that warms up.
+ * Every other round runs them in the opposite order.
+ */
 export async function takeTurns<Name extends string>(contenders: Contender<Name>[], rounds: number): Promise<Record<Name, Timing>> {
   const timings = new Map<Contender<Name>, Timing>(contenders.map((contender) => [contender, { cpu_ns: [], wall_ns: [] }]));
   for (let round = 0; round <= rounds; round++) {
     for (const [contender, timing] of round % 2 === 0 ? timings : [...timings].reverse()) {
       const { measured, connections } = contender;
       const load = contender.load(round);
-      const operations = load.reduce((sum, { commands }) => sum + commands, 0);
+      const operations = load.reduce((sum, batch) => sum + batch.operations, 0);
       const [cpu, wall] = [measured.cpuNs(), performance.now()];
       await drive(connections, load);
       if (round === 0) continue;

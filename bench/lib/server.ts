@@ -1,4 +1,4 @@
-/** A server for measuring: pinned to one core, without persistence, and read from outside by its own accounts. */
+/** A server for measuring: pinned to one core, without persistence, and read from outside. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -94,6 +94,10 @@ export class MeasuredServer {
     return Connection.open(this.socket);
   }
 
+  connections(count: number): Promise<Connection[]> {
+    return Promise.all(Array.from({ length: count }, () => this.connection()));
+  }
+
   /** Ends the server at once. */
   async stop(): Promise<void> {
     if (this.process.exitCode === null && this.process.signalCode === null) {
@@ -104,7 +108,7 @@ export class MeasuredServer {
     this.forget();
   }
 
-  /** Ends every server that still runs, for a process that is about to end itself: without waiting for them. */
+  /** Kills every server that still runs, without waiting for it, when this process is about to exit. */
   static abandonAll(): void {
     for (const server of running) {
       server.process.kill('SIGKILL');
@@ -116,6 +120,43 @@ export class MeasuredServer {
     running.delete(this);
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Starts a server, gives it to `use`, and stops it. */
+export async function withServer<T>(server: Server, options: StartOptions, use: (measured: MeasuredServer) => Promise<T>): Promise<T> {
+  return stopAfter(await MeasuredServer.start(server, options), use);
+}
+
+/** Gives what was started to `use`, and stops it, also when `use` fails. */
+export async function stopAfter<Started extends { stop: () => Promise<void> }, T>(
+  started: Started,
+  use: (started: Started) => Promise<T>,
+): Promise<T> {
+  try {
+    return await use(started);
+  } finally {
+    await started.stop();
+  }
+}
+
+/** The same with several servers that run side by side, by their names. */
+export async function withServers<Name extends string, T>(
+  server: Server,
+  options: Record<Name, StartOptions>,
+  use: (servers: Record<Name, MeasuredServer>) => Promise<T>,
+): Promise<T> {
+  const started: [string, MeasuredServer][] = [];
+  try {
+    for (const [name, each] of Object.entries<StartOptions>(options)) started.push([name, await MeasuredServer.start(server, each)]);
+    return await use(Object.fromEntries(started) as Record<Name, MeasuredServer>);
+  } finally {
+    for (const [, measured] of started) await measured.stop();
+  }
+}
+
+/** Options of the two servers whose modules are linked directly and by command. */
+export function bothLinks(options: StartOptions = {}): Record<'direct' | 'command', StartOptions> {
+  return { direct: options, command: { ...options, settings: [...(options.settings ?? []), '--wasm.link', 'command'] } };
 }
 
 function answers(socket: string): Promise<boolean> {

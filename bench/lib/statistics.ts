@@ -19,7 +19,10 @@ export interface Ratio {
   max: number;
 }
 
-/** The ratio of each pair of rounds: the two were measured one after the other, so that a drift of the machine cancels out. */
+/**
+ * The ratio of each pair of rounds.
+ * The two were measured one after the other, so that a drift of the machine cancels out.
+ */
 export function ratio(ours: number[], peers: number[]): Ratio {
   const ratios = ours.map((value, round) => value / (peers[round] ?? Number.NaN));
   return { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) };

@@ -1,7 +1,7 @@
 /**
- * What test/native/benches/tables.rs does, in JavaScript: `<engine|map> <entries>` prints ns per operation as JSON. `engine` is the storage
- * engine in Node, `map` a Map of strings. The strings of a Map are made beforehand, outside of the time, and anew for each pass, so that
- * none has its hash yet.
+ * What test/native/benches/tables.rs does, in JavaScript: `<engine|map> <entries>` prints ns per operation.
+ * The output is JSON. `engine` is the storage engine in Node, `map` a Map of strings.
+ * The strings of a Map are made outside of the time, and anew for each pass, so that none has its hash yet.
  */
 import { loadEngine } from '../../test/storage/engine.ts';
 import { median } from './statistics.ts';

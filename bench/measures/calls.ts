@@ -1,39 +1,23 @@
 /**
- * What a call from one module into another costs: a loop in a module that looks a key up through the import CUSTOM.exists, linked directly
- * and by command, and in a table of its own by a local call.
+ * What a call from one module into another costs.
+ * A loop in a module looks a key up through the import CUSTOM.exists, linked directly and by command.
+ * Its peer looks the key up in a table of its own, by a local call.
  */
 import path from 'node:path';
 import { ROOT } from '../../scripts/lib/process.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
 import { fixture } from '../lib/fixture.ts';
-import { batches, drive, type Connection } from '../lib/connection.ts';
-import { keyName, valueOf } from '../lib/random.ts';
-import { MeasuredServer } from '../lib/server.ts';
-import { median, ratio, show, spread } from '../lib/statistics.ts';
+import { encode } from '../lib/load.ts';
 import type { Measure } from '../lib/measure.ts';
+import { keyName, valueOf } from '../lib/random.ts';
+import { takeTurns, type Contender } from '../lib/rounds.ts';
+import { bothLinks, withServers, type MeasuredServer } from '../lib/server.ts';
+import { VALUE_BYTES } from '../lib/sizes.ts';
+import { median, ratio, show, spread } from '../lib/statistics.ts';
 
 const KEY = keyName(1);
 const CALLS = 1_000_000;
 const CALLS_BY_COMMAND = 50_000;
-
-interface Side {
-  measured: MeasuredServer;
-  connection: Connection;
-}
-
-async function side(measured: MeasuredServer): Promise<Side> {
-  const connection = await measured.connection();
-  await connection.ask(['CUSTOM.SET', KEY, valueOf(32)]);
-  await connection.ask(['CALLS.STORE', KEY]);
-  return { measured, connection };
-}
-
-/** Server CPU per call of one command that makes `count` of them, in ns. */
-async function perCall({ measured, connection }: Side, command: string, count: number): Promise<number> {
-  const before = measured.cpuNs();
-  await drive([connection], batches([[command, KEY, String(count)]], 1, `:${count}\r\n`.length));
-  return (measured.cpuNs() - before) / count;
-}
 
 /** Server CPU per call, in ns, one for each round. */
 export interface CallTimes {
@@ -42,31 +26,36 @@ export interface CallTimes {
   command: number[];
 }
 
-export async function callTimes(server: Server, rounds: number): Promise<CallTimes> {
-  const modules = [path.join(ROOT, 'build/hashmap.wasm'), await fixture('calls')];
-  const servers: MeasuredServer[] = [];
-  try {
-    servers.push(await MeasuredServer.start(server, { modules }));
-    servers.push(await MeasuredServer.start(server, { modules, settings: ['--wasm.link', 'command'] }));
-    const [direct, byCommand] = (await Promise.all(servers.map(side))) as [Side, Side];
-    const times: CallTimes = { direct: [], local: [], command: [] };
-    for (let round = 0; round <= rounds; round++) {
-      const local = await perCall(direct, 'CALLS.LOCAL', CALLS);
-      const imported = await perCall(direct, 'CALLS.IMPORTED', CALLS);
-      const called = await perCall(byCommand, 'CALLS.IMPORTED', CALLS_BY_COMMAND);
-      // The first round warms up.
-      if (round === 0) continue;
-      times.local.push(local);
-      times.direct.push(imported);
-      times.command.push(called);
-    }
-    return times;
-  } finally {
-    for (const measured of servers) await measured.stop();
-  }
+/** One command that makes `count` calls. */
+async function calling<Name extends string>(
+  name: Name,
+  measured: MeasuredServer,
+  command: string,
+  count: number,
+): Promise<Contender<Name>> {
+  const connection = await measured.connection();
+  await connection.ask(['CUSTOM.SET', KEY, valueOf(VALUE_BYTES)]);
+  await connection.ask(['CALLS.STORE', KEY]);
+  const load = [{ request: encode([command, KEY, String(count)]), replyBytes: `:${count}\r\n`.length, operations: count }];
+  return { name, measured, connections: [connection], load: () => load };
 }
 
-/** What the call costs beyond its body, in each round: the time less that of a local call of the same body. */
+export async function callTimes(server: Server, rounds: number): Promise<CallTimes> {
+  const modules = [path.join(ROOT, 'build/hashmap.wasm'), await fixture('calls')];
+  return withServers(server, bothLinks({ modules }), async (servers) => {
+    const { direct, local, command } = await takeTurns(
+      [
+        await calling('local', servers.direct, 'CALLS.LOCAL', CALLS),
+        await calling('direct', servers.direct, 'CALLS.IMPORTED', CALLS),
+        await calling('command', servers.command, 'CALLS.IMPORTED', CALLS_BY_COMMAND),
+      ],
+      rounds,
+    );
+    return { direct: direct.cpu_ns, local: local.cpu_ns, command: command.cpu_ns };
+  });
+}
+
+/** What the call costs beyond its body in each round: its time less that of a local call of the same body. */
 export function alone(times: number[], { local }: CallTimes): number[] {
   return times.map((time, round) => time - (local[round] ?? Number.NaN));
 }
@@ -79,15 +68,9 @@ export const calls: Measure = {
     const [over, command] = [alone(times.direct, times), alone(times.command, times)];
     const note = `${median(times.direct).toFixed(1)} ns direct, ${median(times.local).toFixed(1)} ns local`;
     print('an import call, direct, over a local call', `${spread(over, 1)} ns`, note);
-    print(
-      'the call alone, without its body, by command / direct',
-      (median(command) / median(over)).toFixed(0),
-      `${median(command).toFixed(0)} ns by command`,
-    );
-    print(
-      'the call with its body, by command / direct',
-      show(ratio(times.command, times.direct)),
-      `${median(times.command).toFixed(0)} ns by command`,
-    );
+    const byCommand = (ns: number[]) => `${median(ns).toFixed(0)} ns by command`;
+    print('the call alone, without its body, by command / direct', (median(command) / median(over)).toFixed(0), byCommand(command));
+    const whole = show(ratio(times.command, times.direct));
+    print('the call with its body, by command / direct', whole, byCommand(times.command));
   },
 };

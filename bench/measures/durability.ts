@@ -1,112 +1,79 @@
-/** Saving, loading, the file's size and a replica's full synchronisation, over native keys that hold the same. */
-import { statSync } from 'node:fs';
+/** Saving, loading, the file's size and a full synchronisation, over native keys that hold the same. */
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '../../scripts/lib/process.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
-import { batches, drive, type Connection, type Words } from '../lib/connection.ts';
-import { keyName, random, valueOf } from '../lib/random.ts';
-import { createBytes, OK_BYTES } from '../lib/replies.ts';
-import { median, ratio, show } from '../lib/statistics.ts';
-import { CLIENT_CORE, MeasuredServer } from '../lib/server.ts';
+import { drive, type Connection } from '../lib/connection.ts';
+import { batches, commands, creating, storing, type Operation } from '../lib/load.ts';
 import type { Context, Measure } from '../lib/measure.ts';
+import { create, createReplies } from '../lib/native-sessions.ts';
+import { random, valueOf } from '../lib/random.ts';
+import { CLIENT_CORE, MeasuredServer, withServer, withServers } from '../lib/server.ts';
+import { VALUE_BYTES } from '../lib/sizes.ts';
+import { median, ratio, show } from '../lib/statistics.ts';
 
 const ENTRIES = 1_000_000;
-const VALUE_BYTES = 32;
 const SESSIONS = 200_000;
 const FIELDS = 5;
 const FIELD_BYTES = 20;
-const SLICE = 20_000;
-const PIPELINE = 500;
+const FILL_PIPELINE = 500;
 const ROUNDS_MAX = 3;
-const SYNC_TIMEOUT_MS = 60_000;
-const ONE_BYTES = ':1\r\n'.length;
-const CREATED = createBytes('Session created');
+const TIMEOUT_MS = 60_000;
+const SAVE_POLL_MS = 0.5;
+const SYNC_POLL_MS = 2;
 
-/** What two servers are filled with: the same, ours in the modules and the peer's in native keys. */
-export interface Data {
+type SideName = 'native' | 'ours';
+
+/** What two servers are filled with, in the modules and in native keys: `count` times each operation. */
+export interface Data extends Record<SideName, Operation[]> {
   title: string;
-  ours: (connection: Connection) => Promise<void>;
-  native: (connection: Connection) => Promise<void>;
+  count: number;
 }
 
-/** Text of letters and digits that does not compress. */
-function noise(next: () => number, length: number): string {
-  let text = '';
-  while (text.length < length) text += next().toString(36).slice(2);
-  return text.slice(0, length);
-}
-
-/** Sends `command(index)` for every index, in slices, so that not all are held at once. */
-async function fill(connection: Connection, count: number, replyBytes: number, command: (index: number) => Words): Promise<void> {
-  for (let start = 0; start < count; start += SLICE) {
-    const commands = Array.from({ length: Math.min(SLICE, count - start) }, (_, index) => command(start + index));
-    await drive([connection], batches(commands, PIPELINE, replyBytes));
-  }
-}
-
-function entries(title: string, count: number, value: (next: () => number) => string): Data {
-  const store = (name: string) => async (connection: Connection) => {
-    const next = random(1);
-    await fill(connection, count, OK_BYTES, (index) => [name, keyName(index), value(next)]);
+/** Texts of `length` letters and digits that do not compress, another one each time. */
+function noise(seed: number, length: number): () => string {
+  const next = random(seed);
+  return () => {
+    let text = '';
+    while (text.length < length) text += next().toString(36).slice(2);
+    return text.slice(0, length);
   };
-  return { title, ours: store('CUSTOM.SET'), native: store('SET') };
+}
+
+/** Entries whose values are all equal. */
+function equalEntries(count: number): Data {
+  const value = valueOf(VALUE_BYTES);
+  const title = `${count.toLocaleString('en')} entries, equal values`;
+  return { title, count, ours: [storing('CUSTOM.SET', value)], native: [storing('SET', value)] };
 }
 
 /** Entries whose values do not compress. */
 export function noisyEntries(count: number): Data {
-  return entries(`${count.toLocaleString('en')} entries, random values`, count, (next) => noise(next, VALUE_BYTES));
+  const store = (name: string) => [storing(name, noise(1, VALUE_BYTES))];
+  return { title: `${count.toLocaleString('en')} entries, random values`, count, ours: store('CUSTOM.SET'), native: store('SET') };
 }
 
-const userName = (index: number): string => `user:${String(index).padStart(7, '0')}`;
-
-/** Sessions with fields and the user's mapping; as native keys a hash for each, a set of ids and a string for each user. */
-export function sessions(count: number): Data {
+/** Sessions with fields that do not compress; those of the modules get them after all are created. */
+export function noisySessions(count: number): Data {
+  const user = (index: number) => `user:${String(index).padStart(7, '0')}`;
+  const ids = Array.from({ length: count }, () => crypto.randomUUID());
+  const id = (index: number) => ids[index] ?? '';
+  const fieldsOf = (text: () => string) => Array.from({ length: FIELDS }, (_, field) => [`field:${field}`, text()]);
+  const [ourText, nativeText] = [noise(2, FIELD_BYTES), noise(2, FIELD_BYTES)];
+  const add = (index: number) => fieldsOf(ourText).map((field) => ['SESSION.ADD_DATA', id(index), ...field]);
+  const store = (index: number) => create({ id: id(index), user: user(index), fields: fieldsOf(nativeText).flat() });
   return {
     title: `${count.toLocaleString('en')} sessions with ${FIELDS} fields`,
-    async ours(connection) {
-      const next = random(2);
-      for (let start = 0; start < count; start += PIPELINE) {
-        const creates = Array.from({ length: Math.min(PIPELINE, count - start) }, (_, index): Words => [
-          'SESSION.CREATE',
-          userName(start + index),
-        ]);
-        const [batch] = batches(creates, PIPELINE, CREATED);
-        if (batch === undefined) continue;
-        const ids = [...(await connection.read(batch)).matchAll(/[0-9a-f-]{36}/g)].map(([id]) => id);
-        await fill(connection, ids.length * FIELDS, OK_BYTES, (index) => [
-          'SESSION.ADD_DATA',
-          ids[Math.floor(index / FIELDS)] ?? '',
-          `field:${index % FIELDS}`,
-          noise(next, FIELD_BYTES),
-        ]);
-      }
-    },
-    async native(connection) {
-      const next = random(2);
-      const ids = Array.from({ length: count }, () => crypto.randomUUID());
-      const time = '2026-01-02T03:04:05.678Z';
-      await fill(connection, count, `:${FIELDS + 3}\r\n`.length, (index) => [
-        ...['HSET', `session:${ids[index] ?? ''}`, 'user_key', userName(index), 'created_at', time, 'last_accessed', time],
-        ...Array.from({ length: FIELDS }, (_, field) => [`field:${field}`, noise(next, FIELD_BYTES)]).flat(),
-      ]);
-      await fill(connection, count, ONE_BYTES, (index) => ['SADD', `sessions:${userName(index)}`, ids[index] ?? '']);
-      await fill(connection, count, OK_BYTES, (index) => ['SET', userName(index), ids[index] ?? '']);
-    },
+    count,
+    ours: [creating('Session created', (index) => [user(index), 'ID', id(index)]), commands(add, Array<string>(FIELDS).fill('+OK\r\n'))],
+    native: [commands(store, createReplies(FIELDS))],
   };
 }
 
-/** What a round gives for one of the servers: ms, and bytes. */
-interface Figures {
-  save_ms: number;
-  load_ms: number;
-  sync_ms: number;
-  bytes: number;
-}
-
 /** A filled server, and how others like it are started. */
-export interface Side {
+interface Side {
   server: Server;
   measured: MeasuredServer;
   connection: Connection;
@@ -114,82 +81,95 @@ export interface Side {
   port: number;
 }
 
-/** Starts a server with the modules or without them, and fills it. */
-export async function side(server: Server, modules: boolean, data: Data): Promise<Side> {
-  const port = await freePort();
-  const settings = ['--port', String(port), '--repl-diskless-sync', 'yes', '--repl-diskless-sync-delay', '0', '--hz', '100'];
-  const measured = await MeasuredServer.start(server, { modules, settings });
-  const connection = await measured.connection();
-  await (modules ? data.ours : data.native)(connection);
-  return { server, measured, connection, modules, port };
-}
-
-async function figures(one: Side): Promise<Figures> {
-  const { measured, connection } = one;
-  const before = measured.cpuNs();
-  const saved = await connection.ask(['SAVE']);
-  const save_ms = (measured.cpuNs() - before) / 1e6;
-  if (saved !== '+OK\r\n') throw new Problem(`SAVE answered ${saved}`);
-  const { size: bytes } = statSync(path.join(measured.folder, 'dump.rdb'));
-  return { save_ms, load_ms: await loaded(one), sync_ms: await synchronised(one), bytes };
-}
-
-/** CPU that a server takes to load the file at its start: with the file, less that of a start without one, in ms. */
-export async function loaded({ server, measured, modules }: Side): Promise<number> {
-  const start = async (settings: string[]): Promise<number> => {
-    const second = await MeasuredServer.start(server, { modules, settings });
-    try {
-      return second.cpuNs() / 1e6;
-    } finally {
-      await second.stop();
-    }
+/**
+ * Fills two servers and measures both in every round.
+ * @returns by side and figure, a value for each round
+ */
+async function compare<Figure extends string>(
+  server: Server,
+  data: Data,
+  rounds: number,
+  measure: (side: Side) => Promise<Record<Figure, number>>,
+): Promise<Record<SideName, Record<Figure, number[]>>> {
+  const ports = { native: await freePort(), ours: await freePort() };
+  const options = (name: SideName) => {
+    const settings = ['--port', String(ports[name]), '--repl-diskless-sync', 'yes', '--repl-diskless-sync-delay', '0', '--hz', '100'];
+    return { modules: name === 'ours', settings };
   };
+  return withServers(server, { native: options('native'), ours: options('ours') }, async (servers) => {
+    const taken: Record<SideName, Record<Figure, number>[]> = { native: [], ours: [] };
+    const sides: [SideName, Side][] = [];
+    for (const name of ['native', 'ours'] as const) {
+      const [measured, connection] = [servers[name], await servers[name].connection()];
+      for (const each of data[name]) await drive([connection], batches(each, 0, data.count, FILL_PIPELINE));
+      sides.push([name, { server, measured, connection, modules: name === 'ours', port: ports[name] }]);
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, side] of sides) taken[name].push(await measure(side));
+    }
+    return { native: columns(taken.native), ours: columns(taken.ours) };
+  });
+}
+
+/** The values of each figure, in the order of the rounds. */
+function columns<Figure extends string>(rounds: Record<Figure, number>[]): Record<Figure, number[]> {
+  const names = Object.keys(rounds[0] ?? {}) as Figure[];
+  return Object.fromEntries(names.map((name) => [name, rounds.map((figures) => figures[name])])) as Record<Figure, number[]>;
+}
+
+/** CPU that SAVE takes, in ms, and the file's size. */
+async function save({ measured, connection }: Side): Promise<{ save_ms: number; bytes: number }> {
+  const before = measured.cpuNs();
+  const reply = await connection.ask(['SAVE']);
+  const save_ms = (measured.cpuNs() - before) / 1e6;
+  if (reply !== '+OK\r\n') throw new Problem(`SAVE answered ${reply}`);
+  return { save_ms, bytes: statSync(dumpOf(measured)).size };
+}
+
+/**
+ * Milliseconds from BGSAVE until the file is in place, and the file's size.
+ * The server's child, on the server's core, renames the file to its place when it is done.
+ */
+async function backgroundSave({ measured, connection }: Side): Promise<{ save_ms: number; bytes: number }> {
+  const file = dumpOf(measured);
+  rmSync(file, { force: true });
+  const started = performance.now();
+  const reply = await connection.ask(['BGSAVE']);
+  if (!reply.startsWith('+')) throw new Problem(`BGSAVE answered ${reply}`);
+  while (!existsSync(file)) {
+    if (performance.now() - started > TIMEOUT_MS) throw new Problem(`BGSAVE did not finish:\n${measured.logText()}`);
+    await sleep(SAVE_POLL_MS);
+  }
+  const save_ms = performance.now() - started;
+  while (!(await connection.ask(['INFO', 'persistence'])).includes('rdb_bgsave_in_progress:0')) await sleep(SAVE_POLL_MS);
+  return { save_ms, bytes: statSync(file).size };
+}
+
+function dumpOf({ folder }: MeasuredServer): string {
+  return path.join(folder, 'dump.rdb');
+}
+
+/** CPU that loading the file takes, in ms: that of a start with it, less that of a start without a file. */
+async function loaded({ server, measured, modules }: Side): Promise<number> {
+  const start = (settings: string[]) => withServer(server, { modules, settings }, (second) => Promise.resolve(second.cpuNs() / 1e6));
   const without = await start([]);
   return (await start(['--dir', measured.folder])) - without;
 }
 
 /** From REPLICAOF until the replica, on the other core, has everything, in ms. */
-async function synchronised({ server, modules, port }: Side): Promise<number> {
-  const replica = await MeasuredServer.start(server, { modules, core: CLIENT_CORE, settings: ['--repl-diskless-load', 'on-empty-db'] });
-  try {
+function synchronised({ server, modules, port }: Side): Promise<number> {
+  const options = { modules, core: CLIENT_CORE, settings: ['--repl-diskless-load', 'on-empty-db'] };
+  return withServer(server, options, async (replica) => {
     const connection = await replica.connection();
     const before = performance.now();
     await connection.ask(['REPLICAOF', '127.0.0.1', String(port)]);
-    while (performance.now() - before < SYNC_TIMEOUT_MS) {
+    while (performance.now() - before < TIMEOUT_MS) {
       const info = await connection.ask(['INFO', 'replication']);
       if (info.includes('master_link_status:up')) return performance.now() - before;
-      await sleep(2);
+      await sleep(SYNC_POLL_MS);
     }
     throw new Problem(`the replica did not synchronise:\n${replica.logText()}`);
-  } finally {
-    await replica.stop();
-  }
-}
-
-async function compare(data: Data, { server, rounds, print }: Context): Promise<void> {
-  const sides: Side[] = [];
-  try {
-    const ours = await side(server, true, data);
-    sides.push(ours);
-    const native = await side(server, false, data);
-    sides.push(native);
-    const [taken, peers]: [Figures[], Figures[]] = [[], []];
-    for (let round = 0; round < Math.min(rounds, ROUNDS_MAX); round++) {
-      taken.push(await figures(ours));
-      peers.push(await figures(native));
-    }
-    const row = (what: string, name: keyof Figures, unit: string, divisor: number) => {
-      const [one, other] = [taken, peers].map((all) => all.map((figure) => figure[name] / divisor));
-      if (one === undefined || other === undefined) return;
-      print(`${what}, ${data.title}`, show(ratio(one, other)), `${median(one).toFixed(1)} and ${median(other).toFixed(1)} ${unit}`);
-    };
-    row('save', 'save_ms', 'ms of CPU', 1);
-    row('load', 'load_ms', 'ms of CPU', 1);
-    row('file', 'bytes', 'MB', 1e6);
-    row('full synchronisation', 'sync_ms', 'ms', 1);
-  } finally {
-    for (const one of sides) await one.measured.stop();
-  }
+  });
 }
 
 function freePort(): Promise<number> {
@@ -204,17 +184,44 @@ function freePort(): Promise<number> {
   });
 }
 
+/** What saving and loading gives for one side. */
+export interface Saving {
+  /** from BGSAVE until the file is in place, by the clock */
+  save_ms: number[];
+  /** CPU of a start with the file, less that of a start without one */
+  load_ms: number[];
+  /** the file's size */
+  bytes: number[];
+}
+
+/** BGSAVE, the file's size and a load of it, in the modules and in native keys that hold the same. */
+export function saving(server: Server, data: Data, rounds: number): Promise<Record<SideName, Saving>> {
+  return compare(server, data, rounds, async (side) => {
+    const { save_ms, bytes } = await backgroundSave(side);
+    return { save_ms, load_ms: await loaded(side), bytes };
+  });
+}
+
+async function printComparison(data: Data, { server, rounds, print }: Context): Promise<void> {
+  const { ours, native } = await compare(server, data, Math.min(rounds, ROUNDS_MAX), async (side) => ({
+    ...(await save(side)),
+    ...{ load_ms: await loaded(side), sync_ms: await synchronised(side) },
+  }));
+  const row = (what: string, name: keyof typeof ours, unit: string, divisor: number) => {
+    const values = `${(median(ours[name]) / divisor).toFixed(1)} and ${(median(native[name]) / divisor).toFixed(1)} ${unit}`;
+    print(`${what}, ${data.title}`, show(ratio(ours[name], native[name])), values);
+  };
+  row('save', 'save_ms', 'ms of CPU', 1);
+  row('load', 'load_ms', 'ms of CPU', 1);
+  row('file', 'bytes', 'MB', 1e6);
+  row('full synchronisation', 'sync_ms', 'ms', 1);
+}
+
 export const durability: Measure = {
   name: 'durability',
   summary: 'saving, loading, file size and full synchronisation, over native keys that hold the same (at most 3 rounds)',
   onlyWhenNamed: true,
   async run(context) {
-    const equal = `${ENTRIES.toLocaleString('en')} entries, equal values`;
-    await compare(
-      entries(equal, ENTRIES, () => valueOf(VALUE_BYTES)),
-      context,
-    );
-    await compare(noisyEntries(ENTRIES), context);
-    await compare(sessions(SESSIONS), context);
+    for (const data of [equalEntries(ENTRIES), noisyEntries(ENTRIES), noisySessions(SESSIONS)]) await printComparison(data, context);
   },
 };

@@ -1,4 +1,7 @@
-/** How many ids can be minted in a second, and how often that asks the server for random bytes: the module's own code, in Node. */
+/**
+ * How many ids can be minted in a second, and how often that asks the server for random bytes.
+ * It is the module's own code, in Node.
+ */
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fixture } from '../lib/fixture.ts';

@@ -1,87 +1,59 @@
 /**
- * Instructions that the server executes per command, counted by callgrind: the figure that repeats on a machine with other work.
- *
- * Each command is counted as the difference of two runs of different length, so that what does not belong to it cancels out.
+ * Instructions that the server executes per command, counted by callgrind.
+ * This figure repeats on a machine with other work.
+ * Each command is counted as the difference of two runs of different length.
+ * So what does not belong to it cancels out.
  */
-import type { Words } from '../lib/connection.ts';
-import { CountingServer } from '../lib/counting.ts';
-import { keyName, valueOf } from '../lib/random.ts';
-import { bulkBytes, createBytes, OK_BYTES } from '../lib/replies.ts';
+import { whileCounting } from '../lib/counting.ts';
+import { creating, reading, storing, type Operation } from '../lib/load.ts';
 import type { Measure } from '../lib/measure.ts';
+import { keyName, valueOf } from '../lib/random.ts';
+import { VALUE_BYTES } from '../lib/sizes.ts';
 
 const KEYS = 2000;
-const VALUE_BYTES = 32;
 
 interface Counted {
   name: string;
-  /** the command number `index` */
-  command: (index: number) => Words;
-  replyBytes: number;
+  operation: Operation;
   /** the command of this name that it is compared with, if any */
   peer?: string;
   /** sent once for each key before */
-  before?: (key: number) => Words;
-  beforeReplyBytes?: number;
+  before?: Operation;
 }
 
-const set = (name: string) => (index: number) => [name, keyName(index % KEYS), valueOf(VALUE_BYTES)];
-const get = (name: string) => (index: number) => [name, keyName(index % KEYS)];
-const BULK_BYTES = bulkBytes(VALUE_BYTES);
-const CREATED_BYTES = createBytes('Session created');
-const EXISTS_BYTES = createBytes('Session exists');
+const key = (index: number) => keyName(index % KEYS);
+const set = (name: string) => storing(name, valueOf(VALUE_BYTES), key);
+const get = (name: string) => reading(name, VALUE_BYTES, key);
+const again = (index: number) => [`again:${key(index)}`];
 
 const COUNTED: Counted[] = [
-  { name: 'SET', command: set('SET'), replyBytes: OK_BYTES, before: set('SET'), beforeReplyBytes: OK_BYTES },
-  {
-    name: 'CUSTOM.SET',
-    command: set('CUSTOM.SET'),
-    replyBytes: OK_BYTES,
-    peer: 'SET',
-    before: set('CUSTOM.SET'),
-    beforeReplyBytes: OK_BYTES,
-  },
-  { name: 'GET', command: get('GET'), replyBytes: BULK_BYTES, before: set('SET'), beforeReplyBytes: OK_BYTES },
-  {
-    name: 'CUSTOM.GET',
-    command: get('CUSTOM.GET'),
-    replyBytes: BULK_BYTES,
-    peer: 'GET',
-    before: set('CUSTOM.SET'),
-    beforeReplyBytes: OK_BYTES,
-  },
-  { name: 'SESSION.CREATE (new)', command: (index) => ['SESSION.CREATE', `new:${keyName(index)}`], replyBytes: CREATED_BYTES, peer: 'SET' },
+  { name: 'SET', operation: set('SET'), before: set('SET') },
+  { name: 'CUSTOM.SET', operation: set('CUSTOM.SET'), peer: 'SET', before: set('CUSTOM.SET') },
+  { name: 'GET', operation: get('GET'), before: set('SET') },
+  { name: 'CUSTOM.GET', operation: get('CUSTOM.GET'), peer: 'GET', before: set('CUSTOM.SET') },
+  { name: 'SESSION.CREATE (new)', operation: creating('Session created', (index) => [`new:${keyName(index)}`]), peer: 'SET' },
   {
     name: 'SESSION.CREATE (exists)',
-    command: (index) => ['SESSION.CREATE', `again:${keyName(index % KEYS)}`],
-    replyBytes: EXISTS_BYTES,
+    operation: creating('Session exists', again),
     peer: 'SET',
-    before: (key) => ['SESSION.CREATE', `again:${keyName(key)}`],
-    beforeReplyBytes: CREATED_BYTES,
+    before: creating('Session created', again),
   },
 ];
-
-/** Instructions per command. */
-async function count(server: CountingServer, { before, beforeReplyBytes, command, replyBytes }: Counted): Promise<number> {
-  if (before && beforeReplyBytes !== undefined) await server.send(KEYS, before, beforeReplyBytes);
-  return server.count(command, replyBytes);
-}
 
 export const instructions: Measure = {
   name: 'instructions',
   summary: 'instructions per command by callgrind, 2,000 keys, over the native command (only when named)',
   onlyWhenNamed: true,
-  async run({ server, print }) {
-    const counting = await CountingServer.start(server);
-    try {
+  run({ server, print }) {
+    return whileCounting(server, {}, async (counting) => {
       const perCommand = new Map<string, number>();
-      for (const counted of COUNTED) {
-        const each = await count(counting, counted);
-        perCommand.set(counted.name, each);
-        const peer = perCommand.get(counted.peer ?? '');
-        print(counted.name, `${Math.round(each)}`, peer === undefined ? '' : `${(each / peer).toFixed(2)} × ${counted.peer ?? ''}`);
+      for (const { name, operation, before, peer = '' } of COUNTED) {
+        if (before !== undefined) await counting.send(before, 0, KEYS);
+        const each = await counting.count(operation);
+        perCommand.set(name, each);
+        const compared = perCommand.get(peer);
+        print(name, `${Math.round(each)}`, compared === undefined ? '' : `${(each / compared).toFixed(2)} × ${peer}`);
       }
-    } finally {
-      await counting.stop();
-    }
+    });
   },
 };

@@ -1,16 +1,15 @@
 /** How long the server takes to compile and instantiate both modules, on all cores. */
 import type { Server } from '../../scripts/lib/servers.ts';
-import { median } from '../lib/statistics.ts';
-import { MeasuredServer } from '../lib/server.ts';
 import type { Measure } from '../lib/measure.ts';
+import { withServer } from '../lib/server.ts';
+import { median } from '../lib/statistics.ts';
 
 /** Milliseconds of each of `rounds` starts. */
 export async function loadTimes(server: Server, rounds: number): Promise<number[]> {
   const times: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const measured = await MeasuredServer.start(server, { pinned: false });
-    times.push(Number(/modules loaded in (\d+) ms/.exec(measured.logText())?.[1]));
-    await measured.stop();
+    const log = await withServer(server, { pinned: false }, (measured) => Promise.resolve(measured.logText()));
+    times.push(Number(/modules loaded in (\d+) ms/.exec(log)?.[1]));
   }
   return times;
 }

@@ -1,65 +1,79 @@
 /** Resident bytes per entry, over the server's own keys, and per session. */
-import { batches, drive, type Words } from '../lib/connection.ts';
-import { valueOf } from '../lib/random.ts';
-import { createBytes } from '../lib/replies.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
-import { MeasuredServer } from '../lib/server.ts';
+import { drive } from '../lib/connection.ts';
+import { batches, creating, storing, type Operation } from '../lib/load.ts';
 import type { Measure } from '../lib/measure.ts';
-import { fill } from './storage.ts';
+import { user } from '../lib/native-sessions.ts';
+import { valueOf } from '../lib/random.ts';
+import { withServer } from '../lib/server.ts';
+import { PIPELINE, VALUE_BYTES } from '../lib/sizes.ts';
 
 const ENTRIES = 1_000_000;
-/** Entries that are there before memory is read. */
-const FIRST = 1000;
 const SESSIONS = 200_000;
 const CONNECTIONS = 8;
-const PIPELINE = 64;
-const CREATED_BYTES = createBytes('Session created');
+/** What is there before memory is read the first time: connections and first pages are not counted. */
+const FIRST = 1000;
 
-/** Resident bytes that each of `entries` of 16 bytes and a value takes, stored by the command `name` in a server of its own. */
-export async function bytesPerEntry(server: Server, name: string, entries: number, valueBytes: number): Promise<number> {
-  const measured = await MeasuredServer.start(server);
-  try {
-    const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => measured.connection()));
-    const value = valueOf(valueBytes);
-    // What the connections themselves take is there before the first reading.
-    await fill(connections, name, FIRST, value);
+/** Resident bytes of both sides, one for each round. */
+export interface BothBytes {
+  native: number[];
+  ours: number[];
+}
+
+/** Resident bytes that each of `count` operations takes in a server of its own. */
+function bytesEach(server: Server, operation: Operation, count: number): Promise<number> {
+  return withServer(server, {}, async (measured) => {
+    const connections = await measured.connections(CONNECTIONS);
+    await drive(connections, batches(operation, 0, FIRST, PIPELINE));
     const before = measured.residentBytes();
-    await fill(connections, name, entries, value);
-    return (measured.residentBytes() - before) / (entries - FIRST);
-  } finally {
-    await measured.stop();
+    await drive(connections, batches(operation, FIRST, count, PIPELINE));
+    return (measured.residentBytes() - before) / (count - FIRST);
+  });
+}
+
+/** Resident bytes that each of `count` operations takes, of both sides in turn. */
+export async function bothBytes(
+  server: Server,
+  { native, ours }: Record<keyof BothBytes, Operation>,
+  count: number,
+  rounds: number,
+): Promise<BothBytes> {
+  const result: BothBytes = { native: [], ours: [] };
+  for (let round = 0; round < rounds; round++) {
+    result.native.push(await bytesEach(server, native, count));
+    result.ours.push(await bytesEach(server, ours, count));
   }
+  return result;
+}
+
+/** Resident bytes of an entry with a key of 16 bytes and a value of `valueBytes`. */
+export function entryBytes(server: Server, valueBytes: number, entries: number, rounds: number): Promise<BothBytes> {
+  const value = valueOf(valueBytes);
+  return bothBytes(server, { native: storing('SET', value), ours: storing('CUSTOM.SET', value) }, entries, rounds);
+}
+
+/** Prints what the only round of a measure gave. */
+export function printBytes(
+  print: (what: string, figure: string, note: string) => void,
+  what: string,
+  unit: string,
+  bytes: BothBytes,
+): void {
+  const [ours = Number.NaN, native = Number.NaN] = [bytes.ours[0], bytes.native[0]];
+  print(what, (ours / native).toFixed(2), `${ours.toFixed(1)} and ${native.toFixed(1)} ${unit}`);
 }
 
 export const memory: Measure = {
   name: 'memory',
   summary: 'resident bytes per entry of 16 + 32 bytes, over native SET, and per session of a new user',
   async run({ server, print }) {
-    const [native, ours] = [await bytesPerEntry(server, 'SET', ENTRIES, 32), await bytesPerEntry(server, 'CUSTOM.SET', ENTRIES, 32)];
-    print(
-      `CUSTOM.SET / SET, ${ENTRIES.toLocaleString('en')} entries`,
-      (ours / native).toFixed(2),
-      `${ours.toFixed(1)} and ${native.toFixed(1)} bytes per entry`,
+    const entries = await entryBytes(server, VALUE_BYTES, ENTRIES, 1);
+    printBytes(print, `CUSTOM.SET / SET, ${ENTRIES.toLocaleString('en')} entries`, 'bytes per entry', entries);
+    const session = await bytesEach(
+      server,
+      creating('Session created', (index) => [user(index)]),
+      SESSIONS,
     );
-
-    const measured = await MeasuredServer.start(server);
-    try {
-      const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => measured.connection()));
-      const create = (from: number, to: number) => {
-        const commands: Words[] = [];
-        for (let user = from; user < to; user++) commands.push(['SESSION.CREATE', `user:${String(user).padStart(6, '0')}`]);
-        return drive(connections, batches(commands, PIPELINE, CREATED_BYTES));
-      };
-      await create(0, 1000);
-      const before = measured.residentBytes();
-      await create(1000, SESSIONS);
-      print(
-        `SESSION.CREATE, ${SESSIONS.toLocaleString('en')} users, both modules`,
-        '',
-        `${((measured.residentBytes() - before) / (SESSIONS - 1000)).toFixed(1)} bytes per session`,
-      );
-    } finally {
-      await measured.stop();
-    }
+    print(`SESSION.CREATE, ${SESSIONS.toLocaleString('en')} users, both modules`, '', `${session.toFixed(1)} bytes per session`);
   },
 };

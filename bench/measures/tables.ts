@@ -1,6 +1,7 @@
 /**
- * The storage engine alone against the best tables outside of a server: hashbrown in Rust, Map in JavaScript; the engine in Wasmtime, as
- * the host runs it, and in Node. Each table is measured by a process of its own, on the server's core, and they take turns.
+ * The storage engine alone against the best tables outside of a server: hashbrown in Rust, Map in JavaScript.
+ * The engine runs in Wasmtime, as the host runs it, and in Node.
+ * Each table is measured by a process of its own, on the server's core, and they take turns.
  */
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';

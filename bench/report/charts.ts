@@ -2,7 +2,9 @@
 import { median } from '../lib/statistics.ts';
 import type { Timing } from '../lib/rounds.ts';
 import { PERCENTILES } from '../measures/growth.ts';
-import { last, ofKind, type CommandName, type Figure, type ServerName, type SessionOperation, type SessionSide } from './results.ts';
+import type { SessionOperation, SessionSide } from '../measures/session-commands.ts';
+import type { CommandName } from '../measures/storage.ts';
+import { last, ofKind, type Figure, type ServerName } from './results.ts';
 import { draw, shortNumber, type Look, type Panel, type Row } from './svg.ts';
 
 const OURS = '#2f81d6';
@@ -199,7 +201,10 @@ function memoryRows(figures: Figure[]): Row[] {
   return [total, ratio];
 }
 
-/** Medians over the rounds of each percentile, in µs; the server's clock tells whole ones, and less than one is shown as one. */
+/**
+ * Medians over the rounds of each percentile, in µs.
+ * The server's clock tells whole ones, and less than one is shown as one.
+ */
 export function percentiles(own: Figure[], name: 'SET' | 'CUSTOM.SET'): number[] {
   const rounds = ofKind(own, 'growth')[0]?.result[name] ?? [];
   return PERCENTILES.map((percentile) =>

@@ -1,6 +1,7 @@
 /**
- * The cells that are done, a line of JSON for each, written as soon as it is: whatever ends the run, what was measured stays. A line that was
- * torn by a full disk or a power cut is as if it had not been measured.
+ * The cells that are done, a line of JSON for each, written as soon as it is.
+ * Whatever ends the run, what was measured stays.
+ * A line that was torn by a full disk or a power cut is as if it had not been measured.
  */
 import { KINDS } from '../lib/arguments.ts';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -23,7 +24,10 @@ function isFigure(value: unknown): value is Figure {
   return figure?.kind !== undefined && KINDS.includes(figure.kind) && figure.result !== undefined;
 }
 
-/** The figures in a file; those of a later line take the place of earlier ones of the same cell. Throws a Problem when it cannot be read. */
+/**
+ * The figures in a file; those of a later line take the place of earlier ones of the same cell.
+ * Throws a Problem when it cannot be read.
+ */
 export function readFigures(file: string): Figure[] {
   let text: string;
   try {

@@ -4,8 +4,9 @@ import type { Timing } from '../lib/rounds.ts';
 import { isNoisy, median, ratio, spread } from '../lib/statistics.ts';
 import { alone } from '../measures/calls.ts';
 import { PERCENTILES } from '../measures/growth.ts';
+import type { SessionOperation } from '../measures/session-commands.ts';
 import { COMMAND_NAMES, label, OPERATION_TITLES, percentiles, ratioOf, serversOf, type Chart } from './charts.ts';
-import { last, ofKind, type Figure, type SessionOperation } from './results.ts';
+import { last, ofKind, type Figure } from './results.ts';
 import { shortNumber } from './svg.ts';
 
 /** Of the clock's time, the share of CPU below which the server waited for the client. */

@@ -2,14 +2,15 @@
 import type { Kind } from '../lib/arguments.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
 import { callTimes } from '../measures/calls.ts';
-import { noisyEntries, sessions as savedSessions } from '../measures/durability.ts';
+import { noisyEntries, noisySessions, saving } from '../measures/durability.ts';
+import { fillings } from '../measures/growth.ts';
 import { loadTimes } from '../measures/load.ts';
-import { bytesPerEntry } from '../measures/memory.ts';
-import { bytesPerSession, native, ours } from '../measures/sessions.ts';
-import { both, commands, growth, saving } from './cells.ts';
+import { entryBytes } from '../measures/memory.ts';
+import { sessionCommands } from '../measures/session-commands.ts';
+import { sessionBytes } from '../measures/session-memory.ts';
+import { storageCommands } from '../measures/storage.ts';
 import type { ServerName } from './results.ts';
 import type { Cell } from './run.ts';
-import { sessions } from './sessions.ts';
 
 /** How much is sent. */
 export interface Scale {
@@ -88,30 +89,28 @@ function cellsOf({ server, name }: Target, scale: Scale): Cell[] {
     .join(' ');
   return [
     ...scale.keys.map((keys) =>
-      cell('commands', { keys, operations, rounds }, 18 + keys / 100_000, () => commands(server, keys, scale.operations, rounds)),
+      cell('commands', { keys, operations, rounds }, 18 + keys / 100_000, () => storageCommands(server, keys, scale.operations, rounds)),
     ),
     ...scale.sessionDepths.map((depth) =>
       cell('sessions', { depth, sessions: scale.sessions, rounds }, depth === 1 ? 70 : 36, () =>
-        sessions(server, depth, scale.sessions, rounds),
+        sessionCommands(server, depth, scale.sessions, rounds),
       ),
     ),
     cell('calls', { rounds }, 8, () => callTimes(server, rounds)),
     ...scale.valueBytes.map((bytes) =>
       cell('memory', { 'value bytes': bytes, entries: memoryEntries, rounds: memoryRounds }, 2.5 + bytes / 600, () =>
-        both(memoryRounds, (side) => bytesPerEntry(server, side === 'ours' ? 'CUSTOM.SET' : 'SET', memoryEntries, bytes)),
+        entryBytes(server, bytes, memoryEntries, memoryRounds),
       ),
     ),
-    cell('session-memory', { sessions: memorySessions, rounds: memoryRounds }, 8, () =>
-      both(memoryRounds, (side) => bytesPerSession(server, side === 'ours' ? ours : native, memorySessions)),
-    ),
+    cell('session-memory', { sessions: memorySessions, rounds: memoryRounds }, 8, () => sessionBytes(server, memorySessions, memoryRounds)),
     cell('growth', { entries: scale.growthEntries, rounds: scale.growthRounds }, 105, () =>
-      growth(server, scale.growthEntries, scale.growthRounds),
+      fillings(server, scale.growthEntries, scale.growthRounds),
     ),
     cell('saving', { data: 'entries', count: savedEntries, rounds: savingRounds }, 25, () =>
       saving(server, noisyEntries(savedEntries), savingRounds),
     ),
     cell('saving', { data: 'sessions', count: scale.savedSessions, rounds: savingRounds }, 28, () =>
-      saving(server, savedSessions(scale.savedSessions), savingRounds),
+      saving(server, noisySessions(scale.savedSessions), savingRounds),
     ),
     cell('start', { rounds: scale.starts }, 2, async () => ({ load_ms: await loadTimes(server, scale.starts) })),
   ];

@@ -1,6 +1,7 @@
 /**
- * `npm run bench -- --report`: measures the cells of the report that are not done yet, and writes the page. Ended early, by Ctrl-C or a time limit, it
- * leaves no server behind, and goes on where it was when it is run again.
+ * `npm run bench -- --report`: measures the cells of the report that are not done yet, and writes the page.
+ * Ended early, by Ctrl-C or a time limit, it leaves no server behind.
+ * When it is run again it goes on where it was.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -43,7 +44,8 @@ function commitNow(): string {
 
 function onSignal(kept: () => string): void {
   for (const [name, number] of Object.entries(SIGNALS)) {
-    // Not once: npm may pass on a signal that the group has had already, which would end the process before this is done.
+    // Not once: npm may pass on a signal that the group has had already.
+    // The second would end the process before this is done.
     process.on(name, () => {
       MeasuredServer.abandonAll();
       console.log(`\ninterrupted; ${kept()}, and the next run goes on from there`);
@@ -82,7 +84,8 @@ export async function render({ out }: RenderRequest): Promise<number> {
 /**
  * Measures and writes the report.
  * @param targets the servers to measure
- * @param all every server that there is here: a page holds those of which all cells are done, also by earlier runs
+ * @param all every server that there is here
+ *   A page holds those of which all cells are done, also by earlier runs.
  * @returns the exit status: 1 when a cell failed
  */
 export async function report({ kinds, quick, fresh, cells, out }: ReportRequest, targets: Target[], all: Target[]): Promise<number> {

@@ -1,31 +1,19 @@
 /** What the cells of a report give: plain data, kept as it was measured, one value for each round. */
 import type { Kind } from '../lib/arguments.ts';
-import type { Timing } from '../lib/rounds.ts';
 import type { CallTimes } from '../measures/calls.ts';
+import type { Saving } from '../measures/durability.ts';
 import type { Filling } from '../measures/growth.ts';
-
-export type CommandName = 'SET' | 'CUSTOM.SET' | 'GET' | 'CUSTOM.GET';
-export type SessionOperation = 'create' | 'existing' | 'get' | 'add';
-/** How sessions are kept: in the modules, linked directly or by command, or in native keys, changed by a Lua script or in MULTI. */
-export type SessionSide = 'direct' | 'command' | 'lua' | 'multi';
-
-/** What saving and loading gives for one side. */
-export interface Saving {
-  /** from BGSAVE until the file is in place, by the clock */
-  save_ms: number[];
-  /** CPU of a start with the file, less that of a start without one */
-  load_ms: number[];
-  /** the file's size */
-  bytes: number[];
-}
+import type { BothBytes } from '../measures/memory.ts';
+import type { SessionTimings } from '../measures/session-commands.ts';
+import type { CommandTimings } from '../measures/storage.ts';
 
 /** By kind of cell, what one cell gives. */
 export interface Results {
-  commands: { byDepth: Record<string, Record<CommandName, Timing>> };
-  sessions: Record<SessionOperation, Partial<Record<SessionSide, Timing>>>;
+  commands: { byDepth: Record<string, CommandTimings> };
+  sessions: SessionTimings;
   /** resident bytes of an entry, one for each round */
-  memory: { native: number[]; ours: number[] };
-  'session-memory': { native: number[]; ours: number[] };
+  memory: BothBytes;
+  'session-memory': BothBytes;
   growth: Record<'SET' | 'CUSTOM.SET', Filling[]>;
   calls: CallTimes;
   saving: { native: Saving; ours: Saving };

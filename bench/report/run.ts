@@ -1,4 +1,4 @@
-/** Measuring the cells of a plan one after the other: those that are done are skipped, and progress is told. */
+/** Measures the cells of a plan one after the other, without those that are done, and tells progress. */
 import type { Kind } from '../lib/arguments.ts';
 import type { Journal } from './journal.ts';
 import type { Figure, Results } from './results.ts';
@@ -29,8 +29,8 @@ function duration(seconds: number): string {
 }
 
 /**
- * Measures every cell that the journal does not hold, and writes each down when it is done. A cell that fails is told, and is measured again by
- * the next run; the others go on.
+ * Measures every cell that the journal does not hold, and writes each down when it is done.
+ * A cell that fails is told, and is measured again by the next run; the others go on.
  * @param cleanUp called after a cell that failed, which may have left servers running
  */
 export async function runCells(cells: Cell[], journal: Journal, print: (line: string) => void, cleanUp: () => void): Promise<Outcome> {

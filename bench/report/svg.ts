@@ -1,4 +1,7 @@
-/** Drawing: panels of lines or bars in a grid, as SVG text that is the same for the same data, and readable on a light page and on a dark one. */
+/**
+ * Drawing: panels of lines or bars in a grid, as SVG text.
+ * It is the same for the same data, and readable on a light page and on a dark one.
+ */
 import * as echarts from 'echarts';
 
 const WIDTH = 880;
@@ -171,7 +174,10 @@ export function draw(title: string, rows: Row[]): string {
   return `${stable(svg).replace(/^(<svg [^>]*>)/, `$1\n<title>${title}</title>\n${STYLE}`)}\n`;
 }
 
-/** Takes out the counters that the library goes on counting from one plot to the next, and what is for pointing at things. */
+/**
+ * Takes out what is for pointing at things,
+ * and the counters that the library goes on counting from one plot to the next.
+ */
 function stable(svg: string): string {
   const ids = new Map<string, string>();
   return svg

@@ -1,4 +1,7 @@
-/** Writing the report: the page, its plots, and the figures that both are made of, in one folder; and the lines of them that README.md has. */
+/**
+ * Writing the report: the page, its plots, and the figures that both are made of, in one folder.
+ * It also writes the lines of them that README.md has.
+ */
 import { KINDS } from '../lib/arguments.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
