@@ -20,6 +20,30 @@ function rounded(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(DIGITS)) : value;
 }
 
+/** Columns of a line of prose. */
+const COLUMNS = 110;
+
+/** A page in Markdown whose paragraphs and list items are broken at blanks; tables and links stay whole. */
+function broken(text: string): string {
+  const line = (words: string): string => {
+    if (words.length <= COLUMNS || /^[|!#<]/.test(words)) return words;
+    const lines: string[] = [];
+    for (const word of words.split(' ')) {
+      const last = lines.at(-1);
+      if (last !== undefined && last.length + 1 + word.length <= COLUMNS) lines[lines.length - 1] = `${last} ${word}`;
+      else lines.push(last !== undefined && words.startsWith('- ') ? `  ${word}` : word);
+    }
+    return lines.join('\n');
+  };
+  const isText = (other: string | undefined): boolean => other !== undefined && /^[^-|!#<\s]/.test(other);
+  const paragraphs = text.split('\n').reduce<string[]>((all, next) => {
+    const last = all.at(-1);
+    if (last !== undefined && isText(last) && isText(next)) return [...all.slice(0, -1), `${last} ${next}`];
+    return [...all, next];
+  }, []);
+  return paragraphs.map(line).join('\n');
+}
+
 /** Everything that the report is, by name of file. */
 export function pageFiles(figures: Figure[]): Map<string, string> {
   for (const kind of KINDS)
@@ -28,7 +52,7 @@ export function pageFiles(figures: Figure[]): Map<string, string> {
   return new Map([
     [FIGURES_FILE, figures.map((figure) => `${JSON.stringify(figure, rounded)}\n`).join('')],
     ...drawn.map(({ name, svg }): [string, string] => [`${name}.svg`, svg]),
-    ['README.md', page(figures, drawn)],
+    ['README.md', broken(page(figures, drawn))],
   ]);
 }
 

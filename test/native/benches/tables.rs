@@ -1,8 +1,10 @@
-//! Hash tables of byte strings, one pass of each operation: the storage engine in Wasmtime, as the host runs it, and hashbrown.
+//! Hash tables of byte strings, one pass of each operation: the storage engine in Wasmtime, as the host runs
+//! it, and hashbrown.
 //!
-//! `cargo bench -p native --bench tables -- <table> <entries>` prints ns per operation as JSON. Tables: `block`, hashbrown over one heap
-//! block per entry, as the engine keeps them; `map`, its `HashMap<Box<[u8]>, Box<[u8]>>`; or the path of test/storage/entry.ts, compiled.
-//! All have the same keys of 16 bytes and values of 32, the same hash, and go through the numbers in the same order.
+//! `cargo bench -p native --bench tables -- <table> <entries>` prints ns per operation as JSON. Tables:
+//! `block`, hashbrown over one heap block per entry, as the engine keeps them; `map`, its
+//! `HashMap<Box<[u8]>, Box<[u8]>>`; or the path of test/storage/entry.ts, compiled. All have the same keys of
+//! 16 bytes and values of 32, the same hash, and go through the numbers in the same order.
 
 #[path = "../../../host/src/engine/setup.rs"]
 mod setup;
@@ -24,7 +26,8 @@ const OPERATIONS: [&str; 5] = ["insert", "hit", "miss", "iterate", "delete"];
 /// Passes of small tables are repeated until about as many operations were measured.
 const OPERATIONS_MIN: u32 = 2_000_000;
 
-/// A table under test: each does one operation for all numbers below `count`, or from `first` on, and tells how often it succeeded.
+/// A table under test: each does one operation for all numbers below `count`, or from `first` on, and tells
+/// how often it succeeded.
 trait Tested {
     fn insert(&mut self, count: u32, step: u32) -> u32;
     fn find(&mut self, first: u32, count: u32, step: u32) -> u32;
@@ -78,7 +81,8 @@ fn median(times: &mut [f64]) -> f64 {
     times[times.len() / 2]
 }
 
-/// A step that reaches every number below `count` once, in an order that jumps about: near its golden section, with no common divisor.
+/// A step that reaches every number below `count` once, in an order that jumps about: near its golden
+/// section, with no common divisor.
 fn step(count: u32) -> u32 {
     let divides = |mut a: u32, mut b: u32| {
         while b != 0 {
@@ -265,7 +269,8 @@ impl BuildHasher for Keyed {
     }
 }
 
-/// The hash of the one byte string that is written; its length, which the standard library writes before, is a part of the hash already.
+/// The hash of the one byte string that is written; its length, which the standard library writes before, is
+/// a part of the hash already.
 struct OneShot(u64);
 
 impl Hasher for OneShot {

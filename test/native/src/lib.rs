@@ -1,10 +1,10 @@
 //! A native Redis module for the tests.
 //!
-//! It serves `CUSTOM.SET/GET/DEL/EXISTS/KEYS` from a map of its own, so that the tests can show the session module working on a
-//! provider of `CUSTOM.*` that is no wasm at all, and `NATIVE.NOOP` and `NATIVE.OK`, the cheapest commands a native
-//! module can have, against which the benchmarks measure the cost of an empty wasm command. `NATIVE.CREATE user id` calls
-//! `SESSION.CREATE user ID id` as itself, on behalf of no user, `NATIVE.CREATE_AS_USER user id` on behalf of
-//! the caller's. Nothing is persisted and nothing is replicated.
+//! It serves `CUSTOM.SET/GET/DEL/EXISTS/KEYS` from a map of its own, so that the tests can show the session
+//! module working on a provider of `CUSTOM.*` that is no wasm at all, and `NATIVE.NOOP` and `NATIVE.OK`, the
+//! cheapest commands a native module can have, against which the benchmarks measure the cost of an empty wasm
+//! command. `NATIVE.CREATE user id` calls `SESSION.CREATE user ID id` as itself, on behalf of no user,
+//! `NATIVE.CREATE_AS_USER user id` on behalf of the caller's. Nothing is persisted and nothing is replicated.
 
 mod server;
 
@@ -23,7 +23,8 @@ fn entries() -> MutexGuard<'static, Entries> {
     ENTRIES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Registers a command whose body is given `[argument; count]` as bytes and its context, and is run with exactly that many.
+/// Registers a command whose body is given `[argument; count]` as bytes and its context, and is run with
+/// exactly that many.
 macro_rules! commands {
     ($( fn $name:ident($ctx:ident, $($argument:ident),*) $body:block )*) => { $(
         unsafe extern "C" fn $name($ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
