@@ -9,7 +9,7 @@ import { redis } from "../../base/redis";
 const KEY_SIZE: u32 = 32;
 const BLOCK_SIZE: u32 = 64;
 const POOL_SIZE: u32 = 4096;
-const DOUBLE_ROUNDS: u32 = 10;
+const ROUNDS: u32 = 20;
 
 const pool: usize = memory.data(4096, 16);
 const key: usize = memory.data(32, 16);
@@ -36,8 +36,8 @@ function refill(): void {
 /**
  * Writes block number `counter` of the key's stream, with a nonce of zeros, 64 bytes, to `target`.
  *
- *     a  constant      a quarter round on all four columns at once; then the rows are turned, so that
- *     b  key 0–15      the diagonals are columns, for the second half of a double round
+ *     a  constant      a round works on all four columns at once; then the rows are turned, so that the
+ *     b  key 0–15      diagonals are columns in the next round, and columns again in the one after it
  *     c  key 16–31
  *     d  counter 0 0 0
  */
@@ -50,7 +50,7 @@ function expand(counter: u32, target: usize): void {
   let b = b0;
   let c = c0;
   let d = d0;
-  for (let round: u32 = 0; round < DOUBLE_ROUNDS; round++) {
+  for (let round: u32 = 0; round < ROUNDS; round++) {
     a = i32x4.add(a, b);
     d = rotl16(v128.xor(d, a));
     c = i32x4.add(c, d);
@@ -59,20 +59,15 @@ function expand(counter: u32, target: usize): void {
     d = rotl8(v128.xor(d, a));
     c = i32x4.add(c, d);
     b = rotl(v128.xor(b, c), 7);
-    b = v128.shuffle<u32>(b, b, 1, 2, 3, 0);
+    // The diagonals become columns, and in the next round columns again.
+    const isOdd = round & 1;
+    const first = isOdd ? d : b;
+    const second = isOdd ? b : d;
+    const left = v128.shuffle<u32>(first, first, 1, 2, 3, 0);
+    const right = v128.shuffle<u32>(second, second, 3, 0, 1, 2);
+    b = isOdd ? right : left;
     c = v128.shuffle<u32>(c, c, 2, 3, 0, 1);
-    d = v128.shuffle<u32>(d, d, 3, 0, 1, 2);
-    a = i32x4.add(a, b);
-    d = rotl16(v128.xor(d, a));
-    c = i32x4.add(c, d);
-    b = rotl(v128.xor(b, c), 12);
-    a = i32x4.add(a, b);
-    d = rotl8(v128.xor(d, a));
-    c = i32x4.add(c, d);
-    b = rotl(v128.xor(b, c), 7);
-    b = v128.shuffle<u32>(b, b, 3, 0, 1, 2);
-    c = v128.shuffle<u32>(c, c, 2, 3, 0, 1);
-    d = v128.shuffle<u32>(d, d, 1, 2, 3, 0);
+    d = isOdd ? left : right;
   }
   v128.store(target, i32x4.add(a, a0));
   v128.store(target, i32x4.add(b, b0), 16);
