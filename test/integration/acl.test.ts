@@ -15,7 +15,17 @@ const EXAMPLES = [...PAGE.matchAll(/^ {4}(ACL SETUSER (\w+) on >(\S+) .*)$/gm)].
 /** What each of them may do and what not; <id> is a session of the user `user:1`. */
 const RULES: Record<string, { allowed: string[]; refused: string[] }> = {
   app: {
-    allowed: ['SESSION.CREATE user:2', 'SESSION.GET <id>', 'SESSION.ADD_DATA <id> f v', 'SESSION.GET_DATA <id> f', 'SESSION.DELETE <id>'],
+    allowed: [
+      'SESSION.CREATE user:2',
+      'SESSION.GET <id>',
+      'SESSION.ADD_DATA <id> f v',
+      'SESSION.GET_DATA <id> f',
+      'SESSION.GETALL <id>',
+      'SESSION.TOUCH <id>',
+      'SESSION.EXPIRE <id> 60',
+      'SESSION.ROTATE <id> GRACE 60000',
+      'SESSION.DELETE <id>',
+    ],
     refused: ['SESSION.CREATE other', 'SESSION.LIST', 'CUSTOM.GET user:1', 'CUSTOM.SET user:1 v', 'CUSTOM.KEYS', 'GET user:1', 'INFO'],
   },
   gate: {
