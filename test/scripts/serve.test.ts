@@ -4,21 +4,26 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { command as config } from '../../bin/config.ts';
 import { settingsOf } from '../../bin/configuration.ts';
 import { serverArguments } from '../../bin/launch.ts';
 import { Problem } from '../../bin/process.ts';
+import { ensureBuilt, PACKAGE } from '../../scripts/lib/build.ts';
 import { RawConnection } from '../support/raw.ts';
 import { eventually, HOST_FILE, ROOT, tested } from '../support/server.ts';
 
-const PROGRAM = ['--import', path.join(ROOT, 'node_modules/tsx/dist/loader.mjs'), path.join(ROOT, 'bin/main.ts')];
+const PROGRAM = [path.join(ROOT, 'build/bin/main.js')];
 /** Has the program end at a signal as an error of its own would end it. */
 const ENDS_AT_SIGNAL = ['--import', 'data:text/javascript,process.on("SIGUSR2", () => process.exit(3))'];
 const onSocket = ['--port', '0', '--unixsocket', 'socket', '--save', ''];
 
 let folder = '';
 let started: ChildProcess[] = [];
+
+beforeAll(() => {
+  ensureBuilt(PACKAGE);
+});
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'serve-'));

@@ -13,6 +13,9 @@ const FULL = "-OOM the module's memory is full (wasm.max-memory)\r\n";
 /** Lengths of each kind of block: slabs, a part of a page, several pages. */
 const LENGTHS = [10, 500, 3000, 20_000, 70_000, 150_000];
 
+/** Commands of a script that follow the one in which a growth failed: of each kind there are some. */
+const AFTER = 200;
+
 type Step = (ids: string[]) => string[];
 
 /** The id that was made last, or so many before; none: ''. */
@@ -122,6 +125,8 @@ function run(link: 'direct' | 'command', steps: Step[], failing: number, all: bo
     if (id !== undefined && !ids.includes(id)) ids.push(id);
   };
   for (const step of steps) {
+    // Two are counted for each.
+    if (failedIn >= 0 && command > failedIn + 2 * AFTER) break;
     command++;
     check(step(ids));
     if (command++ === failedIn) for (const known of ids.slice(-2)) check(['SESSION.GET', known]);
