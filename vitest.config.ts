@@ -7,8 +7,9 @@
  * - `example`: the example site by itself and in a real browser, once: on Redis 7.0, else on the first server
  *   that there is.
  * - `stock-runtime`: the wasmtime CLI links the shipped .wasm files with nothing of ours.
- * - `Redis 7.0 auto`, … one for each server, linked directly: every file of test/integration/, on later servers
- *   but for those in which the server makes no difference. `Redis 7.0 command`: the first server, linked by command.
+ * - `Redis 7.0 auto`, … one for each server, linked directly: every file of test/integration/, on later
+ *   servers but for those in which the server makes no difference. `Redis 7.0 command`: the first server,
+ *   linked by command.
  *
  * A server that is not to be had (see `npm run tools`) has no projects, which is said once, here.
  */
@@ -22,9 +23,10 @@ import * as wheels from './scripts/lib/wheels.ts';
 const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
 const integrationTests = (...names: string[]) => names.map((name) => `test/integration/${name}.test.ts`);
 /**
- * Tests of what the host, its compiler, the modules or the client decide by themselves: the server is only what has
- * loaded them, and later ones would show the same again. What the host asks of a server, or is asked by one, is
- * tested on each: a test of replicas, permissions, settings or the list of commands is not to be added here.
+ * Tests of what the host, its compiler, the modules or the client decide by themselves: the server is only
+ * what has loaded them, and later ones would show the same again. What the host asks of a server, or is asked
+ * by one, is tested on each: a test of replicas, permissions, settings or the list of commands is not to be
+ * added here.
  */
 const FIRST_SERVER_TESTS = integrationTests(
   ...['client-away', 'client-contract', 'client-copies', 'client-examples', 'client-express'],

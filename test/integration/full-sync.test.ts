@@ -1,4 +1,7 @@
-/** Full synchronisations of every kind: what comes replaces everything, whole, and what fails replaces nothing that was to stay. */
+/**
+ * Full synchronisations of every kind: what comes replaces everything, whole, and what fails replaces nothing
+ * that was to stay.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -71,8 +74,8 @@ describe('with repl-diskless-load swapdb', () => {
   const MARK = 'a value that is easy to find in the stream';
 
   /**
-   * The replica has followed the primary through a proxy, was cut off, and has to synchronise from the start: the primary has gone on for longer
-   * than its backlog reaches. The proxy is closed.
+   * The replica has followed the primary through a proxy, was cut off, and has to synchronise from the start:
+   * the primary has gone on for longer than its backlog reaches. The proxy is closed.
    */
   async function cutOff(): Promise<{ proxy: Proxy; old: string[] }> {
     const proxy = await Proxy.start(primary);

@@ -1,6 +1,7 @@
 /**
- * Files that are damaged, that no compiler should get, and modules that never finish loading: each load is refused with a reason, or what was
- * loaded works; the server lives on with its data either way. The host alone decides that, whatever the server.
+ * Files that are damaged, that no compiler should get, and modules that never finish loading: each load is
+ * refused with a reason, or what was loaded works; the server lives on with its data either way. The host
+ * alone decides that, whatever the server.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
@@ -145,7 +146,8 @@ function numbers(seed: number): (below: number) => number {
 }
 
 describe('a shipped module with one byte changed', () => {
-  // Every ninth of 201 places: both modules and both links, refused and loaded. All of them with DAMAGED_FILES=all.
+  // Every ninth of 201 places: both modules and both links, refused and loaded. All of them with
+  // DAMAGED_FILES=all.
   const places = Array.from({ length: 201 }, (_, index) => index);
   const chosen = process.env.DAMAGED_FILES === 'all' ? places : places.filter((index) => index % 9 === 0);
   const shipped = { hashmap: readFileSync(HASHMAP_FILE), session: readFileSync(SESSION_FILE) };

@@ -1,6 +1,6 @@
 /**
- * Modules that lie to the server about their commands and settings: each load is refused with a reason, or what was loaded works; the server
- * lives on with its data either way.
+ * Modules that lie to the server about their commands and settings: each load is refused with a reason, or
+ * what was loaded works; the server lives on with its data either way.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,7 +16,10 @@ const PERMITTED = /^Permitted flags: (.*)\.$/m
   ?.split(', ')
   .map((flag) => flag.replaceAll('`', ''))
   .filter((flag) => flag !== 'effect') ?? [''];
-/** Flags with which the server calls a handler that a module does not have, or lets clients in that it would stop; and such as none has. */
+/**
+ * Flags with which the server calls a handler that a module does not have, or lets clients in that it would
+ * stop; and such as none has.
+ */
 const REFUSED = [
   'getkeys-api',
   'getchannels-api',

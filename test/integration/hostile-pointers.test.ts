@@ -1,6 +1,7 @@
 /**
- * Every function of the host, called with byte strings that do not lie in the module's memory, and at every moment when it makes no sense:
- * an error that names the module and the function, a server that lives on, and no harm to the other modules' data.
+ * Every function of the host, called with byte strings that do not lie in the module's memory, and at every
+ * moment when it makes no sense: an error that names the module and the function, a server that lives on, and
+ * no harm to the other modules' data.
  */
 import { describe, expect, test } from 'vitest';
 import {
@@ -18,11 +19,16 @@ import { dump, fill } from '../support/state.ts';
 
 const ALL = attacks();
 const hostile = await hostileModule(ALL);
-/** Where nothing is linked directly, what the shipped modules are linked by makes no difference but to them. */
+/**
+ * Where nothing is linked directly, what the shipped modules are linked by makes no difference but to them.
+ */
 const isByCommand = tested.link === 'command';
 const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
 
-/** The functions that a running command may call; those that only declare, save, load or inform are refused in it. */
+/**
+ * The functions that a running command may call; those that only declare, save, load or inform are refused in
+ * it.
+ */
 const NOT_NOW = /redis\.\w+ is not allowed here/;
 const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   command:
@@ -36,7 +42,10 @@ const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   sweep:
     /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
 };
-/** Functions that answer an error of their own to a harmless call: a setting, or a command, that is not declared. */
+/**
+ * Functions that answer an error of their own to a harmless call: a setting, or a command, that is not
+ * declared.
+ */
 const OWN_ERROR = /^(GetNumericConfig|RegisterNumericConfig|CreateCommand|SetCommandInfo|CreateDataType|ServedBy)$/;
 
 /** 7.0 writes every module's section, and so asks none whether it is empty. */
@@ -101,7 +110,9 @@ describe('beside the shipped modules,', () => {
   const arm = (moment: Moment, { number }: Attack) => server.send('HOSTILE.ARM', armed(moment, number));
   const disarm = () => server.send('HOSTILE.ARM', DISARMED);
 
-  /** Makes each attack at a moment that `happen` brings about; answers nothing, and leaves the data as it was. */
+  /**
+   * Makes each attack at a moment that `happen` brings about; answers nothing, and leaves the data as it was.
+   */
   async function attackAll(moment: Moment, happen: (attack: Attack) => Promise<void>): Promise<void> {
     await fill(server);
     const before = await dump(server);
@@ -198,7 +209,8 @@ describe.skipIf(isByCommand)('in a sweep,', () => {
           attack,
           new RegExp(`module hostile: .*(${wanted.source}).*running: sweep; functions: attack_${attack.number} < attack < `),
         );
-      // After a fault the timer leaves a module alone for a second, and for longer each time, unless a sweep goes well between.
+      // After a fault the timer leaves a module alone for a second, and for longer each time, unless a sweep
+      // goes well between.
       expect(await sweep(well, WELL), attack.title).not.toContain('running: sweep');
     }
     expect(await dump(server)).toEqual(before);

@@ -1,6 +1,7 @@
 /**
- * A load that fails before the server is asked for anything: one line of the log names the file and the reason. A server that starts ends; one
- * that runs lives on with its data, and its next load works. The host alone decides that, whatever the server.
+ * A load that fails before the server is asked for anything: one line of the log names the file and the
+ * reason. A server that starts ends; one that runs lives on with its data, and its next load works. The host
+ * alone decides that, whatever the server.
  */
 import path from 'node:path';
 import { describe } from 'vitest';

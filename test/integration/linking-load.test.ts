@@ -1,6 +1,6 @@
 /**
- * A load that fails where the server has its part in it: one line of the log names the file and the reason. A server that starts ends; one that
- * runs lives on with its data, and its next load works.
+ * A load that fails where the server has its part in it: one line of the log names the file and the reason. A
+ * server that starts ends; one that runs lives on with its data, and its next load works.
  */
 import { chmodSync, copyFileSync } from 'node:fs';
 import path from 'node:path';
@@ -223,7 +223,8 @@ describe('MODULE LOADEX', () => {
         expect(await server.send('SAVE')).toBe('+OK\r\n');
       });
     } else {
-      // Valkey 9.1 then unloads the module and follows a null pointer of its own: the server may end here, in code that is not ours.
+      // Valkey 9.1 then unloads the module and follows a null pointer of its own: the server may end here, in
+      // code that is not ours.
       test('and Valkey 9.1 crashes by itself, with any module that registers a data type', async () => {
         const server = await startServer({ module: false });
         const reply = await server.send(...load).catch(() => 'ended');

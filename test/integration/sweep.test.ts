@@ -295,8 +295,8 @@ describe('a sweep that has always more to do', () => {
       first.push(turns[0]!);
       third.push(turns[2]!);
     }
-    const median = (counts: number[]) => counts.sort((one, other) => one - other)[counts.length >> 1]!;
-    expect(median(third)).toBeGreaterThan(1.7 * median(first));
+    // A turn in which something else had the processor has fewer steps, and none has more.
+    expect(Math.max(...third)).toBeGreaterThan(1.7 * Math.max(...first));
   });
 });
 

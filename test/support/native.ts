@@ -1,4 +1,7 @@
-/** A server that has a key of its own and no module yet, and what is loaded into it beside a module that remembers. */
+/**
+ * A server that has a key of its own and no module yet, and what is loaded into it beside a module that
+ * remembers.
+ */
 import { expect } from 'vitest';
 import { witness } from './hostile.ts';
 import { bulk } from './raw.ts';

@@ -14,7 +14,10 @@ export interface Unfit {
   reason: RegExp;
 }
 
-/** The lines of the log that the module wrote as warnings, once there are any: the log comes by another way than replies do. */
+/**
+ * The lines of the log that the module wrote as warnings, once there are any: the log comes by another way
+ * than replies do.
+ */
 export function warnings(server: TestServer): Promise<string[]> {
   return eventually(
     () => server.log.split('\n').filter((line) => line.includes(' # <wasm>')),
@@ -50,7 +53,8 @@ export function testRefusal(unfit: Unfit): void {
     expect(await server.send('CUSTOM.GET', 'key')).toMatch(/^-ERR unknown command/);
     expect(await server.send('VISIT.LIMIT')).toMatch(/^-ERR unknown command/);
     expect(await server.send('MODULE', 'LIST')).not.toContain(bulk('wasm'));
-    // Where both were registered for a while, both are to be registered again; elsewhere the smallest module will do.
+    // Where both were registered for a while, both are to be registered again; elsewhere the smallest module
+    // will do.
     const again = unfit.modules.includes(HASHMAP_FILE) ? [HASHMAP_FILE, small] : [small];
     expect(await server.send('MODULE', 'LOAD', HOST_FILE, ...again)).toBe('+OK\r\n');
     expect(await server.send('VISIT.LIMIT')).toBe(':10\r\n');
