@@ -7,8 +7,9 @@
  * - `example`: the example site by itself and in a real browser, once: on Redis 7.0, else on the first server
  *   that there is.
  * - `stock-runtime`: the wasmtime CLI links the shipped .wasm files with nothing of ours.
- * - `Redis 7.0 auto`, … one for each server, linked directly: every file of test/integration/.
- *   `Redis 7.0 command`: the first server, linked by command.
+ * - `Redis 7.0 auto`, … one for each server, linked directly: every file of test/integration/, on later
+ *   servers but for those in which the server makes no difference. `Redis 7.0 command`: the first server,
+ *   linked by command.
  *
  * A server that is not to be had (see `npm run tools`) has no projects, which is said once, here.
  */
@@ -20,14 +21,25 @@ import { testMatrix, type Server } from './scripts/lib/servers.ts';
 import * as wheels from './scripts/lib/wheels.ts';
 
 const STOCK_RUNTIME_TESTS = ['test/integration/wasmtime-cli.test.ts'];
+const integrationTests = (...names: string[]) => names.map((name) => `test/integration/${name}.test.ts`);
+/**
+ * Tests of what the host, its compiler, the modules or the client decide by themselves: the server is only
+ * what has loaded them, and later ones would show the same again. What the host asks of a server, or is asked
+ * by one, is tested on each: a test of replicas, permissions, settings or the list of commands is not to be
+ * added here.
+ */
+const FIRST_SERVER_TESTS = integrationTests(
+  ...['client-away', 'client-contract', 'client-copies', 'client-examples', 'client-express'],
+  ...['hostile-compile', 'hostile-files', 'hostile-lengths', 'hostile-linked', 'large-writes', 'linking-files', 'soak'],
+);
 /**
  * Tests that choose the link of each of their servers by themselves, or to which it is all the same: they run
  * with `auto` alone.
  */
-const BOTH_LINKS_TESTS = [
-  ...['acl', 'answers', 'attempt', 'client-*', 'command-info', 'corpus', 'described', 'failing-save', 'hostile*', 'large-writes'],
+const BOTH_LINKS_TESTS = integrationTests(
+  ...['acl', 'answers', 'attempt', 'client-*', 'command-info', 'corpus', 'described', 'failing-save', 'hostile-[!p]*', 'large-writes'],
   ...['linking*', 'loaded', 'readers', 'server-rules', 'soak', 'sweep'],
-].map((name) => `test/integration/${name}.test.ts`);
+);
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
   const file = wheels.find(wheel);
@@ -51,7 +63,7 @@ const matrix = servers.flatMap(({ title, server }, place) =>
     test: {
       name: `${title} ${link}`,
       include: ['test/integration/**/*.test.ts'],
-      exclude: link === 'auto' ? STOCK_RUNTIME_TESTS : [...STOCK_RUNTIME_TESTS, ...BOTH_LINKS_TESTS],
+      exclude: [...STOCK_RUNTIME_TESTS, ...(place > 0 ? FIRST_SERVER_TESTS : []), ...(link === 'command' ? BOTH_LINKS_TESTS : [])],
       env: serverOf(server, link),
     },
   })),

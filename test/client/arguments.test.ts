@@ -1,4 +1,7 @@
-/** Bad input to every public function of the client: an ArgumentError that names the argument, before anything is sent. No server. */
+/**
+ * Bad input to every public function of the client: an ArgumentError that names the argument, before anything
+ * is sent. No server.
+ */
 import { EventEmitter } from 'node:events';
 import expressSession, { type SessionData } from 'express-session';
 import { describe, expect, it } from 'vitest';
@@ -144,7 +147,9 @@ describe('what is no fields', () => {
   });
 });
 
-/** A client that must not send anything: its commands check their arguments, and fail where these are right. */
+/**
+ * A client that must not send anything: its commands check their arguments, and fail where these are right.
+ */
 function unusedClient() {
   const namespace = (commands: object) =>
     new Proxy(commands, {

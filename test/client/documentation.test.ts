@@ -16,7 +16,13 @@ const client = createClient({ modules: { custom, session } });
 ${CALLS.map((call) => `${call};\n${call}();`).join('\n')}
 `;
 
-/** The language service that editors ask, on a file with this text: by default one that names and calls every method. */
+/** What has been read once: the libraries and their types, of which there are many. */
+const read = ts.createDocumentRegistry();
+
+/**
+ * The language service that editors ask, on a file with this text: by default one that names and calls every
+ * method.
+ */
 function editor(program = TEXT): ts.LanguageService {
   const options = ts.parseJsonConfigFileContent(
     ts.readConfigFile(path.join(ROOT, 'tsconfig.json'), (file) => ts.sys.readFile(file)).config,
@@ -24,9 +30,9 @@ function editor(program = TEXT): ts.LanguageService {
     ROOT,
   );
   const textOf = (file: string) => (file === FILE ? program : existsSync(file) ? readFileSync(file, 'utf8') : undefined);
-  return ts.createLanguageService({
+  const host: ts.LanguageServiceHost = {
     getScriptFileNames: () => [FILE],
-    getScriptVersion: () => '1',
+    getScriptVersion: (file) => (file === FILE ? program : '1'),
     getScriptSnapshot: (file) => {
       const text = textOf(file);
       return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
@@ -37,7 +43,8 @@ function editor(program = TEXT): ts.LanguageService {
     fileExists: (file) => textOf(file) !== undefined,
     readFile: textOf,
     directoryExists: (folder) => ts.sys.directoryExists(folder),
-  });
+  };
+  return ts.createLanguageService(host, read);
 }
 
 /** What is shown of a method: its text, and its tags, each `name: text`. */

@@ -1,4 +1,7 @@
-/** The package as it is published: built by tsc, imported by its name, its types used by a program in TypeScript. No server. */
+/**
+ * The package as it is published: built by tsc, imported by its name, its types used by a program in
+ * TypeScript. No server.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -89,22 +92,31 @@ describe('the package', () => {
     expect(typeErrors({ 'commands.ts': COMMANDS, 'adapters.ts': ADAPTERS }, ...NODE)).toBe('');
   });
 
-  it('has types that a bundler’s program can use, and examples whose types are right', () => {
+  describe('has types that a bundler’s program can use,', () => {
+    const KEYV = 'keyv-6.ts';
     const files = examples().map(({ code }, index) => [`example-${index}.ts`, code] as const);
-    expect(files.length).toBeGreaterThanOrEqual(6);
     const programs = { 'commands.ts': COMMANDS, 'adapters.ts': ADAPTERS, ...Object.fromEntries(files) };
-    expect(typeErrors(programs, ...BUNDLER, '--skipLibCheck')).toBe('');
-  });
-
-  it.skipIf(keyv.find() === undefined)('has a store with the interface that Keyv 6 asks for', () => {
-    const program = `import { Keyv, type KeyvStorageAdapter } from '${keyv.find()}';
+    const keyv6 = `import { Keyv, type KeyvStorageAdapter } from '${keyv.find()}';
 import { createClient } from 'redis';
 import { custom } from 'redis-wasm';
 import { KeyvCustom } from 'redis-wasm/keyv';
 export const store: KeyvStorageAdapter = new KeyvCustom({ client: createClient({ modules: { custom } }) });
 export const keyv = new Keyv({ store });
 `;
-    expect(typeErrors({ 'keyv-6.ts': program }, ...NODE, '--skipLibCheck')).toBe('');
+    let errors: string[] = [];
+    beforeAll(() => {
+      const all = keyv.find() === undefined ? programs : { ...programs, [KEYV]: keyv6 };
+      errors = typeErrors(all, ...BUNDLER, '--skipLibCheck').split('\n');
+    });
+
+    it('and examples whose types are right', () => {
+      expect(files.length).toBeGreaterThanOrEqual(6);
+      expect(errors.filter((line) => line !== '' && !line.includes(KEYV))).toEqual([]);
+    });
+
+    it.skipIf(keyv.find() === undefined)('and a store with the interface that Keyv 6 asks for', () => {
+      expect(errors.filter((line) => line.includes(KEYV))).toEqual([]);
+    });
   });
 
   it('is loaded by require where Node can do that, and else says what to do', () => {

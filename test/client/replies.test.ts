@@ -1,4 +1,7 @@
-/** What the client makes of replies of several elements in which one is an error: it throws, where node-redis answers it among the others. */
+/**
+ * What the client makes of replies of several elements in which one is an error: it throws, where node-redis
+ * answers it among the others.
+ */
 import { SimpleError } from '@redis/client';
 import { describe, expect, it } from 'vitest';
 import { custom, session } from '../../client/index.ts';

@@ -1,6 +1,6 @@
 /**
- * What TypeScript knows of every command's arguments and answers, on clients of every kind. It is checked and never run: with the project's own
- * types, and by package.test.ts with those that are published.
+ * What TypeScript knows of every command's arguments and answers, on clients of every kind. It is checked and
+ * never run: with the project's own types, and by package.test.ts with those that are published.
  */
 import { createClient, createClientPool, createCluster, createSentinel, RESP_TYPES } from 'redis';
 import { custom, scanIterator, session, withTypedErrors, type Created, type ListedSession, type Session } from '../../client/index.ts';
@@ -14,7 +14,8 @@ const cluster = createCluster({ rootNodes: [], modules });
 export const sentinel = createSentinel({ name: 'main', sentinelRootNodes: [], modules });
 const buffers = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
 
-/* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- what two generic functions have in common is what the compiler compares exactly */
+/* eslint-disable @typescript-eslint/no-unnecessary-type-parameters --
+   what two generic functions have in common is what the compiler compares exactly */
 /** Whether `A` and `B` are the same type: that one is assignable to the other is not enough. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 /* eslint-enable */

@@ -1,6 +1,6 @@
 /**
- * The corpus: what modules of released versions wrote into RDB files, one file for each encoding of each module, which must load for ever.
- * Files here are added, and never changed.
+ * The corpus: what modules of released versions wrote into RDB files, one file for each encoding of each
+ * module, which must load for ever. Files here are added, and never changed.
  *
  *     <module>-<encoding>.txt    the auxiliary payload as text: a line for each value, `#` begins a comment
  *     <module>-<encoding>.json   the state that it stands for, byte strings as characters 0 … 255
@@ -23,7 +23,10 @@ export interface Sample {
   payload: Payload;
 }
 
-/** What must be there once a sample is loaded; byte strings are strings of one character per byte, long ones their `digest`. */
+/**
+ * What must be there once a sample is loaded; byte strings are strings of one character per byte, long ones
+ * their `digest`.
+ */
 export interface Expected {
   /** Key and value. */
   entries: [string, string][];
@@ -48,7 +51,10 @@ const DAY_MS = 86_400_000;
 export const noonOf = (day: number): number => day * DAY_MS + DAY_MS / 2;
 export const dayAt = (ms: number): number => Math.floor(ms / DAY_MS);
 
-/** A session of the expected state, out of the text of SESSION.GET and the values of all FIELDS; undefined: it has none of that name. */
+/**
+ * A session of the expected state, out of the text of SESSION.GET and the values of all FIELDS; undefined: it
+ * has none of that name.
+ */
 export function sessionOf(json: string, values: (string | undefined)[]): Expected['sessions'][number] {
   const { id, user_key, created_at, last_accessed } = JSON.parse(json) as Record<string, string>;
   const data = FIELDS.flatMap((field, index): [string, string][] => {

@@ -1,6 +1,6 @@
 /**
- * `node scripts/bootstrap.mjs test/corpus/make.ts`: adds what the modules in build/ write to the corpus, where their encoding is not there
- * yet. To be run once, when a version with a new encoding is released.
+ * `node scripts/bootstrap.mjs test/corpus/make.ts`: adds what the modules in build/ write to the corpus,
+ * where their encoding is not there yet. To be run once, when a version with a new encoding is released.
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { main, say } from '../../scripts/lib/process.ts';
@@ -35,7 +35,10 @@ function fillSessions(server: FakeServer): void {
   }
 }
 
-/** What encoding 2 can tell beside: limits, ids of the caller, versions, old ids, and the order of a user's sessions. */
+/**
+ * What encoding 2 can tell beside: limits, ids of the caller, versions, old ids, and the order of a user's
+ * sessions.
+ */
 function fillMoreSessions(server: FakeServer): void {
   const CENTURY_S = '3000000000';
   for (let index = 0; index < 5; index++) {
@@ -99,7 +102,10 @@ function sessionsOf(server: FakeServer): Expected['sessions'] {
   });
 }
 
-/** Adds a module's encoding, with the part of the state that is in its own payload; it is read after the save, as reading is an access. */
+/**
+ * Adds a module's encoding, with the part of the state that is in its own payload; it is read after the save,
+ * as reading is an access.
+ */
 function add(server: FakeServer, module: FakeModule, state: () => Expected): void {
   const [type, version] = server.dataTypes.get(module.name) ?? ['', 0];
   const name = `${module.name}-${version}`;

@@ -1,4 +1,6 @@
-/** `npm run example`: serves, keeps people signed in over a restart, and says what to do when it cannot start. */
+/**
+ * `npm run example`: serves, keeps people signed in over a restart, and says what to do when it cannot start.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';

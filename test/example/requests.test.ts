@@ -1,4 +1,7 @@
-/** The example site as it is seen without scripts: forms, cookies, headers, rights, and what is told when something fails. */
+/**
+ * The example site as it is seen without scripts: forms, cookies, headers, rights, and what is told when
+ * something fails.
+ */
 import { get } from 'node:http';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Sampler } from '../../example/operator/sampler.ts';

@@ -1,4 +1,7 @@
-/** The example site in a real browser: what people see and do, on phones and desktops, with and without scripts. */
+/**
+ * The example site in a real browser: what people see and do, on phones and desktops, with and without
+ * scripts.
+ */
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, startServer, useServer } from '../support/server.ts';
@@ -55,7 +58,10 @@ async function signIn(page: Page, [login, password]: readonly [string, string]):
   await page.getByRole('heading', { name: 'Your sessions' }).waitFor();
 }
 
-/** A page of a browser that is signed in: by the forms of the pages, which is what takes most of the time here, only where that is the matter. */
+/**
+ * A page of a browser that is signed in: by the forms of the pages, which is what takes most of the time
+ * here, only where that is the matter.
+ */
 async function signedIn(who: readonly [string, string], options: BrowserContextOptions = {}): Promise<Page> {
   const visitor = new Visitor(address, { 'user-agent': options.userAgent ?? CHROME });
   await visitor.signIn(...who);

@@ -1,9 +1,13 @@
-/** Random arguments that mean something: keys that are users and users that are keys, ids that exist, existed, or nearly do, awkward bytes. */
+/**
+ * Random arguments that mean something: keys that are users and users that are keys, ids that exist, existed,
+ * or nearly do, awkward bytes.
+ */
 import fc from 'fast-check';
 
 /**
- * An argument: bytes; or the `index`-th id that was ever replied, changed in some `way`; or the time of the command, so many ms `ago`.
- * What refers to an earlier reply, or to the clock, is resolved as the run goes on.
+ * An argument: bytes; or the `index`-th id that was ever replied, changed in some `way`; or the time of the
+ * command, so many ms `ago`. What refers to an earlier reply, or to the clock, is resolved as the run goes
+ * on.
  */
 export type Argument = string | { index: number; way: Way } | { ago: number };
 type Way = 'as it is' | 'upper case' | 'cut' | 'longer' | 'another';

@@ -4,7 +4,9 @@ import type { Target } from './operations.ts';
 
 const STEP_MS = 7;
 
-/** Both modules, linked so; the clock goes on with each command. `DEBUG RELOAD` saves, flushes and loads both. */
+/**
+ * Both modules, linked so; the clock goes on with each command. `DEBUG RELOAD` saves, flushes and loads both.
+ */
 export function fakeTarget(link: 'direct' | 'command', options: Options = {}): Target & { server: FakeServer } {
   const server = new FakeServer({ link, ...options });
   const latin1 = (text: string) => Buffer.from(text, 'latin1');

@@ -1,9 +1,9 @@
 /**
  * `npm run fuzz -- [--seed n] [--count n] [--length n]`
  *
- * Random commands on the shipped modules, in both link modes, against a plain model: `count` runs of at most `length` commands each. A reply
- * or a final state that is not the model's ends it with status 1 and the shortest run of commands that shows it; the same seed
- * and length give the same runs.
+ * Random commands on the shipped modules, in both link modes, against a plain model: `count` runs of at most
+ * `length` commands each. A reply or a final state that is not the model's ends it with status 1 and the
+ * shortest run of commands that shows it; the same seed and length give the same runs.
  */
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';

@@ -1,6 +1,7 @@
 /**
- * What CUSTOM.* and SESSION.* do, in plain TypeScript: maps and no care for speed. Byte strings are JavaScript strings of one character per
- * byte. The model says what a reply must be; the one thing that it takes from a reply is the id of a new session.
+ * What CUSTOM.* and SESSION.* do, in plain TypeScript: maps and no care for speed. Byte strings are
+ * JavaScript strings of one character per byte. The model says what a reply must be; the one thing that it
+ * takes from a reply is the id of a new session.
  */
 import { pairs, parseReply, type Reply } from '../support/reply.ts';
 import { OK, Sessions, type SessionSettings } from './sessions.ts';
@@ -10,7 +11,10 @@ import { Storage } from './storage.ts';
 const ORDERED = ['SESSION.USER', 'CUSTOM.MGET'];
 const PAIRED = ['SESSION.GETALL'];
 
-/** A reply in a form that can be compared: most arrays, and the fields in a session's JSON, have no order; INFO's bytes are its own. */
+/**
+ * A reply in a form that can be compared: most arrays, and the fields in a session's JSON, have no order;
+ * INFO's bytes are its own.
+ */
 export function comparable(reply: string, name = ''): string {
   const command = name.toUpperCase();
   if (command === 'SESSION.INFO') return reply.replace(/(\$5\r\nbytes\r\n):\d+\r\n$/, '$1');

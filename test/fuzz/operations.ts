@@ -1,6 +1,6 @@
 /**
- * Random commands, and how they are run on a target and on the model side by side. The commands of each family stand in files of their own:
- * storage-operations.ts and session-operations.ts.
+ * Random commands, and how they are run on a target and on the model side by side. The commands of each
+ * family stand in files of their own: storage-operations.ts and session-operations.ts.
  */
 import fc from 'fast-check';
 import { command, key, resolve, type Operation } from './arguments.ts';
@@ -33,7 +33,10 @@ export function operations(most: number, timed = false): fc.Arbitrary<Operation[
 export interface Target {
   name: string;
   send(argv: string[]): Promise<string> | string;
-  /** The time of the next command, in ms; undefined where it is not known, and times in replies are not compared. */
+  /**
+   * The time of the next command, in ms; undefined where it is not known, and times in replies are not
+   * compared.
+   */
   now?: () => number;
   /** Lets so many ms pass. */
   pass?: (ms: number) => void;
@@ -44,7 +47,10 @@ export interface Target {
 const TIMES = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
 /** As long as a time, so that lengths stay true. */
 const NO_TIME = '0000-00-00T00:00:00.000Z';
-/** Milliseconds left, where the target's clock is not known: limits there are so long that these are always seven digits or more. */
+/**
+ * Milliseconds left, where the target's clock is not known: limits there are so long that these are always
+ * seven digits or more.
+ */
 const LEFT = /:\d{7,}\r\n/g;
 
 /** What expired so long ago is reclaimed by a sweep. */
@@ -56,7 +62,10 @@ export class Difference extends Error {}
 /** What counts or shows what has expired until it is reclaimed: to be swept before. */
 const showsExpired = (name: string) => name.startsWith('CUSTOM.') || name === 'SESSION.COUNT';
 
-/** A whole walk of a SCAN: its elements as one array, or the error of its first step. `*` stands for the cursor. */
+/**
+ * A whole walk of a SCAN: its elements as one array, or the error of its first step. `*` stands for the
+ * cursor.
+ */
 async function walk(target: Target, [name = '', , ...options]: string[]): Promise<string> {
   const found = new Set<string>();
   let cursor = '0';

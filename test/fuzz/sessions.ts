@@ -1,7 +1,7 @@
 /**
- * What SESSION.* does, in plain TypeScript: maps and no care for speed. Byte strings are JavaScript strings of one character per byte, times are Unix
- * ms. What is random in a reply, the id of a new session, is taken from the reply; where the contract leaves two replies open,
- * the one that came is followed.
+ * What SESSION.* does, in plain TypeScript: maps and no care for speed. Byte strings are JavaScript strings
+ * of one character per byte, times are Unix ms. What is random in a reply, the id of a new session, is taken
+ * from the reply; where the contract leaves two replies open, the one that came is followed.
  */
 
 /** What the sessions need of the storage. */
@@ -78,7 +78,9 @@ function pairsOf(flat: string[]): Map<string, string> {
   return found;
 }
 
-/** The glob of KEYS and SCAN, as far as the random patterns use it: `*`, `?`, and every other byte as itself. */
+/**
+ * The glob of KEYS and SCAN, as far as the random patterns use it: `*`, `?`, and every other byte as itself.
+ */
 export function globbed(pattern: string, text: string): boolean {
   // Also because a regular expression may not be as long as a key.
   if (!/[*?]/.test(pattern)) return pattern === text;
@@ -284,7 +286,10 @@ export class Sessions {
     return newest && actual === `+Session exists: ${newest.id}\r\n` ? newest : undefined;
   }
 
-  /** Whether an id that names no live session is known no more, rather than not yet reclaimed. One that this user had never is. */
+  /**
+   * Whether an id that names no live session is known no more, rather than not yet reclaimed. One that this
+   * user had never is.
+   */
   #isGone(id: string, user: string, actual: string): boolean {
     const expired = this.#sessions.get(id);
     if (!expired && !this.#doubtful.has(id)) return true;

@@ -4,8 +4,8 @@ import { command, key, short, spread, value, type Argument, type Weighted } from
 
 const number = fc.constantFrom('0', '1', '-1', '7', '-12', '9223372036854775807', '-9223372036854775808', '01', '1.5', 'x', '');
 /**
- * Times from now on: so long that no run of a real server comes near them, and that what is left of them is known by its digits alone; or none that
- * can be.
+ * Times from now on: so long that no run of a real server comes near them, and that what is left of them is
+ * known by its digits alone; or none that can be.
  */
 const later = fc.constantFrom('100000000000', '300000000000', '9223372036854775807');
 const anyTime = fc.oneof({ weight: 6, arbitrary: later }, { weight: 1, arbitrary: fc.constantFrom('0', '-1', 'x', '') });

@@ -1,6 +1,7 @@
 /**
- * What CUSTOM.* does, in plain TypeScript: a map and no care for speed. Byte strings are JavaScript strings of one character per byte, times are
- * Unix ms. Whatever has expired is gone at once, also from counts: it is to be swept before those are asked for.
+ * What CUSTOM.* does, in plain TypeScript: a map and no care for speed. Byte strings are JavaScript strings
+ * of one character per byte, times are Unix ms. Whatever has expired is gone at once, also from counts: it is
+ * to be swept before those are asked for.
  */
 import { array, bulk, NULL, OK, type Mappings } from './sessions.ts';
 

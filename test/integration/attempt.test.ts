@@ -1,4 +1,6 @@
-/** `redis.Attempt`: a failure is caught, wherever it came from; what is no failure ends the command as ever. */
+/**
+ * `redis.Attempt`: a failure is caught, wherever it came from; what is no failure ends the command as ever.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { fixture } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';

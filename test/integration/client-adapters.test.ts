@@ -10,7 +10,9 @@ import { Keyv5, keyv6, KEYVS } from '../support/keyv.ts';
 import { eventually, useServer } from '../support/server.ts';
 
 const server = useServer();
-/** Seconds that an entry has left, and how close to what it was given: within 5, for a machine that is busy. */
+/**
+ * Seconds that an entry has left, and how close to what it was given: within 5, for a machine that is busy.
+ */
 const secondsLeft = async (key: string) => Number((await server.send('CUSTOM.TTL', key)).slice(1));
 const CLOSE = -1;
 
@@ -307,7 +309,8 @@ describe.each(KEYVS)('the store of $title', ({ version, Keyv }) => {
     const keys = ['k', ':k', 'b::k', 'b:k', '::k', 'a'];
     for (const [index, keyv] of keyvs.entries()) await keyv.setMany(keys.map((key) => ({ key, value: `${names[index]} ${key}` })));
     for (const [index, keyv] of keyvs.entries()) {
-      // Keyv 5 takes a key that begins as its namespace does for one that has it already, but for those of getMany.
+      // Keyv 5 takes a key that begins as its namespace does for one that has it already, but for those of
+      // getMany.
       expect(await keyv.getMany(keys)).toEqual(keys.map((key) => `${names[index]} ${key}`));
       await keyv.clear();
       expect(await keyv.getMany(keys)).toEqual(keys.map(() => undefined));

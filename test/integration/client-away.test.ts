@@ -1,4 +1,7 @@
-/** A server that goes away and comes back, under clients of every kind: every call is answered in time, and the store tells of it. */
+/**
+ * A server that goes away and comes back, under clients of every kind: every call is answered in time, and
+ * the store tells of it.
+ */
 import { once } from 'node:events';
 import { Keyv } from 'keyv';
 import { createClient, createClientPool, createCluster, createSentinel } from 'redis';

@@ -1,4 +1,7 @@
-/** The client in a cluster of three: what has a key goes where that belongs, what walks through all goes everywhere. */
+/**
+ * The client in a cluster of three: what has a key goes where that belongs, what walks through all goes
+ * everywhere.
+ */
 import { Keyv } from 'keyv';
 import { createCluster } from 'redis';
 import { describe, expect, it, onTestFinished } from 'vitest';

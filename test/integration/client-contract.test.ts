@@ -1,4 +1,7 @@
-/** The commands of the client are those of the server: all of them, with the same keys, and none that writes goes to a replica. */
+/**
+ * The commands of the client are those of the server: all of them, with the same keys, and none that writes
+ * goes to a replica.
+ */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';

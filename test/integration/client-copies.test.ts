@@ -1,4 +1,7 @@
-/** The store under frameworks that copy what it has answered: the real @fastify/session, and every way to copy an object. */
+/**
+ * The store under frameworks that copy what it has answered: the real @fastify/session, and every way to copy
+ * an object.
+ */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import cookie from '@fastify/cookie';

@@ -9,7 +9,10 @@ import { eventually, freePort, useServer } from '../support/server.ts';
 
 const server = useServer();
 
-/** Starts a program in TypeScript that imports this package by its name, and follows what it prints. Ended with the running test. */
+/**
+ * Starts a program in TypeScript that imports this package by its name, and follows what it prints. Ended
+ * with the running test.
+ */
 function start(code: string, environment: Record<string, string> = {}): { ended: Promise<unknown>; printed: () => string } {
   const folder = path.join(ROOT, 'build', `example-${process.pid}`);
   mkdirSync(folder, { recursive: true });

@@ -1,4 +1,7 @@
-/** The store for express-session, with real requests. What other stores lose to races is kept here: each has a test. */
+/**
+ * The store for express-session, with real requests. What other stores lose to races is kept here: each has a
+ * test.
+ */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -22,7 +25,10 @@ async function newStore(options: Partial<SessionStoreOptions> = {}) {
   return new SessionStore({ client, userOf: (session) => session.user, ...options });
 }
 
-/** A client on which each command is sent a little earlier than those before it: as on the connections of a pool, of which some are slow. */
+/**
+ * A client on which each command is sent a little earlier than those before it: as on the connections of a
+ * pool, of which some are slow.
+ */
 async function overtaking(): Promise<SessionStoreOptions['client']> {
   const client = (await typedClient(server)).withTypeMapping({ [RESP_TYPES.MAP]: Map });
   let wait_ms = 100;
@@ -738,7 +744,10 @@ describe('races', () => {
       });
       app.get('/', (request, response) => response.send(request.session.user ?? 'nobody'));
     });
-    /** Every way in which a session ends: in this process, in another one, with all of its user, by an operator, by its time. */
+    /**
+     * Every way in which a session ends: in this process, in another one, with all of its user, by an
+     * operator, by its time.
+     */
     const ways: ((cookie: string, sid: string) => Promise<unknown>)[] = [
       ...addresses.map((address) => (cookie: string) => new Browser(address, cookie).open('/logout')),
       () => stores[1].destroyAll('alice'),

@@ -1,4 +1,7 @@
-/** The client behind a sentinel: the same commands and adapters, and after a failover they go on with what the replica has. */
+/**
+ * The client behind a sentinel: the same commands and adapters, and after a failover they go on with what the
+ * replica has.
+ */
 import { once } from 'node:events';
 import { Keyv } from 'keyv';
 import { createSentinel } from 'redis';

@@ -1,4 +1,7 @@
-/** Nodes of a cluster: the server routes by the keys that commands declare, and data beside the keyspace stays where it is. */
+/**
+ * Nodes of a cluster: the server routes by the keys that commands declare, and data beside the keyspace stays
+ * where it is.
+ */
 import { createCluster } from 'redis';
 import { expect, onTestFinished, test } from 'vitest';
 import { startCluster } from '../support/cluster.ts';

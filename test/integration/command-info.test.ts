@@ -1,4 +1,7 @@
-/** Every command that is shipped, as COMMAND INFO and COMMAND DOCS show it: what users, proxies and permissions rely on. */
+/**
+ * Every command that is shipped, as COMMAND INFO and COMMAND DOCS show it: what users, proxies and
+ * permissions rely on.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bulks } from '../support/raw.ts';
 import { hasCategories, hasOwnCategories, hidesEffects, useServer } from '../support/server.ts';
@@ -56,7 +59,10 @@ const ALL: Row[] = [
   ['wasm.modules', 1, 'readonly'],
 ];
 
-/** What cluster clients do with a command, and the server's own command that has the same tips, where there is one. */
+/**
+ * What cluster clients do with a command, and the server's own command that has the same tips, where there is
+ * one.
+ */
 const TIPS: Record<string, [tips: string, peer?: string]> = {
   'custom.keys': ['nondeterministic_output_order request_policy:all_shards', 'keys'],
   'custom.scan': ['nondeterministic_output request_policy:special response_policy:special', 'scan'],

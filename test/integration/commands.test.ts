@@ -33,7 +33,8 @@ test('INFO counts the sessions that were created, evicted and ended by their tim
   expect(after).toEqual([1, created + 3, evicted + 1, expired + 1]);
 });
 
-// A later version may give these commands options; surplus arguments are refused all the same, by one error or the other.
+// A later version may give these commands options; surplus arguments are refused all the same, by one error
+// or the other.
 test.each([
   ['custom.set', ['key', 'value', 'surplus']],
   ['session.create', ['user', 'surplus']],

@@ -1,4 +1,7 @@
-/** CUSTOM.* beside the server's own commands of those names, reply by reply; deadlines on real servers, across all that keeps and copies data. */
+/**
+ * CUSTOM.* beside the server's own commands of those names, reply by reply; deadlines on real servers, across
+ * all that keeps and copies data.
+ */
 import { describe, expect, test } from 'vitest';
 import { bulk, parseBulks } from '../support/raw.ts';
 import { caughtUp, follow, startPair } from '../support/replication.ts';

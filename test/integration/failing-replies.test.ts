@@ -1,6 +1,7 @@
 /**
- * A command that fails while it replies with an array or a map answers one error: in a transaction, in a script and to the typed client too. Only
- * where much of a very long reply has left already, the error is its last element, and the typed client rejects.
+ * A command that fails while it replies with an array or a map answers one error: in a transaction, in a
+ * script and to the typed client too. Only where much of a very long reply has left already, the error is its
+ * last element, and the typed client rejects.
  */
 import { ErrorReply } from '@redis/client';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -63,8 +64,8 @@ describe('a walk over very many keys that runs into wasm.time-limit', () => {
 });
 
 /**
- * A module whose commands send more than is held, and then fail: an array, of a length that is told or not, and one within another. The first of
- * them are named as what the typed client calls.
+ * A module whose commands send more than is held, and then fail: an array, of a length that is told or not,
+ * and one within another. The first of them are named as what the typed client calls.
  */
 const BLOCKS = 1100;
 const blocks = `(local.set $left (i32.const ${BLOCKS}))

@@ -1,4 +1,7 @@
-/** A save that cannot be whole never replaces a good file, in a child or in the server itself, and the server goes on. */
+/**
+ * A save that cannot be whole never replaces a good file, in a child or in the server itself, and the server
+ * goes on.
+ */
 import { execFileSync } from 'node:child_process';
 import { chownSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,8 +11,9 @@ import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, TestSer
 import { dump, fill } from '../support/state.ts';
 
 /**
- * A module that keeps nothing and saves a number, in the way that `HOSTILE.ARM <digit>` sets: 0 well, 1 with a trap, 2 without an end, 3 with
- * a trap after many blocks, 4 well after very many. 9 ends at once, with a trap in the middle of a write.
+ * A module that keeps nothing and saves a number, in the way that `HOSTILE.ARM <digit>` sets: 0 well, 1 with
+ * a trap, 2 without an end, 3 with a trap after many blocks, 4 well after very many. 9 ends at once, with a
+ * trap in the middle of a write.
  */
 const HOSTILE = `
   (import "redis" "CreateCommand" (func $command (param i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
@@ -144,7 +148,8 @@ test('a save of many times the memory of its module succeeds', async () => {
   expect(await faults(server)).toBe(0);
 });
 
-// Only for another user than root does the system count threads, and only root can become one that nothing else runs as.
+// Only for another user than root does the system count threads, and only root can become one that nothing
+// else runs as.
 test.skipIf(process.getuid?.() !== 0)(
   'a save in a child that has no thread for its time limit fails, and the next one succeeds',
   async () => {

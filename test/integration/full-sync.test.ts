@@ -1,20 +1,25 @@
-/** Full synchronisations of every kind: what comes replaces everything, whole, and what fails replaces nothing that was to stay. */
+/**
+ * Full synchronisations of every kind: what comes replaces everything, whole, and what fails replaces nothing
+ * that was to stay.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { bulk } from '../support/raw.ts';
-import { caughtUp, follow, linked, Proxy, startPair } from '../support/replication.ts';
-import { eventually, startServer, type TestServer } from '../support/server.ts';
+import { caughtUp, follow, linked, Proxy, usePair } from '../support/replication.ts';
+import { eventually, startServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
 
 const SWAPDB = ['--repl-diskless-load', 'swapdb'];
 
 describe.each(['yes', 'no'])('with repl-diskless-sync %s', (sync) => {
+  const { primary, replica } = usePair({});
+
   test.each(['disabled', 'on-empty-db', 'swapdb'])(
     'and repl-diskless-load %s the replica has the state of the primary alone',
     async (load) => {
-      const { primary, replica } = await startPair({ arguments: ['--repl-diskless-load', load] });
-      await primary.send('CONFIG', 'SET', 'repl-diskless-sync', sync);
+      expect(await replica.send('CONFIG', 'SET', 'repl-diskless-load', load)).toBe('+OK\r\n');
+      expect(await primary.send('CONFIG', 'SET', 'repl-diskless-sync', sync)).toBe('+OK\r\n');
       await fill(primary, 'new ');
       await fill(replica, 'old ');
       await primary.send('SET', 'native', 'key');
@@ -62,15 +67,17 @@ test('a stream into an empty replica that holds nothing sound for one module lea
 });
 
 describe('with repl-diskless-load swapdb', () => {
+  const { primary, replica } = usePair(
+    { arguments: [...SWAPDB, '--loading-process-events-interval-bytes', '1024'] },
+    { arguments: ['--repl-backlog-size', '16kb', '--rdbcompression', 'no'] },
+  );
   const MARK = 'a value that is easy to find in the stream';
 
   /**
-   * A replica that has followed its primary through a proxy, was cut off, and has to synchronise from the start: the primary has gone on for longer
-   * than its backlog reaches. The proxy is closed.
+   * The replica has followed the primary through a proxy, was cut off, and has to synchronise from the start:
+   * the primary has gone on for longer than its backlog reaches. The proxy is closed.
    */
-  async function cutOff(): Promise<{ primary: TestServer; replica: TestServer; proxy: Proxy; old: string[] }> {
-    const primary = await startServer({ tcp: true, arguments: ['--repl-backlog-size', '16kb', '--rdbcompression', 'no'] });
-    const replica = await startServer({ arguments: [...SWAPDB, '--loading-process-events-interval-bytes', '1024'] });
+  async function cutOff(): Promise<{ proxy: Proxy; old: string[] }> {
     const proxy = await Proxy.start(primary);
     await fill(primary, 'old ');
     await follow(replica, proxy);
@@ -80,10 +87,10 @@ describe('with repl-diskless-load swapdb', () => {
     proxy.cut();
     await Promise.all(Array.from({ length: 5000 }, (_, index) => primary.send('CUSTOM.SET', `new ${index}`, `${MARK} ${index}`)));
     await fill(primary, 'new ');
-    return { primary, replica, proxy, old };
+    return { proxy, old };
   }
 
-  async function converges(primary: TestServer, replica: TestServer, proxy: Proxy): Promise<void> {
+  async function converges(proxy: Proxy): Promise<void> {
     proxy.transform = (bytes) => bytes;
     proxy.slow = false;
     proxy.open = true;
@@ -96,7 +103,7 @@ describe('with repl-diskless-load swapdb', () => {
   }
 
   test('the old data is served while the new data comes, and then the new data alone', async () => {
-    const { primary, replica, proxy, old } = await cutOff();
+    const { proxy, old } = await cutOff();
     const key = 'old many:1';
     expect(await replica.send('CUSTOM.GET', key)).toBe(bulk('value 1'));
     await primary.send('CUSTOM.SET', key, 'changed');
@@ -118,7 +125,7 @@ describe('with repl-diskless-load swapdb', () => {
       (count) => count > 5,
     );
     expect(seen).toBeGreaterThan(5);
-    await converges(primary, replica, proxy);
+    await converges(proxy);
     expect(await replica.send('CUSTOM.GET', key)).toBe(bulk('changed'));
   });
 
@@ -133,7 +140,7 @@ describe('with repl-diskless-load swapdb', () => {
   };
 
   test.each(Object.keys(failures))('a stream that %s in the middle leaves the old data in its place', async (kind) => {
-    const { primary, replica, proxy, old } = await cutOff();
+    const { proxy, old } = await cutOff();
     let spoiledAt = Infinity;
     proxy.transform = (bytes) => {
       const at = bytes.indexOf(MARK);
@@ -151,11 +158,11 @@ describe('with repl-diskless-load swapdb', () => {
     expect(connections).toBeGreaterThan(spoiledAt);
     expect(replica.isRunning).toBe(true);
     expect(await dump(replica)).toEqual(old);
-    await converges(primary, replica, proxy);
+    await converges(proxy);
   });
 
   test('a link that is cut in the middle of the data is told from data that is wrong', async () => {
-    const { primary, replica, proxy, old } = await cutOff();
+    const { proxy, old } = await cutOff();
     let reached = false;
     proxy.transform = (bytes) => {
       const at = reached ? 0 : bytes.indexOf(MARK);
@@ -175,11 +182,11 @@ describe('with repl-diskless-load swapdb', () => {
     const told = await log('cannot be loaded');
     expect(told).toMatch(/refused the data of the RDB file: it ends early: the file is cut short, or the link that it comes by was cut \(/);
     expect(await dump(replica)).toEqual(old);
-    await converges(primary, replica, proxy);
+    await converges(proxy);
   });
 
   test('a replica that is made a primary after a stream that was cut goes on with the old data', async () => {
-    const { replica, proxy, old } = await cutOff();
+    const { proxy, old } = await cutOff();
     proxy.transform = (bytes) => (bytes.includes(MARK) ? null : bytes);
     const before = proxy.connections;
     proxy.open = true;
@@ -197,7 +204,7 @@ describe('with repl-diskless-load swapdb', () => {
   });
 
   test('a replica that has no room for a second memory keeps the old data and its link tries again', async () => {
-    const { primary, replica, proxy, old } = await cutOff();
+    const { proxy, old } = await cutOff();
     const limit = (bytes: string) => execFileSync('prlimit', ['--pid', String(replica.pid), `--as=${bytes}`]);
     // Less than the address space of one linear memory beyond what is mapped.
     const mapped = Number(readFileSync(`/proc/${replica.pid}/statm`, 'utf8').split(' ')[0]) * 4096;
@@ -212,11 +219,10 @@ describe('with repl-diskless-load swapdb', () => {
     ).toContain(told);
     expect(await dump(replica)).toEqual(old);
     limit('unlimited:');
-    await converges(primary, replica, proxy);
+    await converges(proxy);
   });
 
   test('an empty primary empties it', async () => {
-    const { primary, replica } = await startPair({ arguments: SWAPDB });
     await fill(replica, 'old ');
     await follow(replica, primary);
     expect(await dump(replica)).toEqual([]);
@@ -226,7 +232,6 @@ describe('with repl-diskless-load swapdb', () => {
   });
 
   test('the counts of the modules go on', async () => {
-    const { primary, replica } = await startPair({ arguments: SWAPDB });
     await replica.send('CUSTOM.SET', 'key', 'value');
     const served = async (): Promise<number> =>
       Number(/# wasm_hashmap[^#]*?wasm_commands:(\d+)/s.exec(await replica.send('INFO', 'wasm'))?.[1]);

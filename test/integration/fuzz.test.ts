@@ -1,4 +1,7 @@
-/** Random commands through a real server and the host, against the same plain model as in test/unit/fuzz.test.ts. */
+/**
+ * Random commands through a real server and the host, against the same plain model as in
+ * test/unit/fuzz.test.ts.
+ */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Model } from '../fuzz/model.ts';

@@ -1,6 +1,6 @@
 /**
- * Files that would take a compiler many seconds, or much memory, and modules that would take it while they declare themselves: each is refused
- * within a bound, and the server serves on with its data.
+ * Files that would take a compiler many seconds, or much memory, and modules that would take it while they
+ * declare themselves: each is refused within a bound, and the server serves on with its data.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -29,7 +29,9 @@ import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested,
 
 const MIB = 1 << 20;
 
-/** Seconds that the server and the processes that it has waited for, or these alone, have run on a processor. */
+/**
+ * Seconds that the server and the processes that it has waited for, or these alone, have run on a processor.
+ */
 function seconds(server: TestServer, whose: 'all' | 'children' = 'all'): number {
   const fields = readFileSync(`/proc/${server.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   // utime, stime, cutime, cstime: fields 14 to 17 of all, in hundredths of a second.
@@ -39,7 +41,10 @@ function seconds(server: TestServer, whose: 'all' | 'children' = 'all'): number 
 /** Bytes that the server has had resident at most. */
 const peak = (server: TestServer) => 1024 * Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]);
 
-/** Loads these files, which is to be refused, and answers the reason, the seconds that it took and by how many bytes the server has grown. */
+/**
+ * Loads these files, which is to be refused, and answers the reason, the seconds that it took and by how many
+ * bytes the server has grown.
+ */
 async function refused(server: TestServer, argv: string[]) {
   const [before, resident, from] = [seconds(server), peak(server), server.log.length];
   expect(await server.send('MODULE', 'LOADEX', HOST_FILE, ...argv)).toMatch(/^-ERR Error loading/);
@@ -182,7 +187,9 @@ test('where no process can be had, the server compiles by itself, and says so', 
   await expectServing(server);
 });
 
-/** What a module of the text format begins with: its memory, of which it touches all, or a text of most of it. */
+/**
+ * What a module of the text format begins with: its memory, of which it touches all, or a text of most of it.
+ */
 const touching = (pages: number) =>
   assemble(
     'touching',

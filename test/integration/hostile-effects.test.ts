@@ -1,4 +1,7 @@
-/** What a module may queue for replicas and the append-only file: commands that its own linked group writes by, and from commands that write. */
+/**
+ * What a module may queue for replicas and the append-only file: commands that its own linked group writes
+ * by, and from commands that write.
+ */
 import { afterEach, describe, expect, test } from 'vitest';
 import { EFFECTS, propagating, READERS } from '../support/hostile.ts';
 import { bulk } from '../support/raw.ts';

@@ -1,12 +1,13 @@
 /**
- * A module that fails, or never ends, in what the host calls by itself: to save and load, to flush, to count memory, for INFO. The error is
- * logged with the module and the function, the last good file stays, and the other modules' data is unharmed.
+ * A module that fails, or never ends, in what the host calls by itself: to save and load, to flush, to count
+ * memory, for INFO. The error is logged with the module and the function, the last good file stays, and the
+ * other modules' data is unharmed.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { misdeedOf, MISDEEDS, unreliable, witness, type Misdeed } from '../support/hostile.ts';
-import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, TestServer } from '../support/server.ts';
+import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, useServer, type TestServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
 
 const MODULES = [HASHMAP_FILE, SESSION_FILE, await witness, await unreliable];
@@ -30,11 +31,26 @@ const REASONS: Record<Misdeed, RegExp> = {
   commit: /ran longer/,
 };
 
-async function start(): Promise<{ server: TestServer; before: string[] }> {
-  const server = await startServer({ module: [HOST_FILE, ...MODULES], arguments: LIMITS });
+const options = { module: [HOST_FILE, ...MODULES], arguments: LIMITS };
+
+async function filled(server: TestServer): Promise<{ server: TestServer; before: string[] }> {
   await fill(server);
   await server.send('WITNESS.FILL', '77');
   return { server, before: await dump(server) };
+}
+
+/** A server of the running test's own: for what leaves a module alone for a while. */
+const start = async () => filled(await startServer(options));
+
+/** One for a describe block, whose modules do no misdeed when a test begins; answers what `start` does. */
+function useFilled(): () => Promise<{ server: TestServer; before: string[] }> {
+  const server = useServer(options);
+  beforeEach(async () => {
+    expect(await server.send('HOSTILE.ARM', DISARMED)).toBe('+OK\r\n');
+    expect(await server.send('CONFIG', 'SET', 'wasm.time-limit', '100')).toBe('+OK\r\n');
+    expect(await server.send('FLUSHALL')).toBe('+OK\r\n');
+  });
+  return () => filled(server);
 }
 
 /** The log from its `from`-th character on, once it tells of this misdeed. */
@@ -62,6 +78,7 @@ test('every misdeed is done somewhere', () => {
 });
 
 describe('a save', () => {
+  const begin = useFilled();
   const saving: Misdeed[] = [...ANYWHERE, 'blocks', 'bytes', 'nothings', 'numbers'];
   const persisted = async (server: TestServer, field: string) => (await server.info('persistence'))[field];
 
@@ -79,7 +96,7 @@ describe('a save', () => {
   test.each(saving)(
     'that does %s fails in a child and in the server; the last good file stays, and the next save succeeds',
     async (misdeed) => {
-      const { server, before } = await start();
+      const { server, before } = await begin();
       expect(await server.send('SAVE')).toBe('+OK\r\n');
       const file = path.join(server.folder, 'dump.rdb');
       const good = readFileSync(file);
@@ -105,7 +122,7 @@ describe('a save', () => {
   );
 
   test('that saves numbers without end fails without a time limit too', async () => {
-    const { server, before } = await start();
+    const { server, before } = await begin();
     await server.send('CONFIG', 'SET', 'wasm.time-limit', '0');
     await arm(server, 'auxSave', 'numbers');
     const from = server.log.length;
@@ -118,7 +135,7 @@ describe('a save', () => {
   test.skipIf(tested.version.startsWith('7.0.')).each(ANYWHERE)(
     'whose isEmpty() does %s fails, and the next one succeeds',
     async (misdeed) => {
-      const { server, before } = await start();
+      const { server, before } = await begin();
       await arm(server, 'isEmpty', misdeed);
       const from = server.log.length;
       expect(await saveInChild(server)).toBe('err');
@@ -131,10 +148,11 @@ describe('a save', () => {
 });
 
 describe('a load', () => {
+  const begin = useFilled();
   test.each<Misdeed>([...ANYWHERE, 'reads', 'readNumbers'])(
     'whose auxLoad() does %s is refused, and the next one succeeds',
     async (misdeed) => {
-      const { server, before } = await start();
+      const { server, before } = await begin();
       expect(await server.send('SAVE')).toBe('+OK\r\n');
       await arm(server, 'auxLoad', misdeed);
       const from = server.log.length;
@@ -164,7 +182,7 @@ describe('a load', () => {
   });
 
   test.each(ANYWHERE)('whose flush() does %s is refused, and the next one succeeds', async (misdeed) => {
-    const { server, before } = await start();
+    const { server, before } = await begin();
     expect(await server.send('SAVE')).toBe('+OK\r\n');
     await arm(server, 'flush', misdeed);
     const from = server.log.length;
@@ -180,19 +198,23 @@ describe('a load', () => {
   });
 });
 
-test.each(ANYWHERE)('FLUSHALL with a flush() that does %s empties all others', async (misdeed) => {
-  const { server } = await start();
-  await arm(server, 'flush', misdeed);
-  expect(await server.send('FLUSHALL')).toBe('+OK\r\n');
-  expect(await server.send('CUSTOM.KEYS')).toBe('*0\r\n');
-  expect(await server.send('SESSION.LIST')).toBe('*0\r\n');
-  expect((await server.info('wasm_hostile')).wasm_damaged).toBe('1');
-  expect((await server.info('wasm_session')).wasm_damaged).toBe('0');
-  expect(await server.send('SESSION.CREATE', 'user')).toMatch(/^\+Session created/);
-  await server.send('HOSTILE.ARM', DISARMED);
-  expect(await server.send('FLUSHALL')).toBe('+OK\r\n');
-  expect((await server.info('wasm_hostile')).wasm_damaged).toBe('0');
-  expect(await server.send('HOSTILE.WRITE')).toBe('+OK\r\n');
+describe('FLUSHALL', () => {
+  const begin = useFilled();
+
+  test.each(ANYWHERE)('with a flush() that does %s empties all others', async (misdeed) => {
+    const { server } = await begin();
+    await arm(server, 'flush', misdeed);
+    expect(await server.send('FLUSHALL')).toBe('+OK\r\n');
+    expect(await server.send('CUSTOM.KEYS')).toBe('*0\r\n');
+    expect(await server.send('SESSION.LIST')).toBe('*0\r\n');
+    expect((await server.info('wasm_hostile')).wasm_damaged).toBe('1');
+    expect((await server.info('wasm_session')).wasm_damaged).toBe('0');
+    expect(await server.send('SESSION.CREATE', 'user')).toMatch(/^\+Session created/);
+    await server.send('HOSTILE.ARM', DISARMED);
+    expect(await server.send('FLUSHALL')).toBe('+OK\r\n');
+    expect((await server.info('wasm_hostile')).wasm_damaged).toBe('0');
+    expect(await server.send('HOSTILE.WRITE')).toBe('+OK\r\n');
+  });
 });
 
 test.each<Misdeed>([...ANYWHERE, 'memory'])(

@@ -1,4 +1,7 @@
-/** Arguments and answers of great length pass through memory of the host's own: it is no data, and goes back to the system after the call. */
+/**
+ * Arguments and answers of great length pass through memory of the host's own: it is no data, and goes back
+ * to the system after the call.
+ */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { eventually, startServer, type TestServer } from '../support/server.ts';

@@ -1,6 +1,7 @@
 /**
- * A module that writes over the memory which it shares with those that it is linked to: they trusted it, and CHECK tells of the damage; the
- * server, its own data and the modules of other groups are as they were. Linked by command it has no such memory.
+ * A module that writes over the memory which it shares with those that it is linked to: they trusted it, and
+ * CHECK tells of the damage; the server, its own data and the modules of other groups are as they were.
+ * Linked by command it has no such memory.
  */
 import { describe, expect, test } from 'vitest';
 import { traitor, witness } from '../support/hostile.ts';
@@ -48,7 +49,10 @@ async function use(server: TestServer): Promise<void> {
   }
 }
 
-/** Bytes that are written, and for each number the seeds; all of them find something that matters when there are many. */
+/**
+ * Bytes that are written, and for each number the seeds; all of them find something that matters when there
+ * are many.
+ */
 const SCRIBBLES = [1, 30, 1000, 30_000, 1_000_000].flatMap((bytes) => [1, 2, 3, 4].map((seed) => ({ bytes, seed })));
 
 describe('in its own group', () => {

@@ -1,4 +1,7 @@
-/** What a primary has done, or the append-only file holds, is done again whatever the settings here; or the server ends and says why. */
+/**
+ * What a primary has done, or the append-only file holds, is done again whatever the settings here; or the
+ * server ends and says why.
+ */
 import { expect, test } from 'vitest';
 import { faulty, FAULTS } from '../support/hostile.ts';
 import { bulk } from '../support/raw.ts';

@@ -1,26 +1,25 @@
 /**
- * Every function of the host, called with byte strings that do not lie in the module's memory, and at every moment when it makes no sense:
- * an error that names the module and the function, a server that lives on, and no harm to the other modules' data.
+ * Every function of the host, called with byte strings that do not lie in the module's memory, and at every
+ * moment when it makes no sense: an error that names the module and the function, a server that lives on, and
+ * no harm to the other modules' data.
  */
 import { describe, expect, test } from 'vitest';
-import {
-  armed,
-  attacks,
-  DISARMED,
-  hostileLoad,
-  hostileModule,
-  largest,
-  type Attack,
-  type Moment,
-} from '../support/attacks.ts';
+import { armed, attacks, DISARMED, hostileLoad, hostileModule, largest, type Attack, type Moment } from '../support/attacks.ts';
 import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, useServer, eventually, type TestServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
 
 const ALL = attacks();
 const hostile = await hostileModule(ALL);
+/**
+ * Where nothing is linked directly, what the shipped modules are linked by makes no difference but to them.
+ */
+const isByCommand = tested.link === 'command';
 const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
 
-/** The functions that a running command may call; those that only declare, save, load or inform are refused in it. */
+/**
+ * The functions that a running command may call; those that only declare, save, load or inform are refused in
+ * it.
+ */
 const NOT_NOW = /redis\.\w+ is not allowed here/;
 const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   command:
@@ -34,7 +33,10 @@ const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   sweep:
     /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
 };
-/** Functions that answer an error of their own to a harmless call: a setting, or a command, that is not declared. */
+/**
+ * Functions that answer an error of their own to a harmless call: a setting, or a command, that is not
+ * declared.
+ */
 const OWN_ERROR = /^(GetNumericConfig|RegisterNumericConfig|CreateCommand|SetCommandInfo|CreateDataType|ServedBy)$/;
 
 /** 7.0 writes every module's section, and so asks none whether it is empty. */
@@ -79,8 +81,8 @@ test('every function of the host is attacked', () => {
   expect(new Set(ALL.filter(({ isHarmless }) => !isHarmless).map((attack) => attack.function.name)).size).toBeGreaterThanOrEqual(14);
 });
 
-describe.each(['auto', 'command'] as const)('with the shipped modules linked by %s,', (link) => {
-  const server = useServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile], link });
+describe('beside the shipped modules,', () => {
+  const server = useServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile] });
 
   test('in a command', async () => {
     await fill(server);
@@ -99,7 +101,9 @@ describe.each(['auto', 'command'] as const)('with the shipped modules linked by 
   const arm = (moment: Moment, { number }: Attack) => server.send('HOSTILE.ARM', armed(moment, number));
   const disarm = () => server.send('HOSTILE.ARM', DISARMED);
 
-  /** Makes each attack at a moment that `happen` brings about; answers nothing, and leaves the data as it was. */
+  /**
+   * Makes each attack at a moment that `happen` brings about; answers nothing, and leaves the data as it was.
+   */
   async function attackAll(moment: Moment, happen: (attack: Attack) => Promise<void>): Promise<void> {
     await fill(server);
     const before = await dump(server);
@@ -137,9 +141,9 @@ describe.each(['auto', 'command'] as const)('with the shipped modules linked by 
   });
 });
 
-describe.each(['auxLoad', 'flush'] as const)('in %s,', (moment) => {
+describe.skipIf(isByCommand).each(['auxLoad', 'flush'] as const)('in %s,', (moment) => {
   test('while the server loads a file: the reload fails or succeeds, and the next one succeeds', async () => {
-    const server = await startServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile], link: 'auto' });
+    const server = await startServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile] });
     await fill(server);
     const before = await dump(server);
     for (const attack of ALL) {
@@ -157,43 +161,60 @@ describe.each(['auxLoad', 'flush'] as const)('in %s,', (moment) => {
   });
 });
 
-describe('in a sweep,', () => {
-  // After a fault the timer leaves a module alone for a second and more: a server for each, and one attack on each function.
+describe.skipIf(isByCommand)('in a sweep,', () => {
+  // One attack on each function.
   const chosen = ALL.filter(({ title, isHarmless, function: { parameters, name } }) => {
     const hasBytes = parameters.some(({ type }) => type === 'usize');
     return !/^(Reply|Attempt|GetNumericConfig)/.test(name) && (hasBytes ? title.endsWith('wrapping around') : isHarmless);
   });
+  /** A call that goes well, and is seen in the log. */
+  const well = ALL.find(({ title }) => title === 'Log')!;
+  const WELL = /module hostile: hi\n/;
 
-  async function attackOnce(attack: Attack): Promise<void> {
-    const server = await startServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile], link: 'auto' });
+  /** Makes these attacks on a server, one after the other. */
+  async function attackWith(queue: Attack[]): Promise<void> {
+    const module = [HOST_FILE, HASHMAP_FILE, SESSION_FILE, hostile];
+    const server = await startServer({ module, arguments: ['--loglevel', 'verbose'] });
     await fill(server);
     const before = await dump(server);
-    const wanted = expected(attack, 'sweep');
-    await server.send('HOSTILE.ARM', armed('sweep', attack.number));
-    const log = await eventually(
-      () => server.log,
-      (text) => text.includes('running: sweep;'),
-      wanted === undefined ? 300 : 10_000,
-    );
-    if (wanted === undefined) expect(log, attack.title).not.toContain('module hostile: ');
-    else
-      expect(log, attack.title).toMatch(new RegExp(`module hostile: .*(${wanted.source}).*functions: attack_${attack.number} < attack < `));
-    await server.send('HOSTILE.ARM', DISARMED);
+    /** Has sweeps make this attack, until the log tells of it; answers what came meanwhile. */
+    async function sweep(attack: Attack, told: RegExp): Promise<string> {
+      const from = server.log.length;
+      await server.send('HOSTILE.ARM', armed('sweep', attack.number));
+      const log = await eventually(
+        () => server.log.slice(from),
+        (text) => told.test(text),
+      );
+      await server.send('HOSTILE.ARM', DISARMED);
+      expect(log, attack.title).toMatch(told);
+      return log;
+    }
+    for (let attack = queue.pop(); attack !== undefined; attack = queue.pop()) {
+      const wanted = expected(attack, 'sweep');
+      if (wanted === undefined) {
+        await server.send('HOSTILE.ARM', armed('sweep', attack.number));
+        // The server's time for some sweeps.
+        expect(await server.send('XREAD', 'BLOCK', '300', 'STREAMS', 'no-stream', '$')).toMatch(/^(\*|\$)-1\r\n$/);
+      } else
+        await sweep(
+          attack,
+          new RegExp(`module hostile: .*(${wanted.source}).*running: sweep; functions: attack_${attack.number} < attack < `),
+        );
+      // After a fault the timer leaves a module alone for a second, and for longer each time, unless a sweep
+      // goes well between.
+      expect(await sweep(well, WELL), attack.title).not.toContain('running: sweep');
+    }
     expect(await dump(server)).toEqual(before);
-    await server.stop();
   }
 
   test('an error in the log, and no harm', { timeout: 120_000 }, async () => {
     expect(chosen.length).toBeGreaterThan(20);
     const queue = [...chosen];
-    const worker = async () => {
-      for (let attack = queue.pop(); attack !== undefined; attack = queue.pop()) await attackOnce(attack);
-    };
-    await Promise.all([worker(), worker(), worker()]);
+    await Promise.all(Array.from({ length: 4 }, () => attackWith(queue)));
   });
 });
 
-describe.each(['asked', 'for good'] as const)('in onLoad(), when it is %s,', (when) => {
+describe.skipIf(isByCommand).each(['asked', 'for good'] as const)('in onLoad(), when it is %s,', (when) => {
   test('the load is refused, and the next one works', async () => {
     const server = await startServer({ module: false });
     await server.send('SET', 'native', 'value');
@@ -216,7 +237,7 @@ describe.each(['asked', 'for good'] as const)('in onLoad(), when it is %s,', (wh
   });
 });
 
-describe('the most that a memory of 32 MiB holds, handed to any function,', () => {
+describe.skipIf(isByCommand)('the most that a memory of 32 MiB holds, handed to any function,', () => {
   const PAGES = 512;
   const most = largest();
 
@@ -225,9 +246,15 @@ describe('the most that a memory of 32 MiB holds, handed to any function,', () =
     const server = await startServer({ module, arguments: ['--wasm.max-memory', '64mb'] });
     expect(await server.send('HOSTILE.GROW', String(PAGES))).toBe('+OK\r\n');
     for (const { number, title } of most) {
-      const [begun_ms, before] = [server.running_ms, server.resetPeak()];
-      await server.send('HOSTILE.RUN', String(number));
-      expect(server.running_ms - begun_ms, title).toBeLessThan(200);
+      const before = server.resetPeak();
+      const times: number[] = [];
+      // What else the machine does makes some rounds longer, and none shorter.
+      while (times.length < 3 && !times.some((ms) => ms < 200)) {
+        const begun_ms = server.running_ms;
+        await server.send('HOSTILE.RUN', String(number));
+        times.push(server.running_ms - begun_ms);
+      }
+      expect(Math.min(...times), title).toBeLessThan(200);
       expect(server.peakBytes() - before, title).toBeLessThan((PAGES << 16) + (64 << 20));
       expect(await server.send('PING'), title).toBe('+PONG\r\n');
     }

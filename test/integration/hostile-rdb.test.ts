@@ -1,4 +1,7 @@
-/** RDB files that no server writes: refused as a whole, with the cause in the log, or as good as any; never a crash, never a part. */
+/**
+ * RDB files that no server writes: refused as a whole, with the cause in the log, or as good as any; never a
+ * crash, never a part.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -212,7 +215,8 @@ describe('a start', () => {
     const server = await startServer({ arguments: PLAIN });
     const { file, rdb, state } = await saved(server);
     await server.kill();
-    // Which entry is the first one, and so whether the first string is a block of many or the lengths of a large one, is the hash key's choice.
+    // Which entry is the first one, and so whether the first string is a block of many or the lengths of a
+    // large one, is the hash key's choice.
     for (const [change, why] of [
       [
         (values: Saved[]) => values.slice(0, -1),

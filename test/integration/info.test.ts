@@ -1,4 +1,6 @@
-/** What INFO tells of the modules: a section for each, in the words that users and their monitoring rely on. */
+/**
+ * What INFO tells of the modules: a section for each, in the words that users and their monitoring rely on.
+ */
 import { expect, test } from 'vitest';
 import { startServer, tested, useServer, type TestServer } from '../support/server.ts';
 

@@ -1,4 +1,7 @@
-/** Commands that change very much at once, under a short time limit: whole, on this server and in its append-only file. */
+/**
+ * Commands that change very much at once, under a short time limit: whole, on this server and in its
+ * append-only file.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk } from '../support/raw.ts';
 import { startServer, useServer, type TestServer } from '../support/server.ts';
@@ -28,7 +31,8 @@ describe('many keys', () => {
       }
       return found;
     };
-    // 8 times as many keys; what is quadratic takes 64 times as long. What else the machine does makes some rounds longer, and none shorter.
+    // 8 times as many keys; what is quadratic takes 64 times as long. What else the machine does makes some
+    // rounds longer, and none shorter.
     const [few, many] = [Math.max(...(await times(10_000))), Math.min(...(await times(80_000)))];
     expect(many / few).toBeLessThan(24);
     expect((await server.info('wasm_hashmap')).wasm_damaged).toBe('0');

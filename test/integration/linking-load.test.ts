@@ -1,13 +1,14 @@
 /**
- * A load that fails, at each of its steps: one line of the log names the file and the reason. A server that starts ends; one that runs
- * lives on with its data, and its next load works.
+ * A load that fails where the server has its part in it: one line of the log names the file and the reason. A
+ * server that starts ends; one that runs lives on with its data, and its next load works.
  */
 import { chmodSync, copyFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { assemble, file, fixture } from '../support/modules.ts';
+import { assemble } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';
-import { eventually, HASHMAP_FILE, HOST_FILE, NATIVE_FILE, SESSION_FILE, startServer, tested, TestServer } from '../support/server.ts';
+import { eventually, HASHMAP_FILE, HOST_FILE, NATIVE_FILE, SESSION_FILE, startServer, tested, type TestServer } from '../support/server.ts';
+import { testRefusal, warnings, type Unfit } from '../support/unfit.ts';
 
 /** What a module registers as commands. */
 interface Commands {
@@ -57,147 +58,6 @@ const dataType = (file: string, name: string) =>
      (func (export "auxSave")) (func (export "auxLoad") (param i32) (result i32) (i32.const 0))
      (func (export "onLoad") (result i32) (call $create (i32.const 16) (i32.const ${name.length}) (i32.const 1)))`,
   );
-
-const onLoad = (body: string) => `(func (export "onLoad") (result i32) ${body})`;
-
-/** The smallest module that serves a command. */
-const small = await fixture('settings');
-
-interface Unfit {
-  title: string;
-  /** The last one is at fault. */
-  modules: string[];
-  reason: RegExp;
-}
-
-const FILES: Unfit[] = [
-  { title: 'a missing file', modules: ['/nonexistent/probe.wasm'], reason: /No such file/ },
-  { title: 'a folder', modules: [path.dirname(HOST_FILE)], reason: /it is no regular file/ },
-  { title: 'an empty file', modules: [await file('probe', new Uint8Array())], reason: /./ },
-  {
-    title: 'random bytes',
-    modules: [
-      await file(
-        'probe',
-        Uint8Array.from({ length: 5000 }, (_, index) => (index * index * 31 + index) >> 3),
-      ),
-    ],
-    reason: /magic/,
-  },
-  { title: 'a module of 9 MiB', modules: [await file('probe', new Uint8Array(9 << 20))], reason: /9437184 bytes, more than 8388608/ },
-  { title: 'a name that INFO cannot show', modules: [await file('pro be', new Uint8Array())], reason: /letters, digits/ },
-  { title: 'the same name twice', modules: [HASHMAP_FILE, HASHMAP_FILE], reason: /another module of this name/ },
-];
-
-const SHAPES: Unfit[] = [
-  {
-    title: 'a function that the host does not have',
-    modules: [await assemble('probe', '(import "redis" "Nonsense" (func))')],
-    reason: /redis::Nonsense/,
-  },
-  {
-    title: "a host's function by another type",
-    modules: [await assemble('probe', '(import "redis" "ReplyWithNull" (func (param i64)))')],
-    reason: /redis::ReplyWithNull/,
-  },
-  {
-    title: 'an import out of env that is no memory',
-    modules: [await assemble('probe', '(import "env" "foo" (func))')],
-    reason: /it imports env\.foo: env holds the memory alone/,
-  },
-  {
-    title: 'an import that is no function',
-    modules: [await assemble('probe', '(import "CUSTOM" "get" (global i32))')],
-    reason: /it imports CUSTOM\.get, which is no function/,
-  },
-  {
-    title: 'an import of a type that no command has, where nothing serves it',
-    modules: [await assemble('probe', '(import "CUSTOM" "get" (func (param i32) (result i32)))')],
-    reason: /it imports CUSTOM\.get with a type that no command has \(no module loaded here registers CUSTOM commands\)/,
-  },
-  {
-    title: 'an import of a type that no command has, beside a provider',
-    modules: [HASHMAP_FILE, await assemble('probe', '(import "CUSTOM" "get" (func (param f64) (result i64)))')],
-    reason: /it imports CUSTOM\.get with a type that no command has \(hashmap has ABI version 1, this module none\)/,
-  },
-  {
-    title: 'no onLoad',
-    modules: [await assemble('probe', '(memory (export "memory") 1) (table (export "table") 1 funcref)', { plain: true })],
-    reason: /it does not export onLoad\(\): i32/,
-  },
-  {
-    title: 'an onLoad of another type',
-    modules: [await assemble('probe', '(func (export "onLoad") (result i64) (i64.const 0))')],
-    reason: /it does not export onLoad\(\): i32/,
-  },
-  {
-    title: 'no table',
-    modules: [await assemble('probe', `(memory (export "memory") 1) ${onLoad('(i32.const 0)')}`, { plain: true })],
-    reason: /it does not export table/,
-  },
-  {
-    title: 'no memory',
-    modules: [await assemble('probe', `(table (export "table") 1 funcref) ${onLoad('(i32.const 0)')}`, { plain: true })],
-    reason: /it neither imports env\.memory nor exports memory/,
-  },
-  {
-    title: 'an export that the host calls by another type',
-    modules: [await assemble('probe', '(func (export "flush") (param i32))')],
-    reason: /its export flush has another type/,
-  },
-  {
-    title: 'a committing that is no mutable number',
-    modules: [await assemble('probe', '(global (export "committing") i32 (i32.const 0))')],
-    reason: /its export committing is no mutable i32/,
-  },
-];
-
-const LIFE: Unfit[] = [
-  {
-    title: 'a start function that never ends',
-    modules: [await assemble('probe', '(func $forever (loop $l (br $l))) (start $forever)')],
-    reason: /its declarations failed: .*interrupt/,
-  },
-  {
-    title: 'a start function that traps',
-    modules: [await assemble('probe', '(func $trap unreachable) (start $trap)')],
-    reason: /its declarations failed: .*unreachable/,
-  },
-  {
-    title: 'an onLoad that never ends',
-    modules: [await assemble('probe', onLoad('(loop $l (br $l)) (i32.const 0)'))],
-    reason: /its declarations failed: .*interrupt/,
-  },
-  {
-    title: 'an onLoad that traps',
-    modules: [await assemble('probe', onLoad('unreachable'))],
-    reason: /its declarations failed: .*unreachable/,
-  },
-  {
-    title: 'an onLoad that does more than declare',
-    modules: [
-      await assemble('probe', `(import "redis" "Milliseconds" (func $now (result i64))) ${onLoad('(drop (call $now)) (i32.const 0)')}`),
-    ],
-    reason: /its declarations failed: .*redis::Milliseconds/,
-  },
-  { title: 'an onLoad that answers 1', modules: [await assemble('probe', onLoad('(i32.const 1)'))], reason: /its onLoad\(\) answered 1/ },
-  {
-    title: 'settings() that trap',
-    modules: [await assemble('probe', '(func (export "settings") unreachable)')],
-    reason: /its declarations failed: .*unreachable/,
-  },
-  {
-    title: 'a setting outside settings()',
-    modules: [
-      await assemble(
-        'probe',
-        `(import "redis" "RegisterNumericConfig" (func $register (param i32 i32 i64 i32 i64 i64 i32) (result i32)))
-         ${onLoad('(call $register (i32.const 0) (i32.const 0) (i64.const 1) (i32.const 0) (i64.const 0) (i64.const 9) (i32.const 0))')}`,
-      ),
-    ],
-    reason: /its declarations failed: a setting outside settings\(\)/,
-  },
-];
 
 const REGISTERED: Unfit[] = [
   {
@@ -252,21 +112,6 @@ const REGISTERED: Unfit[] = [
   },
 ];
 
-/** The lines of the log that the module wrote as warnings, once there are any: the log comes by another way than replies do. */
-function warnings(server: TestServer): Promise<string[]> {
-  return eventually(
-    () => server.log.split('\n').filter((line) => line.includes(' # <wasm>')),
-    (lines) => lines.length > 0,
-  );
-}
-
-async function expectOneLine(server: TestServer, { modules, reason }: Unfit): Promise<void> {
-  const lines = await warnings(server);
-  expect(lines).toHaveLength(1);
-  expect(lines[0]).toContain(`cannot load ${modules.at(-1)}: `);
-  expect(lines[0]).toMatch(reason);
-}
-
 /** A server that has both shipped modules works. */
 async function expectServing(server: TestServer): Promise<void> {
   const reply = await server.send('SESSION.CREATE', 'user');
@@ -274,33 +119,7 @@ async function expectServing(server: TestServer): Promise<void> {
   expect(await server.send('CUSTOM.GET', 'user')).toBe(bulk(reply.slice('+Session created: '.length, -2)));
 }
 
-describe.each([...FILES, ...SHAPES, ...LIFE, ...REGISTERED])('$title is refused', (unfit) => {
-  test('at the start of a server, which ends', async () => {
-    // One that never ends is ended after seconds on a processor, whatever else the machine does.
-    const server = new TestServer({ module: [HOST_FILE, ...unfit.modules], timeout_ms: 100_000 });
-    try {
-      await expect(server.start()).rejects.toThrow(/ended at its start/);
-      await expectOneLine(server, unfit);
-    } finally {
-      await server.stop();
-    }
-  });
-
-  test('in a running server, which lives on, and the next load works', async () => {
-    const server = await startServer({ module: false });
-    await server.send('SET', 'native', 'value');
-    expect(await server.send('MODULE', 'LOAD', HOST_FILE, ...unfit.modules)).toMatch(/^-ERR Error loading the extension/);
-    await expectOneLine(server, unfit);
-    expect(await server.send('CUSTOM.GET', 'key')).toMatch(/^-ERR unknown command/);
-    expect(await server.send('VISIT.LIMIT')).toMatch(/^-ERR unknown command/);
-    expect(await server.send('MODULE', 'LIST')).not.toContain(bulk('wasm'));
-    // Where both were registered for a while, both are to be registered again; elsewhere the smallest module will do.
-    const again = unfit.modules.includes(HASHMAP_FILE) ? [HASHMAP_FILE, small] : [small];
-    expect(await server.send('MODULE', 'LOAD', HOST_FILE, ...again)).toBe('+OK\r\n');
-    expect(await server.send('VISIT.LIMIT')).toBe(':10\r\n');
-    expect(await server.send('GET', 'native')).toBe(bulk('value'));
-  });
-});
+describe.each(REGISTERED)('$title is refused', testRefusal);
 
 test('commands that another Redis module serves already refuse the load, and that module serves on', async () => {
   const server = await startServer({ module: [NATIVE_FILE] });
@@ -404,7 +223,8 @@ describe('MODULE LOADEX', () => {
         expect(await server.send('SAVE')).toBe('+OK\r\n');
       });
     } else {
-      // Valkey 9.1 then unloads the module and follows a null pointer of its own: the server may end here, in code that is not ours.
+      // Valkey 9.1 then unloads the module and follows a null pointer of its own: the server may end here, in
+      // code that is not ours.
       test('and Valkey 9.1 crashes by itself, with any module that registers a data type', async () => {
         const server = await startServer({ module: false });
         const reply = await server.send(...load).catch(() => 'ended');

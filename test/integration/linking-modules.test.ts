@@ -1,4 +1,6 @@
-/** A third party's modules: they import any command as the shipped ones do, and declare settings of their own. */
+/**
+ * A third party's modules: they import any command as the shipped ones do, and declare settings of their own.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
@@ -91,7 +93,8 @@ describe.each(CASES)("a third module's imports, resolved $title", ({ modules, li
   });
 
   test('an error after a part of the reply completes the reply', async () => {
-    // The mapping's deletion is no import of this module: a session that ends in between is the only error that READ can meet.
+    // The mapping's deletion is no import of this module: a session that ends in between is the only error
+    // that READ can meet.
     const created = await server.send('VISIT.BEGIN', 'user', 'note');
     await server.send('SESSION.DELETE', ID.exec(created)![0]);
     expect(await server.send('VISIT.READ', ID.exec(created)![0], 'field')).toMatch(/^-Session not found: /);

@@ -1,4 +1,7 @@
-/** No provider of CUSTOM.* at all: the session module says what is missing, stores nothing, and works once a provider is there. */
+/**
+ * No provider of CUSTOM.* at all: the session module says what is missing, stores nothing, and works once a
+ * provider is there.
+ */
 import { describe, expect, test } from 'vitest';
 import { fixture, SHIPPED } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';

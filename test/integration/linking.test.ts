@@ -1,6 +1,7 @@
 /**
- * How the session module's imports of CUSTOM.* are resolved. Each cause of falling back to calls by command is a server of its own, on
- * which clients see what they see where the link is direct: the same suite passes, and a recording of every command is the same.
+ * How the session module's imports of CUSTOM.* are resolved. Each cause of falling back to calls by command
+ * is a server of its own, on which clients see what they see where the link is direct: the same suite passes,
+ * and a recording of every command is the same.
  */
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { assemble, compile, fixture, SHIPPED } from '../support/modules.ts';

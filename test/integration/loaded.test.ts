@@ -1,4 +1,6 @@
-/** After a load the log tells what each module holds: from a file, from an append-only file, from a primary. */
+/**
+ * After a load the log tells what each module holds: from a file, from an append-only file, from a primary.
+ */
 import { expect, test } from 'vitest';
 import { caughtUp, follow, startPair } from '../support/replication.ts';
 import { eventually, startServer, type TestServer } from '../support/server.ts';

@@ -77,10 +77,16 @@ describe('the module is loaded', () => {
   });
 });
 
-/** An unfit file, by what is wrong with it: how to make it out of a folder, and what the log must say about it. */
+/**
+ * An unfit file, by what is wrong with it: how to make it out of a folder, and what the log must say about
+ * it.
+ */
 interface Unfit {
   title: string;
-  /** writes what is needed into the folder and answers the arguments of the module; the first one that is unfit is `named` */
+  /**
+   * writes what is needed into the folder and answers the arguments of the module; the first one that is
+   * unfit is `named`
+   */
   make: (folder: string) => string[];
   named: string;
   reason: RegExp;
@@ -152,7 +158,10 @@ const UNFIT: Unfit[] = [
   },
 ];
 
-/** The lines of the log that the module wrote at warning level, once there are any: a server's reply may come before its line of the log. */
+/**
+ * The lines of the log that the module wrote at warning level, once there are any: a server's reply may come
+ * before its line of the log.
+ */
 function warnings(server: TestServer): Promise<string[]> {
   return eventually(
     () => server.log.split('\n').filter((line) => line.includes(' # <wasm>')),

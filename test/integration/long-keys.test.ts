@@ -1,4 +1,7 @@
-/** Users with long keys and many sessions: a key that each session would repeat makes neither a save nor a reply fail. */
+/**
+ * Users with long keys and many sessions: a key that each session would repeat makes neither a save nor a
+ * reply fail.
+ */
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';

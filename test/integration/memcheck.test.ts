@@ -1,4 +1,7 @@
-/** The host's own memory, watched by valgrind's memcheck: no invalid access, no use of what was never written. Where it is asked for: MEMCHECK=1. */
+/**
+ * The host's own memory, watched by valgrind's memcheck: no invalid access, no use of what was never written.
+ * Where it is asked for: MEMCHECK=1.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,8 +11,8 @@ import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer } from '../support/s
 import { dump, fill } from '../support/state.ts';
 
 /**
- * Safe Rust, whose optimised code looks at a part of a value before it knows whether it is there. The server's own compression, which
- * reads a table that it never wrote, is switched off.
+ * Safe Rust, whose optimised code looks at a part of a value before it knows whether it is there. The
+ * server's own compression, which reads a table that it never wrote, is switched off.
  */
 const SUPPRESSED = '{\n parser\n Memcheck:Cond\n fun:*wasmparser*Parser*parse*\n}\n';
 

@@ -1,6 +1,7 @@
 /**
- * The end of 32-bit addresses: a memory that is filled as far as it goes refuses writes, serves all else, and is loaded again. It takes 5 GiB
- * of memory and a minute, so it runs only where it is asked for: FULL_MEMORY=1.
+ * The end of 32-bit addresses: a memory that is filled as far as it goes refuses writes, serves all else, and
+ * is loaded again. It takes 5 GiB of memory and a minute, so it runs only where it is asked for:
+ * FULL_MEMORY=1.
  */
 import { expect, test } from 'vitest';
 import { bulk } from '../support/raw.ts';

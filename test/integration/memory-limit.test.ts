@@ -1,6 +1,6 @@
 /**
- * `wasm.max-memory` reached: writes are refused and store nothing, everything else goes on, deletes make room, and what was acknowledged is
- * loaded again under the same limit.
+ * `wasm.max-memory` reached: writes are refused and store nothing, everything else goes on, deletes make
+ * room, and what was acknowledged is loaded again under the same limit.
  */
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
@@ -24,7 +24,10 @@ const letters = (length: number, seed: number) => String.fromCharCode(97 + (seed
 
 const bytesOf = (written: Written) => [...written].reduce((sum, [key, value]) => sum + key.length + value.length, 0);
 
-/** Writes keys of every length, the longest first, until there is room for none, or `most` of each; answers what was acknowledged. */
+/**
+ * Writes keys of every length, the longest first, until there is room for none, or `most` of each; answers
+ * what was acknowledged.
+ */
 async function fillUp(server: TestServer, most = Infinity, prefix = `${most}:`): Promise<Written> {
   const written: Written = new Map();
   let index = 0;
@@ -48,7 +51,10 @@ async function fillUp(server: TestServer, most = Infinity, prefix = `${most}:`):
   return written;
 }
 
-/** Creates sessions and gives them data until neither finds room; answers their ids by their users, and the bytes of their data. */
+/**
+ * Creates sessions and gives them data until neither finds room; answers their ids by their users, and the
+ * bytes of their data.
+ */
 async function fillSessions(server: TestServer): Promise<{ ids: Map<string, string>; bytes: number }> {
   const ids = new Map<string, string>();
   let [bytes, refusals] = [0, 0];
@@ -71,7 +77,10 @@ async function fillSessions(server: TestServer): Promise<{ ids: Map<string, stri
   return { ids, bytes };
 }
 
-/** What there is, each value by its digest; the times of the last accesses, of which effects are sparse, left out. */
+/**
+ * What there is, each value by its digest; the times of the last accesses, of which effects are sparse, left
+ * out.
+ */
 async function state(server: TestServer): Promise<string[]> {
   const lines = (await dump(server)).map((line) => line.replace(/"last_accessed":"[^"]*"/, ''));
   return lines.map((line) => `${line.slice(0, 60)}, ${line.length}: ${createHash('sha256').update(line, 'latin1').digest('hex')}`);

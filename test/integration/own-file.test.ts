@@ -1,4 +1,7 @@
-/** Whatever way a replica's state came by, it is in the replica's own append-only file too, and in those of its own replicas. */
+/**
+ * Whatever way a replica's state came by, it is in the replica's own append-only file too, and in those of
+ * its own replicas.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';

@@ -148,7 +148,10 @@ describe('in the append-only file', () => {
       return `${await setting('appendonly')} ${await setting('aof-use-rdb-preamble')} ${wasm_settings_undone}`;
     }
 
-    /** A server that is set into danger by `commands`, all of which it accepts, ends with `after`, and has its data after a rewrite and a crash. */
+    /**
+     * A server that is set into danger by `commands`, all of which it accepts, ends with `after`, and has its
+     * data after a rewrite and a crash.
+     */
     async function undone(start: string[], commands: string[][], after: string): Promise<void> {
       const server = await startServer({ arguments: start });
       await fill(server);

@@ -41,7 +41,10 @@ const WRITES: [command: string[], effect: string[] | undefined][] = [
   [['SESSION.DELETE', '<id>'], undefined],
 ];
 
-/** Runs the commands one after the other as a client does, and answers their replies; `<id>` stands for the session that was created. */
+/**
+ * Runs the commands one after the other as a client does, and answers their replies; `<id>` stands for the
+ * session that was created.
+ */
 type Run = (server: TestServer, commands: string[][]) => Promise<string[]>;
 
 const LUA = `
@@ -61,7 +64,10 @@ const LUA = `
   end
   return replies`;
 
-/** The bytes of an argument, 0 … 255 each, in JSON that Lua decodes to them; bytes above 127 cannot be told so and are left out. */
+/**
+ * The bytes of an argument, 0 … 255 each, in JSON that Lua decodes to them; bytes above 127 cannot be told so
+ * and are left out.
+ */
 const json = (commands: string[][]): string[] => commands.map((argv) => JSON.stringify(argv.map((text) => text.replace('\xff', ''))));
 
 const RUNS: Record<string, Run> = {

@@ -1,6 +1,6 @@
 /**
- * Reads that update the last access replicate that, and are no writes for it: they need no permission to write, wait while writes are paused,
- * and never replicate where the server must not, which would end it.
+ * Reads that update the last access replicate that, and are no writes for it: they need no permission to
+ * write, wait while writes are paused, and never replicate where the server must not, which would end it.
  */
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { bulk } from '../support/raw.ts';

@@ -1,4 +1,7 @@
-/** Where memory is short, a command that stores has what has expired reclaimed before it is refused: the timer may not have come to it yet. */
+/**
+ * Where memory is short, a command that stores has what has expired reclaimed before it is refused: the timer
+ * may not have come to it yet.
+ */
 import { describe, expect, test } from 'vitest';
 import { library } from '../support/library.ts';
 import { bulks } from '../support/raw.ts';
@@ -10,7 +13,10 @@ import { ReplicationStream } from '../support/stream.ts';
 
 const MIB = 1 << 20;
 const OOM = /^-OOM /;
-/** Entries that are going to expire: fewer than one step of a sweep reclaims, in more memory than is to be spared. */
+/**
+ * Entries that are going to expire: fewer than one step of a sweep reclaims, in more memory than is to be
+ * spared.
+ */
 const KEYS = Array.from({ length: 15 }, (_, index) => `dead:${index}`);
 const VALUE = 'v'.repeat(MIB / 2);
 const EXPIRE = KEYS.map((key) => ['CUSTOM.PEXPIRE', key, '1']);
@@ -26,7 +32,9 @@ async function atOnce(server: TestServer, ...commands: string[][]): Promise<stri
   return replies;
 }
 
-/** A server on which the entries live, and which has too little memory for more, of `maxmemory` or of its own. */
+/**
+ * A server on which the entries live, and which has too little memory for more, of `maxmemory` or of its own.
+ */
 async function full(...settings: string[]): Promise<TestServer> {
   const server = await startServer({ tcp: true, arguments: settings });
   for (const key of KEYS) await server.send('CUSTOM.SET', key, VALUE);

@@ -1,4 +1,7 @@
-/** Links that break, chains of replicas and changes of role, with writes going on: every server ends with the same bytes. */
+/**
+ * Links that break, chains of replicas and changes of role, with writes going on: every server ends with the
+ * same bytes.
+ */
 import { describe, expect, test } from 'vitest';
 import { caughtUp, follow, linked, Proxy } from '../support/replication.ts';
 import { eventually, startServer, tested, type LinkMode, type TestServer } from '../support/server.ts';

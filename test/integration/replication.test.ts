@@ -1,4 +1,7 @@
-/** The original did not replicate; here a replica has every byte of its primary's state, whichever way either is linked. */
+/**
+ * The original did not replicate; here a replica has every byte of its primary's state, whichever way either
+ * is linked.
+ */
 import { describe, expect, test } from 'vitest';
 import { bulk } from '../support/raw.ts';
 import { caughtUp, follow, startPair } from '../support/replication.ts';
@@ -38,7 +41,8 @@ test('a replica applies each write once', async () => {
   expect(await replica.send('CUSTOM.GET', 'user')).toBe(bulk(id));
   expect(await replica.send('SESSION.GET', id)).toBe(await primary.send('SESSION.GET', id));
   const stats = await replica.info('commandstats');
-  // The effect of CREATE, applied by a session module that is linked by command, calls CUSTOM.SET once itself.
+  // The effect of CREATE, applied by a session module that is linked by command, calls CUSTOM.SET once
+  // itself.
   expect(stats['cmdstat_custom.set']?.split(',')[0]).toBe(tested.link === 'auto' ? 'calls=1' : 'calls=2');
 });
 

@@ -1,4 +1,7 @@
-/** What the server expects of a module beside its replies: keys that permissions hold for, invalidation, events, silence about secrets. */
+/**
+ * What the server expects of a module beside its replies: keys that permissions hold for, invalidation,
+ * events, silence about secrets.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { misdeedOf, unreliable } from '../support/hostile.ts';
 import { bulk, bulks, type RawConnection } from '../support/raw.ts';

@@ -1,4 +1,7 @@
-/** Lives, versions, order and old ids of sessions on replicas, after a restart from either file, and when a replica takes over. */
+/**
+ * Lives, versions, order and old ids of sessions on replicas, after a restart from either file, and when a
+ * replica takes over.
+ */
 import { describe, expect, test } from 'vitest';
 import { bulk, bulks, parseBulk, parseBulks } from '../support/raw.ts';
 import { parseReply } from '../support/reply.ts';
@@ -32,7 +35,10 @@ async function fill(server: TestServer, name = 'first'): Promise<string[]> {
   return ids;
 }
 
-/** All that can be seen of these ids and users, but for how much time is left. Throws where a store is not sound. */
+/**
+ * All that can be seen of these ids and users, but for how much time is left. Throws where a store is not
+ * sound.
+ */
 async function seen(server: TestServer, ids: string[]): Promise<string[]> {
   for (const command of ['SESSION.CHECK', 'CUSTOM.CHECK']) expect(await server.send(command)).toBe('+OK\r\n');
   const listed = parseBulks(await server.send('SESSION.LIST')).sort();

@@ -1,4 +1,7 @@
-/** Sessions among the server's own means: transactions, scripts, racing clients, permissions, settings, pauses, and the clock. */
+/**
+ * Sessions among the server's own means: transactions, scripts, racing clients, permissions, settings,
+ * pauses, and the clock.
+ */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { bulk, bulks, parseBulk } from '../support/raw.ts';
 import { parseReply } from '../support/reply.ts';
@@ -8,7 +11,10 @@ import { createWith } from './suites/session-options.ts';
 const server = useServer();
 const UUID_PATTERN = '????????-????-4???-????-????????????';
 
-/** Ends the session of all that is under `id` and waits for its second to pass, so that the next access has an effect. */
+/**
+ * Ends the session of all that is under `id` and waits for its second to pass, so that the next access has an
+ * effect.
+ */
 const nextSecond = async () => {
   const second = Math.floor(Date.now() / 1000);
   await eventually(

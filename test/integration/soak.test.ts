@@ -1,4 +1,7 @@
-/** A short soak (`npm run soak` goes on for as long as it is told): memory does not grow at a constant live size, and its judge looks. */
+/**
+ * A short soak (`npm run soak` goes on for as long as it is told): memory does not grow at a constant live
+ * size, and its judge looks.
+ */
 import { expect, test } from 'vitest';
 import type { Server } from '../../scripts/lib/servers.ts';
 import { soak, type Sample } from '../soak/soak.ts';

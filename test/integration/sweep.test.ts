@@ -1,4 +1,7 @@
-/** The export `sweep`: called where the server may replicate, in steps that are seen whole, and never where it may not. */
+/**
+ * The export `sweep`: called where the server may replicate, in steps that are seen whole, and never where it
+ * may not.
+ */
 import { describe, expect, test } from 'vitest';
 import { WallClock } from '../support/clock.ts';
 import { assemble, fixture } from '../support/modules.ts';
@@ -69,7 +72,10 @@ async function expectQuiet(server: TestServer, duration_ms = 500): Promise<void>
   expect(await calls(server)).toBe(before);
 }
 
-/** The first `count` gaps, in ms by the server's clock, between calls since the last deed: a busy machine makes them longer, never shorter. */
+/**
+ * The first `count` gaps, in ms by the server's clock, between calls since the last deed: a busy machine
+ * makes them longer, never shorter.
+ */
 async function gaps(server: TestServer, count: number): Promise<number[]> {
   const ask = async () => parseReply(await server.send('SWEEPS.GAPS')) as number[];
   const all = await eventually(ask, (found) => found.length >= count, PATIENCE_MS);
@@ -187,7 +193,10 @@ test('a failover passes while everything is swept', async () => {
   await expectQuiet(primary);
 });
 
-/** By how much the clock on the wall, which gaps are measured by, may differ from the host's in a second or two. */
+/**
+ * By how much the clock on the wall, which gaps are measured by, may differ from the host's in a second or
+ * two.
+ */
 const SLEWED_MS = 20;
 /** By how much less a gap may seem: its ends, the pause in it and the fixture's own measure are whole ms. */
 const ROUNDED_MS = 10;
@@ -295,8 +304,8 @@ describe('a sweep that has always more to do', () => {
       first.push(turns[0]!);
       third.push(turns[2]!);
     }
-    const median = (counts: number[]) => counts.sort((one, other) => one - other)[counts.length >> 1]!;
-    expect(median(third)).toBeGreaterThan(1.7 * median(first));
+    // A turn in which something else had the processor has fewer steps, and none has more.
+    expect(Math.max(...third)).toBeGreaterThan(1.7 * Math.max(...first));
   });
 });
 

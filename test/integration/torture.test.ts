@@ -1,4 +1,7 @@
-/** A short torture of every kind (`npm run torture` goes on for as long as it is told), and that its judge condemns. */
+/**
+ * A short torture of every kind (`npm run torture` goes on for as long as it is told), and that its judge
+ * condemns.
+ */
 import { describe, expect, test } from 'vitest';
 import { startServer, tested } from '../support/server.ts';
 import { check, prefixes, UNKNOWN, Violation, type History, type Operation, type State } from '../torture/history.ts';
@@ -8,7 +11,9 @@ import { crash, SCENARIOS } from '../torture/scenarios.ts';
 
 const SEED = 20_261;
 const ROUNDS = 2;
-/** What is linked by command only has to show that its effects arrive; the rest does not depend on the link. */
+/**
+ * What is linked by command only has to show that its effects arrive; the rest does not depend on the link.
+ */
 const BOTH_LINKS = ['crash-always', 'cut-links'];
 
 const scenarios = SCENARIOS.filter(({ name }) => tested.link === 'auto' || BOTH_LINKS.includes(name));

@@ -1,6 +1,6 @@
 /**
- * A stock runtime links the two shipped files with nothing of ours: the wasmtime CLI, two small modules in the place of the host
- * (test/fixtures/stock-runtime/), and the import rule.
+ * A stock runtime links the two shipped files with nothing of ours: the wasmtime CLI, two small modules in
+ * the place of the host (test/fixtures/stock-runtime/), and the import rule.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** What this project depends on: licences that it takes, and a word in docs/DEPENDENCIES.md for each dependency of its own. */
+/**
+ * What this project depends on: licences that it takes, and a word in docs/DEPENDENCIES.md for each
+ * dependency of its own.
+ */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,6 @@
-/** What the image of Valkey starts, with a stand-in for the official image's script, which ends as that does. */
+/**
+ * What the image of Valkey starts, with a stand-in for the official image's script, which ends as that does.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +24,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** The words that the image ends up running: by its own script where it has one, with the environment that it sets. */
+/**
+ * The words that the image ends up running: by its own script where it has one, with the environment that it
+ * sets.
+ */
 function started(given: string[], flags?: string): string {
   const [, script = 'docker-entrypoint.sh'] = /^ENTRYPOINT \["(.*)"\]$/m.exec(dockerfile) ?? [];
   const [, set] = /^ENV VALKEY_EXTRA_FLAGS="(.*)"$/m.exec(dockerfile) ?? [];

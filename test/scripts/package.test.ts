@@ -1,4 +1,7 @@
-/** The package as people get it: packed, installed in an empty folder where there is no Rust, and run from there. */
+/**
+ * The package as people get it: packed, installed in an empty folder where there is no Rust, and run from
+ * there.
+ */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
   appendFileSync,
@@ -23,7 +26,10 @@ import * as wheels from '../../scripts/lib/wheels.ts';
 import { parseBulk, RawConnection } from '../support/raw.ts';
 import { eventually, ROOT } from '../support/server.ts';
 
-/** From the start of the installation to the end of the transcript, as long as it runs on a processor: what else the machine does is not its. */
+/**
+ * From the start of the installation to the end of the transcript, as long as it runs on a processor: what
+ * else the machine does is not its.
+ */
 const TIME_LIMIT_MS = 20_000;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'package-'));
@@ -36,7 +42,10 @@ const onlySocket = ['--port', '0', '--unixsocket', socket, '--save', ''];
 let beforeInstallation_ms = 0;
 let started: ChildProcess[] = [];
 
-/** Milliseconds that programs which this process has started, and which have ended, ran on a processor, with those that they had started. */
+/**
+ * Milliseconds that programs which this process has started, and which have ended, ran on a processor, with
+ * those that they had started.
+ */
 function children_ms(): number {
   const fields = readFileSync('/proc/self/stat', 'latin1').split(') ')[1]!.split(' ');
   return 10 * (Number(fields[13]) + Number(fields[14]));
@@ -56,7 +65,10 @@ function makePath(name: string, server?: Server): string {
   return target;
 }
 
-/** A folder for PATH where Rust's programs tell of their progress, as cargo does of crates that it fetches, and rustup of toolchains. */
+/**
+ * A folder for PATH where Rust's programs tell of their progress, as cargo does of crates that it fetches,
+ * and rustup of toolchains.
+ */
 function makeTelling(): string {
   const target = path.join(programs, 'telling');
   mkdirSync(target, { recursive: true });

@@ -1,4 +1,7 @@
-/** `npm run bench -- --report`: what was measured stays, whatever ends the run, and the page is what the figures give. */
+/**
+ * `npm run bench -- --report`: what was measured stays, whatever ends the run, and the page is what the
+ * figures give.
+ */
 import { spawn } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -101,7 +104,10 @@ describe('of the program', () => {
     return { child, output: () => text, ended };
   }
 
-  /** The servers that a process has started and that serve: their folders under /proc, and their working folders. A server changes its title, not those. */
+  /**
+   * The servers that a process has started and that serve: their folders under /proc, and their working
+   * folders. A server changes its title, not those.
+   */
   function servers(parent: number): { process: string; folder: string }[] {
     try {
       const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim().split(' ');

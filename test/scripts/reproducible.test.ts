@@ -1,4 +1,7 @@
-/** That the same sources give the same bytes, wherever they lie; and that what is packed is fit for other machines. */
+/**
+ * That the same sources give the same bytes, wherever they lie; and that what is packed is fit for other
+ * machines.
+ */
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';

@@ -1,24 +1,32 @@
-/** `npx redis-wasm serve` and `config`: what they make of arguments and folders, on the first server that there is. */
+/**
+ * `npx redis-wasm serve` and `config`: what they make of arguments and folders, on the first server that
+ * there is.
+ */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { command as config } from '../../bin/config.ts';
 import { settingsOf } from '../../bin/configuration.ts';
 import { serverArguments } from '../../bin/launch.ts';
 import { Problem } from '../../bin/process.ts';
+import { ensureBuilt, PACKAGE } from '../../scripts/lib/build.ts';
 import { RawConnection } from '../support/raw.ts';
 import { eventually, HOST_FILE, ROOT, tested } from '../support/server.ts';
 
-const PROGRAM = ['--import', path.join(ROOT, 'node_modules/tsx/dist/loader.mjs'), path.join(ROOT, 'bin/main.ts')];
+const PROGRAM = [path.join(ROOT, 'build/bin/main.js')];
 /** Has the program end at a signal as an error of its own would end it. */
 const ENDS_AT_SIGNAL = ['--import', 'data:text/javascript,process.on("SIGUSR2", () => process.exit(3))'];
 const onSocket = ['--port', '0', '--unixsocket', 'socket', '--save', ''];
 
 let folder = '';
 let started: ChildProcess[] = [];
+
+beforeAll(() => {
+  ensureBuilt(PACKAGE);
+});
 
 beforeEach(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'serve-'));

@@ -20,7 +20,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Starts as `npm start -- …` does, in a process group of its own as a terminal's shell does, and waits for the announcement. */
+/**
+ * Starts as `npm start -- …` does, in a process group of its own as a terminal's shell does, and waits for
+ * the announcement.
+ */
 async function start(...given: string[]): Promise<{ child: ChildProcess; output: () => string }> {
   const child = spawn(process.execPath, [path.join(ROOT, 'scripts/bootstrap.mjs'), 'scripts/start.ts', ...given], {
     cwd: folder,

@@ -1,4 +1,7 @@
-/** `npx redis-wasm export` and `import`: what goes out comes back, whatever it is made of, and what is in the way is told. */
+/**
+ * `npx redis-wasm export` and `import`: what goes out comes back, whatever it is made of, and what is in the
+ * way is told.
+ */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -13,7 +16,10 @@ import { connect, type Reply, type Wire } from '../../client/transfer/wire.ts';
 import { eventually, ROOT, startServer, type TestServer } from '../support/server.ts';
 
 const LAYOUT = new Layout('wasm:');
-/** How far a deadline may be off after the way there and back: a clock is read in one command, and a time left in the next. */
+/**
+ * How far a deadline may be off after the way there and back: a clock is read in one command, and a time left
+ * in the next.
+ */
 const DEADLINE_TOLERANCE_MS = 400;
 const HOUR = 3600;
 
@@ -83,7 +89,10 @@ async function sessionsOf(wire: Wire): Promise<{ sessions: Map<string, Session>;
   return { sessions, users };
 }
 
-/** Every key of the server's own with its type, what it holds but for moments that a second run may have otherwise, and whether it has a deadline. */
+/**
+ * Every key of the server's own with its type, what it holds but for moments that a second run may have
+ * otherwise, and whether it has a deadline.
+ */
 async function ownKeys(wire: Wire): Promise<string[]> {
   const read: Record<string, (key: Buffer) => Promise<Reply>> = {
     string: (key) => wire.call(['GET', key]),

@@ -1,9 +1,11 @@
 /**
- * `npm run soak -- [--operations n] [--intervals n] [--keys n] [--users n] [--seed n] [--server redis7|redis8|valkey9] [--link auto|command]`
+ *     npm run soak -- [--operations n] [--intervals n] [--keys n] [--users n] [--seed n]
+ *                     [--server redis7|redis8|valkey9] [--link auto|command]
  *
- * Mixed commands on both modules through one server, the live data of a constant size. After each interval it prints what the memory has come
- * to and looks whether every structure holds together. It ends with status 1 at the first reply that is an error, and when the resident
- * memory has drifted by more than 5 % since the first interval, which warms up.
+ * Mixed commands on both modules through one server, the live data of a constant size. After each interval it
+ * prints what the memory has come to and looks whether every structure holds together. It ends with status 1
+ * at the first reply that is an error, and when the resident memory has drifted by more than 5 % since the
+ * first interval, which warms up.
  */
 import { parseArgs } from 'node:util';
 import { ensureBuilt, HOST, WASM } from '../../scripts/lib/build.ts';

@@ -1,6 +1,7 @@
 /**
- * Traffic of a constant live size: keys and users that are always the same, values and fields of all sizes that come, change and go. Written
- * to be cheap, so that the server has the work: commands are put into one buffer, and of the replies only new ids are read.
+ * Traffic of a constant live size: keys and users that are always the same, values and fields of all sizes
+ * that come, change and go. Written to be cheap, so that the server has the work: commands are put into one
+ * buffer, and of the replies only new ids are read.
  */
 import { connect, type Socket } from 'node:net';
 
@@ -18,7 +19,10 @@ const TEXT_BYTES = 1 << 18;
 const NONE = 0;
 const AWAITED = 1;
 const LIVE = 2;
-/** Sizes of values in bytes: the share of each kind in thousandths, the shortest, and how many lengths there are. */
+/**
+ * Sizes of values in bytes: the share of each kind in thousandths, the shortest, and how many lengths there
+ * are.
+ */
 const SIZES = [
   { share: 700, shortest: 8, lengths: 57 },
   { share: 250, shortest: 65, lengths: 448 },
@@ -186,7 +190,10 @@ export class Client {
     if (this.#answered === this.#sent && this.#skip === 0 && this.#rest.length === 0) this.#send();
   }
 
-  /** Takes the reply whose first line is at `at` up to `end`; answers where the next one begins, -1 after an error. */
+  /**
+   * Takes the reply whose first line is at `at` up to `end`; answers where the next one begins, -1 after an
+   * error.
+   */
   #reply(bytes: Buffer, at: number, end: number): number {
     const [kind, user] = [bytes[at], this.#asked[this.#answered++]!];
     if (user >= 0) {

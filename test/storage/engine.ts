@@ -1,7 +1,8 @@
 /**
  * The storage engine compiled on its own (entry.ts) and run in Node, in a memory of its own.
  *
- * The compiled files stay in build/test/, named by a digest of the sources, so that only a change compiles anew.
+ * The compiled files stay in build/test/, named by a digest of the sources, so that only a change compiles
+ * anew.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
@@ -67,7 +68,10 @@ async function sourceFiles(entry: string): Promise<string[]> {
     .map((name) => path.join(full, name));
 }
 
-/** What the engine is compiled with: nothing; a key's hash is its first eight bytes; it counts what look-ups look at. */
+/**
+ * What the engine is compiled with: nothing; a key's hash is its first eight bytes; it counts what look-ups
+ * look at.
+ */
 type Build = 'plain' | 'test hash' | 'counting';
 const USES: Record<Build, string[]> = {
   plain: [],
@@ -148,7 +152,10 @@ export class Engine {
     this.x.tableInit(this.table, 0x0706050403020100n, 0x0f0e0d0c0b0a0908n);
   }
 
-  /** Takes idle pages and spoils them, as the system does: whoever still relies on them sees that. Whether there were any. */
+  /**
+   * Takes idle pages and spoils them, as the system does: whoever still relies on them sees that. Whether
+   * there were any.
+   */
   discardStep(): boolean {
     const pages = this.x.takeIdle();
     const [first, count] = [Number(pages & 0xffffffffn), Number(pages >> 32n)];

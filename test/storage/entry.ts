@@ -164,7 +164,7 @@ export function wheelProbes(): u32 {
   return probes;
 }
 
-// ── Many at once, as fast as a module would do it: for benchmarks and tests of large tables ───────────────────────────
+// ── Many at once, as fast as a module would do it: for benchmarks and tests of large tables ────────────────
 
 const keyBytes: usize = memory.data(16, 16);
 
@@ -181,7 +181,10 @@ export function isKept(number: u32): bool {
   return ((number * 0x9e3779b1) >> 8) % 10 == 0;
 }
 
-/** Sets `count` keys from `first` on to values of `length` bytes whose first four are the number; returns how many it could. */
+/**
+ * Sets `count` keys from `first` on to values of `length` bytes whose first four are the number; returns how
+ * many it could.
+ */
 export function manySet(table: Table, first: u32, count: u32, length: u32): u32 {
   for (let number = first; number < first + count; number++) {
     keyOfNumber(number);
@@ -247,11 +250,11 @@ export function manyHash(table: Table, count: u32): u64 {
   return sum;
 }
 
-// ── Keys that collide, for who does not know the key of the hash ──────────────────────────────────────────────────────
+// ── Keys that collide, for who does not know the key of the hash ───────────────────────────────────────────
 
 /**
- * Writes `count` keys of 16 bytes to `keys` whose hashes under the key 0 have none of the bits of `mask`; 0: keys like any others.
- * Returns how many numbers it tried.
+ * Writes `count` keys of 16 bytes to `keys` whose hashes under the key 0 have none of the bits of `mask`; 0:
+ * keys like any others. Returns how many numbers it tried.
  */
 export function collidingKeys(keys: usize, count: u32, mask: u64): u32 {
   let number: u32 = 0;
@@ -289,7 +292,7 @@ export function tableLooks(): u32 {
   return looks;
 }
 
-// ── One operation for each of `count` numbers, in steps that jump about: for the benchmark against other tables ───────
+// ── One operation for each of `count` numbers, in steps that jump about: for the benchmark against other tab
 
 /** A value of 32 bytes. */
 const benchValue: usize = memory.data<u8>([
@@ -297,7 +300,10 @@ const benchValue: usize = memory.data<u8>([
   118, 118, 118, 118, 118,
 ]);
 
-/** Stores the numbers below `count`, as CUSTOM.SET does; returns how many entries there are. `step` has no common divisor with `count`. */
+/**
+ * Stores the numbers below `count`, as CUSTOM.SET does; returns how many entries there are. `step` has no
+ * common divisor with `count`.
+ */
 export function passInsert(table: Table, count: u32, step: u32): u32 {
   let number: u32 = 0;
   for (let rest = count; rest; rest--) {
@@ -362,8 +368,9 @@ export function passDelete(table: Table, count: u32, step: u32): u32 {
 }
 
 /**
- * For runs outside of JavaScript: a table in page 1 with `count` entries, then `rounds` times hits (operation 1), misses (2), hashes (3),
- * replacements (4), or deletes and inserts (5); 0: none. The time of two numbers of rounds tells that of one.
+ * For runs outside of JavaScript: a table in page 1 with `count` entries, then `rounds` times hits (operation
+ * 1), misses (2), hashes (3), replacements (4), or deletes and inserts (5); 0: none. The time of two numbers
+ * of rounds tells that of one.
  */
 export function bench(operation: u32, count: u32, rounds: u32): u32 {
   const table = changetype<Table>(<usize>65536);

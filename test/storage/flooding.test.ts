@@ -1,13 +1,16 @@
 /**
- * Keys chosen to collide, by one who knows the hash function but not its key: they cost as much as any others. Counted in what look-ups look
- * at, chunks and entries, which no clock disturbs.
+ * Keys chosen to collide, by one who knows the hash function but not its key: they cost as much as any
+ * others. Counted in what look-ups look at, chunks and entries, which no clock disturbs.
  */
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { loadEngine } from './engine.ts';
 
 const KEY_BYTES = 16;
-/** Bits of the hash that the chosen keys have not: those that choose the directory's entry, or the chunk in a segment; and how many such keys hurt. */
+/**
+ * Bits of the hash that the chosen keys have not: those that choose the directory's entry, or the chunk in a
+ * segment; and how many such keys hurt.
+ */
 const CHOSEN = [
   { title: 'in one part of the directory', mask: 0x7fn << 57n, many: 10_000 },
   { title: 'in few chunks of every segment', mask: 0xffn << 48n, many: 40_000 },

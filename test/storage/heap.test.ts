@@ -24,7 +24,10 @@ interface Block {
   mark: number;
 }
 
-/** A heap beside a list of what it should hold; each block is filled with a mark of its own, so that an overlap shows. */
+/**
+ * A heap beside a list of what it should hold; each block is filled with a mark of its own, so that an
+ * overlap shows.
+ */
 class Model {
   readonly engine: Engine;
   blocks: Block[] = [];
@@ -180,7 +183,8 @@ describe('heap', async () => {
 
   test('a run may cross into a group of pages that has no notes yet', () => {
     const engine = create();
-    // The first growth ends the first 2048 pages; the next one continues its free pages and needs notes for the second 2048.
+    // The first growth ends the first 2048 pages; the next one continues its free pages and needs notes for
+    // the second 2048.
     engine.memory.grow(2048 - 16 - 2);
     engine.x.alloc(1);
     expect(engine.x.alloc(20 * PAGE - 100)).not.toBe(0);

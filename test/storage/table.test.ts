@@ -20,7 +20,10 @@ function expectContent(engine: Engine, model: Map<string, string>): void {
   expect(engine.walk().sort()).toEqual([...model.keys()].sort());
 }
 
-/** Takes all memory that the heap can give, so that the next thing that needs any fails; returns what gives it back. */
+/**
+ * Takes all memory that the heap can give, so that the next thing that needs any fails; returns what gives it
+ * back.
+ */
 function exhaust(engine: Engine): () => void {
   const taken: [number, number][] = [];
   for (const size of [1 << 20, 1 << 16, 4096, 2048, 1024, 512, 256, 128, 64, 16, 4]) {
@@ -41,7 +44,10 @@ const steps = fc.array(
   { maxLength: 400, size: 'max' },
 );
 
-/** Runs steps on the engine and a Map; the engine may refuse to set for want of memory, and then nothing may have changed. */
+/**
+ * Runs steps on the engine and a Map; the engine may refuse to set for want of memory, and then nothing may
+ * have changed.
+ */
 function runSteps(engine: Engine, all: Step[], keyFor: (key: number) => string): number {
   const model = new Map<string, string>();
   let refused = 0;

@@ -62,7 +62,10 @@ class Owner {
     return to;
   }
 
-  /** One take: the deadline of what expired, NaN where a later one was inserted again, undefined where none has come. */
+  /**
+   * One take: the deadline of what expired, NaN where a later one was inserted again, undefined where none
+   * has come.
+   */
   step(now: number): number | undefined {
     const node = this.engine.x.wheelTake(this.wheel, BigInt(now)) >>> 0;
     if (!node) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Attacks on every function that the host gives to modules, made from the declarations in `assembly/base/redis.ts`: a function that is added
- * there is attacked without a change here.
+ * Attacks on every function that the host gives to modules, made from the declarations in
+ * `assembly/base/redis.ts`: a function that is added there is attacked without a change here.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -52,7 +52,10 @@ const PAIR = 32;
 const BAD_PAIR = 40;
 const END = '(i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 1))';
 
-/** Byte strings that do not lie in the memory: past its end, wrapping around the address space, longer than it. */
+/**
+ * Byte strings that do not lie in the memory: past its end, wrapping around the address space, longer than
+ * it.
+ */
 const BYTES: [title: string, pointer: string, length: string][] = [
   ['a byte past the end', END, '(i32.const 2)'],
   ['wrapping around', '(i32.const -1)', '(i32.const 2)'],
@@ -67,7 +70,10 @@ const ARRAYS: [title: string, pointer: string, length: string][] = [
   ['an element outside', `(i32.const ${BAD_PAIR})`, '(i32.const 1)'],
 ];
 
-/** The parameters that stand for byte strings or arrays of them: each the place of a pointer, whose length follows. */
+/**
+ * The parameters that stand for byte strings or arrays of them: each the place of a pointer, whose length
+ * follows.
+ */
 function pairs({ parameters }: HostFunction): { at: number; isArray: boolean }[] {
   return parameters.flatMap(({ type }, at) => {
     const next = parameters[at + 1];
@@ -91,7 +97,10 @@ function call({ name, parameters, result }: HostFunction, replaced = -1, pointer
   return result === 'void' ? text : `(drop ${text})`;
 }
 
-/** One harmless call of every function, and a harmful one for each of its byte strings and each way to be outside. */
+/**
+ * One harmless call of every function, and a harmful one for each of its byte strings and each way to be
+ * outside.
+ */
 export function attacks(): Attack[] {
   const all: Omit<Attack, 'number'>[] = hostFunctions().flatMap((each) => [
     { title: each.name, function: each, call: call(each), isHarmless: true },
@@ -109,7 +118,10 @@ export function attacks(): Attack[] {
 
 const WHOLE = '(i32.shl (memory.size) (i32.const 16))';
 
-/** Every function with the most that a memory holds: each byte string is all of it, each array as many pairs as fit, each i64 the largest. */
+/**
+ * Every function with the most that a memory holds: each byte string is all of it, each array as many pairs
+ * as fit, each i64 the largest.
+ */
 export function largest(): Attack[] {
   return hostFunctions().map((each, number) => {
     const { name, parameters, result } = each;
@@ -167,7 +179,9 @@ export interface HostileCommand {
   handler: string;
 }
 
-/** The calls that register commands, in a function that answers how many the server refused, and their names. */
+/**
+ * The calls that register commands, in a function that answers how many the server refused, and their names.
+ */
 export function registering(commands: HostileCommand[]): string {
   let at = 256;
   const texts = commands
@@ -189,7 +203,10 @@ export function registering(commands: HostileCommand[]): string {
     (func $register (result i32) ${sum})`;
 }
 
-/** The module `hostile`: HOSTILE.RUN number, HOSTILE.ARM number, HOSTILE.WRITE (which the server may refuse for memory). */
+/**
+ * The module `hostile`: HOSTILE.RUN number, HOSTILE.ARM number, HOSTILE.WRITE (which the server may refuse
+ * for memory).
+ */
 export function hostileModule(all: Attack[]): Promise<string> {
   const one = ({ number, call: body }: Attack) => `(func $attack_${number} ${body})`;
   const choose = all.map(({ number }) => `(if (i32.eq (local.get $n) (i32.const ${number})) (then (call $attack_${number})))`);
@@ -243,7 +260,10 @@ export function hostileLoad({ number, call: body }: Attack, when: 'asked' | 'for
   );
 }
 
-/** A module out of parts in the text format: every function of the host is imported by its name, and byte 8 begins "OK". */
+/**
+ * A module out of parts in the text format: every function of the host is imported by its name, and byte 8
+ * begins "OK".
+ */
 export function hostile(text: string, name = 'hostile', pages = 1): Promise<string> {
   const common = COMMON.replace('(memory (export "memory") 1)', `(memory (export "memory") ${pages})`);
   return assemble(name, `${IMPORTS} ${text} ${common}`, { plain: true, names: true });

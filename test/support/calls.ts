@@ -1,4 +1,7 @@
-/** One call of each command of client/, with every argument that it takes: what tests of all of them begin with. */
+/**
+ * One call of each command of client/, with every argument that it takes: what tests of all of them begin
+ * with.
+ */
 import { custom, session } from '../../client/index.ts';
 
 /** Arguments by their names, in order; `?` after a name: it may be left out. */

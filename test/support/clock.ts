@@ -3,7 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { library } from './library.ts';
 
-/** Puts this process's clock forward or back for the running test: what `Date` tells. Timers, and the servers, go on as they do. */
+/**
+ * Puts this process's clock forward or back for the running test: what `Date` tells. Timers, and the servers,
+ * go on as they do.
+ */
 export function shiftClock(ms: number): void {
   const { Date: RealDate } = globalThis;
   class ShiftedDate extends RealDate {

@@ -1,8 +1,9 @@
 /// <reference lib="dom" />
 /**
- * A small stand-in for the host and its server: runs the shipped .wasm files in Node. It is stricter than the real one where that finds
- * faults: what it hands to a module (arguments, results of calls) is overwritten the moment its promised life ends, and an order
- * that the design forbids (an import call or a failure inside a commit, a function outside its phase) throws.
+ * A small stand-in for the host and its server: runs the shipped .wasm files in Node. It is stricter than the
+ * real one where that finds faults: what it hands to a module (arguments, results of calls) is overwritten
+ * the moment its promised life ends, and an order that the design forbids (an import call or a failure inside
+ * a commit, a function outside its phase) throws.
  */
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
@@ -444,7 +445,10 @@ export class FakeModule {
 }
 
 export interface Options {
-  /** Direct: both modules in one memory, the session's imports are the hashmap's exports. Command: each has its own. */
+  /**
+   * Direct: both modules in one memory, the session's imports are the hashmap's exports. Command: each has
+   * its own.
+   */
   link?: 'direct' | 'command';
   /** Pages that a memory may have. */
   maxPages?: number;
@@ -529,7 +533,9 @@ export class FakeServer {
     return { get: link('get'), set: link('set'), del: link('del'), exists: link('exists') };
   }
 
-  /** The fallback: each import is a nested call of the command, its reply converted as the host converts it. */
+  /**
+   * The fallback: each import is a nested call of the command, its reply converted as the host converts it.
+   */
   private byCommand(): Record<string, unknown> {
     const link =
       (name: string) =>
@@ -734,7 +740,9 @@ export class FakeServer {
     return setting.value;
   }
 
-  /** One step of each module's sweep, as the host's timer has it done; whether any has more that is due now. */
+  /**
+   * One step of each module's sweep, as the host's timer has it done; whether any has more that is due now.
+   */
   sweepStep(): boolean {
     this.phase = 'sweep';
     this.depth++;

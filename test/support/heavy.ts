@@ -1,4 +1,7 @@
-/** Modules that are small as files, and large for who compiles them or asks them what they declare: written byte by byte, many times the same. */
+/**
+ * Modules that are small as files, and large for who compiles them or asks them what they declare: written
+ * byte by byte, many times the same.
+ */
 
 /** A part of a module: bytes, and how often in a row. */
 type Bytes = Uint8Array | number[];
@@ -21,7 +24,10 @@ export const repeated = (count: number, ...bytes: number[]): Buffer => Buffer.al
 export const [I32, I64, FUNCREF] = [0x7f, 0x7e, 0x70];
 const [FUNCTION, END] = [0x60, 0x0b];
 
-/** Instructions that leave nothing behind: a call through the table, a look at it, a load whose address is what was loaded before. */
+/**
+ * Instructions that leave nothing behind: a call through the table, a look at it, a load whose address is
+ * what was loaded before.
+ */
 export const CALL_INDIRECT = [0x41, 0, 0x11, 1, 0];
 export const TABLE_GET = [0x41, 0, 0x25, 0, 0x1a];
 export const LOAD = [0x20, 0, 0x28, 0, 4, 0x21, 0];
@@ -46,7 +52,10 @@ export const functionGlobal = [FUNCREF, 1, 0xd2, 0, END];
 /** A name of so many bytes, given to the module's own function. */
 export const longExport = (length: number): Buffer => join(name('x'.repeat(length)), [0, 0]);
 
-/** What a module has beside what every one must export: onLoad(), which is function 0 and of type 0, and a table and a memory. Type 1 is () → (). */
+/**
+ * What a module has beside what every one must export: onLoad(), which is function 0 and of type 0, and a
+ * table and a memory. Type 1 is () → ().
+ */
 export interface Parts {
   types?: Bytes[];
   /** The types of its functions, and their bodies. */

@@ -1,4 +1,7 @@
-/** Modules written to break out of what the host allows them, and one that remembers, to see that nothing reached it. */
+/**
+ * Modules written to break out of what the host allows them, and one that remembers, to see that nothing
+ * reached it.
+ */
 import { hostile, NUMBER, registering, type HostileCommand } from './attacks.ts';
 import { assemble, THIRD } from './modules.ts';
 
@@ -131,7 +134,9 @@ export const careless = hostile(
      .join('\n')}`,
 );
 
-/** Commands that replicate, and what they name: what no module may make a server run, and what this one may. */
+/**
+ * Commands that replicate, and what they name: what no module may make a server run, and what this one may.
+ */
 export const EFFECTS = {
   everything: 'FLUSHALL',
   foreign: 'CUSTOM.APPLY',
@@ -146,7 +151,10 @@ export const READERS = {
   changed: '(call $KeyChanged (i32.const 1) (i32.const 8) (i32.const 2) (i32.const 8) (i32.const 2) (i32.const 1))',
 };
 const effectNames = Object.values(EFFECTS);
-/** HOSTILE.COUNT answers how often HOSTILE.NOTE was run; HOSTILE.LATE replicates it, and may, though it does not write. */
+/**
+ * HOSTILE.COUNT answers how often HOSTILE.NOTE was run; HOSTILE.LATE replicates it, and may, though it does
+ * not write.
+ */
 export const propagating = hostile(
   `${registering([
     ...Object.keys(EFFECTS).map((name) => command(name, 'write')),
@@ -181,7 +189,10 @@ export const answering = hostile(
      (i64.const 0))`,
 );
 
-/** Ends, or does not, with `committing` set. HOSTILE.VALUE answers what its last HOSTILE.SET left, 0 after a flush. */
+/**
+ * Ends, or does not, with `committing` set. HOSTILE.VALUE answers what its last HOSTILE.SET left, 0 after a
+ * flush.
+ */
 export const halfway = hostile(
   `${registering([
     ...['set', 'trap', 'loop'].map((name) => command(name, 'write')),
@@ -225,7 +236,9 @@ export const MISDEEDS = {
 export type Misdeed = keyof typeof MISDEEDS;
 const DEEDS = Object.entries(MISDEEDS);
 
-/** HOSTILE.ARM n: from now on the export number n / 100, in this order, does misdeed number n % 100, from 1. */
+/**
+ * HOSTILE.ARM n: from now on the export number n / 100, in this order, does misdeed number n % 100, from 1.
+ */
 const EXPORTS = ['info', 'auxSave', 'auxLoad', 'flush', 'freeBytes', 'isEmpty', 'sweep'] as const;
 export const misdeedOf = (name: (typeof EXPORTS)[number], misdeed: Misdeed) =>
   String((EXPORTS.indexOf(name) + 1) * 100 + Object.keys(MISDEEDS).indexOf(misdeed) + 1);
@@ -264,8 +277,9 @@ export const FAULTS = {
 const ELSEWHERE = (1 << 3) | (1 << 13);
 
 /**
- * HOSTILE.WRITE n is replicated as it came, and ends well on a primary; on a replica, or out of the append-only file, it ends as FAULTS has it.
- * HOSTILE.READ n ends so on a replica too, as its client's command.
+ * HOSTILE.WRITE n is replicated as it came, and ends well on a primary; on a replica, or out of the
+ * append-only file, it ends as FAULTS has it. HOSTILE.READ n ends so on a replica too, as its client's
+ * command.
  */
 export const faulty = hostile(
   `${registering([
@@ -283,7 +297,10 @@ export const faulty = hostile(
    ${handler('read', `(call $fault (local.get $argv)) ${OK}`)}`,
 );
 
-/** Number `index` of modules that each use up most of a stack and then call the next one's command, `CHAIN<n>.go`. */
+/**
+ * Number `index` of modules that each use up most of a stack and then call the next one's command,
+ * `CHAIN<n>.go`.
+ */
 export const chained = (index: number) =>
   hostile(
     `(import "CHAIN${index + 1}" "go" (func $next (result i64)))
@@ -296,7 +313,9 @@ export const chained = (index: number) =>
     `chain${index}`,
   );
 
-/** A module that remembers: WITNESS.FILL number writes it all over its memory, WITNESS.SUM adds it up again. */
+/**
+ * A module that remembers: WITNESS.FILL number writes it all over its memory, WITNESS.SUM adds it up again.
+ */
 export const witness = hostile(
   `${registering([
     { name: 'witness.fill', flags: 'readonly', arity: 2, handler: '$fill' },
@@ -349,7 +368,10 @@ export function configured(name: string, value: number | string, flags: number, 
   );
 }
 
-/** A module in which onLoad() does this, when it is asked or when it runs for good: the host has grown the memory by then. */
+/**
+ * A module in which onLoad() does this, when it is asked or when it runs for good: the host has grown the
+ * memory by then.
+ */
 export function loading(body: string, when: 'asked' | 'for good') {
   return hostile(
     `(table (export "table") 0 funcref) (func $down (call $down) (drop (memory.grow (i32.const 0))))
@@ -366,8 +388,8 @@ const ownCommand = (name: number, length: number, index: number) =>
      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2))`;
 
 /**
- * A module that is linked directly to the storage, and so trusted with its memory, and breaks that trust: HOSTILE.SCRIBBLE n writes n bytes
- * anywhere; HOSTILE.SEED n chooses which and where.
+ * A module that is linked directly to the storage, and so trusted with its memory, and breaks that trust:
+ * HOSTILE.SCRIBBLE n writes n bytes anywhere; HOSTILE.SEED n chooses which and where.
  */
 export const traitor = assemble(
   'hostile',

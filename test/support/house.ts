@@ -5,7 +5,9 @@ import path from 'node:path';
 import ts from 'typescript';
 import { ROOT } from '../../scripts/lib/process.ts';
 
-/** A folder of the project whose files stand on floors, the highest first; a name is a file or a folder in it. */
+/**
+ * A folder of the project whose files stand on floors, the highest first; a name is a file or a folder in it.
+ */
 export interface House {
   root: string;
   floors: string[][];
@@ -25,7 +27,10 @@ export function filesOf(pattern: RegExp): string[] {
   return listed.split('\n').filter((file) => pattern.test(file) && file !== '');
 }
 
-/** The houses that ARCHITECTURE.md lists, a line each: `root  floor > floor > …`, where `*` stands for all that is not named. */
+/**
+ * The houses that ARCHITECTURE.md lists, a line each: `root  floor > floor > …`, where `*` stands for all
+ * that is not named.
+ */
 export function houses(): House[] {
   const block = /<!-- floors -->\n```\n([^`]*)```/.exec(read('ARCHITECTURE.md'))?.[1] ?? '';
   return block
@@ -115,7 +120,10 @@ export function arrows({ root }: House): Arrow[] {
   );
 }
 
-/** Circles of imports: the files of each, in their order. A folder's `mod.rs` that lists its files is no part of one. */
+/**
+ * Circles of imports: the files of each, in their order. A folder's `mod.rs` that lists its files is no part
+ * of one.
+ */
 export function circles(all: Arrow[]): string[][] {
   const targets = new Map<string, string[]>();
   for (const { from, to } of all) targets.set(from, [...(targets.get(from) ?? []), to]);

@@ -1,4 +1,7 @@
-/** Keyv in each of its versions that there is here: 5, and 6 where it has been fetched (vitest.config.ts tells where not). */
+/**
+ * Keyv in each of its versions that there is here: 5, and 6 where it has been fetched (vitest.config.ts tells
+ * where not).
+ */
 import { Keyv as Keyv5 } from 'keyv';
 import * as keyv from '../../scripts/lib/keyv.ts';
 

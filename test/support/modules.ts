@@ -1,7 +1,8 @@
 /**
- * Module files for the tests of linking and loading: variants of the shipped modules, small modules out of test/fixtures/, and modules
- * written in WebAssembly's text format that no compiler would make. The files stay in build/test/modules/, in a folder named by a digest
- * of what they are made of, so that only a change makes them anew.
+ * Module files for the tests of linking and loading: variants of the shipped modules, small modules out of
+ * test/fixtures/, and modules written in WebAssembly's text format that no compiler would make. The files
+ * stay in build/test/modules/, in a folder named by a digest of what they are made of, so that only a change
+ * makes them anew.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
@@ -33,7 +34,9 @@ interface Configuration {
 /** asconfig.json: how the shipped modules are compiled. */
 export const SHIPPED = JSON.parse(readFileSync(path.join(ROOT, 'asconfig.json'), 'utf8')) as Configuration;
 
-/** Static data of a third module, behind that of the shipped two, which imports as many pages as that takes. */
+/**
+ * Static data of a third module, behind that of the shipped two, which imports as many pages as that takes.
+ */
 export const THIRD: CompilerOptions = {
   memoryBase: (SHIPPED.targets.session.initialMemory ?? 0) * 65536,
   initialMemory: (SHIPPED.targets.session.initialMemory ?? 0) + 1,
@@ -50,7 +53,8 @@ export async function compile(name: string, entry: string, options: CompilerOpti
   return cached(name, [entry, configuration, ...sources.map((file) => readFileSync(path.join(ROOT, file), 'utf8'))], async () => {
     let binary: Uint8Array | undefined;
     let messages = '';
-    // The configuration is a file of the compiler's own world, beside asconfig.json: paths in it mean the same.
+    // The configuration is a file of the compiler's own world, beside asconfig.json: paths in it mean the
+    // same.
     const { error } = await asc.main([entry, '--baseDir', ROOT, '--config', 'variant.json', '--outFile', 'out.wasm'], {
       readFile: (file, folder) => (path.basename(file) === 'variant.json' ? configuration : readIfThere(path.resolve(folder, file))),
       writeFile: (_, contents) => {
@@ -70,8 +74,9 @@ export function fixture(entry: string, options: CompilerOptions = THIRD, name = 
 }
 
 /**
- * Assembles a module from WebAssembly's text format: what stands between `(module` and `)`, beside the memory, the table and an onLoad()
- * that answers 0, which every module must export. `plain` leaves these out; `names` keeps the functions' names, for the log.
+ * Assembles a module from WebAssembly's text format: what stands between `(module` and `)`, beside the
+ * memory, the table and an onLoad() that answers 0, which every module must export. `plain` leaves these out;
+ * `names` keeps the functions' names, for the log.
  * @returns the file's absolute path
  */
 export function assemble(name: string, text: string, { plain = false, names = false } = {}): Promise<string> {

@@ -1,8 +1,9 @@
 /**
  * A connection that shows replies as they are on the wire, for tests that compare byte for byte.
  *
- * Bytes are written as JavaScript strings of the characters 0 … 255, one per byte (latin1), in arguments and in replies:
- * `send('CUSTOM.SET', 'key', '\xff\0')` answers `'+OK\r\n'`. Text beyond ASCII goes through `utf8`.
+ * Bytes are written as JavaScript strings of the characters 0 … 255, one per byte (latin1), in arguments and
+ * in replies: `send('CUSTOM.SET', 'key', '\xff\0')` answers `'+OK\r\n'`. Text beyond ASCII goes through
+ * `utf8`.
  */
 import { connect, type Socket } from 'node:net';
 

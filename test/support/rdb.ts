@@ -1,6 +1,7 @@
 /**
- * The auxiliary data of modules in an RDB file, taken apart and put together again, to make files that no server writes. For files that
- * were written with `rdbcompression no` and `rdbchecksum no`: strings as they are, and a checksum that is not looked at.
+ * The auxiliary data of modules in an RDB file, taken apart and put together again, to make files that no
+ * server writes. For files that were written with `rdbcompression no` and `rdbchecksum no`: strings as they
+ * are, and a checksum that is not looked at.
  *
  *     "REDIS" version, 0xFA key value …, 0xF7 <module type id> 2 <when>, { opcode, value } …, 0, …
  */

@@ -1,12 +1,25 @@
-/** Replicas for tests: one server made to follow another, also through a proxy that cuts, delays or spoils what the primary sends. */
+/**
+ * Replicas for tests: one server made to follow another, also through a proxy that cuts, delays or spoils
+ * what the primary sends.
+ */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { expect, onTestFinished } from 'vitest';
-import { eventually, startServer, type ServerOptions, type TestServer } from './server.ts';
+import { beforeEach, expect, onTestFinished } from 'vitest';
+import { eventually, startServer, useServer, type ServerOptions, type TestServer } from './server.ts';
 
 /** A primary and a server that does not follow it yet. */
 export async function startPair(options: ServerOptions = {}): Promise<{ primary: TestServer; replica: TestServer }> {
   const primary = await startServer({ tcp: true });
   const replica = await startServer(options);
+  return { primary, replica };
+}
+
+/** The same for a file or describe block: empty, and neither follows the other, before each test. */
+export function usePair(options: ServerOptions, primaryOptions: ServerOptions = {}): { primary: TestServer; replica: TestServer } {
+  const primary = useServer({ ...primaryOptions, tcp: true });
+  beforeEach(async () => {
+    expect(await replica.send('REPLICAOF', 'NO', 'ONE')).toBe('+OK\r\n');
+  });
+  const replica = useServer(options);
   return { primary, replica };
 }
 

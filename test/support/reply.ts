@@ -1,6 +1,12 @@
-/** Replies as values: for tests that look into nested ones. Bytes are strings of the characters 0 … 255, as in raw.ts. */
+/**
+ * Replies as values: for tests that look into nested ones. Bytes are strings of the characters 0 … 255, as in
+ * raw.ts.
+ */
 
-/** A bulk or simple string as its bytes, an integer as a number, null, an array, a map as an array of pairs; an error as an Error. */
+/**
+ * A bulk or simple string as its bytes, an integer as a number, null, an array, a map as an array of pairs;
+ * an error as an Error.
+ */
 export type Reply = string | number | null | Error | Reply[];
 
 /** The reply that these bytes are, all of them. Throws where they are no whole reply. */

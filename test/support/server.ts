@@ -1,9 +1,10 @@
 /**
  * Servers for tests: each in a folder of its own, on a unix socket, waited for by PONG, always ended.
  *
- * A test file that needs one server says `const server = useServer()`: started before its first test, emptied before each, ended after
- * the last. A test that needs a server of its own says `const server = await startServer({ … })`: ended when the test is over. Which
- * program runs, and how its modules are linked, is the test project's choice (vitest.config.ts).
+ * A test file that needs one server says `const server = useServer()`: started before its first test, emptied
+ * before each, ended after the last. A test that needs a server of its own says
+ * `const server = await startServer({ … })`: ended when the test is over. Which program runs, and how its
+ * modules are linked, is the test project's choice (vitest.config.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -163,7 +164,9 @@ export class TestServer {
     return Number(nanoseconds) / 1e6;
   }
 
-  /** Milliseconds that all of its threads have run on a processor, those that have ended too; in steps of 10. */
+  /**
+   * Milliseconds that all of its threads have run on a processor, those that have ended too; in steps of 10.
+   */
   get process_ms(): number {
     const fields = readFileSync(`/proc/${this.pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
     return 10 * (Number(fields[11]) + Number(fields[12]));
@@ -287,7 +290,10 @@ const WORKERS_MAX = 20;
 const worker = Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS_MAX;
 let portsTaken = Math.floor(Math.random() * PORTS_EACH);
 
-/** A TCP port that nothing listens on, and that nobody else takes before it is used: each worker has its own, and takes one after the other. */
+/**
+ * A TCP port that nothing listens on, and that nobody else takes before it is used: each worker has its own,
+ * and takes one after the other.
+ */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < PORTS_EACH; attempt++) {
     const port = PORT_FIRST + worker * PORTS_EACH + (portsTaken++ % PORTS_EACH);

@@ -62,7 +62,8 @@ export function scan(server: FakeServer, ...options: string[]): string[] {
 }
 
 /**
- * Everything that clients can see, but for the bytes that a session takes. Throws where either store is not sound.
+ * Everything that clients can see, but for the bytes that a session takes. Throws where either store is not
+ * sound.
  * @param ids that may be known without being in a list, as those in grace
  */
 export function visible(server: FakeServer, ids: string[] = []): string[] {

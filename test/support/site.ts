@@ -1,4 +1,6 @@
-/** The example site for tests: on 127.0.0.1, with the sessions in a server of the tests; and visitors of it. */
+/**
+ * The example site for tests: on 127.0.0.1, with the sessions in a server of the tests; and visitors of it.
+ */
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createSite, type SiteOptions } from '../../example/app.ts';
@@ -31,7 +33,10 @@ export interface Page {
   headers: Headers;
 }
 
-/** A browser without a screen and without scripts: it keeps cookies, follows redirects and sends the forms of the page that it is on. */
+/**
+ * A browser without a screen and without scripts: it keeps cookies, follows redirects and sends the forms of
+ * the page that it is on.
+ */
 export class Visitor {
   readonly cookies = new Map<string, string>();
   page: Page = { status: 0, text: '', headers: new Headers() };

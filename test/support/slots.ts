@@ -8,7 +8,9 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** CRC16 of the key, or of what is between its first `{` and the next `}` if that is not empty, modulo 16384. */
+/**
+ * CRC16 of the key, or of what is between its first `{` and the next `}` if that is not empty, modulo 16384.
+ */
 export function slotOf(key: string | Uint8Array): number {
   const bytes = typeof key === 'string' ? Buffer.from(key, 'latin1') : Buffer.from(key);
   const open = bytes.indexOf('{');

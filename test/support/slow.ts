@@ -1,9 +1,12 @@
 /**
- * Modules of one function that is small as a file and large for a compiler: written byte by byte, since the tools that make modules out of
- * text would take their time for it too.
+ * Modules of one function that is small as a file and large for a compiler: written byte by byte, since the
+ * tools that make modules out of text would take their time for it too.
  */
 
-/** A function without parameters and results, and the type that its blocks, and function 2, may have: as many i32 in as out. */
+/**
+ * A function without parameters and results, and the type that its blocks, and function 2, may have: as many
+ * i32 in as out.
+ */
 export interface Slow {
   locals?: number;
   arity?: number;

@@ -19,7 +19,9 @@ export async function fill(server: TestServer, prefix = ''): Promise<void> {
   }
 }
 
-/** Every key with its value and every session as GET shows it, sorted. Throws where either store is not sound. */
+/**
+ * Every key with its value and every session as GET shows it, sorted. Throws where either store is not sound.
+ */
 export async function dump(server: TestServer): Promise<string[]> {
   for (const command of ['CUSTOM.CHECK', 'SESSION.CHECK']) {
     const reply = await server.send(command);

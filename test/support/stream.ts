@@ -11,7 +11,10 @@ export class ReplicationStream {
   #synchronised = false;
   #marks = 0;
 
-  /** Becomes a replica of `server` until the test is over; what it has so far is skipped. `head`: the primary, if `server` is none. */
+  /**
+   * Becomes a replica of `server` until the test is over; what it has so far is skipped. `head`: the primary,
+   * if `server` is none.
+   */
   static async of(server: TestServer, head = server): Promise<ReplicationStream> {
     const stream = new ReplicationStream(server, head);
     onTestFinished(() => void stream.#socket.destroy());

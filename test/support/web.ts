@@ -1,4 +1,7 @@
-/** A web application with sessions, as tests talk to it: express and express-session on 127.0.0.1, a browser that keeps its cookie. */
+/**
+ * A web application with sessions, as tests talk to it: express and express-session on 127.0.0.1, a browser
+ * that keeps its cookie.
+ */
 import type { AddressInfo } from 'node:net';
 import express, { type Express } from 'express';
 import expressSession, { type SessionOptions } from 'express-session';

@@ -7,7 +7,9 @@ import type { TestServer } from './server.ts';
 export interface Wiretap {
   /** The socket to connect to in the server's place. */
   socket: string;
-  /** The commands that were sent since the last call, each with its arguments in one string, in their order. */
+  /**
+   * The commands that were sent since the last call, each with its arguments in one string, in their order.
+   */
   commands(): string[];
 }
 

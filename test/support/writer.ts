@@ -1,4 +1,6 @@
-/** A client that writes on and on while a test does something to the server, and knows what was acknowledged. */
+/**
+ * A client that writes on and on while a test does something to the server, and knows what was acknowledged.
+ */
 import { expect } from 'vitest';
 import type { RawConnection } from './raw.ts';
 import { eventually, type TestServer } from './server.ts';

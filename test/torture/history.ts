@@ -1,12 +1,12 @@
 /**
- * What a writer did, and the question that every check of the torture asks: after which of these operations does the state that is
- * there stand?
+ * What a writer did, and the question that every check of the torture asks: after which of these operations
+ * does the state that is there stand?
  *
  * State is written as a flat map of one writer's own names, so that two states compare name by name:
  *
  *     key <key>              its value
  *     limit <key>            yes, where it has a deadline
- *     sessions <user>        the labels of the user's sessions, newest first: the field `label` that each is created with
+ *     sessions <user>        the labels of the user's sessions, newest first: the field `label` of each
  *     id <label>             the session's id
  *     field <label> <name>   the value of another field
  */
@@ -31,7 +31,9 @@ export interface Operation {
 /** A promise that the server did not keep. */
 export class Violation extends Error {}
 
-/** What one writer left behind: the state before its operations, and these in the order in which it sent them. */
+/**
+ * What one writer left behind: the state before its operations, and these in the order in which it sent them.
+ */
 export interface History {
   name: string;
   base: State;
@@ -74,8 +76,8 @@ function isEqual(expected: string | undefined, actual: string | undefined): bool
 }
 
 /**
- * Checks what is there against what was done: each writer's state is that after a prefix of its operations which holds all that
- * `mustBeThere`, and the prefixes make one point in time together.
+ * Checks what is there against what was done: each writer's state is that after a prefix of its operations
+ * which holds all that `mustBeThere`, and the prefixes make one point in time together.
  * @param mustBeThere true for the operations that may not be missing
  * @returns how many acknowledged operations of all writers are missing
  * @throws Violation that names what is lost
@@ -91,7 +93,8 @@ export function check(histories: History[], actual: Map<string, State>, mustBeTh
     return { name, operations, first, last: found.at(-1) };
   });
   for (const one of ranges) {
-    // What is surely missing here, and surely there elsewhere although it was sent only after the missing one was acknowledged.
+    // What is surely missing here, and surely there elsewhere although it was sent only after the missing one
+    // was acknowledged.
     const missing = one.operations[one.last];
     if (missing === undefined) continue;
     for (const other of ranges) {

@@ -1,4 +1,7 @@
-/** The writers: each owns its keys and users, waits for each reply, and knows what was acknowledged, in which order. */
+/**
+ * The writers: each owns its keys and users, waits for each reply, and knows what was acknowledged, in which
+ * order.
+ */
 import { random } from '../../bench/lib/random.ts';
 import type { RawConnection } from '../support/raw.ts';
 import type { TestServer } from '../support/server.ts';
@@ -30,7 +33,10 @@ class Writer implements History {
     this.operations = [];
   }
 
-  /** Sends operations, one after the other, until `isStopped`, the connection ends, or the server refuses to write. */
+  /**
+   * Sends operations, one after the other, until `isStopped`, the connection ends, or the server refuses to
+   * write.
+   */
   async run(connection: RawConnection, load: Load): Promise<End> {
     while (!load.isStopped) {
       const { operation, judge } = this.#operations.next(this.#state);

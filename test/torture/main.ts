@@ -1,8 +1,10 @@
 /**
- * `npm run torture -- [--seed n] [--seconds n] [--servers redis7,redis8,valkey9|all] [--only scenario] [--rounds n]`
+ *     npm run torture -- [--seed n] [--seconds n] [--servers redis7,redis8,valkey9|all]
+ *                        [--only scenario] [--rounds n]
  *
- * Runs one scenario after the other, each with the next seed, until the time is over. A broken promise ends it with status 1, says what
- * was lost, and how to run the same again: a seed chooses scenario, link, operations and kills.
+ * Runs one scenario after the other, each with the next seed, until the time is over. A broken promise ends
+ * it with status 1, says what was lost, and how to run the same again: a seed chooses scenario, link,
+ * operations and kills.
  */
 import { parseArgs } from 'node:util';
 import { ensureBuilt, HOST, WASM } from '../../scripts/lib/build.ts';

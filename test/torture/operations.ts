@@ -1,9 +1,9 @@
 /**
- * What a writer sends: commands of both parts of the contract on keys and users that are its own, each with what it does to the writer's
- * state and what must be answered. The names of that state are in history.ts.
+ * What a writer sends: commands of both parts of the contract on keys and users that are its own, each with
+ * what it does to the writer's state and what must be answered. The names of that state are in history.ts.
  *
- * Every session is created with a field `label` that tells it apart for good: its id is another after a rotation, and unknown while a
- * creation is not acknowledged.
+ * Every session is created with a field `label` that tells it apart for good: its id is another after a
+ * rotation, and unknown while a creation is not acknowledged.
  */
 import { UNKNOWN, type Operation, type State } from './history.ts';
 
@@ -74,7 +74,7 @@ export class Operations {
     return `${this.#number}:${'v'.repeat(size)}`;
   }
 
-  // ── CUSTOM.* ────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── CUSTOM.* ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #onKeys(state: State): Step {
     const [key, other, value] = [this.#key(), this.#key(), this.#value()];
@@ -108,7 +108,7 @@ export class Operations {
     return step(['CUSTOM.INCRBY', counter, '7'], set(counter, sum), exactly(`:${sum}\r\n`));
   }
 
-  // ── SESSION.* ───────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── SESSION.* ────────────────────────────────────────────────────────────────────────────────────────────
 
   #onSession(state: State, session: Known): Step {
     const { user, label, id } = session;

@@ -1,6 +1,7 @@
 /**
- * What the torture does to servers. Each scenario is a function of a seed: what the writers send, when the server saves, is killed or
- * finds its disk full, all counted in acknowledged operations. It answers what happened, and throws a Violation when a promise is broken.
+ * What the torture does to servers. Each scenario is a function of a seed: what the writers send, when the
+ * server saves, is killed or finds its disk full, all counted in acknowledged operations. It answers what
+ * happened, and throws a Violation when a promise is broken.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readlinkSync, rmSync, statSync } from 'node:fs';
@@ -37,13 +38,15 @@ interface Kills {
 type Policy = 'always' | 'everysec' | 'rdb';
 
 /**
- * How long the server keeps written operations to itself with appendfsync everysec, in ms: it waits for a slow fsync that long. A kill
- * takes nothing that it has handed to the system.
+ * How long the server keeps written operations to itself with appendfsync everysec, in ms: it waits for a
+ * slow fsync that long. A kill takes nothing that it has handed to the system.
  */
 const EVERYSEC_MS = 2000;
 const ROUND_MIN = 300;
 const ROUND_SPREAD = 1500;
-/** Every so many rounds with everysec, one lasts longer than what may be missing: its operations times this. */
+/**
+ * Every so many rounds with everysec, one lasts longer than what may be missing: its operations times this.
+ */
 const LONG_ROUND = 5;
 const LONG_ROUND_FACTOR = 30;
 const SAVE_KEY_DELAY_US = 100;
@@ -56,7 +59,10 @@ const ARGUMENTS: Record<Policy, string[]> = {
   rdb: ['--save', '100000 1000000000'],
 };
 
-/** Rounds of writing, with rewrites and saves begun at random, each ended by SIGKILL and judged by what `promised` says. */
+/**
+ * Rounds of writing, with rewrites and saves begun at random, each ended by SIGKILL and judged by what
+ * `promised` says.
+ */
 export async function crash(policy: Policy, promised: Policy, { seed, link, rounds }: Options): Promise<Outcome> {
   const draw = random(seed);
   const outcome = { kills: 0, 'during a save': 0, 'with a minimum': 0, acknowledged: 0, 'of these missing': 0 };
@@ -89,7 +95,10 @@ export async function crash(policy: Policy, promised: Policy, { seed, link, roun
   return outcome;
 }
 
-/** Plans one round: when the minimum that must survive is taken, when a rewrite or save begins, and when the kill comes. */
+/**
+ * Plans one round: when the minimum that must survive is taken, when a rewrite or save begins, and when the
+ * kill comes.
+ */
 function planRound(
   server: TestServer,
   load: Load,
@@ -205,7 +214,10 @@ async function poll(connection: RawConnection, accepted: (info: string) => boole
   return eventually(() => connection.send('INFO', 'persistence'), accepted, TIMEOUT_MS);
 }
 
-/** A disk that fills up under the writers: nothing acknowledged is lost, and with room again the server goes on. */
+/**
+ * A disk that fills up under the writers: nothing acknowledged is lost, and with room again the server goes
+ * on.
+ */
 async function fullDisk(policy: Policy, { seed, link }: Options): Promise<Outcome> {
   const draw = random(seed);
   // A write over the limit is an error, as on a full disk, and no signal.
@@ -266,7 +278,10 @@ function largestFile(server: TestServer): number {
   return Math.max(0, ...readdirIfThere(folder).map((name) => statSync(path.join(folder, name)).size));
 }
 
-/** Two replicas, one linked in the other way, whose links are cut at random: all three end with the same state, which is what was written. */
+/**
+ * Two replicas, one linked in the other way, whose links are cut at random: all three end with the same
+ * state, which is what was written.
+ */
 async function cutLinks({ seed, link, rounds }: Options): Promise<Outcome> {
   const draw = random(seed);
   const outcome = { cuts: 0, 'full synchronisations': 0, acknowledged: 0 };
@@ -306,8 +321,9 @@ async function cutLinks({ seed, link, rounds }: Options): Promise<Outcome> {
 }
 
 /**
- * A primary that crashes, a replica that takes its place, and the old primary that follows it, again and again: what the replica had
- * confirmed is there, what it has is a moment of the primary's past, and at the end both have the same.
+ * A primary that crashes, a replica that takes its place, and the old primary that follows it, again and
+ * again: what the replica had confirmed is there, what it has is a moment of the primary's past, and at the
+ * end both have the same.
  */
 async function failover({ seed, link, rounds }: Options): Promise<Outcome> {
   const draw = random(seed);
@@ -353,7 +369,10 @@ async function replicated(server: TestServer, load: Load, confirmed: { clock: nu
   if ((await connection.send('WAIT', '1', String(TIMEOUT_MS))) === ':1\r\n') confirmed.clock = clock;
 }
 
-/** Waits until the replicas have all of the primary's stream, and compares. Accesses are left out: on replicas they may lag. */
+/**
+ * Waits until the replicas have all of the primary's stream, and compares. Accesses are left out: on replicas
+ * they may lag.
+ */
 async function converge(primary: TestServer, replicas: TestServer[], load: Load): Promise<void> {
   check(load.writers, await readState(primary), () => true);
   const digest = async (server: TestServer) => (await dump(server)).map((line) => line.replace(/"last_accessed":"[^"]*"/, ''));

@@ -31,7 +31,8 @@ export async function addNativeKeys(server: TestServer): Promise<void> {
 }
 
 /**
- * Reads everything and splits it by owner, which is what stands before the first colon of a key, user or label.
+ * Reads everything and splits it by owner, which is what stands before the first colon of a key, user or
+ * label.
  * @throws Violation when mapping, index and sessions disagree, a structure is broken, or ballast is missing
  */
 export async function readState(server: TestServer): Promise<Map<string, State>> {

@@ -1,5 +1,8 @@
 /// <reference lib="dom" />
-/** The shipped files export and import exactly what docs/ABI.md lists, and hold nothing that the design forbids. */
+/**
+ * The shipped files export and import exactly what docs/ABI.md lists, and hold nothing that the design
+ * forbids.
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 

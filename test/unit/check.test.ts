@@ -1,4 +1,7 @@
-/** CUSTOM.CHECK and SESSION.CHECK: sound stores pass, and every byte that is changed behind the module's back is noticed. */
+/**
+ * CUSTOM.CHECK and SESSION.CHECK: sound stores pass, and every byte that is changed behind the module's back
+ * is noticed.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeServer } from '../support/fake-redis.ts';
 

@@ -22,7 +22,9 @@ const run = (line: string): string => server.text(...(line.split(' ') as [string
 const effects = (): string[] => server.propagated.splice(0).map((command) => command.join(' '));
 const keys = (): string[] => elements(server.call('CUSTOM.KEYS')).map(String).sort();
 
-/** Milliseconds that this process runs on a processor meanwhile: what else the machine does is not counted. */
+/**
+ * Milliseconds that this process runs on a processor meanwhile: what else the machine does is not counted.
+ */
 function running_ms(action: () => void): number {
   const before = process.cpuUsage();
   action();

@@ -1,4 +1,7 @@
-/** docs/ERRORS.md against the sources: every text that a client, the log or a refused load is told is there, and no other. */
+/**
+ * docs/ERRORS.md against the sources: every text that a client, the log or a refused load is told is there,
+ * and no other.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -14,7 +17,10 @@ const NOT_A_LITERAL = [
 ];
 /** How a message ends after which the server does. */
 const GIVING_UP = ': this server ends, since its data would diverge';
-/** Literals of the host that tell nobody anything: parts of texts, documentation of a command, an errand of its own. */
+/**
+ * Literals of the host that tell nobody anything: parts of texts, documentation of a command, an errand of
+ * its own.
+ */
 const NOT_A_MESSAGE = [
   'an import call',
   'load <> or another module that serves it',
@@ -45,7 +51,10 @@ const normal = (text: string): string =>
 const spansOf = (text: string): string[] =>
   [...text.matchAll(/``\s?(.+?)\s?``|`([^`]+)`/g)].map((match) => normal((match[1] ?? match[2] ?? '').replaceAll('\\|', '|')));
 
-/** The messages of the page: the first column of its tables, the second of the last one, and the lists outside of tables. */
+/**
+ * The messages of the page: the first column of its tables, the second of the last one, and the lists outside
+ * of tables.
+ */
 function documented(): string[] {
   const [common = '', authors = ''] = read('docs/ERRORS.md').split('### For authors of modules');
   const cells = (text: string, column: number) =>
@@ -56,8 +65,10 @@ function documented(): string[] {
   return [cells(common, 0), ...lists, cells(authors, 1)].flatMap(spansOf);
 }
 
-/** Of assembly/: lines under construction, `line(…)` with what is appended, the reasons that are handed to another function, and
- * the invariants that checks return. */
+/**
+ * Of assembly/: lines under construction, `line(…)` with what is appended, the reasons that are handed to
+ * another function, and the broken invariants.
+ */
 function ofModules(): string[] {
   const texts: string[] = [];
   for (const file of filesIn('assembly', '.ts')) {

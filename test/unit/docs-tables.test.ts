@@ -1,4 +1,7 @@
-/** The tables of the documentation against what they tell of: settings, fields of INFO, commands, events, measures, scripts, folders. */
+/**
+ * The tables of the documentation against what they tell of: settings, fields of INFO, commands, events,
+ * measures, scripts, folders.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -82,7 +85,6 @@ describe('commands', () => {
     const { file, text } = commandsPage();
     expect(readFileSync(file, 'utf8')).toBe(text);
   });
-
 
   const EFFECTS = ['CUSTOM.APPLY', 'SESSION.APPLY'];
   const usages = rows('docs/COMMANDS.md', '## Replies')

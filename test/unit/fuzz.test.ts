@@ -1,4 +1,7 @@
-/** Random commands on the shipped modules, in both link modes, against a plain model; `npm run fuzz` goes on for longer. */
+/**
+ * Random commands on the shipped modules, in both link modes, against a plain model; `npm run fuzz` goes on
+ * for longer.
+ */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fakeTarget } from '../fuzz/fake.ts';

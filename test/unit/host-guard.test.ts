@@ -1,4 +1,7 @@
-/** What the server calls in the host: a panic in it ends at a guard and does not reach the server, which it would end. */
+/**
+ * What the server calls in the host: a panic in it ends at a guard and does not reach the server, which it
+ * would end.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -9,7 +12,9 @@ const PLAIN = ['get_numeric', 'set_numeric', 'get_enum', 'set_enum', 'on_change'
 /** Their callers do nothing else. */
 const GUARDED_INSIDE = ['save_or_fail', 'answering', 'on_event'];
 
-/** Functions by name with their bodies: those that the server calls, and what they may leave the guarding to. */
+/**
+ * Functions by name with their bodies: those that the server calls, and what they may leave the guarding to.
+ */
 function functions(pattern: RegExp): { name: string; body: string }[] {
   const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.rs'));
   return files.flatMap((file) => {

@@ -1,4 +1,7 @@
-/** The shape of the code: floors without a circle, files and functions that one can hold in mind, prose that fits on a screen. */
+/**
+ * The shape of the code: floors without a circle, files and functions that one can hold in mind, prose that
+ * fits on a screen.
+ */
 import { describe, expect, test } from 'vitest';
 import { arrows, circles, filesOf, floorOf, functions, houses, lengthOf, prose } from '../support/house.ts';
 

@@ -38,7 +38,8 @@ test.each([
 ])('%s does not compile', (_, source) => {
   const { status, messages } = compile(source);
   expect(status).toBe(1);
-  // Where it is the language that allocates, not a library, this compiler stops where it looks for the allocator.
+  // Where it is the language that allocates, not a library, this compiler stops where it looks for the
+  // allocator.
   expect(messages).toMatch(/Cannot find name '__new|compiler has crashed/);
 });
 

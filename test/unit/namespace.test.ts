@@ -1,4 +1,7 @@
-/** The namespace `redis` is told once, in the host: what modules declare, and the fake server, are checked against that table. */
+/**
+ * The namespace `redis` is told once, in the host: what modules declare, and the fake server, are checked
+ * against that table.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';

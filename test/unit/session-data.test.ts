@@ -1,4 +1,7 @@
-/** The data of sessions: several fields at once, counting, versions; on the shipped session.wasm and a fake server. */
+/**
+ * The data of sessions: several fields at once, counting, versions; on the shipped session.wasm and a fake
+ * server.
+ */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, FakeServer, NULL } from '../support/fake-redis.ts';
@@ -83,7 +86,8 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
           replica!.replay(primary!.propagated);
           expect(loaded!.load(loaded!.session, primary!.save(primary!.session))).toBe(true);
           const bytes = [primary!, replica!, loaded!].map((each) => info(each, session)?.bytes as number);
-          // What a table of more than 2 KiB or 64 fields takes varies a little with the hash key of the server.
+          // What a table of more than 2 KiB or 64 fields takes varies a little with the hash key of the
+          // server.
           const { fields } = info(primary!, session)!;
           const size = data(primary!, session)!.reduce((sum, [name, text]) => sum + 4 + name.length + text.length, 6);
           if ((fields as number) <= 64 && size <= 2048) expect(bytes).toEqual(bytes.map(() => bytes[0]));

@@ -1,4 +1,7 @@
-/** What the commands of sessions leave for replicas, watchers and subscribers, and what they leave when the storage fails; on a fake server. */
+/**
+ * What the commands of sessions leave for replicas, watchers and subscribers, and what they leave when the
+ * storage fails; on a fake server.
+ */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { fakeTarget } from '../fuzz/fake.ts';

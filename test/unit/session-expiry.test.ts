@@ -1,4 +1,7 @@
-/** Sessions that end by the clock: IDLE, TTL, EXPIRE, what is hidden and what is reclaimed; on the shipped session.wasm and a fake server. */
+/**
+ * Sessions that end by the clock: IDLE, TTL, EXPIRE, what is hidden and what is reclaimed; on the shipped
+ * session.wasm and a fake server.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, FakeServer, NULL } from '../support/fake-redis.ts';
 import { created, info, mapped, reclaim, REPLICA, REPLICATED, scan, UNKNOWN_ID, userIds } from '../support/sessions.ts';

@@ -14,7 +14,8 @@ function chiSquare(counts: number[]): number {
 }
 
 test("the slot of a key is the server's", () => {
-  // From the servers' documentation: CRC16 of 123456789 is 0x31c3; only what is between the first { and the next } counts.
+  // From the servers' documentation: CRC16 of 123456789 is 0x31c3; only what is between the first { and the
+  // next } counts.
   expect(slotOf('123456789')).toBe(0x31c3 % 16384);
   expect(slotOf('{user1000}.following')).toBe(slotOf('user1000'));
   expect(slotOf('foo{}{bar}')).not.toBe(slotOf('bar'));

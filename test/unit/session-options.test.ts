@@ -1,4 +1,7 @@
-/** SESSION.CREATE's options, and what works on all sessions of a user, on the shipped session.wasm and a fake server. */
+/**
+ * SESSION.CREATE's options, and what works on all sessions of a user, on the shipped session.wasm and a fake
+ * server.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, FakeServer, NULL } from '../support/fake-redis.ts';
 import { CLUSTER, created, data, info, mapped, rotated, UNKNOWN_ID, userIds, UUID_V4 } from '../support/sessions.ts';

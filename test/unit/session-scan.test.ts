@@ -1,4 +1,7 @@
-/** SESSION.SCAN's guarantee: who is there from the first step to the last is seen, whatever comes and goes between; on a fake server. */
+/**
+ * SESSION.SCAN's guarantee: who is there from the first step to the last is seen, whatever comes and goes
+ * between; on a fake server.
+ */
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeServer } from '../support/fake-redis.ts';

@@ -1,4 +1,7 @@
-/** SESSION.*: the shipped session.wasm on a fake server, its imports linked to hashmap.wasm directly and by command. */
+/**
+ * SESSION.*: the shipped session.wasm on a fake server, its imports linked to hashmap.wasm directly and by
+ * command.
+ */
 import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';

@@ -1,6 +1,7 @@
 /**
- * A recording of every original command: what was sent and the bytes that came back. Two servers that behave alike make equal
- * recordings: ids are numbered in the order of their appearance, times are one word, listings are sorted.
+ * A recording of every original command: what was sent and the bytes that came back. Two servers that behave
+ * alike make equal recordings: ids are numbered in the order of their appearance, times are one word,
+ * listings are sorted.
  */
 import { createHash } from 'node:crypto';
 import { bulks, parseBulks, type RawConnection } from '../../support/raw.ts';

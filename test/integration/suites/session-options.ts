@@ -1,4 +1,7 @@
-/** The further SESSION commands, byte for byte in both protocols, on any provider of CUSTOM.* and by any way of linking to it. */
+/**
+ * The further SESSION commands, byte for byte in both protocols, on any provider of CUSTOM.* and by any way
+ * of linking to it.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, bulks, parseBulk, type RawConnection } from '../../support/raw.ts';
 import { parseReply } from '../../support/reply.ts';

@@ -1,4 +1,6 @@
-/** The original SESSION commands, byte for byte, on any provider of CUSTOM.* and by any way of linking to it. */
+/**
+ * The original SESSION commands, byte for byte, on any provider of CUSTOM.* and by any way of linking to it.
+ */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, parseBulk, parseBulks, utf8, type RawConnection } from '../../support/raw.ts';
 import { eventually, type TestServer } from '../../support/server.ts';
