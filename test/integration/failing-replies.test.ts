@@ -81,7 +81,7 @@ const COMMANDS: Record<string, { name: string; arity: number; body: string }> = 
     name: 'long.nested',
     arity: 1,
     body: `${open(-1)} ${open(3)} (call $ReplyWithNull) ${open(-1)} ${blocks} (call $ReplySetArrayLength (i64.const 0)) ${open(-1)}
-      (call $ReplySetArrayLength (i64.const 0)) (call $ReplyWithMap (i64.const -1)) (call $ReplyWithNull) (call $ReplyWithNull)
+      (call $ReplySetArrayLength (i64.const 0)) (call $ReplyWithMap (i64.const -1)) (call $ReplyWithLongLong (i64.const 1)) (call $ReplyWithNull)
       (call $ReplySetMapLength (i64.const 1))`,
   },
 };
@@ -136,7 +136,7 @@ describe('a reply of which much has left', async () => {
     const [nested, empty, map, ...rest] = (await elements('long.nested')) as unknown[][];
     expect([nested?.length, nested?.[0], nested?.[2]]).toEqual([3, null, []]);
     expect(nested?.[1]).toHaveLength(BLOCKS);
-    expect([empty, map, rest]).toEqual([[null, null], undefined, []]);
+    expect([empty, map, rest]).toEqual([[1, null], undefined, []]);
     expect(await server.send('PING')).toBe('+PONG\r\n');
   });
 });

@@ -11,9 +11,9 @@ import { expectServing, load, refusal, startNative, WITNESSED } from '../support
 import { eventually } from '../support/server.ts';
 
 /** The flags that docs/ABI.md permits, but that of effects, whose commands clients cannot run. */
-const PERMITTED = /^Permitted flags: (.*)\.$/m
+const PERMITTED = /^Permitted flags: ([^.]*)\.$/m
   .exec(readFileSync(path.join(import.meta.dirname, '../../docs/ABI.md'), 'utf8'))?.[1]
-  ?.split(', ')
+  ?.split(/,\s+/)
   .map((flag) => flag.replaceAll('`', ''))
   .filter((flag) => flag !== 'effect') ?? [''];
 /**
