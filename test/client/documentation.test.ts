@@ -51,7 +51,8 @@ function editor(program = TEXT): ts.LanguageService {
 function shownOf(service: ts.LanguageService, call: string): { text: string; tags: string[] } {
   const { documentation, tags = [] } = service.getQuickInfoAtPosition(FILE, TEXT.indexOf(`${call};`) + call.length - 1) ?? {};
   return {
-    text: ts.displayPartsToString(documentation),
+    // Its lines are broken wherever they are full.
+    text: ts.displayPartsToString(documentation).replace(/\s+/g, ' '),
     tags: tags.map(({ name, text }) => `${name}: ${ts.displayPartsToString(text)}`),
   };
 }
