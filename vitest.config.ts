@@ -95,9 +95,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     // A line of a server's log may come after the reply that it belongs to.
     expect: { poll: { timeout: 30_000, interval: 10 } },
-    // Tests wait for servers more than they compute: with one more than there are cores, a third of two cores
-    // idles.
-    maxWorkers: availableParallelism() * 2,
+    // Tests wait for servers more than they compute.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/storage/**/*.test.ts'] } },
       { extends: true, test: { name: 'client', include: ['test/client/**/*.test.ts'] } },
