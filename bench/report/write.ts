@@ -23,25 +23,29 @@ function rounded(_: string, value: unknown): unknown {
 /** Columns of a line of prose. */
 const COLUMNS = 110;
 
-/** A page in Markdown whose paragraphs and list items are broken at blanks; tables and links stay whole. */
+/** One line of a page, broken at blanks; tables, links and headings stay whole. */
+function brokenLine(words: string): string {
+  if (words.length <= COLUMNS || /^[|!#<]/.test(words)) return words;
+  const [first = '', ...rest] = words.split(' ');
+  const lines = [first];
+  for (const word of rest) {
+    const current = lines[lines.length - 1] ?? '';
+    if (current.length + 1 + word.length <= COLUMNS) lines[lines.length - 1] = `${current} ${word}`;
+    else lines.push(words.startsWith('- ') ? `  ${word}` : word);
+  }
+  return lines.join('\n');
+}
+
+/** A page in Markdown whose paragraphs and list items are broken at blanks. */
 function broken(text: string): string {
-  const line = (words: string): string => {
-    if (words.length <= COLUMNS || /^[|!#<]/.test(words)) return words;
-    const lines: string[] = [];
-    for (const word of words.split(' ')) {
-      const last = lines.at(-1);
-      if (last !== undefined && last.length + 1 + word.length <= COLUMNS) lines[lines.length - 1] = `${last} ${word}`;
-      else lines.push(last !== undefined && words.startsWith('- ') ? `  ${word}` : word);
-    }
-    return lines.join('\n');
-  };
-  const isText = (other: string | undefined): boolean => other !== undefined && /^[^-|!#<\s]/.test(other);
-  const paragraphs = text.split('\n').reduce<string[]>((all, next) => {
-    const last = all.at(-1);
-    if (last !== undefined && isText(last) && isText(next)) return [...all.slice(0, -1), `${last} ${next}`];
-    return [...all, next];
-  }, []);
-  return paragraphs.map(line).join('\n');
+  const isText = (line: string): boolean => /^[^-|!#<\s]/.test(line);
+  const paragraphs: string[] = [];
+  for (const line of text.split('\n')) {
+    const before = paragraphs[paragraphs.length - 1] ?? '';
+    if (isText(before) && isText(line)) paragraphs[paragraphs.length - 1] = `${before} ${line}`;
+    else paragraphs.push(line);
+  }
+  return paragraphs.map(brokenLine).join('\n');
 }
 
 /** Everything that the report is, by name of file. */
