@@ -7,20 +7,20 @@
  * It is the median of several rounds that take turns, with the spread beside it.
  * The server runs on one core, this process on another.
  */
-import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { main, Problem, say } from '../scripts/lib/process.ts';
 import { testMatrix } from '../scripts/lib/servers.ts';
 import * as wheels from '../scripts/lib/wheels.ts';
 import { parse, SERVER_KEYS, SERVER_TITLES, type MeasuresRequest, type ServerKey } from './lib/arguments.ts';
 import type { Measure } from './lib/measure.ts';
-import { CLIENT_CORE } from './lib/server.ts';
+import { CLIENT_CORE, pinSelf } from './lib/server.ts';
 import type { Target } from './report/plan.ts';
 import { render, report } from './report/report.ts';
 import { calls } from './measures/calls.ts';
 import { durability } from './measures/durability.ts';
 import { expiry } from './measures/expiry.ts';
 import { growth } from './measures/growth.ts';
+import { http } from './measures/http.ts';
 import { ids } from './measures/ids.ts';
 import { instructions } from './measures/instructions.ts';
 import { large } from './measures/large.ts';
@@ -40,6 +40,7 @@ const MEASURES: Measure[] = [
   memory,
   sessions,
   ids,
+  http,
   calls,
   noop,
   large,
@@ -74,14 +75,13 @@ function targets(wanted: ServerKey[] | 'all', get: Get): Target[] {
   });
 }
 
-function pinSelf(): void {
-  const { status } = spawnSync('taskset', ['-cp', String(CLIENT_CORE), String(process.pid)], { stdio: 'ignore' });
-  if (status !== 0) say('this process could not be pinned to a core of its own: read the figures with care');
+function pinned(): void {
+  if (!pinSelf(CLIENT_CORE)) say('this process could not be pinned to a core of its own: read the figures with care');
 }
 
 async function runMeasures({ names, servers, rounds, keys, entries }: MeasuresRequest): Promise<number> {
   const wanted = MEASURES.filter(({ name, onlyWhenNamed }) => (names.length === 0 ? !onlyWhenNamed : names.includes(name)));
-  pinSelf();
+  pinned();
   console.log(`${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores; ${new Date().toISOString().slice(0, 10)}`);
   for (const { server } of targets(servers ?? ['redis7'], wheels.fetch)) {
     console.log(`\n${server.name} ${server.version}`);
@@ -99,6 +99,6 @@ await main(async () => {
   const request = parse(process.argv.slice(2), MEASURES);
   if (request.what === 'measures') return runMeasures(request);
   if (request.what === 'render') return render(request);
-  pinSelf();
+  pinned();
   return report(request, targets(request.servers ?? 'all', wheels.fetch), targets('all', onlyIfFetched));
 });

@@ -2,8 +2,9 @@
  * What the adapters of this package ask of a client of node-redis, of createClient, createClientPool,
  * createCluster or createSentinel: text for its replies, and an answer in time for each call.
  */
-import { ErrorReply, RESP_TYPES, TimeoutError } from '@redis/client';
+import { RESP_TYPES } from '@redis/client';
 import { ArgumentError, integer } from './arguments.ts';
+import { Deadlines, type Deadline, type Limit } from './deadline.ts';
 
 const AS_TEXT = { [RESP_TYPES.MAP]: Map };
 
@@ -23,19 +24,13 @@ export type ClientWith<N extends 'custom' | 'session'> = Record<N, object> & {
   withTypeMapping: (...given: never[]) => unknown;
 };
 
-/** How long a call may take, and who is told of one that the server has not answered. */
-interface Limit {
-  timeout_ms: number;
-  onFailure: () => void;
-}
-
 /** A client of node-redis, as far as it is used here. */
-interface Given {
+interface Given extends Partial<Record<string, unknown>> {
   multi: () => Record<string, object> & { exec: () => Promise<unknown> };
   withTypeMapping: (mapping: object) => Given;
   withCommandOptions?: (options: object) => Given;
   /** What the application has set for all commands. */
-  _commandOptions?: object;
+  _commandOptions?: { abortSignal?: AbortSignal };
   /** Of a cluster. */
   masters?: readonly unknown[];
   nodeClient?: (node: unknown) => Promise<Given>;
@@ -66,14 +61,7 @@ export function asText(
   }
   const timeout_ms = Number(integer('options.timeout', timeout, 1));
   if (timeout_ms > TIMEOUT_MAX_MS) throw new ArgumentError('options.timeout', `at most ${TIMEOUT_MAX_MS} ms, not ${timeout_ms}`);
-  return inTime(mapped(given as unknown as Given, timeout_ms), name, { timeout_ms, onFailure });
-}
-
-/** With text, and withdrawing in time what it has not sent yet. */
-function mapped(client: Given, timeout_ms: number): Given {
-  const { _commandOptions: options } = client;
-  if (client.withCommandOptions === undefined) return client.withTypeMapping(AS_TEXT);
-  return client.withCommandOptions({ ...options, timeout: timeout_ms, typeMapping: AS_TEXT });
+  return inTime(given as unknown as Given, name, { timeout_ms, onFailure });
 }
 
 interface InTime {
@@ -82,51 +70,84 @@ interface InTime {
 }
 
 function inTime(client: Given, name: 'custom' | 'session', limit: Limit): InTime {
+  const calls = new Calls(client, name, limit);
   const own = {
-    [name]: namespaceInTime((client as unknown as Record<string, object>)[name] ?? {}, limit),
+    [name]: calls.namespace(),
     multi: () => {
-      const multi = client.multi();
-      return { [name]: multi[name], exec: () => answer(() => multi.exec(), limit) };
+      const multi = calls.client().multi();
+      return { [name]: multi[name], exec: () => calls.answer(() => multi.exec()) };
     },
     nodes: async (): Promise<unknown[]> => {
       const { masters, nodeClient } = client;
       if (masters === undefined || typeof nodeClient !== 'function') return [own];
-      const nodes = await answer(() => Promise.all(masters.map((node) => nodeClient.call(client, node))), limit);
-      return nodes.map((node) => inTime(mapped(node, limit.timeout_ms), name, limit));
+      const nodes = await calls.answer(() => Promise.all(masters.map((node) => nodeClient.call(client, node))));
+      return nodes.map((node) => inTime(node, name, limit));
     },
   };
   return own;
 }
 
-function namespaceInTime(namespace: object, limit: Limit): object {
-  return new Proxy(namespace, {
-    get(target, method) {
-      const member: unknown = Reflect.get(target, method, target);
-      if (typeof member !== 'function') return member;
-      return (...given: unknown[]) =>
-        answer(() => Reflect.apply(member as (...given: unknown[]) => Promise<unknown>, target, given), limit);
-    },
-  });
+type Method = (...given: unknown[]) => Promise<unknown>;
+type Namespace = Record<string, Method>;
+
+/** The calls of a client, each with its deadline. */
+class Calls {
+  readonly #given: Given;
+  readonly #name: string;
+  readonly #deadlines: Deadlines;
+  #deadline: Deadline | undefined;
+  #client: Given;
+  #namespace: Namespace;
+
+  constructor(given: Given, name: string, limit: Limit) {
+    this.#given = given;
+    this.#name = name;
+    this.#deadlines = new Deadlines(limit);
+    [this.#client, this.#namespace] = [given, given[name] as Namespace];
+  }
+
+  /** With text, and withdrawing what it has not sent when the deadline passes. */
+  client(): Given {
+    this.#next();
+    return this.#client;
+  }
+
+  answer<T>(call: () => Promise<T>): Promise<T> {
+    return this.#next().answer(call);
+  }
+
+  namespace(): object {
+    const methods = new Map<string | symbol, unknown>();
+    return new Proxy(this.#namespace, {
+      get: (target, method) => {
+        const known = methods.get(method);
+        if (known !== undefined) return known;
+        const member: unknown = Reflect.get(target, method, target);
+        if (typeof member !== 'function') return member;
+        const call = (...given: unknown[]) =>
+          this.answer(() => Reflect.apply(this.#namespace[method as string]!, this.#namespace, given));
+        methods.set(method, call);
+        return call;
+      },
+    });
+  }
+
+  #next(): Deadline {
+    const deadline = this.#deadlines.next();
+    if (deadline === this.#deadline) return deadline;
+    this.#deadline = deadline;
+    this.#client = withdrawing(this.#given, deadline.signal);
+    this.#namespace = this.#client[this.#name] as Namespace;
+    return deadline;
+  }
 }
 
-/** What the call answers; a TimeoutError when that is not there in time. */
-function answer<T>(call: () => Promise<T>, { timeout_ms, onFailure }: Limit): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const fails = (error: Error): void => {
-      clearTimeout(timer);
-      if (!(error instanceof ErrorReply) && !(error instanceof ArgumentError)) onFailure();
-      reject(error);
-    };
-    const timer = setTimeout(() => {
-      fails(new TimeoutError(`the server has not answered within ${timeout_ms} ms; whether it has done this is not known`));
-    }, timeout_ms);
-    new Promise<T>((called) => {
-      called(call());
-    }).then((value) => {
-      clearTimeout(timer);
-      resolve(value);
-    }, fails);
-  });
+/** With text, and a signal that withdraws what has not been sent. */
+function withdrawing(client: Given, signal: AbortSignal): Given {
+  const { _commandOptions: options } = client;
+  if (client.withCommandOptions === undefined) return client.withTypeMapping(AS_TEXT);
+  const abortSignal = options?.abortSignal === undefined ? signal : AbortSignal.any([options.abortSignal, signal]);
+  return client.withCommandOptions({ ...options, timeout: undefined, abortSignal, typeMapping: AS_TEXT });
 }
 
 /**

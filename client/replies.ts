@@ -2,6 +2,8 @@
 import { RESP_TYPES } from '@redis/client';
 import type { BlobStringReply, MapReply, NullReply, TypeMapping } from './command.ts';
 
+const LINE_FEED = 0x0a;
+
 /** A reply of pairs: flat as RESP2 has it, or as the decoder has made it of a RESP3 map. */
 type Pairs = readonly unknown[] | ReadonlyMap<unknown, unknown> | Readonly<Record<string, unknown>>;
 
@@ -23,9 +25,14 @@ export function* pairsOf(reply: Pairs): Generator<[name: string, value: unknown]
  * @throws the first error in it
  */
 export function whole<T>(reply: T): T {
-  const elements: Iterable<unknown> = Array.isArray(reply) ? reply : reply instanceof Map ? [...reply].flat() : Object.values(reply ?? {});
-  for (const element of elements) if (element instanceof Error) throw element;
+  if (reply instanceof Map) for (const name of reply.keys()) throwIfError(name);
+  const elements: Iterable<unknown> = Array.isArray(reply) || reply instanceof Map ? reply.values() : Object.values(reply ?? {});
+  for (const element of elements) throwIfError(element);
   return reply;
+}
+
+function throwIfError(element: unknown): void {
+  if (element instanceof Error) throw element;
 }
 
 /**
@@ -38,15 +45,34 @@ export function bareObject<T>(pairs: Iterable<readonly [string, T]>): Record<str
 }
 
 /**
- * The reply of SESSION.GETALL in both protocols: fields and raw values, as the client's mapping of maps asks:
- * an object without a prototype, a Map, or a flat array.
+ * The reply of SESSION.GETALL LINES in both protocols, as lines or as a map: fields and raw values, as the
+ * client's mapping of maps asks: an object without a prototype, a Map, or a flat array.
  */
-export function transformFields(
+export function transformLines(
   reply: unknown,
   _preserve?: unknown,
   typeMapping?: TypeMapping,
 ): MapReply<BlobStringReply, BlobStringReply> | NullReply {
-  return (reply === null ? null : fieldsAs(whole(reply) as Pairs, typeMapping?.[RESP_TYPES.MAP])) as NullReply;
+  if (reply === null) return null as unknown as NullReply;
+  const isLines = typeof reply === 'string' || Buffer.isBuffer(reply);
+  const pairs = isLines ? linesOf(reply) : whole(reply as Pairs);
+  return fieldsAs(pairs, typeMapping?.[RESP_TYPES.MAP]) as MapReply<BlobStringReply, BlobStringReply>;
+}
+
+/** The lines of a text, each with a line feed behind it. */
+function linesOf(text: string | Buffer): (string | Buffer)[] {
+  if (typeof text === 'string') {
+    const lines = text.split('\n');
+    lines.pop();
+    return lines;
+  }
+  const lines: Buffer[] = [];
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf(LINE_FEED, start);
+    lines.push(text.subarray(start, end));
+    start = end + 1;
+  }
+  return lines;
 }
 
 function fieldsAs(reply: Pairs, form: unknown): unknown {

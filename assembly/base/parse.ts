@@ -4,13 +4,12 @@ import { failLine, line, literalLength } from "./text";
 /** The number that `parseInteger` read. */
 export let parsed: i64 = 0;
 
-/** Whether the byte string is this upper-case ASCII word, in any case. O(length). */
+/** Whether the byte string is this word of upper-case ASCII letters, in any case. O(length). */
 export function isWord(pointer: usize, length: u32, literal: usize): bool {
   if (length != literalLength(literal)) return false;
-  for (let index: u32 = 0; index < length; index++) {
-    const byte = load<u8>(pointer + index);
-    const upper = byte >= 0x61 && byte <= 0x7a ? byte - 0x20 : byte;
-    if (upper != load<u8>(literal + ((<usize>index) << 1))) return false;
+  for (let index: usize = 0; index < length; index++) {
+    // The case of a letter is one bit, and no other character becomes a letter without it.
+    if ((load<u8>(pointer + index) ^ load<u8>(literal + (index << 1))) & ~0x20) return false;
   }
   return true;
 }

@@ -51,8 +51,8 @@ acl: @session read`);
 const GETALL: usize = changetype<usize>(`name: session.getall
 flags: readonly may-replicate no-monitor no-slowlog
 summary: Returns all fields of a session and touches it
-syntax: id:key
-complexity: O(N) with N the fields
+syntax: id:key [LINES]
+complexity: O(N) with N the bytes of its data
 since: 0.1.0
 keys: 1 RO ACCESS
 acl: @session read`);

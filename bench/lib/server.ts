@@ -1,5 +1,5 @@
 /** A server for measuring: pinned to one core, without persistence, and read from outside. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -120,6 +120,11 @@ export class MeasuredServer {
     running.delete(this);
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Keeps this process to a core, and what it starts from now on. Answers whether that was possible. */
+export function pinSelf(core: number): boolean {
+  return spawnSync('taskset', ['-cp', String(core), String(process.pid)], { stdio: 'ignore' }).status === 0;
 }
 
 /** Starts a server, gives it to `use`, and stops it. */

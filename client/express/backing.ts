@@ -13,25 +13,13 @@ import { nodesOf } from '../client.ts';
 import type { RedisArgument } from '../command.ts';
 import { IdExistsError, SessionNotFoundError, typedError } from '../errors.ts';
 import { scanIterator } from '../scan.ts';
-import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOf, sameCookie, type LimitOptions, type Limits } from './cookie.ts';
+import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOf, sameCookie, type LimitOptions } from './cookie.ts';
 import { dataOf, difference, textsOf } from './fields.ts';
+import { isTouched, KnownSessions, type Known } from './known.ts';
 import { hideMark, MARK, Mark, markOf } from './mark.ts';
 import { bufferOf, Names, type NameOptions } from './names.ts';
 import { InOrder, RecentIds } from './order.ts';
 import type { Step, TextClient, Times } from './server.ts';
-
-/** What the server has, as far as this process knows. */
-interface Known {
-  /** The id that it was read or saved under. */
-  id: string;
-  /** JSON of each field that the session's object shows, without the cookie */
-  texts: Map<string, string>;
-  /** JSON of the cookie's field */
-  cookie: string;
-  limits: Limits;
-  /** Whose it is; undefined when that is not known. */
-  userKey: RedisArgument | undefined;
-}
 
 /** What a save wants the server to have. */
 type Wanted = Known & { userKey: RedisArgument };
@@ -50,8 +38,7 @@ export class Backing {
   readonly #sessions: TextClient['session'];
   readonly #options: BackingOptions;
   readonly #names: Names;
-  /** By the session's object, or by its mark. */
-  readonly #known = new WeakMap<object, Known>();
+  readonly #known = new KnownSessions();
   readonly #inOrder = new InOrder();
   readonly #met = new RecentIds();
   readonly #ended = new RecentIds();
@@ -74,24 +61,7 @@ export class Backing {
   isKnown(sid: string, session: object): boolean {
     if (!this.#names.isId(sid)) return false;
     const id = this.#names.idOf(sid);
-    return this.#knownOf(id, session) !== undefined || this.#isStored(id, session);
-  }
-
-  #knownOf(id: string, session: object): Known | undefined {
-    const known = this.#recall(session);
-    return known?.id === id ? known : undefined;
-  }
-
-  #recall(session: object): Known | undefined {
-    const mark = markOf(session);
-    return this.#known.get(session) ?? (mark && this.#known.get(mark));
-  }
-
-  /** Copies have the mark in common: of one session that a request goes on with. */
-  #remember(session: object, known: Known): void {
-    this.#known.set(session, known);
-    const mark = markOf(session);
-    if (mark) this.#known.set(mark, known);
+    return this.#known.of(id, session) !== undefined || this.#isStored(id, session);
   }
 
   #isStored(id: string, session: object): boolean {
@@ -107,10 +77,7 @@ export class Backing {
     hideMark(read, mark);
     const session = make();
     hideMark(session, mark);
-    const known = this.#recall(read);
-    if (known === undefined) return session;
-    const texts = new Map([...known.texts].filter(([field]) => Object.hasOwn(session, field)));
-    this.#remember(session, { ...known, texts });
+    this.#known.become(read, session);
     return session;
   }
 
@@ -121,34 +88,37 @@ export class Backing {
   async read(sid: string): Promise<SessionData | null> {
     if (!this.#names.isId(sid)) return null;
     const id = this.#names.idOf(sid);
-    const [known, left_ms] = await Promise.all([this.#fetch(id), this.#left(id)]);
+    const fetched = this.#fetch(id);
+    // At the same time: where its end is fixed, what is left until then.
+    const [known, left_ms] = this.#options.limits.rolling ? [await fetched] : await Promise.all([fetched, this.#left(id)]);
     if (known === null) {
       this.#met.delete(sid);
       return null;
     }
     this.#met.add(sid);
     const session = this.#shown(id, known.texts, cookieOf(known.cookie, left_ms));
-    this.#remember(session, { ...known, userKey: this.#names.userKeyOf(sid, session) });
+    known.userKey = this.#names.userKeyOf(sid, session);
+    this.#known.remember(session, known);
     return session;
   }
 
   #shown(id: string, texts: ReadonlyMap<string, string>, cookie: object): SessionData {
-    return { ...dataOf(texts, cookie), [MARK]: new Mark(id) } as unknown as SessionData;
+    return Object.assign(dataOf(texts, cookie), { [MARK]: new Mark(id) }) as unknown as SessionData;
   }
 
   /** ms until the session ends, where that is fixed. */
   async #left(id: string): Promise<number | undefined> {
-    if (this.#options.limits.rolling) return undefined;
     return (await this.#sessions.info(id))?.ttl ?? undefined;
   }
 
   /** What the server has of a session; null when it is unknown or has ended. */
   async #fetch(id: string): Promise<Known | null> {
+    const accessed_ms = performance.now();
     const texts = await this.#sessions.getAll(id);
     if (texts === null) return null;
     const cookie = texts.get(COOKIE) ?? '{}';
     texts.delete(COOKIE);
-    return { id, texts, cookie, limits: limitsOf(cookieOf(cookie), this.#options.limits), userKey: undefined };
+    return { id, texts, cookie, limits: limitsOf(cookieOf(cookie), this.#options.limits), userKey: undefined, accessed_ms };
   }
 
   /**
@@ -160,8 +130,9 @@ export class Backing {
     const limits = checkedLimitsOf(session.cookie, this.#options.limits);
     const userKey = this.#names.userKeyOf(sid, session);
     this.#names.checkSlot(id, userKey);
-    const now = { id, texts: textsOf(session), cookie: cookieText(session.cookie, limits), limits, userKey };
+    const now = { id, texts: textsOf(session), cookie: cookieText(session.cookie, limits), limits, userKey, accessed_ms: 0 };
     await this.#inOrder.run(sid, async () => {
+      now.accessed_ms = performance.now();
       if (this.#ended.has(sid)) this.#options.onGone(sid);
       else if (limits.isOver) await this.#sessions.delete(id);
       else await this.#write(sid, session, now);
@@ -169,7 +140,7 @@ export class Backing {
   }
 
   async #write(sid: string, session: SessionData, now: Wanted): Promise<void> {
-    const known = this.#knownOf(now.id, session);
+    const known = this.#known.of(now.id, session);
     const isNew = known === undefined && !this.#isStored(now.id, session) && (await this.#create(now));
     if (!isNew) {
       // null: it has ended just now, and is not born again.
@@ -177,7 +148,7 @@ export class Backing {
       if (present === null || !(await this.#update(now.id, present, now))) this.#options.onGone(sid);
     }
     this.#met.add(sid);
-    this.#remember(session, now);
+    this.#known.remember(session, now);
   }
 
   /**
@@ -297,19 +268,24 @@ export class Backing {
     return multi.exec();
   }
 
-  /** Counts as an access, and applies a changed cookie; writes no other field. */
+  /**
+   * Counts as an access, and applies a changed cookie; writes no other field. Sends nothing where the read or
+   * save before it has just counted, and the cookie is the same.
+   */
   async touch(sid: string, session: SessionData): Promise<void> {
     const id = this.#names.idOf(sid);
     const limits = checkedLimitsOf(session.cookie, this.#options.limits);
     const cookie = cookieText(session.cookie, limits);
+    const before = this.#known.of(id, session);
+    if (before && isTouched(before, { limits, cookie }) && !this.#inOrder.isBusy(sid) && !this.#ended.has(sid)) return;
     await this.#inOrder.run(sid, async () => {
       if (limits.isOver) {
         await this.#sessions.delete(id);
         return;
       }
-      const known = this.#knownOf(id, session) ?? (await this.#fetch(id));
-      const now = known && { ...known, limits, cookie };
-      if (now && (await this.#change(id, known, now, new Map(), []))) this.#remember(session, now);
+      const known = this.#known.of(id, session) ?? (await this.#fetch(id));
+      const now = known && { ...known, limits, cookie, accessed_ms: performance.now() };
+      if (now && (await this.#change(id, known, now, new Map(), []))) this.#known.remember(session, now);
       else this.#options.onGone(sid);
     });
   }
@@ -332,7 +308,8 @@ export class Backing {
   async all(): Promise<SessionData[]> {
     const sessions: SessionData[] = [];
     for await (const ids of this.#scan()) {
-      const pairs = await Promise.all(ids.map((id) => Promise.all([this.#sessions.get(id), this.#left(id)])));
+      const { rolling } = this.#options.limits;
+      const pairs = await Promise.all(ids.map((id) => Promise.all([this.#sessions.get(id), rolling ? undefined : this.#left(id)])));
       for (const [found, left_ms] of pairs) {
         if (found === null) continue;
         const texts = new Map(Object.entries(found.data));

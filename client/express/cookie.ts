@@ -101,9 +101,12 @@ function isSet(time: unknown): boolean {
 }
 
 /** The cookie's field: without the moments in it, which are of the clock of this process. */
-export function cookieText(cookie: unknown, { maxAge_ms }: Limits): string {
-  const attributes = untimedOf(JSON.parse(JSON.stringify(cookie)) as object);
-  return JSON.stringify({ originalMaxAge: maxAge_ms, ...Object.fromEntries(attributes) });
+export function cookieText(cookie: object, { maxAge_ms }: Limits): string {
+  const { toJSON } = cookie as { toJSON?: unknown };
+  const attributes = (typeof toJSON === 'function' ? toJSON.call(cookie) : cookie) as object;
+  const stored: Record<string, unknown> = { originalMaxAge: maxAge_ms };
+  for (const [name, value] of untimedOf(attributes)) stored[name] = value;
+  return JSON.stringify(stored);
 }
 
 /**
@@ -120,7 +123,7 @@ export function cookieOf(text: string, left_ms?: number): Record<string, unknown
 
 /** Whether two fields stand for the same cookie, its times aside: they are compared as limits. */
 export function sameCookie(one: string, other: string): boolean {
-  return untimed(one) === untimed(other);
+  return one === other || untimed(one) === untimed(other);
 }
 
 function untimed(text: string): string {
@@ -131,7 +134,18 @@ function untimedOf(cookie: object): [string, unknown][] {
   return Object.entries(cookie).filter(([name]) => !TIMES.has(name));
 }
 
-function attributesOf(text: string): Record<string, unknown> {
+function attributesOf(text: string): Readonly<Record<string, unknown>> {
+  if (text === latest.text) return latest.attributes;
+  const attributes = parsed(text);
+  // An object in it would be the same in two sessions.
+  if (Object.values(attributes).every((value) => typeof value !== 'object' || value === null)) latest = { text, attributes };
+  return attributes;
+}
+
+/** Nearly all sessions of a site have the same. */
+let latest: { text: string; attributes: Readonly<Record<string, unknown>> } = { text: '', attributes: {} };
+
+function parsed(text: string): Record<string, unknown> {
   try {
     const cookie: unknown = JSON.parse(text);
     return typeof cookie === 'object' && cookie !== null ? { ...cookie } : {};

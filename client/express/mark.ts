@@ -10,11 +10,17 @@ export const MARK = '$stored';
 
 export class Mark {
   /** Names the session. Not its id, which would be a secret in what an application may show. */
-  readonly of: string;
+  declare readonly of: string;
 
   constructor(id: string) {
-    this.of = createHash('sha256').update(id).digest('base64url').slice(0, 16);
+    let name: string | undefined;
+    // A property that copies have too, made when it is first read: mostly it never is.
+    Object.defineProperty(this, 'of', { enumerable: true, get: () => (name ??= nameOf(id)) });
   }
+}
+
+function nameOf(id: string): string {
+  return createHash('sha256').update(id).digest('base64url').slice(0, 16);
 }
 
 /** The object's mark, or what has become of it. */

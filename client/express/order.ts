@@ -7,6 +7,11 @@
 export class InOrder {
   readonly #last = new Map<string, Promise<unknown>>();
 
+  /** Whether an operation on this session is under way or waits. */
+  isBusy(sid: string): boolean {
+    return this.#last.has(sid);
+  }
+
   run<T>(sid: string, operation: () => Promise<T>): Promise<T> {
     const before = this.#last.get(sid);
     const running = before ? before.then(operation, operation) : operation();

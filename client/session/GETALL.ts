@@ -1,6 +1,6 @@
 import { pushId } from '../arguments.ts';
 import type { Command, CommandParser, RedisArgument } from '../command.ts';
-import { transformFields } from '../replies.ts';
+import { transformLines } from '../replies.ts';
 
 export default {
   // To the primary: there it counts as an access, from which the idle limit is counted.
@@ -8,6 +8,8 @@ export default {
   parseCommand(parser: CommandParser, id: RedisArgument) {
     parser.push('SESSION.GETALL');
     pushId(parser, id);
+    // One text is sent, read and cut into lines sooner than as many texts as there are lines.
+    parser.push('LINES');
   },
-  transformReply: transformFields,
+  transformReply: transformLines,
 } as const satisfies Command;

@@ -21,7 +21,7 @@ describe('the arguments of SESSION.*', () => {
     ['CREATE MAX without a mode', [session.create, 'alice', { max: { n: 3 } }], ['SESSION.CREATE', 'alice', 'MAX', '3']],
     ['CREATE ID of bytes', [session.create, 'alice', { id: Buffer.from(MINTED) }], ['SESSION.CREATE', 'alice', 'ID', Buffer.from(MINTED)]],
     ['GET', [session.get, ID], ['SESSION.GET', ID]],
-    ['GETALL', [session.getAll, ID], ['SESSION.GETALL', ID]],
+    ['GETALL', [session.getAll, ID], ['SESSION.GETALL', ID, 'LINES']],
     ['INFO', [session.info, ID], ['SESSION.INFO', ID]],
     ['LIST', [session.list], ['SESSION.LIST']],
     ['ADD_DATA of a pair', [session.addData, ID, 'field', 'value'], ['SESSION.ADD_DATA', ID, 'field', 'value']],
@@ -182,6 +182,27 @@ describe('the replies of SESSION.*', () => {
     expect(answer(flat, undefined, { [RESP_TYPES.MAP]: Array })).toBe(flat);
     expect(Object.entries(answer([]) as unknown as object)).toEqual([]);
     expect(answer(null)).toBeNull();
+    const asMap = { [RESP_TYPES.MAP]: Map };
+    expect(Object.entries(answer('__proto__\np\n\n\n') as unknown as object)).toEqual([
+      ['__proto__', 'p'],
+      ['', ''],
+    ]);
+    expect(answer('', undefined, asMap)).toEqual(new Map());
+    const bytes = Buffer.from('ff0a0a610a000a', 'hex');
+    expect(answer(bytes, undefined, asMap)).toEqual(
+      new Map([
+        ['\ufffd', Buffer.alloc(0)],
+        ['a', Buffer.of(0)],
+      ]),
+    );
+    expect(answer(bytes, undefined, { [RESP_TYPES.MAP]: Array })).toEqual([
+      Buffer.of(0xff),
+      Buffer.alloc(0),
+      Buffer.from('a'),
+      Buffer.of(0),
+    ]);
+    expect(() => answer([new Error('cut'), '1'])).toThrow('cut');
+    expect(() => answer(new Map([['a', new Error('cut')]]))).toThrow('cut');
   });
 
   it('INFO, in every form of a map', () => {

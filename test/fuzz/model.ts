@@ -18,6 +18,7 @@ const PAIRED = ['SESSION.GETALL'];
 export function comparable(reply: string, name = ''): string {
   const command = name.toUpperCase();
   if (command === 'SESSION.INFO') return reply.replace(/(\$5\r\nbytes\r\n):\d+\r\n$/, '$1');
+  if (PAIRED.includes(command) && reply.startsWith('$')) return linesOf(reply);
   if (reply.startsWith('*') && !ORDERED.includes(command)) {
     const elements = parseReply(reply) as Reply[];
     return JSON.stringify((PAIRED.includes(command) ? pairs(elements) : elements).map((one) => JSON.stringify(one)).sort());
@@ -26,6 +27,19 @@ export function comparable(reply: string, name = ''): string {
   if (!data) return reply;
   const fields = data[2]!.match(/"(?:[^"\\]|\\.)*":"(?:[^"\\]|\\.)*"/g) ?? [];
   return `${data[1]}${fields.sort().join(',')} in ${data[2]!.length}${data[3]}`;
+}
+
+/** The pairs of lines in some order. */
+function linesOf(reply: string): string {
+  const text = parseReply(reply) as string | null;
+  if (text === null) return reply;
+  const lines = text.split('\n');
+  return JSON.stringify([
+    lines.pop(),
+    ...pairs(lines)
+      .map((pair) => JSON.stringify(pair))
+      .sort(),
+  ]);
 }
 
 export class Model {

@@ -114,7 +114,7 @@ export const sessionOperations = (timed: boolean): Weighted[] => [
   { weight: 40, arbitrary: command('SESSION.GET_DATA', id, field) },
   { weight: 20, arbitrary: command('SESSION.DELETE', id) },
   { weight: 20, arbitrary: command('SESSION.ASSIGN', id, user) },
-  { weight: 15, arbitrary: command('SESSION.GETALL', id) },
+  { weight: 15, arbitrary: spread('SESSION.GETALL', [id], fc.constantFrom<Argument[]>([], ['LINES'], ['lines'], ['LINE'])) },
   { weight: 20, arbitrary: spread('SESSION.DEL_DATA', [id], fc.array(field, { minLength: 1, maxLength: 4 })) },
   { weight: 25, arbitrary: command('SESSION.INCR_DATA', id, field, integer) },
   { weight: 20, arbitrary: spread('SESSION.CAS', [id, integer], several(3)) },

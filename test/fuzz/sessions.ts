@@ -46,6 +46,8 @@ interface Options {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const GIVEN_ID = /^[\x21-\x7e]{16,128}$/;
 const ECHO_BYTES = 128;
+/** Bytes of all lines together that GETALL answers. */
+const LINES_MAX = 16_384 - 64;
 const INTEGER_MAX = 2n ** 63n - 1n;
 
 export const bulk = (bytes: string) => `$${bytes.length}\r\n${bytes}\r\n`;
@@ -157,7 +159,7 @@ export class Sessions {
     'SESSION.GET_DATA': [2, 2, ([id = '', field = ''], now) => this.#getData(id, field, now)],
     'SESSION.DELETE': [1, 1, ([id = ''], now) => this.#delete(id, now)],
     'SESSION.ASSIGN': [2, 2, ([id = '', user = ''], now) => this.#assign(id, user, now)],
-    'SESSION.GETALL': [1, 1, ([id = ''], now) => this.#getAll(id, now)],
+    'SESSION.GETALL': [1, 2, ([id = '', word], now) => this.#getAll(id, word, now)],
     'SESSION.DEL_DATA': [2, Infinity, ([id = '', ...fields], now) => this.#delData(id, fields, now)],
     'SESSION.INCR_DATA': [3, 3, ([id = '', field = '', by = ''], now) => this.#incrData(id, field, by, now)],
     'SESSION.CAS': [4, Infinity, ([id = '', version = '', ...flat], now) => this.#cas(id, version, flat, now)],
@@ -348,11 +350,15 @@ export class Sessions {
     return value === undefined ? NULL : bulk(value);
   }
 
-  #getAll(id: string, now: number): string {
+  #getAll(id: string, word: string | undefined, now: number): string {
+    if (word !== undefined && word.toUpperCase() !== 'LINES') throw new Refused('ERR syntax error');
     const session = this.#find(id, now);
     if (!session) return NULL;
     session.accessed = now;
-    return array([...session.data].flat());
+    const parts = [...session.data].flat();
+    const lines = parts.map((part) => `${part}\n`).join('');
+    const areLines = word !== undefined && lines.length <= LINES_MAX && !parts.some((part) => part.includes('\n'));
+    return areLines ? bulk(lines) : array(parts);
   }
 
   #delData(id: string, fields: string[], now: number): string {

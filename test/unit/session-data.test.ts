@@ -50,6 +50,41 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     expect(server.text('SESSION.GETALL', created(server, 'empty'))).toBe('*0\r\n');
   });
 
+  test('GETALL LINES answers one text, and a map where a line would be two or the text long', () => {
+    const lines = (...words: string[]) => server.text('SESSION.GETALL', id, ...words);
+    const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
+    expect(lines('LINES')).toBe(bulk(''));
+    server.call('SESSION.ADD_DATA', id, '', '', 'f', '\r');
+    server.clock += 1500;
+    expect(lines('lines')).toBe(bulk('\n\nf\n\r\n'));
+    expect(info(server, id)?.last_accessed).toBe(new Date(server.clock).toISOString());
+    expect(lines('LINE')).toBe('-ERR syntax error\r\n');
+    expect(server.text('SESSION.GETALL', UNKNOWN_ID, 'LINES')).toBe(NULL);
+    // The line feed is looked for 64 bytes at a time.
+    for (const length of [1, 15, 16, 63, 64, 65, 4000, 5000]) {
+      for (const at of [0, length >> 1, length - 1]) {
+        const value = `${'v'.repeat(at)}\n${'v'.repeat(length - at - 1)}`;
+        server.call('SESSION.ADD_DATA', id, 'f', value);
+        expect(lines('LINES')).toBe(lines());
+        server.call('SESSION.ADD_DATA', id, 'f', value.replace('\n', '\x0b'));
+        expect(lines('LINES')).toBe(bulk(`\n\nf\n${value.replace('\n', '\x0b')}\n`));
+      }
+    }
+    server.call('SESSION.DEL_DATA', id, 'f');
+    server.call('SESSION.ADD_DATA', id, 'a\nb', 'v');
+    expect(lines('LINES')).toBe(lines());
+    server.call('SESSION.DEL_DATA', id, 'a\nb');
+    for (const [length, isText] of [
+      [16_384 - 64 - 2 - 3, true],
+      [16_384 - 64 - 2 - 2, false],
+      [1 << 20, false],
+    ] as const) {
+      server.call('SESSION.ADD_DATA', id, 'f', 'v'.repeat(length));
+      expect(lines('LINES').startsWith('$')).toBe(isText);
+    }
+    server.check();
+  });
+
   describe('the memory of data that becomes smaller', () => {
     const used = (of: FakeServer) => Number(of.infoOf(of.session).get('session_heap_used'));
     const small = (index: number): [string, ...string[]][] => [
@@ -352,7 +387,7 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     ['session.assign', 'i'],
     ['session.assign', 'i', 'u', 'x'],
     ['session.getall'],
-    ['session.getall', 'i', 'x'],
+    ['session.getall', 'i', 'LINES', 'x'],
     ['session.add_data', 'i', 'f'],
     ['session.del_data', 'i'],
     ['session.incr_data', 'i', 'f'],

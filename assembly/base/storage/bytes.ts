@@ -35,6 +35,33 @@ function equalLong(left: usize, right: usize, length: usize): bool {
   return !v128.any_true(v128.xor(v128.load(left + last), v128.load(right + last)));
 }
 
+/** What `countByte` reads at a time, and may read behind the bytes. */
+export const STRIDE: usize = 64;
+/** A lane counts up to 255, four at a time. */
+const COUNTED: usize = 63 * STRIDE;
+
+/**
+ * How many of the bytes are this one. It reads less than STRIDE bytes behind them, none of which may be it.
+ * O(length).
+ */
+export function countByte(text: usize, length: u32, byte: u8): u32 {
+  const wanted = i8x16.splat(<i8>byte);
+  const end = text + length;
+  let total = i32x4.splat(0);
+  for (let at = text; at < end;) {
+    const stop = min(end, at + COUNTED);
+    let counts = i8x16.splat(0);
+    for (; at < stop; at += STRIDE) {
+      counts = i8x16.sub(counts, i8x16.eq(v128.load(at), wanted));
+      counts = i8x16.sub(counts, i8x16.eq(v128.load(at, 16), wanted));
+      counts = i8x16.sub(counts, i8x16.eq(v128.load(at, 32), wanted));
+      counts = i8x16.sub(counts, i8x16.eq(v128.load(at, 48), wanted));
+    }
+    total = i32x4.add(total, i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(counts)));
+  }
+  return i32x4.extract_lane(total, 0) + i32x4.extract_lane(total, 1) + i32x4.extract_lane(total, 2) + i32x4.extract_lane(total, 3);
+}
+
 /** Copies `length` bytes between places that do not overlap. Touches nothing outside of them. O(length). */
 export function copy(target: usize, source: usize, length: u32): void {
   const size = <usize>length;

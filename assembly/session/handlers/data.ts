@@ -1,10 +1,11 @@
 /** Handlers of the commands that are about the data of a session. */
 import { argument, argumentLength, argumentsFrom, NULL, OK, REPLIED } from "../../base/frame";
-import { integerOf } from "../../base/parse";
+import { failSyntax, integerOf, isWord } from "../../base/parse";
 import { redis } from "../../base/redis";
 import { replyArity, replyInteger } from "../../base/reply";
 import { addData, compareAndSet, deleteData, getData, increment } from "../actions/data";
 import { countFields, walk } from "../store/fields/fields";
+import { linesOf } from "../store/fields/lines";
 import { asSession } from "../store/record";
 import { touch } from "../actions/touch";
 import { namedSession, replyNotFound } from "./named";
@@ -28,14 +29,21 @@ export function commandGetData(argc: i32, argv: usize): u64 {
 }
 
 /**
- * `SESSION.GETALL id` → a map of fields to values in the order of their first writing, null when it is
- * unknown. O(bytes).
+ * `SESSION.GETALL id [LINES]` → a map of fields to values in the order of their first writing, null when it
+ * is unknown. With LINES one text instead, where that is possible (lines.ts). O(bytes).
  */
 export function commandGetAll(argc: i32, argv: usize): u64 {
+  if (argc > 2) return replyArity();
+  const asLines = argc > 1;
+  if (asLines && !isWord(argument(argv, 1), argumentLength(argv, 1), changetype<usize>("LINES"))) failSyntax();
   const record = namedSession(argv);
   if (!record) return NULL;
   touch(record, true);
   const fields = asSession(record).fields;
+  if (asLines) {
+    const lines = linesOf(fields);
+    if (lines) return lines;
+  }
   redis.ReplyWithMap(<i64>countFields(fields));
   walk.begin(fields);
   while (walk.next()) {

@@ -93,10 +93,15 @@ export function isKey(key: usize, keyLength: u32): bool {
   return isVisible(key + 1, keyLength - 1) && !parse(key + 1, keyLength - 1, uuid);
 }
 
+/** Whether all are visible ASCII characters. 16 at a time, and there are as many; the last 16 overlap. */
 function isVisible(text: usize, length: u32): bool {
-  for (let index: u32 = 0; index < length; index++) {
-    const byte = load<u8>(text + index);
-    if (byte < 0x21 || byte > 0x7e) return false;
-  }
-  return true;
+  const last = <usize>length - TEXT_MIN;
+  for (let at: usize = 0; at < last; at += TEXT_MIN) if (!areVisible(v128.load(text + at))) return false;
+  return areVisible(v128.load(text + last));
+}
+
+// prettier-ignore
+@inline
+function areVisible(bytes: v128): bool {
+  return !v128.any_true(i8x16.gt_u(i8x16.sub(bytes, i8x16.splat(0x21)), i8x16.splat(0x7e - 0x21)));
 }

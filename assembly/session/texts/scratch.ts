@@ -6,7 +6,8 @@ import { alloc, free } from "../../base/storage/heap";
 import { beginChange, endChange } from "../../base/change";
 import { failOutOfMemory } from "../../base/text";
 
-const FIXED_SIZE: u32 = 16384;
+/** Bytes that a buffer may have without memory for it. */
+export const FIXED_SIZE: u32 = 16384;
 const fixed: usize = memory.data(16384, 16);
 let block: usize = 0;
 let blockSize: u32 = 0;
