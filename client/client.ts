@@ -125,7 +125,10 @@ class Calls {
         const member: unknown = Reflect.get(target, method, target);
         if (typeof member !== 'function') return member;
         const call = (...given: unknown[]) =>
-          this.answer(() => Reflect.apply(this.#namespace[method as string]!, this.#namespace, given));
+          this.answer(() => {
+            const current = Reflect.get(this.#namespace, method) as Method;
+            return current.apply(this.#namespace, given);
+          });
         methods.set(method, call);
         return call;
       },
