@@ -20,6 +20,19 @@ export function argument(argv: usize, index: u32): usize {
   return <usize>load<u32>(argv + (<usize>index << 3));
 }
 
+/** Pointers from here on are no addresses. */
+const LATE: usize = 0xffff0000;
+
+/**
+ * Whether the byte string with this pointer is a late argument: the server has its bytes, and
+ * `redis.ReadArgument` copies them. Only a command whose text says so has any, of 64 KiB or more.
+ */
+// prettier-ignore
+@inline
+export function isLate(pointer: usize): bool {
+  return pointer >= LATE;
+}
+
 /** Length in bytes of byte string `index` of the array at `argv`. */
 // prettier-ignore
 @inline

@@ -84,6 +84,13 @@ export namespace redis {
   @external("redis", "ServedBy")
   export declare function ServedBy(namespace: usize, namespaceLength: u32, file: usize, fileLength: u32): void;
 
+  /**
+   * Copies a late argument of the running command to `target`, which has room for its `length` bytes. Traps
+   * where it is none. Host's own.
+   */
+  @external("redis", "ReadArgument")
+  export declare function ReadArgument(argument: usize, length: u32, target: usize): void;
+
   // ── Replies ──────────────────────────────────────────────────────────────────────────────────────────────
 
   /** `+text`. CR, LF and NUL in it are replaced by spaces. */

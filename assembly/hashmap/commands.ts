@@ -33,6 +33,7 @@ const SET: usize = changetype<usize>(`name: custom.set
 flags: write deny-oom fast no-monitor no-slowlog
 summary: Sets a key to a value
 syntax: key:key value [NX|XX] [GET] [EX seconds:integer|PX milliseconds:integer|EXAT unix-time-seconds:unix-time|PXAT unix-time-milliseconds:unix-time|KEEPTTL]
+late: 2
 complexity: O(1)
 since: 0.1.0
 keys: 1 RW ACCESS UPDATE
@@ -78,6 +79,7 @@ const APPEND: usize = changetype<usize>(`name: custom.append
 flags: write deny-oom fast no-monitor no-slowlog
 summary: Appends to a value; an absent key is created
 syntax: key:key value
+late: 2
 complexity: O(n) in the length of the value
 since: 0.1.0
 keys: 1 RW INSERT
@@ -87,6 +89,7 @@ const MSET: usize = changetype<usize>(`name: custom.mset
 flags: write deny-oom no-monitor no-slowlog
 summary: Sets keys to values, all of them or none
 syntax: (key:key value ...)
+late: 2/2
 complexity: O(n) in the number of keys
 since: 0.1.0
 keys: 1..-1/2 OW UPDATE

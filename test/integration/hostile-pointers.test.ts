@@ -23,7 +23,7 @@ const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
 const NOT_NOW = /redis\.\w+ is not allowed here/;
 const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   command:
-    /^(Reply|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
+    /^(Reply|ReadArgument|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
   info: /^(InfoAdd|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxSave: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxLoad: /^(Load|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
@@ -48,6 +48,7 @@ function expected(attack: Attack, moment: Moment | 'command'): RegExp | undefine
   if (OWN_ERROR.test(name)) return name === 'GetNumericConfig' ? /it declared no setting 0/ : NOT_NOW;
   if (name === 'Attempt' && moment === 'command') return /function 0 of its table has another type than is called/;
   if (!BY_MOMENT[moment].test(name)) return NOT_NOW;
+  if (name === 'ReadArgument') return /it is no late argument/;
   if (name === 'Replicate' && attack.isHarmless) return /it replicates .*, which is no command that its linked group writes by/;
   if (name === 'Replicate') return /(\d+ bytes at \d+ are outside its memory|it replicates \d+ arguments at once, more than it may)/;
   return attack.isHarmless ? undefined : OUTSIDE;

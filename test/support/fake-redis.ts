@@ -36,10 +36,12 @@ interface Command {
   flags: string[];
   keys: [first: number, last: number, step: number];
   arity: number;
+  /** Whether the argument at this place may be late; the command's name is at 0. */
+  isLate?: (place: number) => boolean;
 }
 
-/** What a commit may queue beside effects. */
-const SIGNALS = new Set(['KeyChanged', 'SignalModifiedKey']);
+/** What a commit may call beside what replicates: what it queues, and what cannot fail. */
+const IN_COMMIT = new Set(['KeyChanged', 'ReadArgument', 'SignalModifiedKey']);
 
 /** A setting that a module has declared; tests change it by `configure`. */
 interface Setting {
@@ -67,6 +69,9 @@ export class Failed extends Error {}
 export class Fault extends Error {}
 
 const PAGE = 65536;
+/** The pointer of a late argument is this and its number; it has so many bytes at least. */
+const LATE = 0xffff0000;
+const LATE_BYTES_MIN = 65536;
 const POISON = 0xdd;
 /** Steps of sweeping that no test needs. */
 const SWEEP_STEPS_MAX = 1_000_000;
@@ -105,6 +110,12 @@ function growingFile(name: string): WebAssembly.Module {
 export const bytes = (value: Bytes): Buffer => (typeof value === 'string' ? Buffer.from(value) : Buffer.from(value));
 
 /** The host replaces CR, LF and NUL; the modules do not leave that to it. */
+/** What a line `late: first/step` says. */
+function isLateAt(line: string): (place: number) => boolean {
+  const [first = NaN, step = 0] = line === '' ? [] : line.split('/').map(Number);
+  return (place) => place === first || (step > 0 && place > first && (place - first) % step === 0);
+}
+
 function oneLine(text: string): string {
   if (/[\r\n\0]/.test(text)) throw new Fault(`CR, LF or NUL in ${JSON.stringify(text)}`);
   return text;
@@ -316,6 +327,14 @@ export class FakeModule {
       ],
       GetNumericConfig: ['command sweep aux save info', (handle: number) => server.setting(this, handle)],
       ServedBy: ['load', (n: number, nl: number, f: number, fl: number) => server.servedBy.set(text(n, nl), text(f, fl))],
+      ReadArgument: [
+        'command',
+        (p: number, l: number, target: number) => {
+          const argument = server.argument((p >>> 0) - LATE);
+          if (argument?.length !== l >>> 0 || argument.length < LATE_BYTES_MIN) throw new Fault('no late argument');
+          this.region.view.set(argument, target >>> 0);
+        },
+      ],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
       ...this.replies(read, line),
       Fail: ['command sweep', (p: number, l: number) => this.fail(line(p, l))],
@@ -379,7 +398,7 @@ export class FakeModule {
     return (...args) => {
       if (!phases.split(' ').includes(this.server.phase)) throw new Fault(`${name} in phase ${this.server.phase}`);
       const isEffect = name.startsWith('Replicate');
-      if (this.committing && !isEffect && !SIGNALS.has(name)) throw new Fault(`${name} inside a commit`);
+      if (this.committing && !isEffect && !IN_COMMIT.has(name)) throw new Fault(`${name} inside a commit`);
       // A command that ended between its effect and its commit would have done it everywhere but here.
       if (!this.committing && isEffect) throw new Fault(`${name} outside a commit`);
       this.expire();
@@ -408,7 +427,7 @@ export class FakeModule {
     const own = new Map<string, string>();
     const rest: string[] = [];
     for (const row of text.split('\n')) {
-      const [, key = '', value = ''] = /^\s*(name|flags|arity): +(.*)$/.exec(row) ?? [];
+      const [, key = '', value = ''] = /^\s*(name|flags|arity|late): +(.*)$/.exec(row) ?? [];
       if (key === '') rest.push(row);
       else own.set(key, value);
     }
@@ -425,6 +444,7 @@ export class FakeModule {
       flags: (own.get('flags') ?? '').split(' '),
       keys: [first, first, first === 0 ? 0 : 1],
       arity: Number(own.get('arity') ?? (words.includes('...') ? -least : least)),
+      isLate: isLateAt(own.get('late') ?? ''),
     });
     return this.server.describe(this, name, rest.join('\n'));
   }
@@ -584,6 +604,11 @@ export class FakeServer {
     return this.call(name, ...args).toString('latin1');
   }
 
+  /** An argument of the running command. */
+  argument(index: number): Buffer | undefined {
+    return this.running?.args[index];
+  }
+
   private run(name: string, args: Buffer[]): Buffer {
     const command = this.commands.get(name);
     if (!command) return Buffer.from(`-ERR unknown command '${name}'\r\n`);
@@ -592,8 +617,10 @@ export class FakeServer {
       return Buffer.from(`-ERR wrong number of arguments for '${name}' command\r\n`);
     }
     const { region } = command.module;
-    const { pointers, mark } = region.push(args);
-    const argv = region.pushWords(args.flatMap((arg, index) => [pointers[index] ?? 0, arg.length]));
+    // A late argument has a pointer that is no address, and its bytes are asked for.
+    const isLate = (index: number): boolean => (args[index]?.length ?? 0) >= LATE_BYTES_MIN && command.isLate?.(index + 1) === true;
+    const { pointers, mark } = region.push(args.map((arg, index) => (isLate(index) ? Buffer.alloc(0) : arg)));
+    const argv = region.pushWords(args.flatMap((arg, index) => [isLate(index) ? LATE + index : (pointers[index] ?? 0), arg.length]));
     this.replies = [];
     this.containers = [];
     this.running = { name, args };

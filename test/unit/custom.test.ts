@@ -175,7 +175,7 @@ describe('many keys', () => {
   test('MSET stores nothing where memory ends, and leaves nothing behind', () => {
     const small = new FakeServer({ maxPages: 120 });
     small.call('CUSTOM.SET', 'a', 'before');
-    const pairs = Array.from({ length: 50 }, (_, at) => [at ? `k${at}` : 'a', Buffer.alloc(100_000, at)]).flat();
+    const pairs = Array.from({ length: 100 }, (_, at) => [at ? `k${at}` : 'a', Buffer.alloc(100_000, at)]).flat();
     const used = small.infoOf(small.hashmap).get('hashmap_heap_used');
     expect(small.text('CUSTOM.MSET', ...pairs)).toMatch(/^-OOM /);
     expect(small.text('CUSTOM.GET', 'a')).toBe(bulk('before'));

@@ -8,7 +8,7 @@ import { failOutOfMemory } from "../../base/text";
 import { replicateSet } from "../replication/effects";
 import { Event } from "../replication/events";
 import { liveIn, prepareTable, releaseLeaving, startWheel, table, takeLeaving } from "../store/entries";
-import { finishWrite, Outcome, storeUntil } from "../store/writes";
+import { finishWrite, Outcome, storedAt, storeUntil } from "../store/writes";
 import { deleteSlot } from "../actions/values";
 import { replyLeaving } from "./leaving";
 import { ABSOLUTE, momentOf, SECONDS } from "./time";
@@ -105,7 +105,7 @@ function storeNow(slot: usize, hash: u64, argv: usize, deadline: i64, keep: bool
   const size = argumentLength(argv, 1);
   beginChange();
   const outcome = storeUntil(slot, hash, key, length, value, size, deadline, keep);
-  if (outcome != Outcome.NO_MEMORY) replicateSet(key, length, value, size, deadline);
+  if (outcome != Outcome.NO_MEMORY) replicateSet(key, length, storedAt(value, key, length), size, deadline);
   finishWrite(outcome, Event.SET, key, length, length + size);
 }
 

@@ -1,8 +1,8 @@
 /** The commands that read and write values, but for SET with options (set.ts). */
-import { create, deadlineOf, destroy, LENGTH_MAX, valueLength, valueOf } from "../../base/storage/entry";
+import { deadlineOf, destroy, LENGTH_MAX, valueLength, valueOf } from "../../base/storage/entry";
 import { alloc, free } from "../../base/storage/heap";
 import { beginChange, endChange } from "../../base/change";
-import { argument, argumentLength, NULL, OK, REPLIED } from "../../base/frame";
+import { argument, argumentLength, isLate, NULL, OK, REPLIED } from "../../base/frame";
 import { integerOf, sumOf } from "../../base/parse";
 import { redis } from "../../base/redis";
 import { changed } from "../../base/register";
@@ -10,8 +10,8 @@ import { replyArity, replyInteger } from "../../base/reply";
 import { failLine, failOutOfMemory, line, writeInteger } from "../../base/text";
 import { replicateAppend, replicateSet } from "../replication/effects";
 import { Event } from "../replication/events";
-import { compactEntries, findEntry, liveIn, prepareTable, releaseLeaving, table } from "../store/entries";
-import { appendValue, finishWrite, Outcome, replaceMany, storeUntil } from "../store/writes";
+import { compactEntries, createFor, findEntry, liveIn, prepareTable, releaseLeaving, table } from "../store/entries";
+import { appendValue, finishWrite, Outcome, replaceMany, storedAt, storeUntil } from "../store/writes";
 import { deleteSlot, deleteValue, getValue, setValue } from "../actions/values";
 import { replyLeaving } from "./leaving";
 import { setWithOptions } from "./set";
@@ -67,7 +67,8 @@ function storePairs(count: u32, argv: usize): bool {
   let ready = table.reserveMany(count);
   for (; ready && made < count; made++) {
     const at = made << 1;
-    const entry = create(argument(argv, at), argumentLength(argv, at), argument(argv, at + 1), argumentLength(argv, at + 1));
+    const key = argument(argv, at);
+    const entry = createFor(key, argumentLength(argv, at), argument(argv, at + 1), argumentLength(argv, at + 1), false);
     if (!entry) {
       ready = false;
       break;
@@ -167,8 +168,9 @@ export function commandAppend(argc: i32, argv: usize): u64 {
   beginChange();
   const outcome = entry ? appendValue(slot, before, suffix, size) : storeUntil(slot, hash, key, length, suffix, size, 0);
   if (outcome != Outcome.NO_MEMORY) {
-    if (entry) replicateAppend(key, length, before, suffix, size);
-    else replicateSet(key, length, suffix, size, 0);
+    const stored = storedAt(suffix, key, length);
+    if (entry) replicateAppend(key, length, before, isLate(suffix) ? stored + <usize>before : stored, size);
+    else replicateSet(key, length, stored, size, 0);
   }
   finishWrite(outcome, Event.APPEND, key, length, length + before + size);
   return replyInteger(before + size);

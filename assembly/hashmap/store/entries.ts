@@ -5,7 +5,19 @@
  * sweep reclaims it, or a write puts another in its place.
  */
 import { moveEntry } from "../../base/storage/table/move";
-import { create, createUntil, deadlineOf, destroy, hasRoom, keyLength, keyOf, nodeOf, setDeadline } from "../../base/storage/entry";
+import {
+  create,
+  createUntil,
+  deadlineOf,
+  destroy,
+  hasRoom,
+  keyLength,
+  keyOf,
+  nodeOf,
+  overwrite,
+  setDeadline,
+  valueOf,
+} from "../../base/storage/entry";
 import { heapReset } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
@@ -14,6 +26,7 @@ import { beginChange, endChange } from "../../base/change";
 import { entryMemory } from "../../base/check";
 import { compact } from "../../base/compaction";
 import { repeatsDecisions } from "../../base/context";
+import { isLate } from "../../base/frame";
 import { redis } from "../../base/redis";
 
 /** The one table; its struct is static. */
@@ -93,9 +106,25 @@ export function findEntry(key: usize, length: u32): usize {
 
 // ── Deadlines ──────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A new entry, with room for a deadline where there is to be one; 0 when there is no memory. As create. */
+/**
+ * A new entry, with room for a deadline where there is to be one; 0 when there is no memory. As create; the
+ * value may be a late argument, which is copied once.
+ */
 export function createFor(key: usize, keyLength: u32, value: usize, length: u32, timed: bool): usize {
+  if (isLate(value)) {
+    const entry = createFor(key, keyLength, 0, length, timed);
+    if (entry) redis.ReadArgument(value, length, valueOf(entry));
+    return entry;
+  }
   return timed ? createUntil(key, keyLength, value, length, 0) : create(key, keyLength, value, length);
+}
+
+/** As the entry's own overwrite; the value may be a late argument. */
+export function overwriteWith(entry: usize, value: usize, length: u32): bool {
+  if (!isLate(value)) return overwrite(entry, value, length);
+  if (!overwrite(entry, 0, length)) return false;
+  redis.ReadArgument(value, length, valueOf(entry));
+  return true;
 }
 
 /**

@@ -1,21 +1,12 @@
 /** Storing and changing entries: each of these inside a change, which finishWrite ends. */
 import { copy } from "../../base/storage/bytes";
-import {
-  create,
-  deadlineOf,
-  destroy,
-  hasRoom,
-  keyLength as keyLengthOf,
-  keyOf,
-  overwrite,
-  valueLength,
-  valueOf,
-} from "../../base/storage/entry";
+import { deadlineOf, destroy, hasRoom, keyLength as keyLengthOf, keyOf, overwrite, valueLength, valueOf } from "../../base/storage/entry";
 import { beginChange, endChange } from "../../base/change";
+import { isLate } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { changed } from "../../base/register";
 import { failOutOfMemory } from "../../base/text";
-import { compactEntries, createFor, drop, schedule, table, unschedule } from "./entries";
+import { compactEntries, createFor, drop, overwriteWith, schedule, table, unschedule } from "./entries";
 
 /** How a write ended. */
 export namespace Outcome {
@@ -75,11 +66,11 @@ function createInstead(old: usize, key: usize, keyLength: u32, value: usize, len
  * @returns NO_MEMORY, MOVED or IN_PLACE
  */
 export function storeValue(slot: usize, hash: u64, key: usize, keyLength: u32, value: usize, length: u32): u32 {
-  if (!slot) return insertEntry(hash, create(key, keyLength, value, length));
+  if (!slot) return insertEntry(hash, createFor(key, keyLength, value, length, false));
   const old = <usize>load<u32>(slot);
   // Where the value fits in place, writing it is itself the commit; only then is it known that nothing can
   // fail any more.
-  if (!hasRoom(old) && overwrite(old, value, length)) return Outcome.IN_PLACE;
+  if (!hasRoom(old) && overwriteWith(old, value, length)) return Outcome.IN_PLACE;
   const entry = createInstead(old, key, keyLength, value, length, false);
   if (!entry) return Outcome.NO_MEMORY;
   drop(table.replace(slot, entry));
@@ -103,7 +94,7 @@ export function storeUntil(
 ): u32 {
   const timed = deadline != 0;
   const old = slot ? <usize>load<u32>(slot) : 0;
-  if (old && !keep && hasRoom(old) == timed && overwrite(old, value, length)) {
+  if (old && !keep && hasRoom(old) == timed && overwriteWith(old, value, length)) {
     if (timed) schedule(old, deadline);
     return Outcome.IN_PLACE;
   }
@@ -116,6 +107,11 @@ export function storeUntil(
   }
   if (timed) schedule(entry, deadline);
   return keep ? Outcome.KEPT : Outcome.MOVED;
+}
+
+/** Where the bytes of a value are that was just stored: a late one's lie in the entry alone. O(key). */
+export function storedAt(value: usize, key: usize, keyLength: u32): usize {
+  return isLate(value) ? valueOf(table.find(key, keyLength)) : value;
 }
 
 /**
@@ -152,7 +148,9 @@ export function appendValue(slot: usize, before: u32, suffix: usize, length: u32
     if (!entry) return Outcome.NO_MEMORY;
     copy(valueOf(entry), valueOf(old), before);
   }
-  copy(valueOf(entry) + <usize>before, suffix, length);
+  const end = valueOf(entry) + <usize>before;
+  if (isLate(suffix)) redis.ReadArgument(suffix, length, end);
+  else copy(end, suffix, length);
   if (entry == old) return Outcome.IN_PLACE;
   const deadline = deadlineOf(old);
   drop(table.replace(slot, entry));

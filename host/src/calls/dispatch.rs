@@ -78,7 +78,7 @@ fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: Context<'_>, arguments: Arg
     // First of all: arguments that are refused get a reply too.
     entered.store.data_mut().call.replies.reset();
     entered.store.data_mut().limits.begin_command(slot.deny_oom);
-    let frame = frame::place(&mut entered.store, arguments)?;
+    let frame = frame::place(&mut entered.store, arguments, slot.late)?;
     let state = &mut entered.store.data_mut().call;
     state.begin(Phase::Command);
     state.may_replicate = slot.may_replicate;

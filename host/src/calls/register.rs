@@ -59,6 +59,7 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
         group: module.group,
         calls: Cell::new(0),
         arity: *arity,
+        late: declaration.late,
         handler: RefCell::new(handler),
         write,
         may_replicate: write || flags.contains(&"may-replicate"),

@@ -16,6 +16,33 @@ pub struct Declaration {
     pub keys: Places,
     /// As in COMMAND INFO: the name counts, a negative number is a minimum.
     pub arity: c_int,
+    /// Which of its arguments may be late, if any.
+    pub late: Option<Late>,
+}
+
+/// Arguments that stay with the server, where they are long, until the module asks for them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Late {
+    first: usize,
+    /// From one to the next; 0: there is one.
+    step: usize,
+}
+
+impl Late {
+    /// `2`, or `2/2`: that one, and each second one behind it.
+    fn parse(text: &str) -> Option<Late> {
+        let (first, step) = match text.split_once('/') {
+            Some((first, step)) => (first, step.parse().ok().filter(|&step| step > 0)?),
+            None => (text, 0),
+        };
+        Some(Late { first: first.parse().ok().filter(|&first| first > 0)?, step })
+    }
+
+    /// Whether the argument at this place may be late; the command's name is at 0.
+    #[inline]
+    pub fn is_at(self, place: usize) -> bool {
+        place == self.first || (self.step > 0 && place > self.first && (place - self.first).is_multiple_of(self.step))
+    }
 }
 
 /// The server's flags that a command may have. With others the server would call what a module does not have
@@ -44,14 +71,14 @@ pub const NAME_BYTES_MAX: usize = 128;
 const KEY_PLACE_MAX: c_int = 1 << 16;
 
 impl Declaration {
-    /// Reads the lines `name`, `flags` and `arity` of a text, and a description from the others. Where no
-    /// line tells it, the arity is what the syntax takes; the keys are the first that are told by their
-    /// place.
+    /// Reads the lines `name`, `flags`, `arity` and `late` of a text, and a description from the others.
+    /// Where no line tells it, the arity is what the syntax takes; the keys are the first that are told by
+    /// their place.
     ///
     /// # Errors
     /// The line that breaks the grammar, or what is missing.
     pub fn parse(text: &[u8]) -> Result<(Declaration, Description), String> {
-        let (mut name, mut flags, mut arity) = (None, None, None);
+        let (mut name, mut flags, mut arity, mut late) = (None, None, None, None);
         let mut rest = Vec::new();
         for line in String::from_utf8_lossy(text).lines() {
             let (key, value) = line.split_once(':').map_or(("", ""), |(key, value)| (key.trim(), value.trim()));
@@ -59,6 +86,7 @@ impl Declaration {
                 "name" => &mut name,
                 "flags" => &mut flags,
                 "arity" => &mut arity,
+                "late" => &mut late,
                 _ => {
                     rest.extend_from_slice(line.as_bytes());
                     rest.push(b'\n');
@@ -79,8 +107,12 @@ impl Declaration {
             Some(arity) => arity.parse().map_err(|_| format!("{arity} is no arity"))?,
             None => syntax::arity(&description.arguments),
         };
+        let late = match late {
+            Some(late) => Some(Late::parse(&late).ok_or_else(|| format!("{late} is no place of late arguments"))?),
+            None => None,
+        };
         let name = name.ok_or("no line tells its name")?;
-        Ok((Declaration { name: text::line(name.as_bytes()), flags: flags.unwrap_or_default(), keys, arity }, description))
+        Ok((Declaration { name: text::line(name.as_bytes()), flags: flags.unwrap_or_default(), keys, arity, late }, description))
     }
 
     /// Servers exit, or count without end, when they meet a command of an empty name, with keys in impossible
@@ -126,7 +158,7 @@ mod tests {
     fn a_text_is_a_whole_declaration() {
         let text = "  name: a.set\n  flags: write  fast\n  syntax: key:key value [NX|XX]\n  keys: 1 RW UPDATE\n";
         let (declaration, description) = Declaration::parse(text.as_bytes()).unwrap();
-        assert_eq!(declaration, Declaration { name: c"a.set".into(), flags: "write  fast".into(), keys: (1, 1, 1), arity: -3 });
+        assert_eq!(declaration, Declaration { name: c"a.set".into(), flags: "write  fast".into(), keys: (1, 1, 1), arity: -3, late: None });
         assert_eq!(description.text, text.as_bytes());
         assert!(declaration.check().is_ok());
     }
@@ -143,6 +175,21 @@ mod tests {
         assert_eq!(of("syntax: (a:key value ...)\nkeys: 1..-1/2 OW"), (-3, (1, -1, 2)));
         assert_eq!(of("arity: -5\nkeys: 3 RW"), (-5, (3, 3, 1)));
         assert_eq!(of("syntax: [ID id:key]\nkeys: ID@1 RW"), (-1, (0, 0, 0)));
+    }
+
+    #[test]
+    fn late_arguments_are_one_or_every_other() {
+        let places = |text: &str| {
+            let late = parsed(&format!("name: a\nlate: {text}")).late.unwrap();
+            (0..8).filter(|&place| late.is_at(place)).collect::<Vec<_>>()
+        };
+        assert_eq!(places("2"), [2]);
+        assert_eq!(places("2/2"), [2, 4, 6]);
+        assert_eq!(places("3/1"), [3, 4, 5, 6, 7]);
+        for text in ["0", "2/0", "-1", "2/-1", "a", "", "2/"] {
+            let reason = Declaration::parse(format!("name: a\nlate: {text}").as_bytes()).unwrap_err();
+            assert!(reason.contains("is no place of late arguments"), "{text}: {reason}");
+        }
     }
 
     #[test]

@@ -70,6 +70,7 @@ functions! {
         "(name: bytes, defaultValue: i64, flags: i32, min: i64, max: i64, handle: i32) -> i32", DECLARING;
     GET_NUMERIC_CONFIG: "GetNumericConfig", "(handle: i32) -> i64", ALWAYS;
     SERVED_BY: "ServedBy", "(namespace: bytes, file: bytes)", LOADING;
+    READ_ARGUMENT: "ReadArgument", "(argument: bytes, target: i32)", COMMAND;
 
     REPLY_WITH_SIMPLE_STRING: "ReplyWithSimpleString", "(text: bytes)", COMMAND;
     REPLY_WITH_ERROR: "ReplyWithError", "(text: bytes)", COMMAND;

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CString, c_int};
 use std::rc::Rc;
 
+use crate::describe::declaration::Late;
 use crate::guest::faults::Identity;
 use crate::guest::ids::{GroupId, MemberId};
 use crate::guest::state::Handler;
@@ -20,6 +21,7 @@ pub struct Slot {
     pub calls: Cell<u64>,
     /// As declared. The server checks it too, but not of what it reads from the append-only file.
     pub arity: c_int,
+    pub late: Option<Late>,
     /// Changes with the contents of the group.
     pub handler: RefCell<Handler>,
     pub write: bool,

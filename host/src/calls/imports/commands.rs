@@ -4,12 +4,16 @@ use std::ffi::c_int;
 
 use wasmtime::{Error, Linker, Result};
 
-use super::{Guest, NS, allow, another_type, bytes, context, host, in_table, is_again, not_now};
+use super::{Guest, NS, allow, another_type, bytes, context, host, in_table, is_again, not_now, parts};
+use crate::calls::frame::late_argument;
 use crate::calls::register;
 use crate::describe::declaration::Declaration;
 use crate::guest::ids::MemberId;
+use crate::guest::memory;
 use crate::guest::state::{Handler, State};
-use crate::modules::namespace::{ADD_COMMAND, CREATE_COMMAND, GET_NUMERIC_CONFIG, REGISTER_NUMERIC_CONFIG, SERVED_BY, SET_COMMAND_INFO};
+use crate::modules::namespace::{
+    ADD_COMMAND, CREATE_COMMAND, GET_NUMERIC_CONFIG, READ_ARGUMENT, REGISTER_NUMERIC_CONFIG, SERVED_BY, SET_COMMAND_INFO,
+};
 use crate::server::{api, text};
 
 pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
@@ -38,7 +42,7 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
             let name = text::line(name);
             let (flags, _) = bytes(&mut guest, &CREATE_COMMAND, flags, flags_length)?;
             let flags = String::from_utf8_lossy(text::cut(flags)).into_owned();
-            add(&mut guest, member, &Declaration { name, flags, keys: (first, last, step), arity }, handler)
+            add(&mut guest, member, &Declaration { name, flags, keys: (first, last, step), arity, late: None }, handler)
         },
     )?;
     linker.func_wrap(
@@ -58,6 +62,13 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     })?;
     linker.func_wrap(NS, GET_NUMERIC_CONFIG.name, move |handle: i32| -> Result<i64> {
         host()?.setting(member, handle).ok_or_else(|| Error::msg(format!("it declared no setting {handle}")))
+    })?;
+    linker.func_wrap(NS, READ_ARGUMENT.name, |mut guest: Guest<'_>, pointer: u32, length: u32, target: u32| -> Result<()> {
+        allow(&guest, &READ_ARGUMENT)?;
+        let (all, state) = parts(&mut guest)?;
+        let source = late_argument(&state.call, pointer, length).ok_or_else(|| Error::msg("it is no late argument"))?;
+        memory::slice_mut(all, target, length)?.copy_from_slice(source);
+        Ok(())
     })?;
     linker.func_wrap(NS, SERVED_BY.name, |guest: Guest<'_>, _: u32, _: u32, _: u32, _: u32| allow(&guest, &SERVED_BY))?;
     Ok(())
