@@ -307,6 +307,12 @@ export class FakeModule {
     };
   }
 
+  private readArgument(pointer: number, length: number, target: number): void {
+    const argument = this.server.argument(pointer - LATE);
+    if (argument?.length !== length || length < LATE_BYTES_MIN) throw new Fault('no late argument');
+    this.region.view.set(argument, target);
+  }
+
   private functions(): Functions {
     const server = this.server;
     const read = (pointer: number, length: number): Buffer => this.region.read(pointer, length);
@@ -330,9 +336,7 @@ export class FakeModule {
       ReadArgument: [
         'command',
         (p: number, l: number, target: number) => {
-          const argument = server.argument((p >>> 0) - LATE);
-          if (argument?.length !== l >>> 0 || argument.length < LATE_BYTES_MIN) throw new Fault('no late argument');
-          this.region.view.set(argument, target >>> 0);
+          this.readArgument(p >>> 0, l >>> 0, target >>> 0);
         },
       ],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
