@@ -313,6 +313,17 @@ export class FakeModule {
     this.region.view.set(argument, target);
   }
 
+  private streams(read: (pointer: number, length: number) => Buffer): Functions {
+    const server = this.server;
+    return {
+      SaveUnsigned: ['save', (value: bigint) => server.file.push(BigInt.asUintN(64, value))],
+      SaveStringBuffer: ['save', (p: number, l: number) => server.file.push(read(p, l))],
+      LoadUnsigned: ['aux', () => server.loadUnsigned()],
+      LoadStringBuffer: ['aux', () => server.loadString(this)],
+      IsIOError: ['aux', () => Number(server.ioError)],
+    };
+  }
+
   private functions(): Functions {
     const server = this.server;
     const read = (pointer: number, length: number): Buffer => this.region.read(pointer, length);
@@ -379,11 +390,7 @@ export class FakeModule {
           server.events.push(`${type} ${text(e, el)} ${text(p, l)}`);
         },
       ],
-      SaveUnsigned: ['save', (value: bigint) => server.file.push(BigInt.asUintN(64, value))],
-      SaveStringBuffer: ['save', (p: number, l: number) => server.file.push(read(p, l))],
-      LoadUnsigned: ['aux', () => server.loadUnsigned()],
-      LoadStringBuffer: ['aux', () => server.loadString(this)],
-      IsIOError: ['aux', () => Number(server.ioError)],
+      ...this.streams(read),
       InfoAddFieldULongLong: ['info', (n: number, nl: number, value: bigint) => server.info.set(`${this.name}_${text(n, nl)}`, value)],
     };
   }
