@@ -28,6 +28,7 @@ import { limit } from './measures/limit.ts';
 import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
 import { noop } from './measures/noop.ts';
+import { prefetching } from './measures/prefetching.ts';
 import { session } from './measures/session-commands.ts';
 import { sessions } from './measures/session-memory.ts';
 import { storage } from './measures/storage.ts';
@@ -50,6 +51,7 @@ const MEASURES: Measure[] = [
   tables,
   limit,
   instructions,
+  prefetching,
 ];
 type Get = Parameters<typeof testMatrix>[0];
 

@@ -17,7 +17,7 @@ export type CommandName = (typeof NAMES)[number];
 export type CommandTimings = Record<CommandName, Timing>;
 
 /** Names a key of `keys`, another one each time. */
-function randomKey(keys: number): () => string {
+export function randomKey(keys: number): () => string {
   const next = random(SEED);
   return () => keyName(Math.floor(next() * keys));
 }
