@@ -23,6 +23,7 @@ import { growth } from './measures/growth.ts';
 import { http } from './measures/http.ts';
 import { ids } from './measures/ids.ts';
 import { instructions } from './measures/instructions.ts';
+import { json } from './measures/json.ts';
 import { large } from './measures/large.ts';
 import { limit } from './measures/limit.ts';
 import { load } from './measures/load.ts';
@@ -49,6 +50,7 @@ const MEASURES: Measure[] = [
   expiry,
   tables,
   limit,
+  json,
   instructions,
 ];
 type Get = Parameters<typeof testMatrix>[0];
