@@ -18,6 +18,7 @@ import type { Target } from './report/plan.ts';
 import { render, report } from './report/report.ts';
 import { calls } from './measures/calls.ts';
 import { durability } from './measures/durability.ts';
+import { expiring } from './measures/expiring.ts';
 import { expiry } from './measures/expiry.ts';
 import { growth } from './measures/growth.ts';
 import { http } from './measures/http.ts';
@@ -48,6 +49,7 @@ const MEASURES: Measure[] = [
   growth,
   durability,
   expiry,
+  expiring,
   tables,
   limit,
   json,
