@@ -3,9 +3,10 @@
  * becomes U+FFFD, one for each maximal subpart of an ill-formed sequence, as the WHATWG TextDecoder does
  * (Unicode 16, section 3.9, table 3-8).
  *
- * It goes in blocks of 32 bytes, the last one padded. A block is copied whole; where bytes of it need
- * attention (escapes; in a block that is not valid UTF-8 all that is not ASCII), it is copied in the runs
- * between them.
+ * It goes in blocks of 32 bytes, the last one padded. A block is copied whole. Where it has escapes of two
+ * characters alone, it is written eight bytes at a time, each by one shuffle. Where it has others, or is not
+ * valid UTF-8, it is copied in runs between the bytes that need attention: escapes, and in a block that is not
+ * valid all that is not ASCII.
  */
 import { copy } from "../../base/storage/bytes";
 import { roomAt } from "./scratch";
@@ -18,10 +19,12 @@ const BLOCK: u32 = 32;
 
 /** A block that is not as it stands in the text, and room for reading 32 bytes from any place in it. */
 const padded: usize = memory.data(64, 16);
-/** Letters of the short escapes, \b \t \n \f \r, by their control character. */
-const letters: usize = memory.data<u8>([
-  0, 0, 0, 0, 0, 0, 0, 0, 0x62, 0x74, 0x6e, 0, 0x66, 0x72, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-]);
+/**
+ * For each set of eight bytes that need an escape the shuffle that puts backslashes, number 8, before them:
+ * made when the first is needed.
+ */
+const shuffles: usize = memory.data(4096, 16);
+let hasShuffles: bool = false;
 
 /** Where `writeBlock` stopped in the text. */
 let rest: usize = 0;
@@ -76,6 +79,16 @@ function writeBlock(source: usize, end: usize, low: v128, high: v128, isIll: boo
   if (isIll) attention |= (<u32>i8x16.bitmask(low)) | ((<u32>i8x16.bitmask(high)) << 16);
   else if (size == BLOCK) size = wholeBytes(high);
   attention &= u32.MAX_VALUE >> (BLOCK - size);
+  if (!attention) {
+    v128.store(target, low);
+    v128.store(target, high, 16);
+    rest = source + size;
+    return target + size;
+  }
+  if (!isIll && !(attention & ((<u32>i8x16.bitmask(isLong(low))) | ((<u32>i8x16.bitmask(isLong(high))) << 16)))) {
+    rest = source + size;
+    return writeShort(letters(low), letters(high), attention, size, target);
+  }
   v128.store(padded, low);
   v128.store(padded, high, 16);
   let at: u32 = 0;
@@ -115,8 +128,8 @@ function writeRun(at: u32, end: u32, target: usize): usize {
 // prettier-ignore
 @inline
 function writeEscape(byte: u8, target: usize): usize {
-  const letter = byte < 0x20 ? load<u8>(letters + byte) : byte;
-  if (letter) {
+  const letter = i8x16.extract_lane_u(letters(i8x16.splat(byte)), 0);
+  if (letter >= 0x20) {
     store<u16>(target, BACKSLASH | ((<u16>letter) << 8));
     return target + 2;
   }
@@ -125,6 +138,61 @@ function writeEscape(byte: u8, target: usize): usize {
   store<u8>(target, 0x30 + (byte >> 4), 4);
   store<u8>(target, low < 10 ? 48 + low : 87 + low, 5);
   return target + 6;
+}
+
+/**
+ * Writes the first `size` bytes of a block with a backslash before each that `mask` has, and touches up to 16
+ * bytes more.
+ */
+function writeShort(low: v128, high: v128, mask: u32, size: u32, target: usize): usize {
+  if (!hasShuffles) makeShuffles();
+  const slash = i8x16.splat(BACKSLASH);
+  target = writeEight(i8x16.shuffle(low, slash, 0, 1, 2, 3, 4, 5, 6, 7, 16, 16, 16, 16, 16, 16, 16, 16), mask, size, target);
+  if (size <= 8) return target;
+  target = writeEight(i8x16.shuffle(low, slash, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16), mask >> 8, size - 8, target);
+  if (size <= 16) return target;
+  target = writeEight(i8x16.shuffle(high, slash, 0, 1, 2, 3, 4, 5, 6, 7, 16, 16, 16, 16, 16, 16, 16, 16), mask >> 16, size - 16, target);
+  if (size <= 24) return target;
+  return writeEight(
+    i8x16.shuffle(high, slash, 8, 9, 10, 11, 12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16, 16),
+    mask >> 24,
+    size - 24,
+    target,
+  );
+}
+
+/** Writes eight bytes, or those that are left, with backslashes, which byte 8 is. */
+// prettier-ignore
+@inline
+function writeEight(bytes: v128, mask: u32, left: u32, target: usize): usize {
+  v128.store(target, i8x16.swizzle(bytes, v128.load(shuffles + ((<usize>(mask & 255)) << 4))));
+  return target + min(left, 8) + popcnt(mask & 255);
+}
+
+function makeShuffles(): void {
+  for (let mask: u32 = 0; mask < 256; mask++) {
+    let target = shuffles + ((<usize>mask) << 4);
+    for (let byte: u32 = 0; byte < 8; byte++) {
+      if ((mask >> byte) & 1) store<u8>(target++, 8);
+      store<u8>(target++, byte);
+    }
+  }
+  hasShuffles = true;
+}
+
+/** The bytes, with the letter of its short escape, \b \t \n \f \r, for each control character that has one. */
+// prettier-ignore
+@inline
+function letters(bytes: v128): v128 {
+  const found = i8x16.swizzle(i8x16(0, 0, 0, 0, 0, 0, 0, 0, 0x62, 0x74, 0x6e, 0, 0x66, 0x72, 0, 0), bytes);
+  return v128.or(found, v128.andnot(bytes, i8x16.ne(found, i64x2.splat(0))));
+}
+
+/** Which bytes are control characters without a short escape. */
+// prettier-ignore
+@inline
+function isLong(bytes: v128): v128 {
+  return i8x16.lt_u(letters(bytes), i8x16.splat(0x20));
 }
 
 /** Which bytes need an escape: control characters, quotes and backslashes. */
