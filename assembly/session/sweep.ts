@@ -12,7 +12,7 @@ import { insertNode, recordOfNode, wheel } from "./store/queue";
 import { asOldId, deadlineOf, isOldId } from "./store/record";
 import { beginCommand } from "./store/records";
 
-/** What reclaiming costs beside what it frees: see base/sweep.ts. A session's ends with calls to the storage. */
+/** What reclaiming costs beside what it frees, see base/sweep.ts; a session's calls the storage too. */
 const SESSION_COST: u32 = 64;
 const OLD_ID_COST: u32 = 16;
 /** What a field of much data costs that is freed: PIECE of them as much as a step. */

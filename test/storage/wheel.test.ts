@@ -68,7 +68,7 @@ class Owner {
     return this.engine.x.wheelTake(this.wheel, BigInt(now), this.takes++ & 1) >>> 0;
   }
 
-  /** What a node that was taken stands for: its deadline, or NaN where that is later: it is inserted again. */
+  /** The deadline of a node that was taken, or NaN where that is later and it is inserted again. */
   private settle(node: number, now: number): number {
     const deadline = this.deadlines.get(node);
     if (deadline === undefined) throw new Error('a node that is not in the wheel');

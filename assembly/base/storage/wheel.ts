@@ -123,8 +123,8 @@ export class Wheel {
 
   /**
    * Takes out the next node whose slot has come at `now`, Unix ms: one whose deadline has passed, or one to
-   * be dealt out. Its owner compares the deadline, and inserts it again if it is later; before the next takes or
-   * after some of them.
+   * be dealt out. Its owner compares the deadline, and inserts it again if it is later, at once or after some
+   * more takes.
    * Each node is given at most once per level, besides once for each later deadline that it was given; one
    * whose deadline was 64 ms ago is among them. On an empty wheel it sets the wheel's clock, which spares
    * what is inserted next the upper levels. A clock that has jumped, either way, is followed. O(levels).

@@ -5,8 +5,8 @@
  *
  * It goes in blocks of 32 bytes, the last one padded. A block is copied whole. Where it has escapes of two
  * characters alone, it is written eight bytes at a time, each by one shuffle. Where it has others, or is not
- * valid UTF-8, it is copied in runs between the bytes that need attention: escapes, and in a block that is not
- * valid all that is not ASCII.
+ * valid UTF-8, it is copied in runs between the bytes that need attention: escapes, and in a block that is
+ * not valid all that is not ASCII.
  */
 import { copy } from "../../base/storage/bytes";
 import { roomAt } from "./scratch";
@@ -180,7 +180,7 @@ function makeShuffles(): void {
   hasShuffles = true;
 }
 
-/** The bytes, with the letter of its short escape, \b \t \n \f \r, for each control character that has one. */
+/** The bytes, with the letter of its short escape for each control character that has one: \b \t \n \f \r. */
 // prettier-ignore
 @inline
 function letters(bytes: v128): v128 {

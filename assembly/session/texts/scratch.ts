@@ -9,7 +9,7 @@ import { failOutOfMemory } from "../../base/text";
 /** Bytes that a buffer may have without memory for it. */
 export const FIXED_SIZE: u32 = 16384;
 const fixed: usize = memory.data(16384, 16);
-/** Bytes that a text may go on for without asking for room, and those that its writers touch after its end. */
+/** Bytes that a text may go on for without asking for room, what is touched after its end included. */
 const ROOM: u32 = 384;
 /** Where a text that is written must have come to the end of its buffer. */
 let limit: usize = 0;
