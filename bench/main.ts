@@ -18,11 +18,13 @@ import type { Target } from './report/plan.ts';
 import { render, report } from './report/report.ts';
 import { calls } from './measures/calls.ts';
 import { durability } from './measures/durability.ts';
+import { expiring } from './measures/expiring.ts';
 import { expiry } from './measures/expiry.ts';
 import { growth } from './measures/growth.ts';
 import { http } from './measures/http.ts';
 import { ids } from './measures/ids.ts';
 import { instructions } from './measures/instructions.ts';
+import { json } from './measures/json.ts';
 import { large } from './measures/large.ts';
 import { limit } from './measures/limit.ts';
 import { load } from './measures/load.ts';
@@ -48,8 +50,10 @@ const MEASURES: Measure[] = [
   growth,
   durability,
   expiry,
+  expiring,
   tables,
   limit,
+  json,
   instructions,
   prefetching,
 ];

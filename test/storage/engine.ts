@@ -55,7 +55,7 @@ export type Exports = Record<Numbers, (...values: number[]) => number> &
     setDeadline(entry: number, deadline: bigint): void;
     collidingKeys(keys: number, count: number, mask: bigint): number;
     wheelInsert(wheel: number, node: number, deadline: bigint): void;
-    wheelTake(wheel: number, now: bigint): number;
+    wheelTake(wheel: number, now: bigint, last: number): number;
   };
 
 async function sourceFiles(entry: string): Promise<string[]> {

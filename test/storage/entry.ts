@@ -151,8 +151,8 @@ export function wheelRemove(wheel: Wheel, node: usize): void {
 export function wheelMoved(wheel: Wheel, from: usize, to: usize): void {
   wheel.moved(from, to);
 }
-export function wheelTake(wheel: Wheel, now: i64): usize {
-  return wheel.take(now);
+export function wheelTake(wheel: Wheel, now: i64, last: bool): usize {
+  return wheel.take(now, last);
 }
 export function wheelCount(wheel: Wheel): u32 {
   return wheel.count;

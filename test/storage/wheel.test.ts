@@ -18,6 +18,7 @@ class Owner {
   early = 0;
   private readonly free: number[] = [];
   private fresh: number;
+  private takes = 0;
 
   constructor(engine: Engine) {
     this.engine = engine;
@@ -62,13 +63,13 @@ class Owner {
     return to;
   }
 
-  /**
-   * One take: the deadline of what expired, NaN where a later one was inserted again, undefined where none
-   * has come.
-   */
-  step(now: number): number | undefined {
-    const node = this.engine.x.wheelTake(this.wheel, BigInt(now)) >>> 0;
-    if (!node) return undefined;
+  /** Takes a node, from either end by turns. */
+  private take(now: number): number {
+    return this.engine.x.wheelTake(this.wheel, BigInt(now), this.takes++ & 1) >>> 0;
+  }
+
+  /** The deadline of a node that was taken, or NaN where that is later and it is inserted again. */
+  private settle(node: number, now: number): number {
     const deadline = this.deadlines.get(node);
     if (deadline === undefined) throw new Error('a node that is not in the wheel');
     if (deadline > now) {
@@ -80,10 +81,24 @@ class Owner {
     return deadline;
   }
 
-  /** Takes until nothing is due: the deadlines, sorted. */
-  sweep(now: number): number[] {
+  /** One take: the deadline of what expired, NaN as settle, undefined where none has come. */
+  step(now: number): number | undefined {
+    const node = this.take(now);
+    return node ? this.settle(node, now) : undefined;
+  }
+
+  /** Takes until nothing is due, up to `batch` before the first is inserted again: the deadlines, sorted. */
+  sweep(now: number, batch = 16): number[] {
     const taken: number[] = [];
-    for (let deadline = this.step(now); deadline !== undefined; deadline = this.step(now)) if (!isNaN(deadline)) taken.push(deadline);
+    for (let more = true; more;) {
+      const nodes: number[] = [];
+      for (let node = -1; node && nodes.length < batch;) if ((node = this.take(now))) nodes.push(node);
+      more = nodes.length > 0;
+      for (const node of nodes) {
+        const deadline = this.settle(node, now);
+        if (!isNaN(deadline)) taken.push(deadline);
+      }
+    }
     return taken.sort((left, right) => left - right);
   }
 
@@ -132,7 +147,7 @@ describe('the timing wheel', async () => {
           else if (op === 'sweep') {
             const due = [...all.deadlines.values()].filter((deadline) => deadline <= now - TICK).sort((left, right) => left - right);
             const latest = [...all.deadlines.values()].filter((deadline) => deadline <= now).length;
-            const taken = all.sweep(now);
+            const taken = all.sweep(now, 1 + (at % 20));
             expect(taken.slice(0, due.length)).toEqual(due);
             expect(taken.length).toBeLessThanOrEqual(latest);
           } else if (node !== undefined && op === 'remove') all.remove(node);

@@ -189,6 +189,24 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     server.check();
   });
 
+  test.each([
+    [200, 10, 16],
+    // 104 of the 1,024 that a step costs: 64 and one for each 8 KiB of its five pages.
+    [40, 300_000, 10],
+  ])('%i sessions with a value of %i bytes: a step ends as many as cost no more, %i', (count, bytes, most) => {
+    for (let index = 0; index < count; index++) created(server, `u${index}`, 'TTL', '1', 'DATA', 'f', Buffer.alloc(bytes, 'v').toString());
+    server.clock += 1100;
+    let [largest, last] = [0, count];
+    for (let more = true; more;) {
+      more = server.sweepStep();
+      largest = Math.max(largest, last - Number(sessions()));
+      last = Number(sessions());
+    }
+    expect(last).toBe(0);
+    expect(largest).toBe(most);
+    server.check();
+  });
+
   describe('sessions with many fields', () => {
     const used = () => Number(server.infoOf(server.session).get('session_heap_used'));
     const fill = (id: string, fields: number) => {

@@ -332,6 +332,84 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
       }
     });
 
+    /** Sends the texts as values of one session and compares its JSON. */
+    const expectValues = (texts: Uint8Array[]): void => {
+      const decode = (value: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(value);
+      server.session.exports.flush();
+      server.hashmap.exports.flush();
+      const id = create(server, 'u');
+      server.call('SESSION.ADD_DATA', id, ...texts.flatMap((text, index) => [`f${index}`, text]));
+      const data = Object.fromEntries(texts.map((text, index) => [`f${index}`, decode(text)]));
+      const got = json(server, id);
+      expect(got.slice(got.indexOf('"data":'))).toBe(`"data":${JSON.stringify(data)}}`);
+    };
+
+    test('what a text holds at its end, or before more, is the same wherever it stands', () => {
+      const pieces = [
+        ['"', '\\', '\n', '\u0001', '\u007f', 'ü', '\u0800', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}'].map((text) =>
+          Buffer.from(text),
+        ),
+        [[0x80], [0xc0, 0x80], [0xc1, 0xbf], [0xc3], [0xe0, 0x9f, 0xbf], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xef, 0xbf]],
+        [
+          [0xf0, 0x8f, 0xbf, 0xbf],
+          [0xf0, 0x9f],
+          [0xf0, 0x9f, 0x98],
+          [0xf4, 0x90, 0x80, 0x80],
+          [0xf5, 0x80, 0x80, 0x80],
+          [0xff, 0xc3, 0xbc],
+        ],
+      ].flat();
+      for (const before of ['a', 'é'] as const) {
+        for (const after of ['', 'b', 'ж'.repeat(40), '"'.repeat(40)]) {
+          const texts = pieces.flatMap((piece) =>
+            Array.from({ length: 67 }, (_, length) =>
+              Buffer.concat([Buffer.alloc(length, before), Buffer.from(piece), Buffer.from(after)]),
+            ),
+          );
+          expectValues(texts);
+        }
+      }
+    });
+
+    test('any mixture of well-formed and ill-formed pieces is decoded as TextDecoder decodes it', () => {
+      const valid = fc.constantFrom(
+        'plain ASCII, more than a block of 32 bytes of it',
+        'a',
+        'Ä',
+        'Привет, мир, и ещё',
+        '漢字漢字漢字',
+        '😀😀😀😀',
+        '"',
+        '\n',
+        '\u0000',
+      );
+      const piece = fc.oneof(
+        { weight: 4, arbitrary: valid.map((text) => new Uint8Array(Buffer.from(text))) },
+        { weight: 1, arbitrary: fc.uint8Array({ maxLength: 3 }) },
+        { weight: 1, arbitrary: valid.map((text) => new Uint8Array(Buffer.from(text).subarray(0, -1))) },
+      );
+      const text = fc.array(piece, { maxLength: 20 }).map((parts) => new Uint8Array(Buffer.concat(parts)));
+      fc.assert(
+        fc.property(fc.array(text, { minLength: 1, maxLength: 50 }), (texts) => {
+          expectValues(texts);
+        }),
+        { seed: 17, numRuns: 150 },
+      );
+    });
+
+    test.each(['x', '"', '\u0001', 'ü'])('a text of %j is whole, however long its JSON', (character) => {
+      const size = Buffer.byteLength(JSON.stringify(character)) - 2;
+      const texts = [15_600, 15_800, 16_000, 16_200, 16_384, 16_500, 33_000, 100_000].map((length) => character.repeat(length / size));
+      for (const text of texts) {
+        for (const extra of ['', 'y', 'yy', 'y'.repeat(100)]) {
+          const id = create(server, text + extra);
+          server.call('SESSION.ADD_DATA', id, 'after', 'it');
+          expect(json(server, id)).toContain(`"user_key":${JSON.stringify(text + extra)},`);
+          expect(json(server, id)).toContain('"data":{"after":"it"}}');
+        }
+      }
+    });
+
     test('every single control character is escaped as JSON.stringify does', () => {
       const all = String.fromCharCode(...Array.from({ length: 128 }, (_, code) => code));
       const id = create(server, all);

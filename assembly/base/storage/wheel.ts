@@ -123,13 +123,16 @@ export class Wheel {
 
   /**
    * Takes out the next node whose slot has come at `now`, Unix ms: one whose deadline has passed, or one to
-   * be dealt out. Its owner compares the deadline, and inserts it again before the next take if it is later.
+   * be dealt out. Its owner compares the deadline, and inserts it again if it is later, at once or after some
+   * more takes.
    * Each node is given at most once per level, besides once for each later deadline that it was given; one
    * whose deadline was 64 ms ago is among them. On an empty wheel it sets the wheel's clock, which spares
    * what is inserted next the upper levels. A clock that has jumped, either way, is followed. O(levels).
+   * @param last the last node of that slot instead of its first: who takes many takes from both ends by
+   *   turns, so that two nodes come from memory side by side
    * @returns 0: none
    */
-  take(now: i64): usize {
+  take(now: i64, last: bool = false): usize {
     if (now < 0) return 0;
     const tick = min((<u64>now) >> TICK_BITS, TICK_MAX - 1);
     if (tick < this.tick) this.rewind(tick);
@@ -141,7 +144,8 @@ export class Wheel {
       const start = this.startOf(level, digit);
       if (start > tick) continue;
       if (start > this.tick) this.tick = start;
-      const node = changetype<usize>(this.headOf((level << 6) | digit).next);
+      const head = this.headOf((level << 6) | digit);
+      const node = changetype<usize>(last ? head.back : head.next);
       this.remove(node);
       return node;
     }

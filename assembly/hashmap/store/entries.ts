@@ -190,9 +190,8 @@ export function removeEntry(slot: usize, hash: u64, keep: bool = false): void {
   drop(table.remove(slot, hash), keep);
 }
 
-/** Takes an entry out that the wheel has given, and frees it. Inside a change. O(key). */
-export function dropExpired(entry: usize): void {
-  const hash = table.hashOf(keyOf(entry), keyLength(entry));
+/** Takes an entry out, of this hash, that the wheel has given, and frees it. Inside a change. O(key). */
+export function dropExpired(entry: usize, hash: u64): void {
   destroy(table.remove(table.lookup(keyOf(entry), keyLength(entry), hash), hash));
 }
 

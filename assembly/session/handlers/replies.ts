@@ -11,12 +11,11 @@ import { CREATED, createdId, EXISTS } from "../actions/create";
 import { writeId } from "../ids/ids";
 import { walk } from "../store/fields/fields";
 import { asSession } from "../store/record";
-import { stringSize, writeString } from "../texts/json";
-import { takeScratch } from "../texts/scratch";
+import { writeString } from "../texts/json";
+import { beginText, roomAt, takeScratch, takeWhole } from "../texts/scratch";
 import { TIME_TEXT_SIZE, writeTime } from "../texts/time";
 
-/** Bytes of the JSON without user key and data, and more than enough for those of a line without the key. */
-const JSON_FRAME: u32 = 384;
+/** More than enough bytes for a line without the key. */
 const LINE_FRAME: u32 = 192;
 
 /** The replies of CREATE, each with room for the id behind it: the words are written once. */
@@ -64,12 +63,19 @@ export function listLine(record: usize): u64 {
 
 /**
  * `{"id":"…","user_key":"…","created_at":"…","last_accessed":"…","data":{"field":"value",…}}`. O(bytes).
- * Errors: `OOM …` where it is over 16 KiB and there is no memory.
+ * Errors: `OOM …` where it is about 16 KiB or more and there is no memory.
  */
 export function sessionJson(record: usize): u64 {
+  const fixed = beginText();
+  const end = writeJson(record, fixed);
+  const long = takeWhole(end);
+  return long ? pack(long, <u32>(writeJson(record, long) - long)) : pack(fixed, <u32>(end - fixed));
+}
+
+/** Writes the JSON to `target`, whose room `roomAt` keeps, and returns the address after it. */
+function writeJson(record: usize, target: usize): usize {
   const user = asSession(record).user;
-  const start = takeScratch(jsonSize(record));
-  let end = put(changetype<usize>('{"id":'), start);
+  let end = put(changetype<usize>('{"id":'), target);
   end = writeString(id, writeId(keyOf(record), keyLength(record), id), end);
   end = put(changetype<usize>(',"user_key":'), end);
   end = writeString(keyOf(user), keyLength(user), end);
@@ -78,24 +84,18 @@ export function sessionJson(record: usize): u64 {
   end = put(changetype<usize>('","last_accessed":"'), end);
   end = putTime(asSession(record).accessed, end);
   end = put(changetype<usize>('","data":{'), end);
-  const first = end;
+  let first = true;
   walk.begin(asSession(record).fields);
   while (walk.next()) {
-    if (end != first) store<u8>(end++, 0x2c);
+    end = roomAt(end);
+    if (!first) store<u8>(end++, 0x2c);
+    first = false;
     end = writeString(walk.name, walk.nameLength, end);
     store<u8>(end, 0x3a);
     end = writeString(walk.value, walk.valueLength, end + 1);
   }
   store<u16>(end, 0x7d7d);
-  return pack(start, <u32>(end + 2 - start));
-}
-
-/** An upper bound of the JSON's length, short by nothing and over by a few bytes. */
-function jsonSize(record: usize): u64 {
-  let size = JSON_FRAME + stringSize(keyOf(asSession(record).user), keyLength(asSession(record).user));
-  walk.begin(asSession(record).fields);
-  while (walk.next()) size += 2 + stringSize(walk.name, walk.nameLength) + stringSize(walk.value, walk.valueLength);
-  return size;
+  return end + 2;
 }
 
 /** Replies with an ASCII literal of at most 64 bytes as a bulk string. */
