@@ -18,6 +18,7 @@ import type { Target } from './report/plan.ts';
 import { render, report } from './report/report.ts';
 import { calls } from './measures/calls.ts';
 import { durability } from './measures/durability.ts';
+import { effects } from './measures/effects.ts';
 import { expiring } from './measures/expiring.ts';
 import { expiry } from './measures/expiry.ts';
 import { growth } from './measures/growth.ts';
@@ -40,6 +41,7 @@ const MEASURES: Measure[] = [
   load,
   storage,
   session,
+  effects,
   memory,
   sessions,
   ids,

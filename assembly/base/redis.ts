@@ -216,6 +216,13 @@ export namespace redis {
   export declare function Replicate(command: usize, commandLength: u32, argv: usize, argc: i32): void;
 
   /**
+   * 1 when somebody takes what `Replicate` queues now: a replica, a backlog or the append-only file. 0: nobody
+   * does; the effect has been counted, as save points do, and need not be queued. Host's own.
+   */
+  @external("redis", "CountEffect")
+  export declare function CountEffect(): i32;
+
+  /**
    * 1 when an effect that may be late, or lost with a crash, should be queued now: a replica, a backlog or
    * the append-only file listens, or none such was queued for a second (the server's save points count what
    * is replicated). Host's own.

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { findOnPath, mustRun, Problem, say } from '../../scripts/lib/process.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
 import { drive, type Connection } from './connection.ts';
-import { batches, type Operation } from './load.ts';
+import { batches, type Operation, type Words } from './load.ts';
 import { MeasuredServer, stopAfter, type StartOptions } from './server.ts';
 
 const PIPELINE = 50;
@@ -34,6 +34,11 @@ export class CountingServer {
     const settings = [...(options.settings ?? []), '--hz', '1', '--dynamic-hz', 'no'];
     const measured = await MeasuredServer.start(server, { ...options, settings, under });
     return new CountingServer(measured, await measured.connection(), folder);
+  }
+
+  /** Sends one command and answers its reply. */
+  ask(words: Words): Promise<string> {
+    return this.connection.ask(words);
   }
 
   /** Sends the operation for each number in [from, to) over one connection. */

@@ -22,10 +22,15 @@ export const uuid = (index: number) => `01234567-89ab-4cde-8f01-${String(index).
 const hash = (id: string) => `session:${id}`;
 const idsOf = (user: string) => `sessions:${user}`;
 
+/** The hash of a session, and what it holds beside the session's fields, as words of HSET. */
+export function hashOf(id: string, user: string): Words {
+  return [hash(id), 'user_key', user, 'created_at', TIME, 'last_accessed', TIME];
+}
+
 /** Creates a session, whether its user has one or not. */
 export function create({ id, user, fields = [], idle_s }: NativeSession): Words[] {
   return [
-    ['HSET', hash(id), 'user_key', user, 'created_at', TIME, 'last_accessed', TIME, ...fields],
+    ['HSET', ...hashOf(id, user), ...fields],
     ...(idle_s === undefined ? [] : [['EXPIRE', hash(id), idle_s]]),
     ['SADD', idsOf(user), id],
     ['SET', user, id],

@@ -23,7 +23,7 @@ const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
 const NOT_NOW = /redis\.\w+ is not allowed here/;
 const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   command:
-    /^(Reply|ReadArgument|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
+    /^(Reply|ReadArgument|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|CountEffect|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
   info: /^(InfoAdd|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxSave: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxLoad: /^(Load|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
@@ -31,7 +31,7 @@ const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   freeBytes: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   isEmpty: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   sweep:
-    /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
+    /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|CountEffect|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
 };
 /**
  * Functions that answer an error of their own to a harmless call: a setting, or a command, that is not

@@ -375,6 +375,7 @@ export class FakeModule {
       MayExceed: ['command sweep', () => (server.mayExceed = true)],
       // A module that still relied on the bytes would see these.
       DiscardMemory: ['command sweep', (p: number, l: number) => this.region.view.fill(0xdd, p >>> 0, (p >>> 0) + l)],
+      CountEffect: ['command sweep', () => server.countEffect()],
       EffectsWanted: ['command sweep', () => Number(server.effectsWanted)],
       SignalModifiedKey: ['command sweep', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
@@ -408,7 +409,7 @@ export class FakeModule {
   private guarded(name: string, phases: string, body: (...args: never[]) => unknown): (...args: never[]) => unknown {
     return (...args) => {
       if (!phases.split(' ').includes(this.server.phase)) throw new Fault(`${name} in phase ${this.server.phase}`);
-      const isEffect = name.startsWith('Replicate');
+      const isEffect = name.startsWith('Replicate') || name === 'CountEffect';
       if (this.committing && !isEffect && !IN_COMMIT.has(name)) throw new Fault(`${name} inside a commit`);
       // A command that ended between its effect and its commit would have done it everywhere but here.
       if (!this.committing && isEffect) throw new Fault(`${name} outside a commit`);
@@ -516,6 +517,10 @@ export class FakeServer {
   mayExceed = false;
   clock = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
   flags = 0;
+  /** Whether anybody takes what is replicated … */
+  effectsTaken = true;
+  /** … and how many effects were counted instead, of those that are asked for. */
+  effectsCounted = 0;
   effectsWanted = true;
   phase = 'load';
   running: { name: string; args: Buffer[] } | undefined;
@@ -741,6 +746,12 @@ export class FakeServer {
   /** Queues the running command as it came. */
   replicateVerbatim(): number {
     return this.replicate([this.running?.name ?? '', ...(this.running?.args ?? [])]);
+  }
+
+  /** Whether an effect is to be queued; where nobody takes it, it is counted. */
+  countEffect(): number {
+    if (!this.effectsTaken && this.depth === 1) this.effectsCounted++;
+    return Number(this.effectsTaken);
   }
 
   replicate(command: (string | Buffer)[]): number {

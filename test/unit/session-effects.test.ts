@@ -48,6 +48,24 @@ describe.each(['direct', 'command'] as const)('linked %s', (link) => {
     return replica;
   };
 
+  test('where nobody takes them, as many are counted, and none is made', { timeout: 120_000 }, async () => {
+    let counted = 0;
+    await fc.assert(
+      fc.asyncProperty(operations(60, true), async (all) => {
+        const [taking, counting] = [fakeTarget(link), fakeTarget(link)];
+        counting.server.effectsTaken = false;
+        for (const target of [taking, counting]) await runOn(target, new Model(), all);
+        // What the storage replicates as it came costs nothing, and is queued all the same.
+        const [asItCame, made] = [counting.server.propagated.length, taking.server.propagated.length];
+        expect(counting.server.propagated.flat().filter((word) => /^(custom|session)\.apply$/.test(String(word)))).toEqual([]);
+        expect(asItCame + counting.server.effectsCounted).toBe(made);
+        counted += counting.server.effectsCounted;
+      }),
+      { numRuns: 20 },
+    );
+    expect(counted).toBeGreaterThan(100);
+  });
+
   test('applied by a replica, once, each twice or all twice, they give the same state', { timeout: 120_000 }, async () => {
     const ordinary = operations(120, true).map((all) => all.filter(([name]) => name !== 'FLUSHALL' && name !== 'DEBUG RELOAD'));
     let effects = 0;

@@ -8,7 +8,8 @@
  *     custom.apply 1 expire <key> <deadline ms>
  *     custom.del <key>
  *
- * The one declared key stands at position 3, of custom.del at 1.
+ * The one declared key stands at position 3, of custom.del at 1. Where nobody takes effects, they are counted
+ * and not made.
  */
 import { setArgument } from "../../base/frame";
 import { redis } from "../../base/redis";
@@ -22,6 +23,7 @@ const FORMAT: usize = memory.data<u8>([49]); // 1
 
 /** Queues the storing of a value. */
 export function replicateSet(key: usize, keyLength: u32, value: usize, length: u32, deadline: i64): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("set"), key, keyLength);
   setArgument(frame, 3, value, length);
   setArgument(frame, 4, digits, writeDecimal(deadline, digits));
@@ -30,6 +32,7 @@ export function replicateSet(key: usize, keyLength: u32, value: usize, length: u
 
 /** Queues the lengthening of a value that had `before` bytes. */
 export function replicateAppend(key: usize, keyLength: u32, before: u32, suffix: usize, length: u32): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("append"), key, keyLength);
   setArgument(frame, 3, digits, writeDecimal(before, digits));
   setArgument(frame, 4, suffix, length);
@@ -38,6 +41,7 @@ export function replicateAppend(key: usize, keyLength: u32, before: u32, suffix:
 
 /** Queues another deadline. */
 export function replicateExpire(key: usize, keyLength: u32, deadline: i64): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("expire"), key, keyLength);
   setArgument(frame, 3, digits, writeDecimal(deadline, digits));
   queue(4);
@@ -45,6 +49,7 @@ export function replicateExpire(key: usize, keyLength: u32, deadline: i64): void
 
 /** Queues the end of an entry. */
 export function replicateDel(key: usize, keyLength: u32): void {
+  if (!redis.CountEffect()) return;
   setArgument(frame, 0, key, keyLength);
   redis.Replicate(name, narrow(changetype<usize>("custom.del"), name), frame, 1);
 }

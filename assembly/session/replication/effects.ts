@@ -17,7 +17,8 @@
  *
  *     mapping         0: it stays; 1: it is deleted; else the id that the user is mapped to from now on
  *
- * The one declared key is the id, always at position 3; all others are in the same cluster slot.
+ * The one declared key is the id, always at position 3; all others are in the same cluster slot. Where nobody
+ * takes effects, they are counted and not made.
  */
 import { keyLength, keyOf } from "../../base/storage/entry";
 import { argument, argumentLength, setArgument } from "../../base/frame";
@@ -59,6 +60,7 @@ export function prepareEffect(rest: u32): void {
  * in all of these.
  */
 export function replicateCreate(id: IdText, record: usize, argv: usize, count: u32): void {
+  if (!redis.CountEffect()) return;
   const session = asSession(record);
   begin(changetype<usize>("create"), id, count);
   add(keyOf(session.user), keyLength(session.user));
@@ -84,6 +86,7 @@ export function replicateUnset(id: IdText, ms: i64, version: u32, argv: usize, c
 }
 
 function replicateData(operationName: usize, id: IdText, ms: i64, version: u32, argv: usize, count: u32): void {
+  if (!redis.CountEffect()) return;
   begin(operationName, id, count);
   addNumber(ms);
   addNumber(version);
@@ -93,6 +96,7 @@ function replicateData(operationName: usize, id: IdText, ms: i64, version: u32, 
 
 /** Queues an access. */
 export function replicateTouch(id: IdText, ms: i64): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("touch"), id);
   addNumber(ms);
   queue();
@@ -100,6 +104,7 @@ export function replicateTouch(id: IdText, ms: i64): void {
 
 /** Queues other limits: seconds of idleness and Unix ms of the end, 0: none. */
 export function replicateExpire(id: IdText, idle: u32, expires: i64): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("expire"), id);
   addNumber(idle);
   addNumber(expires);
@@ -108,6 +113,7 @@ export function replicateExpire(id: IdText, idle: u32, expires: i64): void {
 
 /** Queues that a session belongs to another user, and what became of the mapping of the one before. */
 export function replicateAssign(id: IdText, user: usize, userLength: u32, mapping: IdText): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("assign"), id);
   add(user, userLength);
   addText(mapping);
@@ -116,6 +122,7 @@ export function replicateAssign(id: IdText, user: usize, userLength: u32, mappin
 
 /** Queues another id of a session. */
 export function replicateRotate(id: IdText, newId: IdText, until: i64, mapped: bool): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("rotate"), id);
   addText(newId);
   addNumber(until);
@@ -125,6 +132,7 @@ export function replicateRotate(id: IdText, newId: IdText, until: i64, mapped: b
 
 /** Queues the end of a session of this user, and what became of the user's mapping. */
 export function replicateDelete(id: IdText, owner: usize, mapping: IdText): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("delete"), id);
   add(keyOf(owner), keyLength(owner));
   addText(mapping);
@@ -133,6 +141,7 @@ export function replicateDelete(id: IdText, owner: usize, mapping: IdText): void
 
 /** Queues the end of a session whose user and mapping another effect tells of. */
 export function replicateFurtherDelete(id: IdText): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("delete"), id);
   add(FLAGS, 0);
   addFlag(false);
@@ -141,6 +150,7 @@ export function replicateFurtherDelete(id: IdText): void {
 
 /** Queues the end of an old id. */
 export function replicateForget(id: IdText): void {
+  if (!redis.CountEffect()) return;
   begin(changetype<usize>("forget"), id);
   queue();
 }

@@ -57,7 +57,11 @@ fn outside(pointer: u32, length: u32) -> wasmtime::Error {
 pub fn pairs(memory: &[u8], pointer: u32, count: u32) -> wasmtime::Result<SmallVec<[&[u8]; 8]>> {
     let length = count.checked_mul(8).ok_or_else(|| outside(pointer, u32::MAX))?;
     let words = slice(memory, pointer, length)?;
-    words.chunks_exact(8).map(|pair| slice(memory, word(pair, 0), word(pair, 4))).collect()
+    let mut strings = SmallVec::with_capacity(count as usize);
+    for pair in words.as_chunks::<8>().0 {
+        strings.push(slice(memory, word(pair, 0), word(pair, 4))?);
+    }
+    Ok(strings)
 }
 
 /// What a string of the server costs beside its own bytes.

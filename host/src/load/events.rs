@@ -82,6 +82,7 @@ unsafe extern "C" fn on_async_load(ctx: *mut Ctx, _: Event, subevent: u64, _: *m
 
 unsafe extern "C" fn on_config(ctx: *mut Ctx, _: Event, _: u64, data: *mut c_void) {
     let action = |host: &Host, ctx: Context<'_>| {
+        listeners::may_begin();
         // SAFETY: the data of this event: the names are C strings, as many as told.
         let names: Vec<&CStr> = unsafe {
             let change = data.cast::<ConfigChange>().as_ref();
@@ -95,6 +96,10 @@ unsafe extern "C" fn on_config(ctx: *mut Ctx, _: Event, _: u64, data: *mut c_voi
 }
 
 unsafe extern "C" fn on_cron(ctx: *mut Ctx, _: Event, _: u64, _: *mut c_void) {
+    let action = |host: &Host, ctx: Context<'_>| {
+        listeners::on_cron();
+        sweep::on_cron(host, ctx);
+    };
     // SAFETY: the server calls this with an event's own context.
-    unsafe { on_event(ctx, sweep::on_cron) };
+    unsafe { on_event(ctx, action) };
 }

@@ -156,8 +156,19 @@ impl Host {
     /// slot to look at first, and what is found.
     #[inline]
     pub fn written_by(&self, member: MemberId, name: &[u8], last: &mut SlotId) -> Option<&Slot> {
+        self.writer_that(member, last, |slot| slot.name.to_bytes() == name || slot.name.to_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// Any command that a module of the group that `member` runs in writes by. `last`: as above.
+    #[inline]
+    pub fn writer(&self, member: MemberId, last: &mut SlotId) -> Option<&Slot> {
+        self.writer_that(member, last, |_| true)
+    }
+
+    #[inline]
+    fn writer_that(&self, member: MemberId, last: &mut SlotId, is_it: impl Fn(&Slot) -> bool) -> Option<&Slot> {
         let group = self.modules[member.0].group;
-        let is_it = |slot: &Slot| slot.write && slot.group == group && slot.name.to_bytes().eq_ignore_ascii_case(name);
+        let is_it = |slot: &Slot| slot.write && slot.group == group && is_it(slot);
         if !self.slots.get(last.0).is_some_and(is_it) {
             last.0 = self.slots.iter().position(is_it)?;
         }

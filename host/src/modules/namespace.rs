@@ -95,6 +95,7 @@ functions! {
 
     REPLICATE_VERBATIM: "ReplicateVerbatim", "()", COMMAND;
     REPLICATE: "Replicate", "(command: bytes, argv: i32, argc: i32)", RUNNING;
+    COUNT_EFFECT: "CountEffect", "() -> i32", RUNNING;
     EFFECTS_WANTED: "EffectsWanted", "() -> i32", RUNNING;
     SIGNAL_MODIFIED_KEY: "SignalModifiedKey", "(key: bytes)", RUNNING;
     NOTIFY_KEYSPACE_EVENT: "NotifyKeyspaceEvent", "(type: i32, event: bytes, key: bytes)", RUNNING;

@@ -132,6 +132,13 @@ impl Context<'_> {
         unsafe { _ = rm!(Replicate(self.raw, name.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len())) };
     }
 
+    /// Counts a change, as [`Context::replicate`] does, and replicates nothing. The server looks the command up
+    /// all the same.
+    pub fn replicate_nothing(self, name: &CStr) {
+        // SAFETY: as above; format "AR": neither to the append-only file nor to replicas, without arguments.
+        unsafe { _ = rm!(Replicate(self.raw, name.as_ptr(), c"AR".as_ptr())) };
+    }
+
     /// WATCH and client-side caching hear of it.
     #[inline]
     pub fn signal_modified(self, key: ServerString<'_>) {

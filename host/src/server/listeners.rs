@@ -2,8 +2,8 @@
 //! append-only file.
 //!
 //! Nobody begins to listen unseen: a new replica and a new append-only file both start from a snapshot that a
-//! fork writes, and a replica that is promoted changes its role. Both events are heard here. That nobody
-//! listens any longer is asked of the server once a second.
+//! fork writes, a change of settings asks for the file, and a replica that is promoted changes its role. All
+//! of these are heard here. That nobody listens any longer is asked of the server once a second.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
@@ -18,26 +18,45 @@ const HOLDS: Duration = Duration::from_secs(1);
 
 struct Listeners {
     present: Cell<bool>,
-    /// When the server was asked last.
-    asked: Cell<Option<Instant>>,
+    /// Whether the server is to be asked again.
+    stale: Cell<bool>,
+    /// Whether an effect is to be let through that may be late.
+    due: Cell<bool>,
+    /// When the two were set last.
+    set: Cell<Option<Instant>>,
 }
 
 // SAFETY: the server calls modules from its main thread alone.
 unsafe impl Sync for Listeners {}
 
-static LISTENERS: Listeners = Listeners { present: Cell::new(true), asked: Cell::new(None) };
+static LISTENERS: Listeners = Listeners { present: Cell::new(true), stale: Cell::new(true), due: Cell::new(true), set: Cell::new(None) };
 
 /// Whether an effect that may be late, as that of an access is, should be queued now: anybody listens, or no
 /// such effect was let through for a second. The latter keeps the server's count of changes going, which its
 /// save points look at.
+#[inline]
 pub fn wanted(ctx: Context<'_>) -> bool {
-    let now = Instant::now();
-    if LISTENERS.asked.get().is_some_and(|asked| now < asked + HOLDS) {
-        return LISTENERS.present.get();
+    LISTENERS.due.replace(false) || are_present(ctx)
+}
+
+/// Whether anybody may take what is replicated now. Where nobody does, all that a new listener starts from is
+/// written later.
+#[inline]
+pub fn are_present(ctx: Context<'_>) -> bool {
+    if LISTENERS.stale.replace(false) {
+        LISTENERS.present.set(present(ctx));
     }
-    LISTENERS.asked.set(Some(now));
-    LISTENERS.present.set(present(ctx));
-    true
+    LISTENERS.present.get()
+}
+
+/// The server's cron: what it has answered is asked again when it is old.
+pub fn on_cron() {
+    let now = Instant::now();
+    if LISTENERS.set.get().is_none_or(|set| now >= set + HOLDS) {
+        LISTENERS.set.set(Some(now));
+        LISTENERS.stale.set(true);
+        LISTENERS.due.set(true);
+    }
 }
 
 fn present(ctx: Context<'_>) -> bool {
@@ -57,10 +76,15 @@ fn present(ctx: Context<'_>) -> bool {
     }
 }
 
-/// A fork, or another role of this server: somebody may listen from now on.
+/// A fork, another role of this server, or other settings: somebody may listen from now on.
+pub fn may_begin() {
+    LISTENERS.present.set(true);
+}
+
+/// The event of a fork, or of another role.
 ///
 /// # Safety
 /// The server calls this with an event's own data.
 pub unsafe extern "C" fn on_change(_: *mut Ctx, _: Event, _: u64, _: *mut c_void) {
-    LISTENERS.present.set(true);
+    may_begin();
 }

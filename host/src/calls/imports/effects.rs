@@ -1,6 +1,8 @@
 //! What tells others of a write: replicas and the append-only file, WATCH and client-side caching,
 //! subscribers.
 
+use std::ffi::CStr;
+
 use wasmtime::{Error, Linker, Result};
 
 use super::{Guest, NS, allow, context, handed, host, not_now, parts, with_key};
@@ -10,10 +12,10 @@ use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
 use crate::modules::namespace::{
-    EFFECTS_WANTED, Function, KEY_CHANGED, NOTIFY_KEYSPACE_EVENT, REPLICATE, REPLICATE_VERBATIM, SIGNAL_MODIFIED_KEY,
+    COUNT_EFFECT, EFFECTS_WANTED, Function, KEY_CHANGED, NOTIFY_KEYSPACE_EVENT, REPLICATE, REPLICATE_VERBATIM, SIGNAL_MODIFIED_KEY,
 };
 use crate::server::strings::Strings;
-use crate::server::{listeners, text};
+use crate::server::{listeners, outermost, text};
 
 /// Arguments of one effect beyond those of the running command.
 const EFFECT_ARGUMENTS_MAX: u32 = 1 << 16;
@@ -51,6 +53,18 @@ fn replicate_verbatim(call: &mut Call, function: &Function, memory: usize) -> Re
     Ok(())
 }
 
+/// Counts a change that nobody takes, as save points do. A command that is alone may be replicated as it came,
+/// which costs least: the server drops it, and should a replica wait for its snapshot by now, that is written
+/// later. Within a transaction the append-only file could begin before what was queued leaves.
+#[inline]
+fn count_change(call: &mut Call, function: &Function, name: &CStr, memory: usize) -> Result<()> {
+    if outermost::is_alone() {
+        return replicate_verbatim(call, function, memory);
+    }
+    context(call, function)?.replicate_nothing(name);
+    Ok(())
+}
+
 fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, REPLICATE_VERBATIM.name, |mut guest: Guest<'_>| -> Result<()> {
         allow_effect(&guest, &REPLICATE_VERBATIM)?;
@@ -74,8 +88,23 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         let arguments = memory::pairs(all, argv, count)?;
         call.hand(To::Server, memory::sum(&arguments), all.len())?;
         let slot = host()?.written_by(member, name, &mut call.effect).ok_or_else(|| not_its_own(name))?;
-        context(call, &REPLICATE)?.replicate(&slot.name, &Strings::new(arguments));
+        let ctx = context(call, &REPLICATE)?;
+        if !listeners::are_present(ctx) {
+            return count_change(call, &REPLICATE, &slot.name, all.len());
+        }
+        ctx.replicate(&slot.name, &Strings::new(arguments));
         Ok(())
+    })?;
+    linker.func_wrap(NS, COUNT_EFFECT.name, move |mut guest: Guest<'_>| -> Result<i32> {
+        allow_effect(&guest, &COUNT_EFFECT)?;
+        let (all, state) = parts(&mut guest)?;
+        let call = &mut state.call;
+        if listeners::are_present(context(call, &COUNT_EFFECT)?) {
+            return Ok(1);
+        }
+        let slot = host()?.writer(member, &mut call.effect).ok_or_else(|| Error::msg("it has no command that writes"))?;
+        count_change(call, &COUNT_EFFECT, &slot.name, all.len())?;
+        Ok(0)
     })?;
     Ok(())
 }
