@@ -216,8 +216,8 @@ export namespace redis {
   export declare function Replicate(command: usize, commandLength: u32, argv: usize, argc: i32): void;
 
   /**
-   * 1 when somebody takes what `Replicate` queues now: a replica, a backlog or the append-only file. 0: nobody
-   * does; the effect has been counted, as save points do, and need not be queued. Host's own.
+   * 1 when somebody takes what `Replicate` queues now: a replica, a backlog or the append-only file. 0:
+   * nobody does; the effect has been counted, as save points do, and need not be queued. Host's own.
    */
   @external("redis", "CountEffect")
   export declare function CountEffect(): i32;

@@ -89,7 +89,7 @@ describe('what a command reclaims', () => {
       ],
     ],
     ['in a script', [['EVAL', SCRIPT, '1', 'key', 'x']], [['CUSTOM.SET', 'key', 'x']]],
-    ['for an entry of the same key', [['CUSTOM.SET', KEYS[0]!, 'x', 'NX']], [['custom.apply', '1', 'set', KEYS[0]!, 'x', '0']]],
+    ['for an entry of the same key', [['CUSTOM.SET', KEYS[0]!, 'x', 'NX']], [['custom.set', KEYS[0]!, 'x']]],
   ])('%s is replicated before its own effects, to replicas and into the append-only file', async (how, commands, effects) => {
     const server = await full('--appendonly', 'yes');
     const replica = await startServer();

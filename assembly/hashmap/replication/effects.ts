@@ -3,18 +3,22 @@
  * not do: absolute, without conditions, with deadlines in Unix ms (0: none), so that applying it twice is
  * applying it once. All numbers are decimal text.
  *
+ *     custom.set <key> <value>                           without a deadline
  *     custom.apply 1 set <key> <value> <deadline ms>
  *     custom.apply 1 append <key> <bytes of the value before> <suffix>    the value's first bytes, then it
  *     custom.apply 1 expire <key> <deadline ms>
  *     custom.del <key>
  *
- * The one declared key stands at position 3, of custom.del at 1. Where nobody takes effects, they are counted
- * and not made.
+ * The one declared key stands at position 3, of custom.set and custom.del at 1. Where nobody takes effects,
+ * they are counted and not made.
  */
 import { setArgument } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { narrow, writeDecimal } from "../../base/text";
 
+/** The command that was queued last, a literal; and its name, ready to be queued again. */
+let named: usize = 0;
+let nameLength: u32 = 0;
 const name: usize = memory.data(16);
 const operation: usize = memory.data(16);
 const digits: usize = memory.data(24);
@@ -24,10 +28,15 @@ const FORMAT: usize = memory.data<u8>([49]); // 1
 /** Queues the storing of a value. */
 export function replicateSet(key: usize, keyLength: u32, value: usize, length: u32, deadline: i64): void {
   if (!redis.CountEffect()) return;
+  if (!deadline) {
+    setArgument(frame, 0, key, keyLength);
+    setArgument(frame, 1, value, length);
+    return queue(changetype<usize>("custom.set"), 2);
+  }
   begin(changetype<usize>("set"), key, keyLength);
   setArgument(frame, 3, value, length);
   setArgument(frame, 4, digits, writeDecimal(deadline, digits));
-  queue(5);
+  queue(changetype<usize>("custom.apply"), 5);
 }
 
 /** Queues the lengthening of a value that had `before` bytes. */
@@ -36,7 +45,7 @@ export function replicateAppend(key: usize, keyLength: u32, before: u32, suffix:
   begin(changetype<usize>("append"), key, keyLength);
   setArgument(frame, 3, digits, writeDecimal(before, digits));
   setArgument(frame, 4, suffix, length);
-  queue(5);
+  queue(changetype<usize>("custom.apply"), 5);
 }
 
 /** Queues another deadline. */
@@ -44,14 +53,14 @@ export function replicateExpire(key: usize, keyLength: u32, deadline: i64): void
   if (!redis.CountEffect()) return;
   begin(changetype<usize>("expire"), key, keyLength);
   setArgument(frame, 3, digits, writeDecimal(deadline, digits));
-  queue(4);
+  queue(changetype<usize>("custom.apply"), 4);
 }
 
 /** Queues the end of an entry. */
 export function replicateDel(key: usize, keyLength: u32): void {
   if (!redis.CountEffect()) return;
   setArgument(frame, 0, key, keyLength);
-  redis.Replicate(name, narrow(changetype<usize>("custom.del"), name), frame, 1);
+  queue(changetype<usize>("custom.del"), 1);
 }
 
 function begin(operationName: usize, key: usize, keyLength: u32): void {
@@ -60,6 +69,11 @@ function begin(operationName: usize, key: usize, keyLength: u32): void {
   setArgument(frame, 2, key, keyLength);
 }
 
-function queue(count: i32): void {
-  redis.Replicate(name, narrow(changetype<usize>("custom.apply"), name), frame, count);
+/** Queues the command of this name, a literal, with so many arguments of the frame. */
+function queue(command: usize, count: i32): void {
+  if (command != named) {
+    nameLength = narrow(command, name);
+    named = command;
+  }
+  redis.Replicate(name, nameLength, frame, count);
 }

@@ -57,7 +57,9 @@ fn call(guest: &mut Caller<'_, State>, command: &Command, params: &[Val]) -> Res
     let strings = Strings::new(arguments);
     let ctx = state.call.lent.ctx.ok_or_else(|| Error::msg(format!("{shown} is called outside a command")))?;
     // Nothing is propagated: the caller's own effect is.
-    match ctx.call(&command.name, &strings) {
+    let reply = ctx.call(&command.name, &strings);
+    drop(strings);
+    match reply {
         Ok(reply) => convert(guest, &shown, &reply),
         Err(errno) => Err(Error::new(Failed(refusal(errno, command).into_bytes()))),
     }

@@ -84,6 +84,9 @@ fn reserve(store: &mut Store<State>, memory: Memory, length: u64) -> Result<u32>
 /// number).
 pub fn argument_at<'a>(call: &Call, all: &'a [u8], pointer: u32, length: u32) -> Option<ServerString<'a>> {
     let count = u32::try_from(call.lent.arguments.count() - 1).ok()?;
+    if pointer < call.frame {
+        return None;
+    }
     let (pairs, _) = memory::slice(all, call.frame, count * PAIR_BYTES as u32).ok()?.as_chunks::<{ PAIR_BYTES as usize }>();
     // They lie one behind the other; those of no bytes at the place of the next.
     let pointer_of = |pair: &[u8; PAIR_BYTES as usize]| u64::from_le_bytes(*pair) as u32;

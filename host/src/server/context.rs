@@ -127,13 +127,13 @@ impl Context<'_> {
     }
 
     /// This command goes to them.
-    pub fn replicate(self, name: &CStr, arguments: &Strings) {
+    pub fn replicate(self, name: &CStr, arguments: &Strings<'_>) {
         // SAFETY: as above; format "v" takes an array and its length.
         unsafe { _ = rm!(Replicate(self.raw, name.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len())) };
     }
 
-    /// Counts a change, as [`Context::replicate`] does, and replicates nothing. The server looks the command up
-    /// all the same.
+    /// Counts a change, as [`Context::replicate`] does, and replicates nothing. The server looks the command
+    /// up all the same.
     pub fn replicate_nothing(self, name: &CStr) {
         // SAFETY: as above; format "AR": neither to the append-only file nor to replicas, without arguments.
         unsafe { _ = rm!(Replicate(self.raw, name.as_ptr(), c"AR".as_ptr())) };
@@ -160,7 +160,7 @@ impl Context<'_> {
     ///
     /// # Errors
     /// The number of the system's error that tells why nothing ran.
-    pub fn call(self, name: &CStr, arguments: &Strings) -> Result<Answer, c_int> {
+    pub fn call(self, name: &CStr, arguments: &Strings<'_>) -> Result<Answer, c_int> {
         // SAFETY: as above. Format "v" takes an array and its length. Without `E`, null and errno tell why
         // nothing ran.
         unsafe {

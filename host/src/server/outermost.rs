@@ -102,8 +102,8 @@ pub fn flags() -> Option<c_int> {
     OUTERMOST.flags.get()
 }
 
-/// Whether a command runs that is part of nothing larger, as a transaction, a script or another module's command
-/// is: what it replicates leaves when it ends.
+/// Whether a command runs that is part of nothing larger, as of a transaction, a script or another module's
+/// command: what it replicates leaves when it ends.
 pub fn is_alone() -> bool {
     const PART: c_int = api::CTX_FLAGS_LUA | api::CTX_FLAGS_MULTI | api::CTX_FLAGS_DENY_BLOCKING;
     OUTERMOST.depth.get() == 1 && OUTERMOST.command.get().is_some() && flags().is_some_and(|flags| flags & PART == 0)

@@ -100,32 +100,57 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Strings that are made for the server, and freed together.
-pub struct Strings(SmallVec<[*mut Str; 8]>);
+/// A byte string on its way to the server: one that the server holds already, or bytes to be made one.
+pub enum Word<'a> {
+    Held(ServerString<'a>),
+    Bytes(&'a [u8]),
+}
 
-impl Strings {
-    pub fn new<'b>(bytes: impl IntoIterator<Item = &'b [u8]>) -> Strings {
-        Strings(bytes.into_iter().map(create).collect())
+/// Strings for the server. Those that are made for it are freed together.
+pub struct Strings<'a> {
+    all: SmallVec<[*mut Str; 8]>,
+    made: SmallVec<[*mut Str; 8]>,
+    held: PhantomData<&'a Str>,
+}
+
+impl<'a> Strings<'a> {
+    pub fn new(bytes: impl IntoIterator<Item = &'a [u8]>) -> Strings<'a> {
+        Strings::of_words(bytes.into_iter().map(Word::Bytes))
     }
 
-    pub fn of_texts(texts: &[&CStr]) -> Strings {
+    pub fn of_texts(texts: &[&'a CStr]) -> Strings<'a> {
         Strings::new(texts.iter().map(|text| text.to_bytes()))
+    }
+
+    pub fn of_words(words: impl IntoIterator<Item = Word<'a>>) -> Strings<'a> {
+        let mut strings = Strings { all: SmallVec::new(), made: SmallVec::new(), held: PhantomData };
+        for word in words {
+            strings.all.push(match word {
+                Word::Held(string) => string.raw,
+                Word::Bytes(bytes) => {
+                    let string = create(bytes);
+                    strings.made.push(string);
+                    string
+                }
+            });
+        }
+        strings
     }
 
     #[inline]
     pub fn as_ptr(&self) -> *const *mut Str {
-        self.0.as_ptr()
+        self.all.as_ptr()
     }
 
     #[inline]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 }
 
-impl Drop for Strings {
+impl Drop for Strings<'_> {
     fn drop(&mut self) {
-        for &string in &self.0 {
+        for &string in &self.made {
             // SAFETY: made by `create`, freed once.
             unsafe { rm!(FreeString(std::ptr::null_mut(), string)) };
         }

@@ -6,6 +6,7 @@ use std::ffi::CStr;
 use wasmtime::{Error, Linker, Result};
 
 use super::{Guest, NS, allow, context, handed, host, not_now, parts, with_key};
+use crate::calls::frame::argument_at;
 use crate::describe::declaration::NAME_BYTES_MAX;
 use crate::guest::call::{Call, Phase, To};
 use crate::guest::ids::MemberId;
@@ -14,7 +15,7 @@ use crate::guest::state::State;
 use crate::modules::namespace::{
     COUNT_EFFECT, EFFECTS_WANTED, Function, KEY_CHANGED, NOTIFY_KEYSPACE_EVENT, REPLICATE, REPLICATE_VERBATIM, SIGNAL_MODIFIED_KEY,
 };
-use crate::server::strings::Strings;
+use crate::server::strings::{Strings, Word};
 use crate::server::{listeners, outermost, text};
 
 /// Arguments of one effect beyond those of the running command.
@@ -53,9 +54,9 @@ fn replicate_verbatim(call: &mut Call, function: &Function, memory: usize) -> Re
     Ok(())
 }
 
-/// Counts a change that nobody takes, as save points do. A command that is alone may be replicated as it came,
-/// which costs least: the server drops it, and should a replica wait for its snapshot by now, that is written
-/// later. Within a transaction the append-only file could begin before what was queued leaves.
+/// Counts a change that nobody takes, as save points do. A command that is alone may be replicated as it
+/// came, which costs least: the server drops it, and should a replica wait for its snapshot by now, that is
+/// written later. Within a transaction the append-only file could begin before what was queued leaves.
 #[inline]
 fn count_change(call: &mut Call, function: &Function, name: &CStr, memory: usize) -> Result<()> {
     if outermost::is_alone() {
@@ -63,6 +64,17 @@ fn count_change(call: &mut Call, function: &Function, name: &CStr, memory: usize
     }
     context(call, function)?.replicate_nothing(name);
     Ok(())
+}
+
+/// An effect's argument, which lies in the memory `all`: most are the running command's own, unless the
+/// module has written over them.
+#[inline]
+fn word<'a>(call: &Call, all: &'a [u8], bytes: &'a [u8]) -> Word<'a> {
+    let pointer = (bytes.as_ptr().addr() - all.as_ptr().addr()) as u32;
+    match argument_at(call, all, pointer, bytes.len() as u32) {
+        Some(argument) if argument.bytes() == bytes => Word::Held(argument),
+        _ => Word::Bytes(bytes),
+    }
 }
 
 fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
@@ -92,7 +104,7 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         if !listeners::are_present(ctx) {
             return count_change(call, &REPLICATE, &slot.name, all.len());
         }
-        ctx.replicate(&slot.name, &Strings::new(arguments));
+        ctx.replicate(&slot.name, &Strings::of_words(arguments.iter().map(|bytes| word(call, all, bytes))));
         Ok(())
     })?;
     linker.func_wrap(NS, COUNT_EFFECT.name, move |mut guest: Guest<'_>| -> Result<i32> {
@@ -102,7 +114,7 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         if listeners::are_present(context(call, &COUNT_EFFECT)?) {
             return Ok(1);
         }
-        let slot = host()?.writer(member, &mut call.effect).ok_or_else(|| Error::msg("it has no command that writes"))?;
+        let slot = host()?.writer(member, &mut call.effect).ok_or_else(|| not_now(&COUNT_EFFECT))?;
         count_change(call, &COUNT_EFFECT, &slot.name, all.len())?;
         Ok(0)
     })?;
