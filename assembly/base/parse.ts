@@ -23,7 +23,8 @@ export function parseInteger(pointer: usize, length: u32): bool {
   if (length - 1 >= 20) return false;
   const negative = load<u8>(pointer) == 0x2d;
   let at: u32 = negative ? 1 : 0;
-  if (at == length) return false;
+  // More than 19 digits are too large for the result, and 19 are not for what follows.
+  if (at == length || length - at > 19) return false;
   if (load<u8>(pointer + at) == 0x30) {
     parsed = 0;
     return length == 1;
@@ -31,7 +32,7 @@ export function parseInteger(pointer: usize, length: u32): bool {
   let value: u64 = 0;
   for (; at < length; at++) {
     const digit = <u64>load<u8>(pointer + at) - 48;
-    if (digit > 9 || value > (u64.MAX_VALUE - digit) / 10) return false;
+    if (digit > 9) return false;
     value = value * 10 + digit;
   }
   if (value > <u64>i64.MAX_VALUE + <u64>negative) return false;

@@ -117,6 +117,8 @@ describe('CUSTOM.SET with options', () => {
     ['EX x', NOT_INTEGER],
     ['EX 1.5', NOT_INTEGER],
     ['PX 9223372036854775808', NOT_INTEGER],
+    // 2^64 + 1: what would be 1 where digits were read beyond 64 bits.
+    ['PX 18446744073709551617', NOT_INTEGER],
     ['PX 01', NOT_INTEGER],
     ['PX +1', NOT_INTEGER],
     ['EX x NX XX', SYNTAX],
