@@ -7,11 +7,13 @@
  * Version 1 had the first sequence alone. Loading judges no deadline by the clock: what has expired meanwhile
  * is reclaimed by sweeping.
  */
-import { deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../base/storage/entry";
+import { deadlineOf, destroy, keyLength, keyOf } from "../base/storage/entry";
 import { beginLoad, beginSave, endLoad, endSave, item, nextItem, refuse, refuseMemory, saveItem } from "../base/persistence";
+import { lengthOf, pointerOf } from "../base/frame";
 import { redis } from "../base/redis";
 import { appendNumber, appendText, line, logNotice } from "../base/text";
-import { createFor, prepareTable, schedule, startWheel, table, wheel } from "./store/entries";
+import { createKept, prepareTable, schedule, startWheel, table, wheel } from "./store/entries";
+import { keep, textOf } from "./store/value";
 
 export const VERSION: i32 = 2;
 /** Bytes of a deadline, which an entry keeps right before its key. */
@@ -38,7 +40,8 @@ function saveSequence(count: u32, timed: bool): void {
     for (let entry = table.next(); entry; entry = table.next()) {
       if ((deadlineOf(entry) != 0) != timed) continue;
       const before = timed ? DEADLINE_SIZE : 0;
-      saveItem(keyOf(entry) - <usize>before, keyLength(entry) + before, valueOf(entry), valueLength(entry));
+      const text = textOf(entry);
+      saveItem(keyOf(entry) - <usize>before, keyLength(entry) + before, pointerOf(text), lengthOf(text));
       left--;
     }
     cursor = table.cursor;
@@ -76,7 +79,8 @@ function loadEntry(timed: bool): bool {
   const length = item.aLength - before;
   const hash = table.hashOf(key, length);
   if (table.lookup(key, length, hash)) return refuse(changetype<usize>("a key is there twice"));
-  const entry = createFor(key, length, item.b, item.bLength, timed);
+  keep(item.b, item.bLength);
+  const entry = createKept(key, length, timed);
   if (entry && table.reserve(hash)) {
     table.insert(hash, entry);
     if (timed) schedule(entry, deadline);

@@ -8,8 +8,8 @@ import { forgetOldId, sweepSession } from "./actions/end";
 import { nowMs } from "./store/clock";
 import { fieldsWait, released } from "./store/fields/tabled";
 import { compactRecords } from "./store/moving";
-import { insertNode, recordOfNode, wheel } from "./store/queue";
-import { asOldId, deadlineOf, isOldId } from "./store/record";
+import { insertNode, wheel } from "./store/queue";
+import { asOldId, deadlineOf, isOldId, recordOfNode } from "./store/record";
 import { beginCommand } from "./store/records";
 
 /** What reclaiming costs beside what it frees, see base/sweep.ts; a session's calls the storage too. */

@@ -50,8 +50,11 @@ export const id: fc.Arbitrary<Argument> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...UNKNOWN) },
   { weight: 1, arbitrary: key },
 );
+/** What is kept as an integer, or nearly is. */
+const digits = fc.constantFrom('0', '-1', '127', '-129', '32768', '2147483648', '-9223372036854775808', '9223372036854775808', '-0', '007');
 export const value: fc.Arbitrary<Argument> = fc.oneof(
   { weight: 4, arbitrary: key },
+  { weight: 1, arbitrary: digits },
   { weight: 2, arbitrary: live },
   { weight: 1, arbitrary: fc.constantFrom(...UNKNOWN) },
   { weight: 2, arbitrary: bytes(300) },

@@ -22,7 +22,7 @@ type Numbers =
   | 'alloc' | 'allocMovable' | 'usableSize' | 'heapCheck' | 'bytesEqual' | 'pagesFree' | 'pagesIdle' | 'pagesOwned' | 'pageKind'
   | 'create' | 'createFixed' | 'keyOf' | 'keyLength' | 'valueOf' | 'valueLength' | 'sizeOf' | 'sizeFor' | 'overwrite' | 'compactionDue'
   | 'isKept'
-  | 'hasRoom' | 'nodeOf' | 'entryOf'
+  | 'hasRoom' | 'nodeOf' | 'entryOf' | 'kindOf' | 'hasKey'
   | 'manySet'
   | 'manyGet'
   | 'manyDelete'
@@ -50,7 +50,7 @@ export type Exports = Record<Numbers, (...values: number[]) => number> &
     tableSeek(table: number, cursor: bigint): void;
     tableCursor(table: number): bigint;
     tableMemory(table: number): bigint;
-    createUntil(key: number, keyLength: number, value: number, valueLength: number, deadline: bigint): number;
+    createUntil(key: number, keyLength: number, value: number, valueLength: number, deadline: bigint, kind?: number): number;
     deadlineOf(entry: number): bigint;
     setDeadline(entry: number, deadline: bigint): void;
     collidingKeys(keys: number, count: number, mask: bigint): number;

@@ -48,6 +48,8 @@ export {
   hasRoom,
   nodeOf,
   entryOf,
+  kindOf,
+  hasKey,
 } from "../../assembly/base/storage/entry";
 
 export function tableSize(): u32 {
@@ -190,7 +192,7 @@ export function manySet(table: Table, first: u32, count: u32, length: u32): u32 
     keyOfNumber(number);
     const hash = table.hashOf(keyBytes, 16);
     const slot = table.lookup(keyBytes, 16, hash);
-    const entry = create(keyBytes, 16, 0, length);
+    const entry = create(keyBytes, 16, 0, length, 0);
     if (!entry) return number - first;
     if (length >= 4) store<u32>(valueOf(entry), number);
     if (slot) destroy(table.replace(slot, entry));
@@ -273,7 +275,7 @@ export function listSet(table: Table, keys: usize, count: u32): u32 {
     const key = keys + ((<usize>index) << 4);
     const hash = table.hashOf(key, 16);
     if (table.lookup(key, 16, hash)) continue;
-    const entry = create(key, 16, 0, 0);
+    const entry = create(key, 16, 0, 0, 0);
     if (!entry || !table.reserve(hash)) return index;
     table.insert(hash, entry);
   }
@@ -310,7 +312,7 @@ export function passInsert(table: Table, count: u32, step: u32): u32 {
     keyOfNumber(number);
     const hash = table.hashOf(keyBytes, 16);
     const slot = table.lookup(keyBytes, 16, hash);
-    const entry = create(keyBytes, 16, benchValue, 32);
+    const entry = create(keyBytes, 16, benchValue, 32, 0);
     if (!entry) return 0;
     if (slot) destroy(table.replace(slot, entry));
     else if (table.reserve(hash)) table.insert(hash, entry);

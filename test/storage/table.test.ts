@@ -26,7 +26,7 @@ function expectContent(engine: Engine, model: Map<string, string>): void {
  */
 function exhaust(engine: Engine): () => void {
   const taken: [number, number][] = [];
-  for (const size of [1 << 20, 1 << 16, 4096, 2048, 1024, 512, 256, 128, 64, 16, 4]) {
+  for (const size of [1 << 20, 1 << 16, 5952, 4096, 2048, 1024, 512, 256, 128, 64, 16, 4]) {
     for (let block = engine.x.alloc(size); block; block = engine.x.alloc(size)) taken.push([block, size]);
   }
   return () => {
@@ -119,7 +119,7 @@ describe('table', async () => {
     expect(engine.x.usedBytes()).toBe(0n);
   });
 
-  test('doubles up to one segment, then splits, then doubles the directory', () => {
+  test('doubles up to one segment, which becomes wide, then splits, then doubles the directory', () => {
     const engine = create();
     const { x, table } = engine;
     const model = new Map<string, string>();
@@ -136,9 +136,55 @@ describe('table', async () => {
       last = shape;
     }
     expect(shapes.slice(0, 7)).toEqual(['0/1/64', '0/1/128', '0/1/256', '0/1/512', '0/1/1024', '0/1/2048', '0/1/4096']);
-    expect(shapes[7]).toBe('1/2/8200');
-    expect(x.tableDepth(table)).toBeGreaterThanOrEqual(4);
+    expect(shapes.slice(7, 9)).toEqual(['0/1/5952', '1/2/8200']);
+    expect(x.tableDepth(table)).toBeGreaterThanOrEqual(3);
     expect(x.tableStash(table)).toBe(0);
+  });
+
+  test('a segment becomes wide when it is full, and is so no longer when it is half empty', () => {
+    const engine = create();
+    const { x, table } = engine;
+    const model = new Map<string, string>();
+    const put = (until: bigint) => {
+      for (let at = model.size; x.tableMemory(table) !== until; at++) {
+        engine.set(`key:${at}`, `${at}`);
+        model.set(`key:${at}`, `${at}`);
+      }
+    };
+    put(5952n);
+    expect(model.size).toBeGreaterThan(500);
+    expectContent(engine, model);
+    for (const key of [...model.keys()]) {
+      engine.delete(key);
+      model.delete(key);
+      engine.check();
+      if (x.tableMemory(table) === 4096n) break;
+    }
+    expect(model.size).toBeLessThanOrEqual(480);
+    expect(model.size).toBeGreaterThan(200);
+    expectContent(engine, model);
+    // Beside another: the directory has two.
+    put(4096n * 2n + 8n);
+    put(4096n + 5952n + 8n);
+    expectContent(engine, model);
+  });
+
+  test('takes no more than nine bytes for each of many entries, however many they are', () => {
+    const engine = create();
+    const { x, table } = engine;
+    let [most, sum, steps] = [0, 0, 0];
+    for (let at = 1; at <= 120_000; at++) {
+      engine.set(`key:${at}`, '');
+      // Evenly in all of one doubling.
+      if (at < 60_000 || Math.floor(Math.log2(at) * 100) === Math.floor(Math.log2(at - 1) * 100)) continue;
+      const each = Number(x.tableMemory(table)) / at;
+      most = Math.max(most, each);
+      sum += each;
+      steps++;
+    }
+    expect(steps).toBeGreaterThan(90);
+    expect(most).toBeLessThan(9);
+    expect(sum / steps).toBeLessThan(7.3);
   });
 
   test('hashes that only their low bits tell apart go to the stash, and the directory does not grow for them', () => {
@@ -152,8 +198,8 @@ describe('table', async () => {
       if (at % 100 === 0) engine.check();
     }
     expectContent(engine, model);
-    // One home chunk and the seven after it hold 96.
-    expect(x.tableStash(table)).toBe(3000 - 96);
+    // One home chunk of a wide segment and the 23 after it hold 288.
+    expect(x.tableStash(table)).toBe(3000 - 288);
     expect(Number(x.tableMemory(table))).toBeLessThan(64 * 1024);
     for (const [at, key] of [...model.keys()].entries()) {
       if (at % 3 === 0) continue;
@@ -182,7 +228,7 @@ describe('table', async () => {
       expect(engine.x.tableReserve(engine.table, 5n)).toBe(1);
       engine.x.tableInsert(engine.table, 5n, entry);
     }
-    expect(engine.x.tableStash(engine.table)).toBe(total - 96);
+    expect(engine.x.tableStash(engine.table)).toBe(total - 288);
     for (let at = 65_990; at >= 65_900; at--) expect(engine.delete(keyOfHash(5n, at))).toBe(true);
     expect(engine.get(keyOfHash(5n, 65_999))).toBe('');
     expect(engine.get(keyOfHash(5n, 1))).toBe('');

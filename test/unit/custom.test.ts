@@ -208,7 +208,7 @@ describe('many keys', () => {
       if (value) server.call('CUSTOM.SET', key, value);
       return Number(server.text('CUSTOM.MEMORY', key).slice(1));
     });
-    expect(small).toBe(9);
+    expect(small).toBe(10);
     expect(long).toBeGreaterThanOrEqual(1000 + 4 + 5);
     expect(long).toBeLessThan(1060);
     effects();

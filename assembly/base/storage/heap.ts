@@ -7,8 +7,8 @@
  *     allocMovable(size)  a block that its owner can find and move: compaction may ask for that (compact.ts)
  *     free(block, size)   for both
  *
- * Blocks up to 2 KiB, and of 4 KiB, live in slabs (slab.ts): one whose size is a power of two is aligned to
- * it. Larger ones live in arenas (large.ts). Both take pages from pages.ts.
+ * Blocks up to 2 KiB, and of the two sizes of a table's segments, live in slabs (slab.ts): one whose size is
+ * a power of two is aligned to it. Larger ones live in arenas (large.ts). Both take pages from pages.ts.
  */
 import {
   blockSize,
@@ -35,7 +35,7 @@ import {
   ownedPageCount,
   PAGE_BITS,
 } from "./pages";
-import { classOf, classSize, FIXED, isSmall, MOVABLE } from "./classes";
+import { classOf, classSize, EXACT_MAX, FIXED, isSmall, LINK, MOVABLE, SMALL_MAX } from "./classes";
 import {
   checkSlab,
   closeSparsestSlab,
@@ -126,8 +126,26 @@ export function free(block: usize, size: u32): void {
 
 /** Bytes that a block asked with `size` really has. */
 export function usableSize(size: u32): u32 {
-  if (size <= 256) return size ? (size + 3) & ~3 : 4;
-  return isSmall(size) ? classSize(classOf(size)) : largeSize(size);
+  if (size <= EXACT_MAX) return max(size, LINK);
+  if (size > SMALL_MAX) return isSmall(size) ? size : largeSize(size);
+  // One of 32 steps in each doubling.
+  const step = (<u32>1) << (26 - clz(size - 1));
+  return (size + step - 1) & ~(step - 1);
+}
+
+/** Usable bytes of a block that was asked with at most 128 bytes. O(1). */
+// prettier-ignore
+@inline
+export function tinySize(block: usize): u32 {
+  const index = (<u32>notesAt(block).tag) & 255;
+  return index < 64 ? index + 1 : (index - 31) << 1;
+}
+
+/** Usable bytes of a block that was asked with at most 2 KiB. O(1). */
+// prettier-ignore
+@inline
+export function smallSize(block: usize): u32 {
+  return slabSize(notesAt(block));
 }
 
 /** Bytes of wholly free pages. O(1). */

@@ -1,9 +1,10 @@
 /**
- * Slabs: pages cut into blocks of one size, for blocks up to 2 KiB (and the 4 KiB of a table's segment). No
+ * Slabs: pages cut into blocks of one size, for blocks up to 2 KiB (and those of a table's segments). No
  * block has a header: the page's notes know the size. Free blocks are a list through their first four bytes;
  * the part of a page that was never used is not touched.
  *
- *     classes   4, 8, 12 … 256 (64 classes), then 32 steps for each doubling … 2048 (96 classes), then 4096
+ *     classes   4, 5, 6 … 64 (61 classes), then 32 steps for each doubling … 2048 (160
+ *               classes), then 4096 and 5952
  *     pools     FIXED blocks stay where they are; MOVABLE ones may be moved by their owner (compact.ts)
  *
  * Of each class and pool one slab is active: blocks come from it alone. The others are full, or wait in one

@@ -2,19 +2,18 @@
  * What the link functions and the commands of the same name do, each in the order allocate → commit →
  * replicate, signal.
  */
-import { valueLength, valueOf } from "../../base/storage/entry";
 import { beginChange } from "../../base/change";
-import { pack } from "../../base/frame";
 import { failOutOfMemory } from "../../base/text";
 import { replicateDel } from "../replication/effects";
 import { Event } from "../replication/events";
 import { findEntry, isExpired, prepareTable, removeEntry, table } from "../store/entries";
+import { textOf } from "../store/value";
 import { finishWrite, Outcome, storeValue } from "../store/writes";
 
-/** The value (`length << 32 | pointer`, valid until the next write), 0 when the key is absent. O(key). */
+/** The value as textOf gives it, 0 when the key is absent. O(key). */
 export function getValue(key: usize, length: u32): u64 {
   const entry = findEntry(key, length);
-  return entry ? pack(valueOf(entry), valueLength(entry)) : 0;
+  return entry ? textOf(entry) : 0;
 }
 
 /**

@@ -1,13 +1,14 @@
 /** `CUSTOM.SET` with options, as the server's SET has them. */
-import { deadlineOf, valueLength, valueOf } from "../../base/storage/entry";
+import { deadlineOf } from "../../base/storage/entry";
 import { beginChange } from "../../base/change";
-import { argument, argumentLength, NULL, OK, pack, REPLIED } from "../../base/frame";
+import { argument, argumentLength, NULL, OK, REPLIED } from "../../base/frame";
 import { failSyntax, isWord } from "../../base/parse";
 import { redis } from "../../base/redis";
 import { failOutOfMemory } from "../../base/text";
 import { replicateSet } from "../replication/effects";
 import { Event } from "../replication/events";
 import { liveIn, prepareTable, releaseLeaving, startWheel, table, takeLeaving } from "../store/entries";
+import { textOf } from "../store/value";
 import { finishWrite, Outcome, storedAt, storeUntil } from "../store/writes";
 import { deleteSlot } from "../actions/values";
 import { replyLeaving } from "./leaving";
@@ -83,7 +84,7 @@ export function setWithOptions(argc: i32, argv: usize): u64 {
   const hash = table.hashOf(key, length);
   const slot = table.lookup(key, length, hash);
   const old = liveIn(slot);
-  if (given & (old ? NX : XX)) return given & GET && old ? pack(valueOf(old), valueLength(old)) : NULL;
+  if (given & (old ? NX : XX)) return given & GET && old ? textOf(old) : NULL;
   const keep = (given & GET) != 0 && old != 0;
   if (deadline && deadline <= now) {
     if (old) deleteSlot(slot, hash, key, length, keep);

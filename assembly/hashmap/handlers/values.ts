@@ -1,8 +1,8 @@
 /** The commands that read and write values, but for SET with options (set.ts). */
-import { deadlineOf, destroy, LENGTH_MAX, valueLength, valueOf } from "../../base/storage/entry";
+import { deadlineOf, destroy, LENGTH_MAX } from "../../base/storage/entry";
 import { alloc, free } from "../../base/storage/heap";
 import { beginChange, endChange } from "../../base/change";
-import { argument, argumentLength, isLate, NULL, OK, REPLIED } from "../../base/frame";
+import { argument, argumentLength, isLate, lengthOf, NULL, OK, pointerOf, REPLIED } from "../../base/frame";
 import { integerOf, sumOf } from "../../base/parse";
 import { redis } from "../../base/redis";
 import { changed } from "../../base/register";
@@ -10,7 +10,8 @@ import { replyArity, replyInteger } from "../../base/reply";
 import { failLine, failOutOfMemory, line, writeInteger } from "../../base/text";
 import { replicateAppend, replicateSet } from "../replication/effects";
 import { Event } from "../replication/events";
-import { compactEntries, createFor, findEntry, liveIn, prepareTable, releaseLeaving, table } from "../store/entries";
+import { compactEntries, createKept, findEntry, liveIn, prepareTable, releaseLeaving, table } from "../store/entries";
+import { keep, textLength, textOf } from "../store/value";
 import { appendValue, finishWrite, Outcome, replaceMany, storedAt, storeUntil } from "../store/writes";
 import { deleteSlot, deleteValue, getValue, setValue } from "../actions/values";
 import { replyLeaving } from "./leaving";
@@ -36,7 +37,8 @@ export function commandMget(argc: i32, argv: usize): u64 {
   redis.ReplyWithArray(argc);
   for (let index = 0; index < argc; index++) {
     const entry = findEntry(argument(argv, index), argumentLength(argv, index));
-    if (entry) redis.ReplyWithStringBuffer(valueOf(entry), valueLength(entry));
+    const text = entry ? textOf(entry) : NULL;
+    if (entry) redis.ReplyWithStringBuffer(pointerOf(text), lengthOf(text));
     else redis.ReplyWithNull();
   }
   return REPLIED;
@@ -67,8 +69,8 @@ function storePairs(count: u32, argv: usize): bool {
   let ready = table.reserveMany(count);
   for (; ready && made < count; made++) {
     const at = made << 1;
-    const key = argument(argv, at);
-    const entry = createFor(key, argumentLength(argv, at), argument(argv, at + 1), argumentLength(argv, at + 1), false);
+    keep(argument(argv, at + 1), argumentLength(argv, at + 1));
+    const entry = createKept(argument(argv, at), argumentLength(argv, at), false);
     if (!entry) {
       ready = false;
       break;
@@ -106,7 +108,7 @@ export function commandExists(argc: i32, argv: usize): u64 {
 /** `CUSTOM.STRLEN key` → bytes of the value, 0 when absent. O(key). */
 export function commandStrlen(argc: i32, argv: usize): u64 {
   const entry = findEntry(argument(argv, 0), argumentLength(argv, 0));
-  return replyInteger(entry ? valueLength(entry) : 0);
+  return replyInteger(entry ? textLength(entry) : 0);
 }
 
 /** `CUSTOM.GETDEL key` → the value, which is deleted, or null. O(key + value). */
@@ -137,7 +139,8 @@ export function commandIncrby(argc: i32, argv: usize): u64 {
   const hash = table.hashOf(key, length);
   const slot = table.lookup(key, length, hash);
   const entry = liveIn(slot);
-  const after = sumOf(entry ? integerOf(valueOf(entry), valueLength(entry)) : 0, by);
+  const text = entry ? textOf(entry) : NULL;
+  const after = sumOf(entry ? integerOf(pointerOf(text), lengthOf(text)) : 0, by);
   const deadline = entry ? deadlineOf(entry) : 0;
   const size = writeInteger(after, digits);
   beginChange();
@@ -160,7 +163,7 @@ export function commandAppend(argc: i32, argv: usize): u64 {
   const hash = table.hashOf(key, length);
   const slot = table.lookup(key, length, hash);
   const entry = liveIn(slot);
-  const before = entry ? valueLength(entry) : 0;
+  const before = entry ? textLength(entry) : 0;
   if (before + size > LENGTH_MAX) {
     line(changetype<usize>("ERR string exceeds maximum allowed size (512 MiB)"));
     failLine();

@@ -1,11 +1,12 @@
 /** `custom.apply`: applies what effects.ts queued, exactly and without conditions. */
-import { LENGTH_MAX, valueLength } from "../../base/storage/entry";
+import { LENGTH_MAX } from "../../base/storage/entry";
 import { beginChange } from "../../base/change";
 import { Effect } from "../../base/effect";
 import { OK } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { failOutOfMemory } from "../../base/text";
 import { prepareTable, startWheel, table } from "../store/entries";
+import { textLength } from "../store/value";
 import { appendValue, changeDeadline, finishWrite, storeUntil } from "../store/writes";
 import { Event } from "./events";
 
@@ -47,7 +48,7 @@ function applyAppend(effect: Effect): void {
   const size = effect.lengthAt(4);
   const before = effect.number(3, <i64>LENGTH_MAX - <i64>size);
   const slot = table.lookup(key, length, table.hashOf(key, length));
-  if (!slot || valueLength(<usize>load<u32>(slot)) < <u32>before) return;
+  if (!slot || textLength(<usize>load<u32>(slot)) < <u32>before) return;
   beginChange();
   finishWrite(appendValue(slot, <u32>before, effect.at(4), size), Event.APPEND, key, length, size);
 }

@@ -28,6 +28,7 @@ import { compact } from "../../base/compaction";
 import { repeatsDecisions } from "../../base/context";
 import { isLate } from "../../base/frame";
 import { redis } from "../../base/redis";
+import { kept } from "./value";
 
 /** The one table; its struct is static. */
 export const table: Table = changetype<Table>(memory.data(offsetof<Table>(), 16));
@@ -107,23 +108,24 @@ export function findEntry(key: usize, length: u32): usize {
 // ── Deadlines ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * A new entry, with room for a deadline where there is to be one; 0 when there is no memory. As create; the
- * value may be a late argument, which is copied once.
+ * A new entry with the value that was kept last (value.ts), and room for a deadline where there is to be one;
+ * 0 when there is no memory. As create; a late argument is copied once.
  */
-export function createFor(key: usize, keyLength: u32, value: usize, length: u32, timed: bool): usize {
-  if (isLate(value)) {
-    const entry = createFor(key, keyLength, 0, length, timed);
-    if (entry) redis.ReadArgument(value, length, valueOf(entry));
-    return entry;
-  }
-  return timed ? createUntil(key, keyLength, value, length, 0) : create(key, keyLength, value, length);
+export function createKept(key: usize, keyLength: u32, timed: bool): usize {
+  const late = isLate(kept.bytes);
+  const value = late ? 0 : kept.bytes;
+  const entry = timed
+    ? createUntil(key, keyLength, value, kept.length, 0, kept.kind)
+    : create(key, keyLength, value, kept.length, kept.kind);
+  if (entry && late) redis.ReadArgument(kept.bytes, kept.length, valueOf(entry));
+  return entry;
 }
 
-/** As the entry's own overwrite; the value may be a late argument. */
-export function overwriteWith(entry: usize, value: usize, length: u32): bool {
-  if (!isLate(value)) return overwrite(entry, value, length);
-  if (!overwrite(entry, 0, length)) return false;
-  redis.ReadArgument(value, length, valueOf(entry));
+/** As the entry's own overwrite, by the value that was kept last; it may be a late argument. */
+export function overwriteKept(entry: usize): bool {
+  if (!isLate(kept.bytes)) return overwrite(entry, kept.bytes, kept.length, kept.kind);
+  if (!overwrite(entry, 0, kept.length, kept.kind)) return false;
+  redis.ReadArgument(kept.bytes, kept.length, valueOf(entry));
   return true;
 }
 

@@ -1,12 +1,25 @@
 /** Storing and changing entries: each of these inside a change, which finishWrite ends. */
 import { copy } from "../../base/storage/bytes";
-import { deadlineOf, destroy, hasRoom, keyLength as keyLengthOf, keyOf, overwrite, valueLength, valueOf } from "../../base/storage/entry";
+import {
+  create,
+  createUntil,
+  deadlineOf,
+  destroy,
+  hasRoom,
+  keyLength as keyLengthOf,
+  keyOf,
+  overwrite,
+  PLAIN,
+  valueLength,
+  valueOf,
+} from "../../base/storage/entry";
 import { beginChange, endChange } from "../../base/change";
-import { isLate } from "../../base/frame";
+import { isLate, pointerOf } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { changed } from "../../base/register";
 import { failOutOfMemory } from "../../base/text";
-import { compactEntries, createFor, drop, overwriteWith, schedule, table, unschedule } from "./entries";
+import { compactEntries, createKept, drop, overwriteKept, schedule, table, unschedule } from "./entries";
+import { isPlain, keep, keepAs, kept, SHORTENED_MAX, textOf } from "./value";
 
 /** How a write ended. */
 export namespace Outcome {
@@ -49,15 +62,16 @@ function insertEntry(hash: u64, entry: usize): u32 {
 }
 
 /**
- * As create, for the place of another entry: where it is smaller, it may be had beyond the limit of memory.
+ * As createKept, for the place of another entry: where it is smaller, it may be had beyond the limit of
+ * memory.
  */
-function createInstead(old: usize, key: usize, keyLength: u32, value: usize, length: u32, timed: bool): usize {
-  const entry = createFor(key, keyLength, value, length, timed);
-  if (entry || length >= valueLength(old)) return entry;
+function createInstead(old: usize, key: usize, keyLength: u32, timed: bool): usize {
+  const entry = createKept(key, keyLength, timed);
+  if (entry || kept.length >= valueLength(old)) return entry;
   endChange();
   redis.MayExceed();
   beginChange();
-  return createFor(key, keyLength, value, length, timed);
+  return createKept(key, keyLength, timed);
 }
 
 /**
@@ -66,20 +80,21 @@ function createInstead(old: usize, key: usize, keyLength: u32, value: usize, len
  * @returns NO_MEMORY, MOVED or IN_PLACE
  */
 export function storeValue(slot: usize, hash: u64, key: usize, keyLength: u32, value: usize, length: u32): u32 {
-  if (!slot) return insertEntry(hash, createFor(key, keyLength, value, length, false));
+  keep(value, length);
+  if (!slot) return insertEntry(hash, createKept(key, keyLength, false));
   const old = <usize>load<u32>(slot);
   // Where the value fits in place, writing it is itself the commit; only then is it known that nothing can
   // fail any more.
-  if (!hasRoom(old) && overwriteWith(old, value, length)) return Outcome.IN_PLACE;
-  const entry = createInstead(old, key, keyLength, value, length, false);
+  if (!hasRoom(old) && overwriteKept(old)) return Outcome.IN_PLACE;
+  const entry = createInstead(old, key, keyLength, false);
   if (!entry) return Outcome.NO_MEMORY;
   drop(table.replace(slot, entry));
   return Outcome.MOVED;
 }
 
 /**
- * As storeValue, with a deadline, Unix ms, 0: none. Where the old entry must stay readable, `keep`, it is
- * `takeLeaving`'s. O(key + value).
+ * As storeValue, with a deadline, Unix ms, 0: none. Where the old entry must stay readable, `leaves`, it
+ * is `takeLeaving`'s. O(key + value).
  * @returns NO_MEMORY, MOVED, IN_PLACE or KEPT
  */
 export function storeUntil(
@@ -90,23 +105,24 @@ export function storeUntil(
   value: usize,
   length: u32,
   deadline: i64,
-  keep: bool = false,
+  leaves: bool = false,
 ): u32 {
   const timed = deadline != 0;
   const old = slot ? <usize>load<u32>(slot) : 0;
-  if (old && !keep && hasRoom(old) == timed && overwriteWith(old, value, length)) {
+  keep(value, length);
+  if (old && !leaves && hasRoom(old) == timed && overwriteKept(old)) {
     if (timed) schedule(old, deadline);
     return Outcome.IN_PLACE;
   }
-  const entry = old ? createInstead(old, key, keyLength, value, length, timed) : createFor(key, keyLength, value, length, timed);
+  const entry = old ? createInstead(old, key, keyLength, timed) : createKept(key, keyLength, timed);
   if (!old) {
     if (insertEntry(hash, entry) == Outcome.NO_MEMORY) return Outcome.NO_MEMORY;
   } else {
     if (!entry) return Outcome.NO_MEMORY;
-    drop(table.replace(slot, entry), keep);
+    drop(table.replace(slot, entry), leaves);
   }
   if (timed) schedule(entry, deadline);
-  return keep ? Outcome.KEPT : Outcome.MOVED;
+  return leaves ? Outcome.KEPT : Outcome.MOVED;
 }
 
 /** Where the bytes of a value are that was just stored: a late one's lie in the entry alone. O(key). */
@@ -126,7 +142,8 @@ export function changeDeadline(slot: usize, deadline: i64): u32 {
     if (timed) schedule(old, deadline);
     return Outcome.MOVED;
   }
-  const entry = createFor(keyOf(old), keyLengthOf(old), valueOf(old), valueLength(old), timed);
+  keepAs(old);
+  const entry = createKept(keyOf(old), keyLengthOf(old), timed);
   if (entry) {
     drop(table.replace(slot, entry));
     if (timed) schedule(entry, deadline);
@@ -136,17 +153,25 @@ export function changeDeadline(slot: usize, deadline: i64): u32 {
 }
 
 /**
- * Puts a suffix after the first `before` bytes of the slot's value, which has no fewer. The deadline stays.
- * O(value).
+ * Puts a suffix after the first `before` bytes of the text of the slot's value, which has no fewer. The
+ * deadline stays. O(value).
  * @returns NO_MEMORY, MOVED or IN_PLACE
  */
 export function appendValue(slot: usize, before: u32, suffix: usize, length: u32): u32 {
   const old = <usize>load<u32>(slot);
+  const after = before + length;
+  const source = pointerOf(textOf(old));
+  if (after <= SHORTENED_MAX) {
+    // The whole of it may be a value that is not kept as it comes.
+    copy(whole, source, before);
+    copy(whole + <usize>before, suffix, length);
+    return storeUntil(slot, 0, keyOf(old), keyLengthOf(old), whole, after, deadlineOf(old));
+  }
   let entry = old;
-  if (!overwrite(old, 0, before + length)) {
-    entry = createFor(keyOf(old), keyLengthOf(old), 0, before + length, hasRoom(old));
+  if (!isPlain(old) || !overwrite(old, 0, after, PLAIN)) {
+    entry = createBlank(old, after);
     if (!entry) return Outcome.NO_MEMORY;
-    copy(valueOf(entry), valueOf(old), before);
+    copy(valueOf(entry), source, before);
   }
   const end = valueOf(entry) + <usize>before;
   if (isLate(suffix)) redis.ReadArgument(suffix, length, end);
@@ -156,6 +181,15 @@ export function appendValue(slot: usize, before: u32, suffix: usize, length: u32
   drop(table.replace(slot, entry));
   if (deadline) schedule(entry, deadline);
   return Outcome.MOVED;
+}
+
+/** A text that appendValue has put together. */
+const whole: usize = memory.data(36, 4);
+
+/** An entry like another, for a text of this length that is still to be written. */
+function createBlank(like: usize, length: u32): usize {
+  if (hasRoom(like)) return createUntil(keyOf(like), keyLengthOf(like), 0, length, 0, PLAIN);
+  return create(keyOf(like), keyLengthOf(like), 0, length, PLAIN);
 }
 
 /**

@@ -23,7 +23,7 @@ import { nowMs } from "../store/clock";
 import { liveOf } from "../store/expiry";
 import { asSession, isOldId, setLimits, setTimes } from "../store/record";
 import { insertRecord, pendingRecord, prepareRecord, putData } from "../store/records";
-import { findRecord } from "../store/table";
+import { findRecord, isUnknown } from "../store/table";
 import { isUser } from "../store/users";
 import { touch } from "./touch";
 
@@ -153,5 +153,5 @@ export function mintUnknown(id: IdKey, user: usize, userLength: u32): void {
   do {
     id.mint();
     if (clustered) moveToSlot(id.start, slotOf(user, userLength));
-  } while (findRecord(id.start, id.length));
+  } while (!isUnknown(id.start));
 }

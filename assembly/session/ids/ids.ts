@@ -6,7 +6,8 @@
  *     caller's own text    a zero byte, then the text: 17 to 129 bytes, so it is never taken for a UUID
  */
 import { copy } from "../../base/storage/bytes";
-import { format, ID_SIZE, ID_TEXT_SIZE, isId, mint, parse } from "./uuid";
+import { writeUuid } from "../../base/uuid";
+import { ID_SIZE, ID_TEXT_SIZE, isId, mint, parse } from "./uuid";
 
 /**
  * Bytes of an IdKey and of an IdText, each with room for the longest id:
@@ -76,7 +77,7 @@ export function keyOfText(text: usize, length: u32, target: usize): u32 {
 /** Writes the text of an id to `target` (128 bytes) and returns its length. */
 export function writeId(key: usize, keyLength: u32, target: usize): u32 {
   if (keyLength == ID_SIZE) {
-    format(key, target);
+    writeUuid(key, target);
     return ID_TEXT_SIZE;
   }
   copy(target, key + 1, keyLength - 1);

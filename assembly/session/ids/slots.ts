@@ -4,7 +4,8 @@
  * slot of its user's key: the last five hexadecimal digits of the UUID are chosen so that its text lands
  * there. Five digits have about 64 choices for each slot, four would not reach all of them.
  */
-import { format, ID_TEXT_SIZE } from "./uuid";
+import { writeUuid } from "../../base/uuid";
+import { ID_TEXT_SIZE } from "./uuid";
 
 const SLOT_MASK: u32 = 16383;
 /** Digits of the text that no slot concerns. */
@@ -41,7 +42,7 @@ export function slotOf(key: usize, length: u32): u32 {
  */
 export function moveToSlot(id: usize, slot: u32): void {
   if (!ready) prepare();
-  format(id, text);
+  writeUuid(id, text);
   // The CRC of the text with nothing in the place of the five digits: five zero bytes.
   const base = advance(crc(0, text, FREE_DIGITS), ID_TEXT_SIZE - FREE_DIGITS);
   const random = (((<u32>load<u8>(id, 13)) & 15) << 16) | ((<u32>load<u8>(id, 14)) << 8) | (<u32>load<u8>(id, 15));

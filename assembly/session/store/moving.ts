@@ -2,7 +2,7 @@
 import { moveEntry } from "../../base/storage/table/move";
 import { compact } from "../../base/compaction";
 import { chain } from "./old-ids";
-import { placeNode, wheel } from "./queue";
+import { wheel } from "./queue";
 import { asOldId, asSession, isExpiring, isOldId, nodeOf } from "./record";
 import { table } from "./table";
 import { relocateUser, setFirst } from "./users";
@@ -37,5 +37,5 @@ export function movedSession(from: usize, to: usize): void {
   }
   setFirst(session.user, from, to);
   for (let old = session.oldIds; old; old = asOldId(old).next) asOldId(old).session = to;
-  if (isExpiring(from)) wheel.moved(nodeOf(from), placeNode(to, nodeOf(to)));
+  if (isExpiring(from)) wheel.moved(nodeOf(from), nodeOf(to));
 }

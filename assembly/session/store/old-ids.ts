@@ -1,9 +1,9 @@
 /** Old ids that still answer: those of a session are a chain, which begins in the session. */
-import { create, destroy, keyLength, keyOf } from "../../base/storage/entry";
+import { create, destroy, keyLength, keyOf, PLAIN } from "../../base/storage/entry";
 import { redis } from "../../base/redis";
 import { ID_BYTES, IdText } from "../ids/ids";
-import { insertNode, placeNode, removeNode } from "./queue";
-import { asOldId, asSession, nodeOf, OldId } from "./record";
+import { insertNode, removeNode } from "./queue";
+import { asOldId, asSession, markOldId, nodeOf, OLD_ID_BYTES } from "./record";
 
 /** How many old ids there are in the table. */
 export let oldIds: u32 = 0;
@@ -12,8 +12,10 @@ const text: IdText = changetype<IdText>(memory.data(ID_BYTES, 4));
 
 /** A new old id with this key, in no table and no chain yet; 0 when there is no memory. */
 export function newOldId(key: usize, length: u32, until: i64): usize {
-  const oldId = create(key, length, 0, <u32>offsetof<OldId>());
-  if (oldId) asOldId(oldId).until = until;
+  const oldId = create(key, length, 0, OLD_ID_BYTES, PLAIN);
+  if (!oldId) return 0;
+  markOldId(oldId, length);
+  asOldId(oldId).until = until;
   return oldId;
 }
 
@@ -24,7 +26,7 @@ export function addOldId(session: usize, oldId: usize): void {
   value.next = asSession(session).oldIds;
   value.back = 0;
   chain(oldId);
-  insertNode(placeNode(oldId, nodeOf(oldId)), value.until);
+  insertNode(nodeOf(oldId), value.until);
   oldIds++;
 }
 

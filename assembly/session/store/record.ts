@@ -1,20 +1,34 @@
 /**
  * A record: an entry of the table of sessions, from the key of an id (ids.ts) to a session, or to an old id
  * that still answers. It is named by its entry's address, valid until the next write; its value is one of the
- * structs here, told apart by their lengths.
+ * structs here, told apart by its first byte.
  */
 import { copy } from "../../base/storage/bytes";
-import { keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
+import { entryOfValue, keyLength, keyOf, valueOf } from "../../base/storage/entry";
 import { ID_BYTES, IdText } from "../ids/ids";
 import { insertNode, removeNode } from "./queue";
 
-/** The value of a session without a deadline: 40 bytes. */
+/**
+ * What a record is, in the first byte of its value. Where it has a node, the byte tells the key's length too,
+ * by which the record is found from its node:
+ *
+ *     0            a session without a deadline
+ *     1 … 127      a session with room for a deadline: key's length - KEY_MIN
+ *     128 …        an old id: 128 + key's length - KEY_MIN
+ */
+const OLD_ID: u32 = 128;
+/** The shortest key has 16 bytes, the longest 129. */
+const KEY_MIN: u32 = 15;
+/** Bytes of the value of a session without a deadline, of one with room for it, and of an old id. */
+export const SESSION_BYTES: u32 = 37;
+export const EXPIRING_BYTES: u32 = 55;
+export const OLD_ID_BYTES: u32 = 45;
+/** Where the node of the queue lies in the value of the two that have one. */
+const NODE: u32 = 37;
+
+/** What follows the first byte of a session's value. Times are 48 bits. */
 @unmanaged
 export class Session {
-  /** Unix ms at which it was created. */
-  created: i64;
-  /** Unix ms of the last access. */
-  accessed: i64;
   /** The u32 that stands for its data (fields.ts). */
   fields: u32;
   /** Its user's entry (users.ts). */
@@ -29,82 +43,162 @@ export class Session {
   oldIds: usize;
   /** How often its data was changed, modulo 2^32. */
   version: u32;
+
+  /** Unix ms at which it was created. */
+  @inline
+  get created(): i64 {
+    return load48(changetype<usize>(this) + 24);
+  }
+
+
+  @inline
+  set created(ms: i64) {
+    store48(changetype<usize>(this) + 24, ms);
+  }
+
+  /** Unix ms of the last access. */
+  @inline
+  get accessed(): i64 {
+    return load48(changetype<usize>(this) + 30);
+  }
+
+
+  @inline
+  set accessed(ms: i64) {
+    store48(changetype<usize>(this) + 30, ms);
+  }
 }
 
-/** The value of a session that has room for a deadline: 62 bytes. */
+/** As Session, of a session that has room for a deadline: after its node of the queue (queue.ts). */
 @unmanaged
 export class Expiring extends Session {
   /** Unix ms of the absolute end, 0: none. */
-  expires: i64;
+  @inline
+  get expires(): i64 {
+    return load48(changetype<usize>(this) + 44);
+  }
+
+
+  @inline
+  set expires(ms: i64) {
+    store48(changetype<usize>(this) + 44, ms);
+  }
+
   /** Seconds of the idle limit, 0: none. */
-  idle: u32;
-  /** A node of the queue (queue.ts), 10 bytes. */
-  node: u32;
-  back: u32;
-  distance: u16;
+  @inline
+  get idle(): u32 {
+    return load<u32>(changetype<usize>(this), 50);
+  }
+
+
+  @inline
+  set idle(seconds: u32) {
+    store<u32>(changetype<usize>(this), seconds, 50);
+  }
 }
 
-/** The value of an old id: 30 bytes. */
+/** What follows the first byte of an old id's value; then nothing as far as its node. */
 @unmanaged
 export class OldId {
-  /** Unix ms until which it answers. */
-  until: i64;
   /** The session that it stands for. */
   session: usize;
   /** The next of that session's old ids, and the one before; 0: none. */
   next: usize;
   back: usize;
-  /** A node of the queue, as in Expiring. */
-  node: u32;
-  nodeBack: u32;
-  distance: u16;
+
+  /** Unix ms until which it answers. */
+  @inline
+  get until(): i64 {
+    return load48(changetype<usize>(this) + 12);
+  }
+
+
+  @inline
+  set until(ms: i64) {
+    store48(changetype<usize>(this) + 12, ms);
+  }
+}
+
+// prettier-ignore
+@inline
+function load48(at: usize): i64 {
+  return <i64>load<u32>(at) | (<i64>load<u16>(at, 4) << 32);
+}
+
+// prettier-ignore
+@inline
+function store48(at: usize, ms: i64): void {
+  store<u32>(at, <u32>ms);
+  store<u16>(at, <u16>(ms >> 32), 4);
 }
 
 // prettier-ignore
 @inline
 export function asSession(record: usize): Session {
-  return changetype<Session>(valueOf(record));
+  return changetype<Session>(valueOf(record) + 1);
 }
 
 // prettier-ignore
 @inline
 export function asExpiring(record: usize): Expiring {
-  return changetype<Expiring>(valueOf(record));
+  return changetype<Expiring>(valueOf(record) + 1);
 }
 
 // prettier-ignore
 @inline
 export function asOldId(record: usize): OldId {
-  return changetype<OldId>(valueOf(record));
+  return changetype<OldId>(valueOf(record) + 1);
+}
+
+/** The first byte of a record's value. */
+// prettier-ignore
+@inline
+function markOf(record: usize): u32 {
+  return <u32>load<u8>(valueOf(record));
 }
 
 // prettier-ignore
 @inline
 export function isOldId(record: usize): bool {
-  return valueLength(record) == <u32>offsetof<OldId>();
+  return markOf(record) >= OLD_ID;
 }
 
 /** Whether the session has room for a deadline. */
 // prettier-ignore
 @inline
 export function isExpiring(record: usize): bool {
-  return valueLength(record) == <u32>offsetof<Expiring>();
+  return markOf(record) != 0;
 }
 
 /** Bytes of a session's value. */
 // prettier-ignore
 @inline
 export function sessionSize(expiring: bool): u32 {
-  return expiring ? <u32>offsetof<Expiring>() : <u32>offsetof<Session>();
+  return expiring ? EXPIRING_BYTES : SESSION_BYTES;
 }
 
-/** Copies a session's value into that of another record, of the same size or with room for a deadline. */
+/** Makes a record, whose key has this length, a session that is cleared. */
+export function markSession(record: usize, keyLength: u32, expiring: bool): void {
+  clearValue(record, sessionSize(expiring));
+  if (expiring) store<u8>(valueOf(record), <u8>(keyLength - KEY_MIN));
+}
+
+/** Makes a record, whose key has this length, an old id that is cleared. */
+export function markOldId(record: usize, keyLength: u32): void {
+  clearValue(record, OLD_ID_BYTES);
+  store<u8>(valueOf(record), <u8>(OLD_ID + keyLength - KEY_MIN));
+}
+
+/**
+ * Copies a session's value into that of another record, of the same size or with room for a deadline; the
+ * first byte stays.
+ */
 export function copySession(source: usize, target: usize): void {
-  copy(valueOf(target), valueOf(source), valueLength(source));
+  copy(valueOf(target) + 1, valueOf(source) + 1, sessionSize(isExpiring(source)) - 1);
 }
 
 /** Clears the value of a record of `size` bytes: 8 or more. */
-export function clearValue(record: usize, size: u32): void {
+function clearValue(record: usize, size: u32): void {
   const last = valueOf(record) + size - 8;
   for (let at = valueOf(record); at < last; at += 8) store<u64>(at, 0);
   store<u64>(last, 0);
@@ -147,7 +241,14 @@ export function deadlineOf(record: usize): i64 {
 
 /** The queue's node in a session with a deadline, or in an old id. */
 export function nodeOf(record: usize): usize {
-  return valueOf(record) + (isOldId(record) ? offsetof<OldId>("node") : offsetof<Expiring>("node"));
+  return valueOf(record) + NODE;
+}
+
+/** The session or old id in which this node of the queue is. */
+export function recordOfNode(node: usize): usize {
+  const value = node - NODE;
+  const mark = <u32>load<u8>(value);
+  return entryOfValue(value, (mark & (OLD_ID - 1)) + KEY_MIN, mark & OLD_ID ? OLD_ID_BYTES : EXPIRING_BYTES);
 }
 
 /**

@@ -4,7 +4,7 @@
  * What is allocated but not in a table yet is `pending`: an import call may end its command in between, and
  * the next one frees it.
  */
-import { create, destroy, keyLength, keyOf, valueLength } from "../../base/storage/entry";
+import { create, destroy, keyLength, keyOf, PLAIN } from "../../base/storage/entry";
 import { beginChange, endChange } from "../../base/change";
 import { failOutOfMemory } from "../../base/text";
 import { fieldsWait, releasePiece } from "./fields/tabled";
@@ -13,21 +13,22 @@ import { commitPuts, preparePuts } from "./fields/puts";
 import { startClock } from "./clock";
 import { movedSession } from "./moving";
 import { addOldId, dropOldId, forgetOldIds, limitOldIds, newOldId, oldIds } from "./old-ids";
-import { insertNode, placeNode, removeNode } from "./queue";
+import { insertNode, removeNode } from "./queue";
 import {
   asOldId,
   asSession,
-  clearValue,
   copySession,
   deadlineOf,
-  Expiring,
+  EXPIRING_BYTES,
   isExpiring,
   isOldId,
+  markOldId,
+  markSession,
   nodeOf,
-  OldId,
+  OLD_ID_BYTES,
   sessionSize,
 } from "./record";
-import { forgetTables, prepareTable, table } from "./table";
+import { forgetTables, hashOfNew, prepareTable, table } from "./table";
 import { attach, detach, insertUser, prepareUser, releasePendingUser } from "./users";
 
 /**
@@ -64,8 +65,10 @@ export function prepareRecord(key: usize, length: u32, user: usize, userLength: 
   beginChange();
   const owner = prepareUser(user, userLength);
   pending = owner ? allocate(key, length, sessionSize(expiring)) : 0;
-  if (pending) asSession(pending).user = owner;
-  else releasePendingUser();
+  if (pending) {
+    markSession(pending, length, expiring);
+    asSession(pending).user = owner;
+  } else releasePendingUser();
   endChange();
   return pending;
 }
@@ -77,8 +80,12 @@ export function prepareRecord(key: usize, length: u32, user: usize, userLength: 
 export function prepareCopy(record: usize, key: usize, length: u32): usize {
   releasePending();
   beginChange();
-  pending = allocate(key, length, valueLength(record));
-  if (pending) copySession(record, pending);
+  const expiring = isExpiring(record);
+  pending = allocate(key, length, sessionSize(expiring));
+  if (pending) {
+    markSession(pending, length, expiring);
+    copySession(record, pending);
+  }
   endChange();
   return pending;
 }
@@ -94,16 +101,15 @@ export function prepareOldId(record: usize, until: i64): bool {
   return pendingOldId != 0;
 }
 
-/** A cleared record with a place in the table for it; 0 when there is no memory. */
+/** A record whose value is still to be written, with a place in the table; 0 when there is no memory. */
 function allocate(key: usize, length: u32, size: u32): usize {
-  const record = create(key, length, 0, size);
+  const record = create(key, length, 0, size, PLAIN);
   if (!record) return 0;
-  pendingHash = table.hashOf(key, length);
+  pendingHash = hashOfNew(key, length);
   if (!table.reserve(pendingHash)) {
     destroy(record);
     return 0;
   }
-  clearValue(record, size);
   return record;
 }
 
@@ -122,15 +128,14 @@ export function putData(record: usize, argv: usize, count: u32): void {
  */
 export function makeExpiring(record: usize): usize {
   if (isExpiring(record)) return record;
-  const size = <u32>offsetof<Expiring>();
   beginChange();
-  const larger = create(keyOf(record), keyLength(record), 0, size);
+  const larger = create(keyOf(record), keyLength(record), 0, EXPIRING_BYTES, PLAIN);
   if (larger) {
-    clearValue(larger, size);
+    markSession(larger, keyLength(record), true);
     copySession(record, larger);
     table.replace(table.slotOf(record), larger);
     movedSession(record, larger);
-    insertNode(placeNode(larger, nodeOf(larger)), i64.MAX_VALUE);
+    insertNode(nodeOf(larger), i64.MAX_VALUE);
     destroy(record);
   }
   endChange();
@@ -174,7 +179,7 @@ export function insertRecord(replaces: bool): usize {
   if (!slot) table.insert(pendingHash, record);
   insertUser();
   attach(asSession(record).user, record);
-  if (isExpiring(record)) insertNode(placeNode(record, nodeOf(record)), deadlineOf(record));
+  if (isExpiring(record)) insertNode(nodeOf(record), deadlineOf(record));
   if (before) discard(before);
   return record;
 }
@@ -213,9 +218,10 @@ function addPendingOldId(session: usize): void {
  */
 export function insertOldId(session: usize, key: usize, length: u32, until: i64): bool {
   beginChange();
-  pendingOldId = allocate(key, length, <u32>offsetof<OldId>());
+  pendingOldId = allocate(key, length, OLD_ID_BYTES);
   const allocated = pendingOldId != 0;
   if (allocated) {
+    markOldId(pendingOldId, length);
     asOldId(pendingOldId).until = until;
     table.insert(pendingHash, pendingOldId);
     addPendingOldId(session);

@@ -1,8 +1,10 @@
 /** The table of records (record.ts), and what it takes to fill it. */
+import { copy, equal } from "../../base/storage/bytes";
 import { heapReset, whenShort } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { forgetBlocks, reserveBlock } from "../../base/persistence";
 import { redis } from "../../base/redis";
+import { ID_SIZE } from "../ids/uuid";
 import { forgetScratch } from "../texts/scratch";
 import { forgetFields, releasePiece, setFieldsKey } from "./fields/tabled";
 import { wheel } from "./queue";
@@ -24,6 +26,8 @@ export function prepareTable(): bool {
   if (!keyed) {
     redis.GetRandomBytes(key, 16);
     table.init(load<u64>(key), load<u64>(key, 8));
+    // No key of a UUID.
+    memory.fill(minted, 0, ID_SIZE);
     users.init(load<u64>(key), load<u64>(key, 8));
     setFieldsKey(load<u64>(key), load<u64>(key, 8));
     whenShort(load<i32>(changetype<usize>(releasePiece)));
@@ -57,4 +61,20 @@ export function forgetTables(): void {
 @inline
 export function findRecord(key: usize, length: u32): usize {
   return table.find(key, length);
+}
+
+/** The key of the UUID that was minted last, and its hash: it is looked for, and then stored. */
+const minted: usize = memory.data(16, 16);
+let hashOfMinted: u64 = 0;
+
+/** Whether no record has this UUID, which was just minted, as its key. O(1). */
+export function isUnknown(key: usize): bool {
+  copy(minted, key, ID_SIZE);
+  hashOfMinted = table.hashOf(key, ID_SIZE);
+  return !table.lookup(key, ID_SIZE, hashOfMinted);
+}
+
+/** The hash of the key of a new record. O(1). */
+export function hashOfNew(key: usize, length: u32): u64 {
+  return length == ID_SIZE && equal(minted, key, ID_SIZE) ? hashOfMinted : table.hashOf(key, length);
 }

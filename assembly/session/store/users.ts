@@ -6,7 +6,7 @@
  *
  * The order is that in which sessions came to the user, by CREATE or by ASSIGN.
  */
-import { create, destroy, hasKey, keyLength, keyOf, valueOf } from "../../base/storage/entry";
+import { create, destroy, hasKey, keyLength, keyOf, PLAIN, valueOf } from "../../base/storage/entry";
 import { moveEntry } from "../../base/storage/table/move";
 import { Table } from "../../base/storage/table/table";
 import { beginChange, endChange } from "../../base/change";
@@ -47,7 +47,7 @@ export function prepareUser(user: usize, length: u32): usize {
   const hash = users.hashOf(user, length);
   const slot = users.lookup(user, length, hash);
   if (slot) return <usize>load<u32>(slot);
-  const entry = create(user, length, 0, <u32>offsetof<User>());
+  const entry = create(user, length, 0, <u32>offsetof<User>(), PLAIN);
   if (!entry) return 0;
   if (!users.reserve(hash)) {
     destroy(entry);

@@ -13,12 +13,23 @@ export const SLOTS: u32 = 12;
 /** Of a whole segment: log2 of its chunks, and its bytes. */
 export const SEGMENT_BITS: u32 = 6;
 export const SEGMENT_BYTES: u32 = 4096;
-/** Chunks in which an entry may lie. */
-export const PROBES: u32 = 8;
+/** Of a wide one: its chunks and its bytes, of which eleven times as many fill a page. */
+export const WIDE_CHUNKS: u32 = 93;
+export const WIDE_BYTES: u32 = 5952;
+/**
+ * Chunks in which an entry may lie, of all, and of a wide segment: that one becomes fuller, for what follows
+ * is a split.
+ */
+const PROBES: u32 = 8;
+const WIDE_PROBES: u32 = 24;
 /** An overflow count that stays as it is. */
 export const STICKY: u32 = 65535;
-/** Bits of a segment's word that are its local depth. */
-const LOCAL_MASK: u32 = 63;
+/** Bits of a segment's word that are no address: its local depth, and whether it is wide. */
+const FLAGS: u32 = 63;
+const LOCAL_MASK: u32 = 31;
+export const WIDE: u32 = 32;
+/** Bits of a hash that tell an entry's place in its segment. */
+export const POSITION_BITS: u32 = 14;
 
 
 @unmanaged
@@ -60,8 +71,8 @@ export class Chunk {
 
   /** Puts an entry into the empty slot `index`. */
   @inline
-  put(index: u32, tag: u32, entry: u32): void {
-    store<u8>(changetype<usize>(this) + <usize>index, <u8>tag);
+  put(index: u32, position: u32, entry: u32): void {
+    store<u8>(changetype<usize>(this) + <usize>index, <u8>position);
     store<u32>(this.slot(index), entry);
   }
 
@@ -92,11 +103,18 @@ export function chunkAt(base: usize, index: u32): Chunk {
   return changetype<Chunk>(base + ((<usize>index) << CHUNK_BITS));
 }
 
+/** In how many chunks from its home on an entry may lie, in a segment of so many. */
+// prettier-ignore
+@inline
+export function probesIn(chunks: u32): u32 {
+  return chunks == WIDE_CHUNKS ? WIDE_PROBES : min(PROBES, chunks);
+}
+
 /** Address of the segment of this word of the directory. */
 // prettier-ignore
 @inline
 export function baseOf(segment: u32): usize {
-  return <usize>(segment & ~LOCAL_MASK);
+  return <usize>(segment & ~FLAGS);
 }
 
 /** The local depth of the segment of this word of the directory. */
@@ -106,21 +124,29 @@ export function localOf(segment: u32): u32 {
   return segment & LOCAL_MASK;
 }
 
-/** The tag of a hash. */
-// prettier-ignore
-@inline
-export function tagOf(hash: u64): u32 {
-  const low = <u32>hash & 255;
-  return low + <u32>(low == 0);
-}
-
 /**
- * Number of the home chunk in a segment of 2^bits chunks whose local depth is in the low bits of `segment`.
+ * The part of a hash that tells an entry's place in a segment of this local depth: POSITION_BITS after the
+ * first `local` ones. The low 8 of them are the tag, with 1 in the place of 0.
  */
 // prettier-ignore
 @inline
-export function homeIn(hash: u64, segment: u32, bits: u32): u32 {
-  return <u32>(((hash << <u64>localOf(segment)) >> 1) >> (63 - <u64>bits));
+export function positionOf(hash: u64, local: u32): u32 {
+  const position = <u32>((hash << <u64>local) >> 50);
+  return position | u32((position & 255) == 0);
+}
+
+/** Number of the home chunk of a position, of so many chunks: in the order of the hash. */
+// prettier-ignore
+@inline
+export function homeIn(position: u32, chunks: u32): u32 {
+  return (position * chunks) >> POSITION_BITS;
+}
+
+/** The first position of a hash, not of a tag, whose home is this chunk. */
+export function firstIn(home: u32, chunks: u32): u32 {
+  const first = ((home << POSITION_BITS) + chunks - 1) / chunks;
+  // The one before it, of tag 0, counts as this one.
+  return first - u32((first & 255) == 1);
 }
 
 /** A segment of `bytes`, a power of two and so aligned to it, all slots empty; 0: no memory. */
@@ -144,10 +170,10 @@ export function touchEntries(chunk: Chunk): void {
   store<u32>(touched, sum);
 }
 
-/** Entries in the chunks of a whole segment. */
-export function countSlots(base: usize): u32 {
+/** Entries in `chunks` chunks. */
+export function countSlots(base: usize, chunks: u32): u32 {
   let count: u32 = 0;
-  for (let at = base, end = base + <usize>SEGMENT_BYTES; at < end; at += CHUNK) count += popcnt(changetype<Chunk>(at).used);
+  for (let index: u32 = 0; index < chunks; index++) count += popcnt(chunkAt(base, index).used);
   return count;
 }
 
@@ -155,29 +181,46 @@ export function countSlots(base: usize): u32 {
  * Puts an entry in the first chunk from its home on with a free slot; counts overflow in those before. False:
  * none, all are counted.
  */
-export function place(base: usize, bits: u32, home: u32, hash: u64, entry: u32): bool {
-  const mask = ((<u32>1) << bits) - 1;
-  const probes = min(PROBES, mask + 1);
+export function place(base: usize, chunks: u32, position: u32, entry: u32): bool {
+  const probes = probesIn(chunks);
+  let at = homeIn(position, chunks);
   for (let probe: u32 = 0; probe < probes; probe++) {
-    const chunk = chunkAt(base, (home + probe) & mask);
+    const chunk = chunkAt(base, at);
     const vacant = ~chunk.used & SLOT_MASK;
     if (vacant) {
       const index = ctz(vacant);
-      chunk.put(index, tagOf(hash), entry);
+      chunk.put(index, position, entry);
       if (probe) chunk.displaced = <u16>((<u32>chunk.displaced) | (1 << index));
       return true;
     }
     const overflow = <u32>chunk.overflow;
     if (overflow != STICKY) chunk.overflow = <u16>(overflow + 1);
+    at = after(at, chunks);
   }
   return false;
 }
 
-/** Takes one entry off the overflow counts of `chunks` chunks from its home on. */
-export function subtractOverflow(base: usize, mask: u32, home: u32, chunks: u32): void {
-  for (let step: u32 = 0; step < chunks; step++) {
-    const chunk = chunkAt(base, (home + step) & mask);
+/** Number of the chunk after this one: behind the last comes the first. */
+// prettier-ignore
+@inline
+export function after(index: u32, chunks: u32): u32 {
+  return index + 1 == chunks ? 0 : index + 1;
+}
+
+/** How many chunks after `from` the chunk `to` is. */
+// prettier-ignore
+@inline
+export function distance(from: u32, to: u32, chunks: u32): u32 {
+  return to >= from ? to - from : to + chunks - from;
+}
+
+/** Takes one entry off the overflow counts of so many chunks from its home on. */
+export function subtractOverflow(base: usize, chunks: u32, home: u32, steps: u32): void {
+  let at = home;
+  for (let step: u32 = 0; step < steps; step++) {
+    const chunk = chunkAt(base, at);
     const overflow = <u32>chunk.overflow;
     if (overflow != STICKY) chunk.overflow = <u16>(overflow - 1);
+    at = after(at, chunks);
   }
 }

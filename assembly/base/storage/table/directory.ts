@@ -1,6 +1,6 @@
 /** The hash table's fields, and its directory of segments (table.ts draws it). */
 import { alloc, free } from "../heap";
-import { localOf } from "./chunk";
+import { CHUNK_BITS, localOf, WIDE, WIDE_CHUNKS } from "./chunk";
 
 
 @unmanaged
@@ -13,12 +13,13 @@ export class Directory {
   directory: usize;
   /** The one segment while depth is 0; 0: no memory is owned. */
   root: u32;
-  /** log2 of the chunks in a segment: 6 as soon as depth is over 0. */
+  /** log2 of the chunks in a segment that is not wide: 6 as soon as depth is over 0. */
   chunkBits: u32;
   /** Segments whose local depth is `depth`. */
   deepest: u32;
-  /** Segments. */
+  /** Segments, and how many of them are wide. */
   segments: u32;
+  wides: u32;
   /** Entries that found no place: `stashCount` × u32, with room for `stashCapacity`. */
   stash: usize;
   stashCount: u32;
@@ -36,6 +37,7 @@ export class Directory {
     this.chunkBits = 0;
     this.deepest = 0;
     this.segments = 0;
+    this.wides = 0;
     this.stash = 0;
     this.stashCount = 0;
     this.stashCapacity = 0;
@@ -57,6 +59,18 @@ export class Directory {
   @inline
   segmentAt(place: u32): u32 {
     return load<u32>(this.directory + ((<usize>place) << 2));
+  }
+
+  /** Chunks of the segment of this word. */
+  @inline
+  chunksOf(segment: u32): u32 {
+    return segment & WIDE ? WIDE_CHUNKS : (<u32>1) << this.chunkBits;
+  }
+
+  /** Bytes of the segment of this word. */
+  @inline
+  bytesOf(segment: u32): u32 {
+    return this.chunksOf(segment) << CHUNK_BITS;
   }
 
   /** How many words of the directory the segment of this word has. */

@@ -6,22 +6,25 @@ import { hasKey, keyLength, keyOf } from "../entry";
 import { hash as sipHash } from "../hash";
 import { alloc, free, usableSize } from "../heap";
 import {
+  after,
   baseOf,
-  Chunk,
   CHUNK,
   chunkAt,
+  CHUNK_BITS,
   countSlots,
   homeIn,
   localOf,
   newSegment,
   place,
-  PROBES,
+  positionOf,
+  probesIn,
   SEGMENT_BITS,
   SEGMENT_BYTES,
   SLOT_MASK,
   SLOTS,
-  tagOf,
   touchEntries,
+  WIDE,
+  WIDE_BYTES,
 } from "./chunk";
 import { Directory } from "./directory";
 
@@ -29,6 +32,8 @@ import { Directory } from "./directory";
 const DEPTH_MAX: u32 = 24;
 /** Buddies merge when together they fill at most this many of a segment's 768 slots. */
 const MERGE_MAX: u32 = 288;
+/** A wide segment with at most this many entries is wide no longer. */
+const NARROW_MAX: u32 = 480;
 
 /** Chunks and entries that look-ups have looked at: counted in a test build alone. */
 export let looks: u32 = 0;
@@ -57,12 +62,12 @@ export class Segments extends Directory {
   lookup(key: usize, length: u32, hash: u64): usize {
     if (!this.count) return 0;
     const segment = this.segmentOf(hash);
-    const bits = this.chunkBits;
+    const chunks = this.chunksOf(segment);
     const base = baseOf(segment);
-    const mask = ((<u32>1) << bits) - 1;
-    let index = homeIn(hash, segment, bits);
-    const tag = i8x16.splat(<i8>tagOf(hash));
-    const probes = min(PROBES, mask + 1);
+    const position = positionOf(hash, localOf(segment));
+    let index = homeIn(position, chunks);
+    const tag = i8x16.splat(<i8>position);
+    const probes = probesIn(chunks);
     for (let probe: u32 = 0; probe < probes; probe++) {
       const chunk = chunkAt(base, index);
       if (isDefined(STORAGE_COUNT_LOOKS)) looks++;
@@ -74,7 +79,7 @@ export class Segments extends Directory {
         matches &= matches - 1;
       }
       if (!chunk.overflow) return 0;
-      index = (index + 1) & mask;
+      index = after(index, chunks);
     }
     return this.stashCount ? this.lookupStash(key, length) : 0;
   }
@@ -89,7 +94,7 @@ export class Segments extends Directory {
 
   /** Bytes of heap blocks that the table itself owns: segments, directory, stash; not the entries. O(1). */
   memoryUsed(): u64 {
-    let bytes: u64 = <u64>this.segments * usableSize(CHUNK << this.chunkBits);
+    let bytes: u64 = <u64>this.segments * usableSize(CHUNK << this.chunkBits) + <u64>this.wides * (WIDE_BYTES - SEGMENT_BYTES);
     if (this.depth) bytes += usableSize(4 << this.depth);
     if (this.stash) bytes += usableSize(this.stashCapacity << 2);
     return bytes;
@@ -137,7 +142,7 @@ export class Segments extends Directory {
   @inline
   placeEntry(hash: u64, entry: u32): bool {
     const segment = this.segmentOf(hash);
-    return place(baseOf(segment), this.chunkBits, homeIn(hash, segment, this.chunkBits), hash, entry);
+    return place(baseOf(segment), this.chunksOf(segment), positionOf(hash, localOf(segment)), entry);
   }
 
   // ── Growing and shrinking ────────────────────────────────────────────────────────────────────────────────
@@ -156,27 +161,26 @@ export class Segments extends Directory {
   /** Whether a chunk within reach of this hash has a free slot. */
   freeSlot(hash: u64): bool {
     const segment = this.segmentOf(hash);
-    const mask = ((<u32>1) << this.chunkBits) - 1;
-    const home = homeIn(hash, segment, this.chunkBits);
-    for (let probe: u32 = 0, probes = min(PROBES, mask + 1); probe < probes; probe++) {
-      if (chunkAt(baseOf(segment), (home + probe) & mask).used != SLOT_MASK) return true;
+    const chunks = this.chunksOf(segment);
+    let at = homeIn(positionOf(hash, localOf(segment)), chunks);
+    for (let probe: u32 = 0, probes = probesIn(chunks); probe < probes; probe++) {
+      if (chunkAt(baseOf(segment), at).used != SLOT_MASK) return true;
+      at = after(at, chunks);
     }
     return false;
   }
 
-  /** Doubles the one segment or splits the hash's until there is room, else gets a place in the stash. */
+  /**
+   * Doubles the one segment; or widens the hash's, or splits it, until there is room, else gets a place in
+   * the stash.
+   */
   makeRoom(hash: u64): bool {
     while (true) {
       if (this.chunkBits < SEGMENT_BITS) {
         if (!this.resize(this.chunkBits + 1)) return false;
       } else {
-        if (localOf(this.segmentOf(hash)) == this.depth) {
-          // Doubling is for tables whose size asks for it: about 500 entries come to a segment, this allows
-          // 16 times as many.
-          if (this.depth >= DEPTH_MAX || (<u32>2) << this.depth > this.count >> 5) break;
-          if (!this.doubleDirectory()) return false;
-        }
-        const done = this.split(hash);
+        let done = this.segmentOf(hash) & WIDE ? 0 : this.refit(hash, true);
+        if (!done) done = this.split(hash);
         if (done < 0) return false;
         if (!done) break;
       }
@@ -186,67 +190,113 @@ export class Segments extends Directory {
   }
 
   /**
-   * Moves the content of the one segment to one of 2^bits chunks, smaller or larger. False: nothing changed.
+   * Moves the content of the one segment, of fewer than 64 chunks or to fewer, to one of 2^bits. False:
+   * nothing changed.
    */
   private resize(bits: u32): bool {
-    const fresh = newSegment(CHUNK << bits);
+    const before = this.root;
+    const bytes = CHUNK << this.chunkBits;
+    const fresh = <u32>newSegment(CHUNK << bits);
     if (!fresh) return false;
-    if (!this.pour(<usize>this.root, this.chunkBits, fresh, fresh, bits, 0)) {
-      free(fresh, CHUNK << bits);
+    if (!this.pour(before, fresh, fresh, (<u32>1) << bits)) {
+      free(<usize>fresh, CHUNK << bits);
       return false;
     }
-    free(<usize>this.root, CHUNK << this.chunkBits);
-    this.root = <u32>fresh;
+    free(<usize>before, bytes);
+    this.root = fresh;
     this.chunkBits = bits;
     if (this.stashCount) this.restash(0, 0);
     return true;
   }
 
+  /** Makes the hash's segment wide, or ends that. 1: done, 0: an entry has no place, -1: no memory. */
+  private refit(hash: u64, wide: bool): i32 {
+    const segment = this.segmentOf(hash);
+    const local = localOf(segment);
+    const bytes = wide ? WIDE_BYTES : SEGMENT_BYTES;
+    const fresh = newSegment(bytes);
+    if (!fresh) return -1;
+    const word = (<u32>fresh) | local | (wide ? WIDE : 0);
+    if (!this.pour(segment, word, word, bytes >> CHUNK_BITS)) {
+      free(fresh, bytes);
+      return 0;
+    }
+    this.point(this.firstOf(hash, local), this.placesOf(segment), word);
+    this.wides += wide ? 1 : -1;
+    free(baseOf(segment), this.bytesOf(segment));
+    if (this.stashCount) this.restash(hash, local);
+    return 1;
+  }
+
   /**
-   * Puts all entries of a segment into two (which may be the same one) by the hash's bit after the `local`
-   * upper ones, in the order of their chunks. False when one has no place: the new segments are then void.
+   * Puts all entries of a segment into two of `chunks` chunks (which may be the same one), by the last bit of
+   * their local depth, in the order of their chunks. False when one has no place: the new segments are then
+   * void.
    */
-  private pour(from: usize, fromBits: u32, low: usize, high: usize, bits: u32, local: u32): bool {
-    const same = low == high;
-    const depth = same ? local : local + 1;
-    const end = from + ((<usize>CHUNK) << fromBits);
-    touchEntries(changetype<Chunk>(from));
-    for (let at = from; at < end; at += CHUNK) {
-      const chunk = changetype<Chunk>(at);
-      if (at + CHUNK < end) touchEntries(changetype<Chunk>(at + CHUNK));
+  private pour(from: u32, low: u32, high: u32, chunks: u32): bool {
+    const local = localOf(low);
+    // From one of 64 chunks an entry in its home keeps its position, which its chunk and its tag tell.
+    const kept = local == localOf(from) && this.bytesOf(from) == SEGMENT_BYTES;
+    const count = this.chunksOf(from);
+    const side = <u64>local - 1;
+    if (!kept) touchEntries(chunkAt(baseOf(from), 0));
+    for (let index: u32 = 0; index < count; index++) {
+      const chunk = chunkAt(baseOf(from), index);
+      const hashed = kept ? <u32>chunk.displaced : SLOT_MASK;
+      if (!kept && index + 1 < count) touchEntries(chunkAt(baseOf(from), index + 1));
       for (let slots = chunk.used; slots; slots &= slots - 1) {
-        const entry = chunk.entry(ctz(slots));
-        const hash = this.hashOfEntry(entry);
-        const target = same || !((hash << local) >> 63) ? low : high;
-        if (!place(target, bits, homeIn(hash, depth, bits), hash, <u32>entry)) return false;
+        const slot = ctz(slots);
+        const entry = chunk.entry(slot);
+        let target = low;
+        let position = (index << 8) | chunk.tag(slot);
+        if ((hashed >> slot) & 1) {
+          const hash = this.hashOfEntry(entry);
+          if (low != high && (hash << side) >> 63) target = high;
+          position = positionOf(hash, local);
+        }
+        if (!place(baseOf(target), chunks, position, <u32>entry)) return false;
       }
     }
     return true;
   }
 
   /**
-   * Splits the hash's segment, whose local depth is under the directory's. 1: done, 0: it cannot be
+   * Splits the hash's segment in two, after the directory has doubled where it must. 1: done, 0: it cannot be
    * separated, -1: no memory.
    */
   private split(hash: u64): i32 {
+    if (localOf(this.segmentOf(hash)) == this.depth) {
+      // Doubling is for tables whose size asks for it: about 700 entries come to a segment, this allows some
+      // twenty times as many.
+      if (this.depth >= DEPTH_MAX || (<u32>2) << this.depth > this.count >> 5) return 0;
+      if (!this.doubleDirectory()) return -1;
+    }
+    const done = this.splitInto(hash, SEGMENT_BYTES, 0);
+    // What is all on one side.
+    return done ? done : this.splitInto(hash, WIDE_BYTES, WIDE);
+  }
+
+  /** As split, into two segments of `bytes`. */
+  private splitInto(hash: u64, bytes: u32, wide: u32): i32 {
     const segment = this.segmentOf(hash);
     const local = localOf(segment);
-    const old = baseOf(segment);
-    const low = newSegment(SEGMENT_BYTES);
+    const low = newSegment(bytes);
     if (!low) return -1;
-    const high = newSegment(SEGMENT_BYTES);
-    if (!high || !this.pour(old, SEGMENT_BITS, low, high, SEGMENT_BITS, local)) {
-      free(low, SEGMENT_BYTES);
-      free(high, SEGMENT_BYTES);
+    const high = newSegment(bytes);
+    const flags = (local + 1) | wide;
+    if (!high || !this.pour(segment, (<u32>low) | flags, (<u32>high) | flags, bytes >> CHUNK_BITS)) {
+      free(low, bytes);
+      free(high, bytes);
       return high ? 0 : -1;
     }
     const half = (<u32>1) << (this.depth - local - 1);
     const first = this.firstOf(hash, local);
-    this.point(first, half, (<u32>low) | (local + 1));
-    this.point(first + half, half, (<u32>high) | (local + 1));
+    this.point(first, half, (<u32>low) | flags);
+    this.point(first + half, half, (<u32>high) | flags);
     this.segments++;
+    this.wides += (wide ? 2 : 0) - u32((segment & WIDE) != 0);
     if (local + 1 == this.depth) this.deepest += 2;
-    free(old, SEGMENT_BYTES);
+    free(baseOf(segment), this.bytesOf(segment));
     if (this.stashCount) this.restash(hash, local);
     return 1;
   }
@@ -257,38 +307,42 @@ export class Segments extends Directory {
    */
   shrink(hash: u64): void {
     if (hash & 0x700) return;
-    if (this.depth) this.merge(hash);
-    else if (this.chunkBits && this.count * 6 < SLOTS << this.chunkBits) this.resize(this.chunkBits - 1);
+    const segment = this.segmentOf(hash);
+    const own = countSlots(baseOf(segment), this.chunksOf(segment));
+    if (this.depth && own <= MERGE_MAX && this.merge(hash, own)) return;
+    if (segment & WIDE) {
+      if (own <= NARROW_MAX) this.refit(hash, false);
+    } else if (!this.depth && this.chunkBits && this.count * 6 < SLOTS << this.chunkBits) this.resize(this.chunkBits - 1);
   }
 
-  /** Merges the hash's segment with the one from which a split parted it, if both are sparse. */
-  private merge(hash: u64): void {
+  /**
+   * Merges the hash's segment, which has `own` entries, with the one from which a split parted it, if both
+   * are sparse; false: not done.
+   */
+  private merge(hash: u64, own: u32): bool {
     const segment = this.segmentOf(hash);
     const local = localOf(segment);
-    const base = baseOf(segment);
-    const own = countSlots(base);
-    if (own > MERGE_MAX) return;
     const bit = (<u64>1) << (64 - <u64>local);
     const buddy = this.segmentOf(hash ^ bit);
-    const other = baseOf(buddy);
-    if (localOf(buddy) != local || own + countSlots(other) > MERGE_MAX) return;
+    if (localOf(buddy) != local || own + countSlots(baseOf(buddy), this.chunksOf(buddy)) > MERGE_MAX) return false;
     const fresh = newSegment(SEGMENT_BYTES);
-    if (!fresh) return;
-    const low = hash & bit ? other : base;
-    const high = hash & bit ? base : other;
+    if (!fresh) return false;
+    const word = (<u32>fresh) | (local - 1);
     if (
-      !this.pour(low, SEGMENT_BITS, fresh, fresh, SEGMENT_BITS, local - 1) ||
-      !this.pour(high, SEGMENT_BITS, fresh, fresh, SEGMENT_BITS, local - 1)
+      !this.pour(hash & bit ? buddy : segment, word, word, SEGMENT_BYTES >> CHUNK_BITS) ||
+      !this.pour(hash & bit ? segment : buddy, word, word, SEGMENT_BYTES >> CHUNK_BITS)
     ) {
       free(fresh, SEGMENT_BYTES);
-      return;
+      return false;
     }
-    this.point(this.firstOf(hash, local - 1), 1 << (this.depth - local + 1), (<u32>fresh) | (local - 1));
+    this.point(this.firstOf(hash, local - 1), 1 << (this.depth - local + 1), word);
     this.segments--;
+    this.wides -= u32((segment & WIDE) != 0) + u32((buddy & WIDE) != 0);
     if (local == this.depth) this.deepest -= 2;
-    free(base, SEGMENT_BYTES);
-    free(other, SEGMENT_BYTES);
+    free(baseOf(segment), this.bytesOf(segment));
+    free(baseOf(buddy), this.bytesOf(buddy));
     if (this.stashCount) this.restash(hash, local - 1);
     if (!this.deepest) this.halveDirectory();
+    return true;
   }
 }

@@ -2,29 +2,33 @@
  * The hash table: byte strings to entries (entry.ts), by extendible hashing. A full segment is split alone,
  * so no operation ever rehashes the table or doubles its memory. A table without entries owns no memory.
  *
- *     hash (64 bits)   | directory: `depth` bits | home chunk: 6 bits | … | tag: low 8 bits |
+ *     hash (64 bits)   | directory: `depth` bits | … |
+ *                      | segment: its local depth | position: 14 bits | … |
  *
- *     directory        2^depth × u32: address of a segment (64-byte aligned) | its local depth (low 6 bits).
- *                      A segment of local depth l stands 2^(depth - l) times, side by side. While there is
- *                      one segment, the directory is the field `root` and the segment may have fewer than
- *                      64 chunks: 1, 2, 4 … 64.
- *     segment          64 chunks of 64 bytes, each one cache line
+ *     directory        2^depth × u32: address of a segment (64-byte aligned) | wide (bit 5) | its local depth
+ *                      (low 5 bits). A segment of local depth l stands 2^(depth - l) times, side by side.
+ *                      While there is one segment, the directory is the field `root` and the segment may have
+ *                      fewer than 64 chunks: 1, 2, 4 … 64.
+ *     segment          64 chunks of 64 bytes, each one cache line; 93 when it is wide. A full one becomes
+ *                      wide, and a full wide one is split: so segments are fuller than if each doubled.
+ *     home chunk       position × chunks / 2^14: in the order of the hash
  *
  *     chunk            0            12         14          16                            64
  *                      +------------+----------+-----------+-----------------------------+
  *                      | 12 tags    | overflow | displaced | 12 × u32 addresses of entries|
  *                      +------------+----------+-----------+-----------------------------+
  *
- *     tag              low byte of the hash, 1 in the place of 0; 0 is an empty slot
+ *     tag              low byte of the position, 1 in the place of 0; 0 is an empty slot. Of a segment of 64
+ *                      chunks, home and tag are the position, so it becomes wide without hashing
  *     overflow         how many entries were put further on because this chunk was full when they came
  *                      (65535: that many or more, for ever)
  *     displaced        bit i: slot i holds an entry whose home is another chunk
  *
- * An entry lies in its home chunk or one of the next PROBES - 1 (round the end of its segment). A search ends
- * at the first chunk with overflow 0. What finds no place within PROBES chunks, and cannot be separated by a
+ * An entry lies in its home chunk or one of the next 7, of a wide segment 23 (round its end). A search ends
+ * at the first chunk with overflow 0. What finds no place there, and cannot be separated by a
  * split (only when many hashes are equal in their upper bits, as nobody who does not know the key can bring
  * about), goes to the `stash`, a plain array that is searched from end to end, and counts as overflow in all
- * PROBES chunks.
+ * of these.
  *
  * Writes have two phases, so that a command can allocate everything and then commit with steps that cannot
  * fail:
@@ -39,7 +43,7 @@
  */
 import { destroy, keyLength, keyOf } from "../entry";
 import { free } from "../heap";
-import { baseOf, Chunk, CHUNK, CHUNK_BITS, homeIn, PROBES, subtractOverflow } from "./chunk";
+import { baseOf, Chunk, CHUNK, CHUNK_BITS, distance, homeIn, localOf, positionOf, probesIn, subtractOverflow } from "./chunk";
 import { Walk } from "./walk";
 
 
@@ -83,8 +87,8 @@ export class Table extends Walk {
 
   /**
    * Makes sure that one insert of this hash cannot fail, if it is the table's next change. O(1); now and then
-   * it splits a segment: O(768 entries), and the directory doubles with it: 4 bytes for each of about 500
-   * entries are copied.
+   * it widens or splits a segment: O(1116 entries), and the directory doubles with it: 4 bytes for each of
+   * about 500 entries are copied.
    * @returns false when there is no memory; the table's content is unchanged
    */
   reserve(hash: u64): bool {
@@ -133,18 +137,18 @@ export class Table extends Walk {
     this.count--;
     const segment = this.segmentOf(hash);
     const base = baseOf(segment);
-    const mask = ((<u32>1) << this.chunkBits) - 1;
-    const home = homeIn(hash, segment, this.chunkBits);
+    const chunks = this.chunksOf(segment);
+    const home = homeIn(positionOf(hash, localOf(segment)), chunks);
     const at = slot & ~(<usize>(CHUNK - 1));
-    if (at >= base && at < base + ((<usize>(mask + 1)) << CHUNK_BITS)) {
+    if (at >= base && at < base + ((<usize>chunks) << CHUNK_BITS)) {
       const chunk = changetype<Chunk>(at);
       chunk.empty((<u32>(slot - chunk.slot(0))) >> 2);
-      subtractOverflow(base, mask, home, (<u32>((at - base) >> CHUNK_BITS) - home) & mask);
+      subtractOverflow(base, chunks, home, distance(home, <u32>((at - base) >> CHUNK_BITS), chunks));
       if (!this.walkSegment && chunk.isEmpty) this.shrink(hash);
     } else {
       this.stashCount--;
       store<u32>(slot, load<u32>(this.stashSlot(this.stashCount)));
-      subtractOverflow(base, mask, home, min(PROBES, mask + 1));
+      subtractOverflow(base, chunks, home, probesIn(chunks));
     }
     if (!this.count) this.release();
     return entry;
@@ -155,7 +159,7 @@ export class Table extends Walk {
     const places = this.isStarted ? (<u32>1) << this.depth : 0;
     for (let at: u32 = 0; at < places;) {
       const segment = this.segmentAt(at);
-      for (let chunk = baseOf(segment), end = chunk + ((<usize>CHUNK) << this.chunkBits); chunk < end; chunk += CHUNK) {
+      for (let chunk = baseOf(segment), end = chunk + <usize>this.bytesOf(segment); chunk < end; chunk += CHUNK) {
         for (let slots = changetype<Chunk>(chunk).used; slots; slots &= slots - 1) destroy(changetype<Chunk>(chunk).entry(ctz(slots)));
       }
       at += this.placesOf(segment);
@@ -173,7 +177,7 @@ export class Table extends Walk {
       const places = (<u32>1) << this.depth;
       for (let at: u32 = 0; at < places;) {
         const segment = this.segmentAt(at);
-        free(baseOf(segment), CHUNK << this.chunkBits);
+        free(baseOf(segment), this.bytesOf(segment));
         at += this.placesOf(segment);
       }
       if (this.depth) free(this.directory, 4 << this.depth);

@@ -1,5 +1,5 @@
 /** Walks over the hash table's entries, home chunk by home chunk, in the order of the hash. */
-import { chunkAt, homeIn, baseOf, localOf, PROBES } from "./chunk";
+import { after, baseOf, chunkAt, firstIn, homeIn, localOf, positionOf, POSITION_BITS, probesIn } from "./chunk";
 import { Segments } from "./segments";
 
 /** A cursor is the upper 48 bits of a hash: clients that read it as a floating-point number keep it exact. */
@@ -8,13 +8,19 @@ const CURSOR_SHIFT: u64 = 16;
 
 @unmanaged
 export class Walk extends Segments {
-  /** Of the walk in progress: the home chunk, the chunk now looked at, its slots not looked at. */
+  /**
+   * Of the walk in progress: the home chunk, how far it has gone from it, the chunk now looked at, its slots
+   * not looked at.
+   */
   private walkHome: u32;
   private walkStep: u32;
+  private walkChunk: u32;
   private walkMask: u32;
   /** Address of the segment; 0: no walk is in progress. */
   walkSegment: usize;
-  private walkBits: u32;
+  /** Its local depth and its chunks. */
+  private walkLocal: u32;
+  private walkChunks: u32;
   /** Entries of the stash not looked at. */
   private walkStash: u32;
   private walkPrefix: u64;
@@ -51,19 +57,20 @@ export class Walk extends Segments {
     if (!this.count) return;
     const hash = cursor << CURSOR_SHIFT;
     const segment = this.segmentOf(hash);
-    const bits = this.chunkBits;
+    const local = localOf(segment);
+    const chunks = this.chunksOf(segment);
     this.walkSegment = baseOf(segment);
-    this.walkBits = localOf(segment) + bits;
-    this.walkHome = homeIn(hash, segment, bits);
+    this.walkLocal = local;
+    this.walkChunks = chunks;
+    this.walkHome = homeIn(positionOf(hash, local), chunks);
     this.walkStep = 0;
+    this.walkChunk = this.walkHome;
     const home = chunkAt(this.walkSegment, this.walkHome);
     this.walkMask = home.used & ~(<u32>home.displaced);
     this.walkStash = this.stashCount;
-    // The first hash of the next home chunk; past the last one it is 0. A shift by 64 would be one by 0.
-    const unit: u64 = this.walkBits ? (<u64>1) << (64 - this.walkBits) : 0;
-    this.cursor = ((hash & ~(unit - 1)) + unit) >> CURSOR_SHIFT;
-    if (!this.walkBits) this.cursor = 0;
-    this.walkPrefix = hash;
+    // The first hash of the segment, and of the next home chunk: past the last one it is 0.
+    this.walkPrefix = hash & ~(~(<u64>0) >> (<u64>local));
+    this.cursor = (this.walkPrefix + ((<u64>firstIn(this.walkHome + 1, chunks)) << (64 - POSITION_BITS - local))) >> CURSOR_SHIFT;
   }
 
   /**
@@ -81,17 +88,17 @@ export class Walk extends Segments {
   /** The next entry of the chunk that seek began, 0 after the last. */
   next(): usize {
     if (!this.walkSegment) return 0;
-    const mask = ((<u32>1) << this.chunkBits) - 1;
     while (true) {
-      const chunk = chunkAt(this.walkSegment, (this.walkHome + this.walkStep) & mask);
+      const chunk = chunkAt(this.walkSegment, this.walkChunk);
       while (this.walkMask) {
         const entry = chunk.entry(ctz(this.walkMask));
         this.walkMask &= this.walkMask - 1;
         if (!this.walkStep || this.isOfWalk(entry)) return entry;
       }
-      if (this.walkStep >= min(PROBES - 1, mask) || !chunk.overflow) break;
+      if (this.walkStep >= probesIn(this.walkChunks) - 1 || !chunk.overflow) break;
       this.walkStep++;
-      const further = chunkAt(this.walkSegment, (this.walkHome + this.walkStep) & mask);
+      this.walkChunk = after(this.walkChunk, this.walkChunks);
+      const further = chunkAt(this.walkSegment, this.walkChunk);
       this.walkMask = further.used & (<u32>further.displaced);
     }
     // From the end, so that the removal of the one just given (the last takes its place) skips none.
@@ -133,6 +140,8 @@ export class Walk extends Segments {
 
   /** Whether the entry's home is the chunk that the walk is at. */
   private isOfWalk(entry: usize): bool {
-    return !this.walkBits || (this.hashOfEntry(entry) ^ this.walkPrefix) >> (64 - this.walkBits) == 0;
+    const hash = this.hashOfEntry(entry);
+    if ((hash ^ this.walkPrefix) & ~(~(<u64>0) >> (<u64>this.walkLocal))) return false;
+    return homeIn(positionOf(hash, this.walkLocal), this.walkChunks) == this.walkHome;
   }
 }

@@ -11,7 +11,7 @@
  * no room for the smaller form at once, the larger one stays. How fields are written is told in puts.ts.
  */
 import { keyLength, keyOf, valueLength, valueOf } from "../../../base/storage/entry";
-import { free, usableSize } from "../../../base/storage/heap";
+import { free } from "../../../base/storage/heap";
 import { pack } from "../../../base/frame";
 import { Item, packedOf } from "./packed";
 import { LINKS, nextEntry, releaseTabled, TABLED, tabledOf } from "./tabled";
@@ -88,7 +88,7 @@ export const walk: Walk = changetype<Walk>(memory.data(offsetof<Walk>(), 8));
 /** Bytes of the heap that the data takes. O(fields). */
 export function fieldsMemory(fields: u32): u64 {
   if (!fields) return 0;
-  return fields & TABLED ? tabledOf(fields).memory() : usableSize(packedOf(fields).size);
+  return fields & TABLED ? tabledOf(fields).memory() : <u64>packedOf(fields).size;
 }
 
 /**

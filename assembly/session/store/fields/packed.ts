@@ -2,19 +2,19 @@
  * Packed fields: all of a session's in one block of at most 2 KiB, found by walking it. See fields.ts for
  * when data is packed.
  *
- *     block    | size u16 | used u16 | count u16 | item | item | … | (size - used bytes vacant)
+ *     block    | used u16 | count u8 | item | item | … | (vacant)
  *     item     | name length u16 | value length u16 | name | value |
  *
  * Packed data is small, so walking it costs about a cache miss per 64 bytes.
  */
 import { copy, equal } from "../../../base/storage/bytes";
-import { alloc, usableSize } from "../../../base/storage/heap";
+import { alloc, smallSize, usableSize } from "../../../base/storage/heap";
 
 /** Most bytes of a packed block, and most fields in it: past either, the data is tabled. */
 export const PACKED_MAX: u32 = 2048;
 export const PACKED_FIELDS: u32 = 64;
 /** Bytes of a block's head, and of an item's. */
-export const HEAD: u32 = 6;
+export const HEAD: u32 = 3;
 export const ITEM_HEAD: u32 = 4;
 
 
@@ -52,12 +52,16 @@ export class Item {
 
 @unmanaged
 export class Packed {
-  /** Bytes of the block: what the heap has for them. */
-  size: u16;
   /** Bytes of its head and its items. */
   used: u16;
   /** Items. */
-  count: u16;
+  count: u8;
+
+  /** Bytes of the block: what the heap has for them. */
+  @inline
+  get size(): u32 {
+    return smallSize(changetype<usize>(this));
+  }
 
   /** Address of the first item, or where it would be. */
   @inline
@@ -112,7 +116,7 @@ export class Packed {
   /** Whether the lengths lie within the block. O(items). */
   check(): bool {
     const used = <u32>this.used;
-    if (used > <u32>this.size) return false;
+    if (used > this.size) return false;
     let at = HEAD;
     let count: u32 = 0;
     for (; at + ITEM_HEAD <= used; at += changetype<Item>(changetype<usize>(this) + at).size) count++;
@@ -126,10 +130,14 @@ export function packedOf(fields: u32): Packed {
   return changetype<Packed>(<usize>fields);
 }
 
+/** Bytes of the block for `size` bytes: even, so that a bit of its address is free. */
+export function packedSize(size: u32): u32 {
+  return usableSize((size + 1) & ~1);
+}
+
 /** A block for `size` bytes that holds what `fields`, 0 or packed, holds; 0 when there is no memory. */
 export function newPacked(fields: u32, size: u32): u32 {
-  const usable = usableSize(size);
-  const block = alloc(usable);
+  const block = alloc(packedSize(size));
   if (!block) return 0;
   const packed = changetype<Packed>(block);
   if (fields) {
@@ -138,6 +146,5 @@ export function newPacked(fields: u32, size: u32): u32 {
     packed.used = <u16>HEAD;
     packed.count = 0;
   }
-  packed.size = <u16>usable;
   return <u32>block;
 }

@@ -5,10 +5,10 @@
  * nothing but replication.
  */
 import { destroy, keyLength, keyOf } from "../../../base/storage/entry";
-import { alloc, allocWithin, free, usableSize } from "../../../base/storage/heap";
+import { alloc, allocWithin, free } from "../../../base/storage/heap";
 import { argument, argumentLength } from "../../../base/frame";
 import { countFields, releaseFields, walk } from "./fields";
-import { HEAD, Item, ITEM_HEAD, newPacked, Packed, PACKED_FIELDS, PACKED_MAX, packedOf } from "./packed";
+import { HEAD, Item, ITEM_HEAD, newPacked, Packed, PACKED_FIELDS, PACKED_MAX, packedOf, packedSize } from "./packed";
 import { createField, newTabled, TABLED, tabledOf } from "./tabled";
 
 /** The put that was prepared: what to change, and the item or entry that it changes or adds. */
@@ -68,7 +68,7 @@ function commit(): u32 {
 function preparePacked(fields: u32, size: u32, item: usize): bool {
   put.target = fields;
   put.item = item;
-  if (fields && size <= <u32>packedOf(fields).size) return true;
+  if (fields && size <= packedOf(fields).size) return true;
   put.target = newPacked(fields, size);
   if (item) put.item = item - fields + put.target;
   return put.target != 0;
@@ -242,15 +242,14 @@ function fit(fields: u32): u32 {
     if (used > PACKED_MAX || tabledOf(fields).count > PACKED_FIELDS) return fields;
   } else {
     used = <u32>packedOf(fields).used;
-    if (usableSize(used) == <u32>packedOf(fields).size) return fields;
+    if (packedSize(used) == packedOf(fields).size) return fields;
   }
-  const size = usableSize(used);
+  const size = packedSize(used);
   const block = allocWithin(size);
   if (!block) return fields;
   const packed = changetype<Packed>(block);
   if (fields & TABLED) packFields(fields, packed);
   else memory.copy(block, fields, used);
-  packed.size = <u16>size;
   releaseFields(fields);
   return <u32>block;
 }
