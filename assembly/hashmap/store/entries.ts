@@ -113,7 +113,7 @@ export function findEntry(key: usize, length: u32): usize {
  */
 export function createKept(key: usize, keyLength: u32, timed: bool): usize {
   const late = isLate(kept.bytes);
-  const value = late ? 0 : kept.bytes;
+  const value: usize = late ? 0 : kept.bytes;
   const entry = timed
     ? createUntil(key, keyLength, value, kept.length, 0, kept.kind)
     : create(key, keyLength, value, kept.length, kept.kind);

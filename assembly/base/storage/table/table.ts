@@ -43,7 +43,7 @@
  */
 import { destroy, keyLength, keyOf } from "../entry";
 import { free } from "../heap";
-import { baseOf, Chunk, CHUNK, CHUNK_BITS, distance, homeIn, localOf, positionOf, probesIn, subtractOverflow } from "./chunk";
+import { baseOf, Chunk, CHUNK, CHUNK_BITS, chunkAt, distance, homeIn, localOf, positionOf, probesIn, subtractOverflow } from "./chunk";
 import { Walk } from "./walk";
 
 
@@ -82,7 +82,8 @@ export class Table extends Walk {
    */
   touchHome(hash: u64): u32 {
     const segment = this.segmentOf(hash);
-    return load<u32>(baseOf(segment) + ((<usize>homeIn(hash, segment, this.chunkBits)) << CHUNK_BITS));
+    const home = homeIn(positionOf(hash, localOf(segment)), this.chunksOf(segment));
+    return load<u32>(changetype<usize>(chunkAt(baseOf(segment), home)));
   }
 
   /**
