@@ -13,9 +13,9 @@ import { nodesOf } from '../client.ts';
 import type { RedisArgument } from '../command.ts';
 import { IdExistsError, SessionNotFoundError, typedError } from '../errors.ts';
 import { scanIterator } from '../scan.ts';
-import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOf, sameCookie, type LimitOptions } from './cookie.ts';
+import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOfText, sameCookie, type LimitOptions } from './cookie.ts';
 import { dataOf, difference, textsOf } from './fields.ts';
-import { isTouched, KnownSessions, type Known } from './known.ts';
+import { isFresh, isTouched, KnownSessions, type Known } from './known.ts';
 import { hideMark, MARK, Mark, markOf } from './mark.ts';
 import { bufferOf, Names, type NameOptions } from './names.ts';
 import { InOrder, RecentIds } from './order.ts';
@@ -74,10 +74,11 @@ export class Backing {
    */
   become<T extends object>(read: object, make: () => T): T {
     const mark = markOf(read);
-    hideMark(read, mark);
+    const known = this.#known.recall(read);
+    Reflect.deleteProperty(read, MARK);
     const session = make();
     hideMark(session, mark);
-    this.#known.become(read, session);
+    if (known) this.#known.rememberShown(session, known);
     return session;
   }
 
@@ -118,7 +119,7 @@ export class Backing {
     if (texts === null) return null;
     const cookie = texts.get(COOKIE) ?? '{}';
     texts.delete(COOKIE);
-    return { id, texts, cookie, limits: limitsOf(cookieOf(cookie), this.#options.limits), userKey: undefined, accessed_ms };
+    return { id, texts, cookie, limits: limitsOfText(cookie, this.#options.limits), userKey: undefined, accessed_ms };
   }
 
   /**
@@ -189,15 +190,19 @@ export class Backing {
 
   /**
    * Writes the changed fields, the cookie's perhaps among them; then, when they are stored, sets the limits
-   * and takes the rest of the steps, as one. Touches the session when there is nothing to do. Where the
-   * fields are refused, the session is given back to `owner`.
+   * and takes the rest of the steps, as one. Touches the session when there is nothing to do, and it was not
+   * accessed just now. Where the fields are refused, the session is given back to `owner`.
    */
   async #change(id: string, known: Known, now: Known, changed: Map<string, string>, rest: Step[], owner?: RedisArgument): Promise<boolean> {
     const limits = await this.#limitSteps(id, known, now);
     if (limits.length > 0 || !sameCookie(known.cookie, now.cookie)) changed.set(COOKIE, now.cookie);
     if (changed.size > 0 && !(await this.#add(id, changed, owner))) return false;
     const steps = [...limits, ...rest];
-    if (steps.length === 0 && changed.size === 0) return this.#touch(id);
+    if (steps.length === 0 && changed.size === 0) {
+      if (!isFresh(known)) return this.#touch(id);
+      now.accessed_ms = known.accessed_ms;
+      return true;
+    }
     return steps.length === 0 || this.#run(steps);
   }
 
@@ -275,9 +280,9 @@ export class Backing {
   async touch(sid: string, session: SessionData): Promise<void> {
     const id = this.#names.idOf(sid);
     const limits = checkedLimitsOf(session.cookie, this.#options.limits);
-    const cookie = cookieText(session.cookie, limits);
     const before = this.#known.of(id, session);
-    if (before && isTouched(before, { limits, cookie }) && !this.#inOrder.isBusy(sid) && !this.#ended.has(sid)) return;
+    if (before && isTouched(before, limits, session.cookie) && !this.#inOrder.isBusy(sid) && !this.#ended.has(sid)) return;
+    const cookie = cookieText(session.cookie, limits);
     await this.#inOrder.run(sid, async () => {
       if (limits.isOver) {
         await this.#sessions.delete(id);

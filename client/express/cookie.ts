@@ -48,14 +48,20 @@ export function ttlMax_s(): number {
  * @throws ArgumentError that names what is no time, or a longer one than the server takes
  */
 export function checkedLimitsOf(cookie: CookieLike, options: LimitOptions): Limits {
-  const { argument, expected } = sourceOf(cookie);
+  const { originalMaxAge, expires } = cookie;
+  // A number as the age, and a Date or nothing as the end, are right in themselves.
+  const isPlain = typeof originalMaxAge === 'number' && (!isSet(expires) || expires instanceof Date);
+  if (!isPlain) sourceOf(cookie);
   const limits = limitsOf(cookie, options);
   const { maxAge_ms } = limits;
   if (maxAge_ms === null) return limits;
-  if (!Number.isFinite(maxAge_ms)) throw new ArgumentError(argument, expected);
   const max_s = options.rolling ? IDLE_MAX_S : ttlMax_s();
-  if (ageOf(maxAge_ms) > max_s) throw new ArgumentError(argument, `at most ${max_s} seconds from now on, not ${ageOf(maxAge_ms)}`);
-  return limits;
+  if (Number.isFinite(maxAge_ms) && ageOf(maxAge_ms) <= max_s) return limits;
+  const { argument, expected } = sourceOf(cookie);
+  throw new ArgumentError(
+    argument,
+    Number.isFinite(maxAge_ms) ? `at most ${max_s} seconds from now on, not ${ageOf(maxAge_ms)}` : expected,
+  );
 }
 
 /** The property that a cookie's time is told by, and what it should be. */
@@ -73,8 +79,13 @@ function sourceOf({ originalMaxAge, maxAge, expires }: CookieLike): { argument: 
   return source;
 }
 
+/** The limits that a cookie's field stands for. */
+export function limitsOfText(text: string, options: LimitOptions): Limits {
+  return limitsOf(attributesOf(text), options);
+}
+
 /** The limits that a cookie stands for. */
-export function limitsOf(cookie: CookieLike, options: LimitOptions): Limits {
+function limitsOf(cookie: CookieLike, options: LimitOptions): Limits {
   const maxAge_ms = maxAgeOf(cookie);
   const { lifetime_s } = options;
   if (maxAge_ms === null) return { isOver: false, maxAge_ms, idle_s: options.idle_s, ttl_s: lifetime_s };
@@ -102,10 +113,8 @@ function isSet(time: unknown): boolean {
 
 /** The cookie's field: without the moments in it, which are of the clock of this process. */
 export function cookieText(cookie: object, { maxAge_ms }: Limits): string {
-  const { toJSON } = cookie as { toJSON?: unknown };
-  const attributes = (typeof toJSON === 'function' ? toJSON.call(cookie) : cookie) as object;
   const stored: Record<string, unknown> = { originalMaxAge: maxAge_ms };
-  for (const [name, value] of untimedOf(attributes)) stored[name] = value;
+  for (const [name, value] of untimedOf(shownOf(cookie))) stored[name] = value;
   return JSON.stringify(stored);
 }
 
@@ -119,6 +128,19 @@ export function cookieOf(text: string, left_ms?: number): Record<string, unknown
   const { originalMaxAge } = cookie;
   if (typeof originalMaxAge !== 'number') return { ...cookie, originalMaxAge: null };
   return { ...cookie, expires: new Date(Date.now() + (left_ms ?? originalMaxAge)) };
+}
+
+/** What JSON has of a cookie. */
+function shownOf(cookie: object): Readonly<Record<string, unknown>> {
+  const { toJSON } = cookie as { toJSON?: unknown };
+  return (typeof toJSON === 'function' ? toJSON.call(cookie) : cookie) as Readonly<Record<string, unknown>>;
+}
+
+/** Whether the field stands for this cookie, its times aside. Says no where an attribute is an object. */
+export function isCookie(cookie: object, text: string): boolean {
+  const [shown, stored] = [shownOf(cookie), attributesOf(text)];
+  const isSame = (name: string): boolean => TIMES.has(name) || shown[name] === stored[name];
+  return Object.keys(shown).every(isSame) && Object.keys(stored).every(isSame);
 }
 
 /** Whether two fields stand for the same cookie, its times aside: they are compared as limits. */

@@ -1,6 +1,6 @@
 /** What this process knows of sessions that it has read or saved. */
 import type { RedisArgument } from '../command.ts';
-import { sameCookie, type Limits } from './cookie.ts';
+import { isCookie, type Limits } from './cookie.ts';
 import { markOf } from './mark.ts';
 
 /** What the server has of a session, as far as this process knows. */
@@ -28,11 +28,11 @@ export class KnownSessions {
 
   /** What is known of the session with this id, by its object or a copy of it. */
   of(id: string, session: object): Known | undefined {
-    const known = this.#recall(session);
+    const known = this.recall(session);
     return known?.id === id ? known : undefined;
   }
 
-  #recall(session: object): Known | undefined {
+  recall(session: object): Known | undefined {
     return this.#known.get(markOf(session) ?? session) ?? this.#known.get(session);
   }
 
@@ -41,22 +41,30 @@ export class KnownSessions {
     this.#known.set(markOf(session) ?? session, known);
   }
 
-  /** What was known of `read` is known of the session that was made of it, as far as this shows it. */
-  become(read: object, session: object): void {
-    const known = this.#recall(read);
-    if (known === undefined) return;
-    const shown = [...known.texts].filter(([field]) => Object.hasOwn(session, field));
-    this.remember(session, shown.length === known.texts.size ? known : { ...known, texts: new Map(shown) });
+  /** The same, of the fields that the session shows. */
+  rememberShown(session: object, known: Known): void {
+    let { texts } = known;
+    for (const field of known.texts.keys()) {
+      if (Object.hasOwn(session, field)) continue;
+      if (texts === known.texts) texts = new Map(texts);
+      texts.delete(field);
+    }
+    this.remember(session, texts === known.texts ? known : { ...known, texts });
   }
 }
 
 /**
- * Whether a touch with this cookie would change nothing on the server but the time of an access that has just
+ * Whether a touch with these limits and this cookie would change nothing on the server but the time of an access that has just
  * been counted.
  */
-export function isTouched({ limits, cookie, accessed_ms }: Known, now: Pick<Known, 'limits' | 'cookie'>): boolean {
-  if (now.limits.isOver || now.limits.idle_s !== limits.idle_s || now.limits.ttl_s !== limits.ttl_s) return false;
-  if (!sameCookie(cookie, now.cookie)) return false;
+export function isTouched(known: Known, now: Limits, presentCookie: object): boolean {
+  const { limits } = known;
+  if (now.isOver || now.idle_s !== limits.idle_s || now.ttl_s !== limits.ttl_s) return false;
+  return isCookie(presentCookie, known.cookie) && isFresh(known);
+}
+
+/** Whether an access has been counted so lately that another would tell nothing new. */
+export function isFresh({ limits, accessed_ms }: Known): boolean {
   const untouched_ms = Math.min(UNTOUCHED_MAX_MS, (limits.idle_s ?? Infinity) * 1000 * UNTOUCHED);
   return performance.now() - accessed_ms <= untouched_ms;
 }

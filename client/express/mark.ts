@@ -9,18 +9,20 @@ import { createHash } from 'node:crypto';
 export const MARK = '$stored';
 
 export class Mark {
-  /** Names the session. Not its id, which would be a secret in what an application may show. */
-  declare readonly of: string;
+  readonly #id: string;
 
   constructor(id: string) {
-    let name: string | undefined;
-    // A property that copies have too, made when it is first read: mostly it never is.
-    Object.defineProperty(this, 'of', { enumerable: true, get: () => (name ??= nameOf(id)) });
+    this.#id = id;
   }
-}
 
-function nameOf(id: string): string {
-  return createHash('sha256').update(id).digest('base64url').slice(0, 16);
+  /** Names the session. Not its id, which would be a secret in what an application may show. */
+  get of(): string {
+    return createHash('sha256').update(this.#id).digest('base64url').slice(0, 16);
+  }
+
+  toJSON(): { of: string } {
+    return { of: this.of };
+  }
 }
 
 /** The object's mark, or what has become of it. */
@@ -29,7 +31,7 @@ export function markOf(session: object): { of?: unknown } | undefined {
   return typeof mark === 'object' && mark !== null ? mark : undefined;
 }
 
-/** Hides the mark from what an application sees of its session. */
+/** Gives a session a mark that an application does not see of it. */
 export function hideMark(session: object, mark: object | undefined): void {
   if (mark !== undefined) Object.defineProperty(session, MARK, { value: mark, enumerable: false, configurable: true, writable: true });
 }
