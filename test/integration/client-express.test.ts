@@ -315,6 +315,26 @@ describe('what goes over the wire', () => {
       'EXEC',
     ]);
   });
+
+  it('is an access now and then, of a session that is used all the time and never changed', async () => {
+    const tap = await wiretap(server);
+    const store = new SessionStore({ client: await typedClient(tap) });
+    await calls(store).set(SID, sessionData({ a: 1 }, { originalMaxAge: 5000 }));
+    const session = (await calls(store).get(SID))!;
+    tap.commands();
+    const began = performance.now();
+    const sent = await eventually(
+      async () => {
+        await calls(store).set(SID, session);
+        await calls(store).touch(SID, session);
+        return tap.commands();
+      },
+      (commands) => commands.length > 0,
+    );
+    expect(sent).toEqual([`SESSION.TOUCH ${SID}`]);
+    // A hundredth of five seconds after the read.
+    expect(performance.now() - began).toBeGreaterThan(40);
+  });
 });
 
 describe('how long a session lives', () => {
