@@ -4,7 +4,7 @@
  * structs here, told apart by its first byte.
  */
 import { copy } from "../../base/storage/bytes";
-import { entryOfValue, keyLength, keyOf, valueOf } from "../../base/storage/entry";
+import { entryOfValue, keyLength, keyOf, shortValueOf } from "../../base/storage/entry";
 import { ID_BYTES, IdText } from "../ids/ids";
 import { insertNode, removeNode } from "./queue";
 
@@ -135,26 +135,26 @@ function store48(at: usize, ms: i64): void {
 // prettier-ignore
 @inline
 export function asSession(record: usize): Session {
-  return changetype<Session>(valueOf(record) + 1);
+  return changetype<Session>(shortValueOf(record) + 1);
 }
 
 // prettier-ignore
 @inline
 export function asExpiring(record: usize): Expiring {
-  return changetype<Expiring>(valueOf(record) + 1);
+  return changetype<Expiring>(shortValueOf(record) + 1);
 }
 
 // prettier-ignore
 @inline
 export function asOldId(record: usize): OldId {
-  return changetype<OldId>(valueOf(record) + 1);
+  return changetype<OldId>(shortValueOf(record) + 1);
 }
 
 /** The first byte of a record's value. */
 // prettier-ignore
 @inline
 function markOf(record: usize): u32 {
-  return <u32>load<u8>(valueOf(record));
+  return <u32>load<u8>(shortValueOf(record));
 }
 
 // prettier-ignore
@@ -180,13 +180,13 @@ export function sessionSize(expiring: bool): u32 {
 /** Makes a record, whose key has this length, a session that is cleared. */
 export function markSession(record: usize, keyLength: u32, expiring: bool): void {
   clearValue(record, sessionSize(expiring));
-  if (expiring) store<u8>(valueOf(record), <u8>(keyLength - KEY_MIN));
+  if (expiring) store<u8>(shortValueOf(record), <u8>(keyLength - KEY_MIN));
 }
 
 /** Makes a record, whose key has this length, an old id that is cleared. */
 export function markOldId(record: usize, keyLength: u32): void {
   clearValue(record, OLD_ID_BYTES);
-  store<u8>(valueOf(record), <u8>(OLD_ID + keyLength - KEY_MIN));
+  store<u8>(shortValueOf(record), <u8>(OLD_ID + keyLength - KEY_MIN));
 }
 
 /**
@@ -194,13 +194,13 @@ export function markOldId(record: usize, keyLength: u32): void {
  * first byte stays.
  */
 export function copySession(source: usize, target: usize): void {
-  copy(valueOf(target) + 1, valueOf(source) + 1, sessionSize(isExpiring(source)) - 1);
+  copy(shortValueOf(target) + 1, shortValueOf(source) + 1, sessionSize(isExpiring(source)) - 1);
 }
 
 /** Clears the value of a record of `size` bytes: 8 or more. */
 function clearValue(record: usize, size: u32): void {
-  const last = valueOf(record) + size - 8;
-  for (let at = valueOf(record); at < last; at += 8) store<u64>(at, 0);
+  const last = shortValueOf(record) + size - 8;
+  for (let at = shortValueOf(record); at < last; at += 8) store<u64>(at, 0);
   store<u64>(last, 0);
 }
 
@@ -233,15 +233,17 @@ export function expiresOf(record: usize): i64 {
 
 /** Unix ms from which on the session is gone, i64.MAX_VALUE: never. */
 export function deadlineOf(record: usize): i64 {
-  const expires = expiresOf(record);
-  const idle = idleOf(record);
+  if (!isExpiring(record)) return i64.MAX_VALUE;
+  const session = asExpiring(record);
+  const expires = session.expires;
   const absolute = expires ? expires : i64.MAX_VALUE;
-  return idle ? min(absolute, asSession(record).accessed + <i64>idle * 1000) : absolute;
+  const idle = session.idle;
+  return idle ? min(absolute, session.accessed + <i64>idle * 1000) : absolute;
 }
 
 /** The queue's node in a session with a deadline, or in an old id. */
 export function nodeOf(record: usize): usize {
-  return valueOf(record) + NODE;
+  return shortValueOf(record) + NODE;
 }
 
 /** The session or old id in which this node of the queue is. */
