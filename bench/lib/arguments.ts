@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { Problem } from '../../scripts/lib/process.ts';
 
 /** The parts of a report. */
-export const KINDS = ['commands', 'sessions', 'calls', 'memory', 'session-memory', 'growth', 'saving', 'start'] as const;
+export const KINDS = ['commands', 'sessions', 'http', 'calls', 'memory', 'session-memory', 'growth', 'saving', 'start'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export const SERVER_TITLES = { redis7: 'Redis 7', redis8: 'Redis 8', valkey9: 'Valkey 9' };

@@ -4,6 +4,7 @@ import type { Timing } from '../lib/rounds.ts';
 import { isNoisy, median, ratio, spread } from '../lib/statistics.ts';
 import { alone } from '../measures/calls.ts';
 import { PERCENTILES } from '../measures/growth.ts';
+import { PAGES, type Page, type SiteTiming } from '../measures/http.ts';
 import type { SessionOperation } from '../measures/session-commands.ts';
 import { COMMAND_NAMES, label, OPERATION_TITLES, percentiles, ratioOf, serversOf, type Chart } from './charts.ts';
 import { last, ofKind, type Figure } from './results.ts';
@@ -90,6 +91,33 @@ function sessionTables(figures: Figure[]): string {
       return byServer(figures, `pipeline ${depth ?? ''}`, rows);
     })
     .join('\n\n');
+}
+
+const PAGE_TITLES: Record<Page, string> = {
+  untouched: 'does not touch the session',
+  read: 'reads the session',
+  change: 'changes a property of it',
+};
+const SITE_TITLES: [name: keyof SiteTiming, title: string, text: (value: number) => string][] = [
+  ['perSecond', 'requests in a second', (value) => value.toFixed(0)],
+  ['site_cpu_ns', "the site's CPU, µs", (value) => (value / NS_PER_US).toFixed(0)],
+  ['server_cpu_ns', "the server's CPU, µs", (value) => (value / NS_PER_US).toFixed(1)],
+  ['p99_ns', 'p99, ms', (value) => (value / 1e6).toFixed(1)],
+];
+
+function siteTable(figures: Figure[]): string {
+  const rows = PAGES.flatMap((page) =>
+    SITE_TITLES.map(([name, title, text]): [string, (server: string) => string] => [
+      `${PAGE_TITLES[page]}: ${title}`,
+      (server) => {
+        const timings = own(figures, server, 'http')[0]?.result[page];
+        if (timings === undefined) return NONE;
+        const [ours, peer] = [timings.ours[name], timings['connect-redis'][name]];
+        return `${ratioText(ours, peer)}<br>${each(text(median(ours)), text(median(peer)))}`;
+      },
+    ]),
+  );
+  return byServer(figures, 'a request · SessionStore / connect-redis', rows);
 }
 
 function linkTable(figures: Figure[]): string {
@@ -198,6 +226,10 @@ export function headline(figures: Figure[]): string {
     const sides = last(own(figures, server, 'sessions'))?.result[operation];
     return ratioText(sides?.direct?.cpu_ns, sides?.lua?.cpu_ns);
   };
+  const site = (name: 'site_cpu_ns' | 'server_cpu_ns') => (server: string) => {
+    const timings = own(figures, server, 'http')[0]?.result.read;
+    return ratioText(timings?.ours[name], timings?.['connect-redis'][name]);
+  };
   const link = (server: string) => {
     const sides = last(own(figures, server, 'sessions'))?.result.create;
     return ratioText(sides?.direct?.cpu_ns, sides?.command?.cpu_ns);
@@ -218,6 +250,8 @@ export function headline(figures: Figure[]): string {
     ['SESSION.CREATE of a new user / Lua script over native keys, server CPU', session('create')],
     ['SESSION.GET_DATA / the same', session('get')],
     ['SESSION.ADD_DATA / the same', session('add')],
+    ['a request to an Express site that reads its session / with connect-redis, CPU of the site', site('site_cpu_ns')],
+    ['the same, CPU of the server', site('server_cpu_ns')],
     ['SESSION.CREATE of a new user, linked directly / by command', link],
     ['resident bytes of an entry of 16 + 32 bytes', (server) => bytes(memory(server))],
     [
@@ -257,6 +291,8 @@ command, in µs, ours · native; at pipeline 1 most of it is the server's readin
 const SESSIONS_TEXT = `Sessions with an idle limit and 5 fields of 32 bytes; a user with one session. Native keys: a hash with a time to live for each session, a set of ids for each
 user, and a string that names the user's session. Reading and writing a field renews the time to live and the time of the last access. The Lua script is one step with the checks that the command
 has; MULTI changes as much and checks nothing. The ids of the native side are minted by the client, those of the modules by the server.`;
+const SITE_TEXT = `The same site on express and express-session, with SessionStore on the modules and with connect-redis on native keys. A session has 1 KB in four properties, 16 browsers ask at the same time. The
+site has a core; its server and the browsers share the other. Each side has a server of its own. Above 1 is in favour of the modules for requests in a second, below 1 for the rest.`;
 const LINKS_TEXT = `What it gives that one module's imports are the other's functions, and not commands of the server. Commands are pipelined.`;
 const MEMORY_TEXT = `16-byte keys, each side in a server of its own; growth of the resident memory per entry in bytes, ours · native. The session has a field of 32 bytes, IDLE and TTL, its place
 in the index and the mapping; the native one is a hash with a time to live, a set and a string.`;
@@ -290,6 +326,9 @@ of the rounds' ratios, with the least and the greatest in brackets, and with ~ b
     SESSIONS_TEXT,
     ...chart('sessions'),
     sessionTables(figures),
+    '## A site on express-session',
+    SITE_TEXT,
+    siteTable(figures),
     '## Linked directly and by command',
     LINKS_TEXT,
     ...chart('links'),

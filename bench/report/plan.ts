@@ -4,6 +4,7 @@ import type { Server } from '../../scripts/lib/servers.ts';
 import { callTimes } from '../measures/calls.ts';
 import { noisyEntries, noisySessions, saving } from '../measures/durability.ts';
 import { fillings } from '../measures/growth.ts';
+import { siteTimings } from '../measures/http.ts';
 import { loadTimes } from '../measures/load.ts';
 import { entryBytes } from '../measures/memory.ts';
 import { sessionCommands } from '../measures/session-commands.ts';
@@ -20,6 +21,8 @@ export interface Scale {
   operations: Record<string, number>;
   /** pipeline depths of the commands on sessions */
   sessionDepths: number[];
+  /** requests of a round to a site */
+  requests: number;
   /** sessions that there are, and operations on them in a round */
   sessions: number;
   valueBytes: number[];
@@ -40,6 +43,7 @@ export const FULL: Scale = {
   keys: [1000, 100_000, 1_000_000],
   operations: { 1: 20_000, 8: 60_000, 64: 150_000 },
   sessionDepths: [1, 64],
+  requests: 4000,
   sessions: 20_000,
   valueBytes: [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096],
   memoryEntries: 200_000,
@@ -59,6 +63,7 @@ export const QUICK: Scale = {
   keys: [1000, 5000],
   operations: { 1: 500, 8: 1000, 64: 5000 },
   sessionDepths: [1, 64],
+  requests: 160,
   sessions: 500,
   valueBytes: [8, 128, 4096],
   memoryEntries: 5000,
@@ -96,6 +101,7 @@ function cellsOf({ server, name }: Target, scale: Scale): Cell[] {
         sessionCommands(server, depth, scale.sessions, rounds),
       ),
     ),
+    cell('http', { requests: scale.requests, rounds }, 90, () => siteTimings(server, rounds, scale.requests)),
     cell('calls', { rounds }, 8, () => callTimes(server, rounds)),
     ...scale.valueBytes.map((bytes) =>
       cell('memory', { 'value bytes': bytes, entries: memoryEntries, rounds: memoryRounds }, 2.5 + bytes / 600, () =>

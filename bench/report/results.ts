@@ -3,6 +3,7 @@ import type { Kind } from '../lib/arguments.ts';
 import type { CallTimes } from '../measures/calls.ts';
 import type { Saving } from '../measures/durability.ts';
 import type { Filling } from '../measures/growth.ts';
+import type { SiteTimings } from '../measures/http.ts';
 import type { BothBytes } from '../measures/memory.ts';
 import type { SessionTimings } from '../measures/session-commands.ts';
 import type { CommandTimings } from '../measures/storage.ts';
@@ -11,6 +12,7 @@ import type { CommandTimings } from '../measures/storage.ts';
 export interface Results {
   commands: { byDepth: Record<string, CommandTimings> };
   sessions: SessionTimings;
+  http: SiteTimings;
   /** resident bytes of an entry, one for each round */
   memory: BothBytes;
   'session-memory': BothBytes;

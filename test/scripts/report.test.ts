@@ -197,6 +197,8 @@ describe('the page', () => {
     const [native, ours] = [2000, 2000 * factor];
     const sides = { direct: timing(ours), command: timing(ours * 4), lua: timing(native), multi: timing(native / 2) };
     const commands = { SET: timing(native), 'CUSTOM.SET': timing(ours), GET: timing(native), 'CUSTOM.GET': timing(ours) };
+    const site = (us: number) => ({ perSecond: [2e6 / us], site_cpu_ns: [us * 100], server_cpu_ns: [us * 4], p99_ns: [us * 5000] });
+    const sites = { ours: site(ours), 'connect-redis': site(native) };
     return {
       commands: { byDepth: { 1: commands, 8: commands, 64: commands } },
       sessions: {
@@ -205,6 +207,7 @@ describe('the page', () => {
         get: { ...sides, command: undefined },
         add: { ...sides, command: undefined },
       },
+      http: { untouched: sites, read: sites, change: sites },
       memory: { native: [100], ours: [100 * factor] },
       'session-memory': { native: [700], ours: [700 * factor] },
       growth: { SET: [filling(10)], 'CUSTOM.SET': [filling(10 * factor)] },
@@ -231,13 +234,19 @@ describe('the page', () => {
     expect(text).toContain(
       '- Machine: a processor, 2 cores, 8 GiB, Linux 6, Node.js v20\n- Date: 2026-11-24\n- Built from c0ffee; SHA-256',
     );
-    expect(text).toContain('- Servers: Redis 7.0.15, Valkey 9.1.2\n- 26 cells, measured in 26.0 minutes\n');
+    expect(text).toContain('- Servers: Redis 7.0.15, Valkey 9.1.2\n- 28 cells, measured in 28.0 minutes\n');
     expect(text).toContain('| 1,000 | 8 | 0.50 (0.50–0.50) | 2.00 · 4.00 | 500k · 250k | 0.50 (0.50–0.50) | 2.00 · 4.00 | 500k · 250k |');
     expect(text).toContain(
       '| CREATE, new / native keys, Lua script | 0.50 (0.50–0.50)<br>2.00 · 4.00 µs | 3.00 (3.00–3.00)<br>12.00 · 4.00 µs |',
     );
     expect(text).toContain('| GET_DATA / native keys, MULTI | 1.00 (1.00–1.00)<br>2.00 · 2.00 µs |');
     expect(text).not.toContain('CREATE, exists / native keys, MULTI');
+    expect(text).toContain(
+      '| reads the session: requests in a second | 2.00 (2.00–2.00)<br>2000 · 1000 | 0.33 (0.33–0.33)<br>333 · 1000 |',
+    );
+    expect(text).toContain(
+      "| changes a property of it: the server's CPU, µs | 0.50 (0.50–0.50)<br>4.0 · 8.0 | 3.00 (3.00–3.00)<br>24.0 · 8.0 |",
+    );
     expect(text).toContain('| SESSION.CREATE, new user | 4.00 (4.00–4.00)<br>8.00 · 2.00 µs |');
     expect(text).toContain('| an import call alone, by command, over a local call | 383 (383–383) ns |');
     expect(text).toContain('| 4,096 | 0.50<br>50 · 100 | 3.00<br>300 · 100 |');
