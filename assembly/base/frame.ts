@@ -73,6 +73,9 @@ export const REPLIED: u64 = 1;
 /** What a handler returns for `+OK`. */
 export const OK: u64 = 2;
 
+/** The low half of what a handler returns for an integer, whose 32 bits are the high half. */
+export const INTEGER: u64 = 3;
+
 /** The pointer of a packed byte string. */
 // prettier-ignore
 @inline

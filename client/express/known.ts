@@ -54,8 +54,8 @@ export class KnownSessions {
 }
 
 /**
- * Whether a touch with these limits and this cookie would change nothing on the server but the time of an access that has just
- * been counted.
+ * Whether a touch with these limits and this cookie would change nothing on the server but the time of an
+ * access that has just been counted.
  */
 export function isTouched(known: Known, now: Limits, presentCookie: object): boolean {
   const { limits } = known;

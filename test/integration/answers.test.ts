@@ -13,6 +13,9 @@ describe("a handler's result", () => {
     ['an empty byte string is an empty bulk string', ['answer.bytes', ''], '$0\r\n\r\n'],
     ['0 is null', ['answer.null'], '$-1\r\n'],
     ['2 is +OK', ['answer.ok'], '+OK\r\n'],
+    ...['0', '-1', '7', '2147483647', '-2147483648', '2147483648', '-2147483649', '9223372036854775807'].map(
+      (value): [string, string[], string] => [`an integer: ${value}`, ['answer.integer', value], `:${value}\r\n`],
+    ),
     ['1 leaves what was sent by calls', ['answer.calls'], ':7\r\n'],
     ['1 without a call is an error', ['answer.nothing'], '-ERR the module sent no reply\r\n'],
     ['after a whole reply it is dropped', ['answer.twice', 'surplus'], ':7\r\n'],

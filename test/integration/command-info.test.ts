@@ -41,7 +41,7 @@ const ALL: Row[] = [
   ['session.get_data', 3, 'readonly fast', '1'],
   ['session.delete', 2, 'write', '1'],
   ['session.assign', 3, 'write oom?', '1', '2'],
-  ['session.getall', 2, 'readonly', '1'],
+  ['session.getall', -2, 'readonly', '1'],
   ['session.del_data', -3, 'write fast', '1'],
   ['session.incr_data', 4, 'write oom fast', '1'],
   ['session.cas', -5, 'write oom fast', '1'],

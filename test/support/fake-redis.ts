@@ -76,7 +76,7 @@ const POISON = 0xdd;
 /** Steps of sweeping that no test needs. */
 const SWEEP_STEPS_MAX = 1_000_000;
 /** Results of handlers that are no byte strings. */
-const ANSWER = { null: 0n, replied: 1n, ok: 2n };
+const ANSWER = { null: 0n, replied: 1n, ok: 2n, integer: 3n };
 
 /** The file as it is shipped, compiled once. */
 const compiled = new Map<string, WebAssembly.Module>();
@@ -672,6 +672,7 @@ export class FakeServer {
     if (result === undefined || result === ANSWER.replied) return;
     if (result === ANSWER.null) this.reply(NULL);
     else if (result === ANSWER.ok) this.reply('+OK\r\n');
+    else if (BigInt.asUintN(32, result) === ANSWER.integer) this.reply(`:${BigInt.asIntN(64, result) >> 32n}\r\n`);
     else this.replyBulk(region.read(Number(BigInt.asUintN(32, result)), Number(result >> 32n)));
   }
 

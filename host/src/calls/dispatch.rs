@@ -99,9 +99,11 @@ fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: Context<'_>, arguments: Arg
 const REPLIED: u64 = 1;
 /// A handler's result that stands for `+OK`.
 const OK: u64 = 2;
+/// The low half of a handler's result whose high half is an integer.
+const INTEGER: u32 = 3;
 
-/// Replies with a handler's result: a byte string as `length << 32 | pointer`, 0 for null, or one of the
-/// words above.
+/// Replies with a handler's result: a byte string as `length << 32 | pointer`, an integer as
+/// `value << 32 | 3`, 0 for null, or one of the words above.
 #[inline]
 fn answer(store: &mut Store<State>, ctx: Context<'_>, result: u64) -> Result<()> {
     if result == REPLIED {
@@ -109,11 +111,11 @@ fn answer(store: &mut Store<State>, ctx: Context<'_>, result: u64) -> Result<()>
     }
     let memory = store.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
     let (all, state) = memory.data_and_store_mut(store);
-    let bytes = memory::slice(all, result as u32, (result >> 32) as u32)?;
     let reply = match result {
         0 => Reply::Null,
         OK => Reply::Status(b"OK"),
-        _ => Reply::Bulk(bytes),
+        _ if result as u32 == INTEGER => Reply::Integer(result.cast_signed() >> 32),
+        _ => Reply::Bulk(memory::slice(all, result as u32, (result >> 32) as u32)?),
     };
     state.call.replies.send(ctx, reply);
     Ok(())
