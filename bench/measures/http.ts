@@ -147,10 +147,10 @@ export const http: Measure = {
         print(`${page}: ${what}`, show(ratio(ours[name], peer[name])), `${unit(median(ours[name]))} and ${unit(median(peer[name]))}`);
       };
       const us = (ns: number) => `${(ns / 1000).toFixed(1)} µs`;
-      row('requests in a second', 'perSecond', (value) => value.toFixed(0));
+      row('requests in a second, more is better', 'perSecond', (value) => value.toFixed(0));
       row("the site's CPU", 'site_cpu_ns', us);
       row("the server's CPU", 'server_cpu_ns', us);
-      row('p99', 'p99_ns', us);
+      row('p99', 'p99_ns', (ns) => `${(ns / 1e6).toFixed(1)} ms`);
     }
   },
 };

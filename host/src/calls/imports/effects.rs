@@ -56,8 +56,8 @@ fn replicate_verbatim(call: &mut Call, function: &Function, memory: usize) -> Re
 
 /// Counts a change that nobody takes, as save points do. A command that is alone may be replicated as it
 /// came, which costs least: the server drops it, and should a replica wait for its snapshot by now, that is
-/// written later. Within a transaction the append-only file could begin before what was queued leaves. Once in
-/// a call, since all of its arguments count each time.
+/// written later. Within a transaction the append-only file could begin before what was queued leaves. Once
+/// in a call, since all of its arguments count each time.
 #[inline]
 fn count_change(call: &mut Call, function: &Function, name: &CStr, memory: usize) -> Result<()> {
     if !call.verbatim && outermost::is_alone() {
