@@ -41,6 +41,7 @@ export class Browser {
     const head = await new Promise<string>((resolve, reject) => {
       this.answered = resolve;
       this.failed = reject;
+      if (this.socket.destroyed) throw new Error('the site has closed the connection');
       this.socket.write(`GET ${path} HTTP/1.1\r\nhost: site\r\n${cookie}\r\n`);
     });
     if (!head.startsWith('HTTP/1.1 200 ')) throw new Error(`${path} was answered with: ${head}`);

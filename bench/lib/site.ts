@@ -34,7 +34,7 @@ async function storeOf(kind: string, socketFile: string): Promise<expressSession
 }
 
 function dataOf(request: express.Request): Data {
-  return request.session as Data;
+  return request.session;
 }
 
 function fill(data: Data, user: string): void {
@@ -71,6 +71,8 @@ app.get('/change', (request, response) => {
   response.send('changed');
 });
 const listener = app.listen(0, '127.0.0.1', () => process.send?.({ port: (listener.address() as AddressInfo).port }));
+// While the other site is asked, no browser of this one is sent away.
+listener.keepAliveTimeout = 0;
 process.on('message', () => {
   const { user, system } = process.cpuUsage();
   process.send?.({ cpu_us: user + system });
