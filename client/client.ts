@@ -4,7 +4,7 @@
  */
 import { RESP_TYPES } from '@redis/client';
 import { ArgumentError, integer } from './arguments.ts';
-import { Deadlines, type Deadline, type Limit } from './deadline.ts';
+import { Deadlines, TIMEOUT_MAX_MS, type Deadline, type Limit } from './deadline.ts';
 
 const AS_TEXT = { [RESP_TYPES.MAP]: Map };
 
@@ -12,8 +12,6 @@ const NEEDED = 'a client of node-redis 6 is needed, and this one is of version 4
 
 /** That of node-redis for a command that waits to be sent. */
 const TIMEOUT_MS = 5000;
-/** The longest time of a timer. */
-const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 /**
  * A connected client that has the module `N` of this package:
@@ -102,7 +100,7 @@ class Calls {
   constructor(given: Given, name: string, limit: Limit) {
     this.#given = given;
     this.#name = name;
-    this.#deadlines = new Deadlines(limit);
+    this.#deadlines = new Deadlines({ ...limit, abortSignal: given._commandOptions?.abortSignal });
     [this.#client, this.#namespace] = [given, given[name] as Namespace];
   }
 
@@ -149,8 +147,7 @@ class Calls {
 function withdrawing(client: Given, signal: AbortSignal): Given {
   const { _commandOptions: options } = client;
   if (client.withCommandOptions === undefined) return client.withTypeMapping(AS_TEXT);
-  const abortSignal = options?.abortSignal === undefined ? signal : AbortSignal.any([options.abortSignal, signal]);
-  return client.withCommandOptions({ ...options, timeout: undefined, abortSignal, typeMapping: AS_TEXT });
+  return client.withCommandOptions({ ...options, timeout: undefined, abortSignal: signal, typeMapping: AS_TEXT });
 }
 
 /**

@@ -8,6 +8,8 @@ import { ArgumentError } from './arguments.ts';
 
 /** Calls of this part of the timeout share a deadline, which is that much later for the first of them. */
 const SHARED = 1 / 64;
+/** The longest time of a timer. */
+export const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 type Reject = (error: Error) => void;
 
@@ -15,6 +17,8 @@ type Reject = (error: Error) => void;
 export interface Limit {
   timeout_ms: number;
   onFailure: () => void;
+  /** The application's own, which withdraws what has not been sent, too. */
+  abortSignal?: AbortSignal | undefined;
 }
 
 export class Deadlines {
@@ -38,7 +42,7 @@ export class Deadlines {
 export class Deadline {
   readonly #limit: Limit;
   readonly #controller = new AbortController();
-  readonly #closes_ms: number;
+  #closes_ms: number;
   readonly #timer: NodeJS.Timeout;
   /** How each call that has not been answered is rejected. */
   readonly #pending = new Set<Reject>();
@@ -50,10 +54,18 @@ export class Deadline {
     this.#closes_ms = performance.now() + shared_ms;
     setMaxListeners(0, this.signal);
     // Without a call that waits, it keeps no process from exiting.
+    const passes_ms = Math.min(limit.timeout_ms + shared_ms, TIMEOUT_MAX_MS);
     this.#timer = setTimeout(() => {
       this.#pass();
-    }, limit.timeout_ms + shared_ms).unref();
+    }, passes_ms).unref();
+    // Not AbortSignal.any: the application's signal would keep a reference to each that it was made for.
+    limit.abortSignal?.addEventListener('abort', this.#abort, { once: true });
+    if (limit.abortSignal?.aborted) this.#abort();
   }
+
+  readonly #abort = (): void => {
+    this.#controller.abort();
+  };
 
   /** Aborted when it passes: what has not been sent until then is withdrawn. */
   get signal(): AbortSignal {
@@ -68,7 +80,12 @@ export class Deadline {
   /** No further call will share it. */
   close(): void {
     this.#isClosed = true;
-    if (this.#pending.size === 0) clearTimeout(this.#timer);
+    if (this.#pending.size === 0) this.#end();
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#limit.abortSignal?.removeEventListener('abort', this.#abort);
   }
 
   /** What the call answers; a TimeoutError when that is not there in time. */
@@ -96,7 +113,7 @@ export class Deadline {
   #forget(fail: Reject): boolean {
     if (!this.#pending.delete(fail)) return false;
     if (this.#pending.size > 0) return true;
-    if (this.#isClosed) clearTimeout(this.#timer);
+    if (this.#isClosed) this.#end();
     else this.#timer.unref();
     return true;
   }
@@ -106,6 +123,8 @@ export class Deadline {
     for (const fail of [...this.#pending]) {
       fail(new TimeoutError(`the server has not answered within ${timeout_ms} ms; whether it has done this is not known`));
     }
-    this.#controller.abort();
+    this.#closes_ms = 0;
+    this.#end();
+    this.#abort();
   }
 }

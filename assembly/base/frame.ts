@@ -20,17 +20,18 @@ export function argument(argv: usize, index: u32): usize {
   return <usize>load<u32>(argv + (<usize>index << 3));
 }
 
-/** Pointers from here on are no addresses. */
+/** Pointers from here on are no addresses of so many bytes, which would go beyond 4 GiB. */
 const LATE: usize = 0xffff0000;
+const LATE_BYTES_MIN: u32 = 0x10000;
 
 /**
- * Whether the byte string with this pointer is a late argument: the server has its bytes, and
+ * Whether the byte string is a late argument: the server has its bytes, and
  * `redis.ReadArgument` copies them. Only a command whose text says so has any, of 64 KiB or more.
  */
 // prettier-ignore
 @inline
-export function isLate(pointer: usize): bool {
-  return pointer >= LATE;
+export function isLate(pointer: usize, length: u32): bool {
+  return pointer >= LATE && length >= LATE_BYTES_MIN;
 }
 
 /** Length in bytes of byte string `index` of the array at `argv`. */

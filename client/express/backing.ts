@@ -13,7 +13,7 @@ import { nodesOf } from '../client.ts';
 import type { RedisArgument } from '../command.ts';
 import { IdExistsError, SessionNotFoundError, typedError } from '../errors.ts';
 import { scanIterator } from '../scan.ts';
-import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOfText, sameCookie, type LimitOptions } from './cookie.ts';
+import { checkedLimitsOf, COOKIE, cookieOf, cookieText, limitsOfText, sameCookie, sameKind, type LimitOptions } from './cookie.ts';
 import { dataOf, difference, textsOf } from './fields.ts';
 import { isFresh, isTouched, KnownSessions, type Known } from './known.ts';
 import { hideMark, MARK, Mark, markOf } from './mark.ts';
@@ -195,7 +195,7 @@ export class Backing {
    */
   async #change(id: string, known: Known, now: Known, changed: Map<string, string>, rest: Step[], owner?: RedisArgument): Promise<boolean> {
     const limits = await this.#limitSteps(id, known, now);
-    if (limits.length > 0 || !sameCookie(known.cookie, now.cookie)) changed.set(COOKIE, now.cookie);
+    if (limits.length > 0 || !sameKind(known.limits, now.limits) || !sameCookie(known.cookie, now.cookie)) changed.set(COOKIE, now.cookie);
     if (changed.size > 0 && !(await this.#add(id, changed, owner))) return false;
     const steps = [...limits, ...rest];
     if (steps.length === 0 && changed.size === 0) {

@@ -143,6 +143,14 @@ export function isCookie(cookie: object, text: string): boolean {
   return Object.keys(shown).every(isSame) && Object.keys(stored).every(isSame);
 }
 
+/**
+ * Whether both cookies have a maxAge, or neither: where it is as long as the limits of a session without one,
+ * the limits do not tell.
+ */
+export function sameKind(one: Limits, other: Limits): boolean {
+  return (one.maxAge_ms === null) === (other.maxAge_ms === null);
+}
+
 /** Whether two fields stand for the same cookie, its times aside: they are compared as limits. */
 export function sameCookie(one: string, other: string): boolean {
   return one === other || untimed(one) === untimed(other);

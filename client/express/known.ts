@@ -1,6 +1,6 @@
 /** What this process knows of sessions that it has read or saved. */
 import type { RedisArgument } from '../command.ts';
-import { isCookie, type Limits } from './cookie.ts';
+import { isCookie, sameKind, type Limits } from './cookie.ts';
 import { markOf } from './mark.ts';
 
 /** What the server has of a session, as far as this process knows. */
@@ -59,7 +59,7 @@ export class KnownSessions {
  */
 export function isTouched(known: Known, now: Limits, presentCookie: object): boolean {
   const { limits } = known;
-  if (now.isOver || now.idle_s !== limits.idle_s || now.ttl_s !== limits.ttl_s) return false;
+  if (now.isOver || now.idle_s !== limits.idle_s || now.ttl_s !== limits.ttl_s || !sameKind(now, limits)) return false;
   return isCookie(presentCookie, known.cookie) && isFresh(known);
 }
 

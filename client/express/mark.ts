@@ -9,19 +9,13 @@ import { createHash } from 'node:crypto';
 export const MARK = '$stored';
 
 export class Mark {
-  readonly #id: string;
+  /** Names the session. Not its id, which would be a secret in what an application may show. */
+  declare readonly of: string;
 
   constructor(id: string) {
-    this.#id = id;
-  }
-
-  /** Names the session. Not its id, which would be a secret in what an application may show. */
-  get of(): string {
-    return createHash('sha256').update(this.#id).digest('base64url').slice(0, 16);
-  }
-
-  toJSON(): { of: string } {
-    return { of: this.of };
+    // Worked out when it is read. A property of its own, so that it goes along however an object is copied.
+    const of = (): string => createHash('sha256').update(id).digest('base64url').slice(0, 16);
+    Object.defineProperty(this, 'of', { get: of, enumerable: true });
   }
 }
 

@@ -173,6 +173,13 @@ describe('a store', () => {
     await closed;
   });
 
+  it('takes the longest time of a timer', async () => {
+    const { client } = await single();
+    const store = new SessionStore({ client, timeout: 2 ** 31 - 1 });
+    expect(await store.ids('nobody')).toEqual([]);
+    expect(await store.ids('nobody')).toEqual([]);
+  });
+
   it('refuses a time that is none', async () => {
     const { client } = await single();
     for (const [given, message] of [

@@ -40,10 +40,30 @@ const SHALLOW: [string, (session: SessionData) => object][] = [
   ['Object.assign', (session) => Object.assign(Object.create(null) as object, session)],
   ['a class', (session) => new Copied(session)],
 ];
+/** As cloneDeep of Lodash: an object of the same class, with copies of its own properties. */
+function deep(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  const copy = Object.create(Object.getPrototypeOf(value) as object | null) as Record<string, unknown>;
+  for (const [name, part] of Object.entries(value)) copy[name] = deep(part);
+  return copy;
+}
+
+/** As libraries have it that watch an object: each part of it is seen through a Proxy. */
+function watched<T extends object>(value: T): T {
+  return new Proxy(value, {
+    get(target, name, receiver) {
+      const part: unknown = Reflect.get(target, name, receiver);
+      return typeof part === 'object' && part !== null && !(part instanceof Date) ? watched(part) : part;
+    },
+  });
+}
+
 const COPIES: typeof SHALLOW = [
   ...SHALLOW,
   ['JSON', (session) => JSON.parse(JSON.stringify(session)) as object],
   ['structuredClone', (session) => structuredClone(session)],
+  ['a deep clone', (session) => deep(session) as object],
+  ['a Proxy', (session) => watched(session)],
   ['some properties', ({ cookie, ...session }) => ({ cookie, user: session.user, a: session.a })],
 ];
 

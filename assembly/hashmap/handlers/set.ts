@@ -106,7 +106,7 @@ function storeNow(slot: usize, hash: u64, argv: usize, deadline: i64, keep: bool
   const size = argumentLength(argv, 1);
   beginChange();
   const outcome = storeUntil(slot, hash, key, length, value, size, deadline, keep);
-  if (outcome != Outcome.NO_MEMORY) replicateSet(key, length, storedAt(value, key, length), size, deadline);
+  if (outcome != Outcome.NO_MEMORY) replicateSet(key, length, storedAt(value, size, key, length), size, deadline);
   finishWrite(outcome, Event.SET, key, length, length + size);
 }
 

@@ -171,8 +171,8 @@ export function commandAppend(argc: i32, argv: usize): u64 {
   beginChange();
   const outcome = entry ? appendValue(slot, before, suffix, size) : storeUntil(slot, hash, key, length, suffix, size, 0);
   if (outcome != Outcome.NO_MEMORY) {
-    const stored = storedAt(suffix, key, length);
-    if (entry) replicateAppend(key, length, before, isLate(suffix) ? stored + <usize>before : stored, size);
+    const stored = storedAt(suffix, size, key, length);
+    if (entry) replicateAppend(key, length, before, isLate(suffix, size) ? stored + <usize>before : stored, size);
     else replicateSet(key, length, stored, size, 0);
   }
   finishWrite(outcome, Event.APPEND, key, length, length + before + size);

@@ -112,7 +112,7 @@ export function findEntry(key: usize, length: u32): usize {
  * 0 when there is no memory. As create; a late argument is copied once.
  */
 export function createKept(key: usize, keyLength: u32, timed: bool): usize {
-  const late = isLate(kept.bytes);
+  const late = isLate(kept.bytes, kept.length);
   const value: usize = late ? 0 : kept.bytes;
   const entry = timed
     ? createUntil(key, keyLength, value, kept.length, 0, kept.kind)
@@ -123,7 +123,7 @@ export function createKept(key: usize, keyLength: u32, timed: bool): usize {
 
 /** As the entry's own overwrite, by the value that was kept last; it may be a late argument. */
 export function overwriteKept(entry: usize): bool {
-  if (!isLate(kept.bytes)) return overwrite(entry, kept.bytes, kept.length, kept.kind);
+  if (!isLate(kept.bytes, kept.length)) return overwrite(entry, kept.bytes, kept.length, kept.kind);
   if (!overwrite(entry, 0, kept.length, kept.kind)) return false;
   redis.ReadArgument(kept.bytes, kept.length, valueOf(entry));
   return true;

@@ -126,8 +126,8 @@ export function storeUntil(
 }
 
 /** Where the bytes of a value are that was just stored: a late one's lie in the entry alone. O(key). */
-export function storedAt(value: usize, key: usize, keyLength: u32): usize {
-  return isLate(value) ? valueOf(table.find(key, keyLength)) : value;
+export function storedAt(value: usize, length: u32, key: usize, keyLength: u32): usize {
+  return isLate(value, length) ? valueOf(table.find(key, keyLength)) : value;
 }
 
 /**
@@ -174,7 +174,7 @@ export function appendValue(slot: usize, before: u32, suffix: usize, length: u32
     copy(valueOf(entry), source, before);
   }
   const end = valueOf(entry) + <usize>before;
-  if (isLate(suffix)) redis.ReadArgument(suffix, length, end);
+  if (isLate(suffix, length)) redis.ReadArgument(suffix, length, end);
   else copy(end, suffix, length);
   if (entry == old) return Outcome.IN_PLACE;
   const deadline = deadlineOf(old);
