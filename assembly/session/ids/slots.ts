@@ -1,13 +1,12 @@
 /**
- * Cluster slots: CRC16 (XMODEM: polynomial 0x1021, most significant bit first, no final change) of a key, or
- * of its {hash tag}, modulo 16384, as the Redis Cluster specification has it. A session's id is minted in the
- * slot of its user's key: the last five hexadecimal digits of the UUID are chosen so that its text lands
- * there. Five digits have about 64 choices for each slot, four would not reach all of them.
+ * A session's id is minted in the cluster slot (base/slots.ts) of its user's key: the last five hexadecimal
+ * digits of the UUID are chosen so that its text lands there. Five digits have about 64 choices for each slot,
+ * four would not reach all of them.
  */
+import { crc, next, SLOT_MASK } from "../../base/slots";
 import { writeUuid } from "../../base/uuid";
 import { ID_TEXT_SIZE } from "./uuid";
 
-const SLOT_MASK: u32 = 16383;
 /** Digits of the text that no slot concerns. */
 const FREE_DIGITS: u32 = 31;
 /** Ways to write the first three of the five digits. */
@@ -22,19 +21,6 @@ const digitAdds: usize = memory.data(160, 2);
 const lastPair: usize = memory.data(16384);
 const text: usize = memory.data(36);
 let ready: bool = false;
-
-/** The slot of a key. O(length). */
-export function slotOf(key: usize, length: u32): u32 {
-  for (let open: u32 = 0; open < length; open++) {
-    if (load<u8>(key + open) != 0x7b) continue;
-    let close = open + 1;
-    while (close < length && load<u8>(key + close) != 0x7d) close++;
-    // An empty tag, or one that is never closed, is none; only the first { counts.
-    if (close == length || close == open + 1) break;
-    return crc(0, key + open + 1, close - open - 1) & SLOT_MASK;
-  }
-  return crc(0, key, length) & SLOT_MASK;
-}
 
 /**
  * Changes the last five digits of a random UUID, 16 raw bytes at `id`, so that its text is in this slot.
@@ -80,21 +66,8 @@ function pairAdds(pair: u32): u32 {
   return (added(3, pair >> 4) ^ added(4, pair & 15)) & SLOT_MASK;
 }
 
-function crc(start: u32, key: usize, length: u32): u32 {
-  let value = start;
-  for (let index: u32 = 0; index < length; index++) value = next(value, load<u8>(key + index));
-  return value;
-}
-
 /** The CRC after `count` zero bytes more. */
 function advance(value: u32, count: u32): u32 {
   for (; count; count--) value = next(value, 0);
   return value;
-}
-
-/** The CRC after one byte more. */
-function next(value: u32, byte: u32): u32 {
-  value ^= byte << 8;
-  for (let bit = 0; bit < 8; bit++) value = value & 0x8000 ? (value << 1) ^ 0x1021 : value << 1;
-  return value & 0xffff;
 }

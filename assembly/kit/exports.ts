@@ -1,0 +1,87 @@
+/** What the host calls of a kit module. docs/ABI.md tells the conventions. */
+import { freeBytes as heapFreeBytes, usedBytes } from "../base/storage/heap";
+import { infoField } from "../base/register";
+import { redis } from "../base/redis";
+import { heldBytes, seal } from "./memory/arena";
+import { bytesOf } from "./values/strings";
+import { registered } from "./generated";
+import { declareSettings } from "./module";
+import { infoFields } from "./hand";
+import { isNothing, loadTables, saveTables, tellTables } from "./store/persistence";
+import { dropAll, storedCount } from "./store/tables";
+import { applyEffect } from "./transaction/apply";
+import { recover } from "./transaction/commit";
+import { expired, sweepStep } from "./transaction/sweep";
+
+export { committing } from "../base/change";
+
+/** Version of the conventions between directly linked modules. */
+export const abi: u32 = 1;
+
+/** Declares the commands; 0, or how many of them the server refused. */
+export function onLoad(): i32 {
+  let refused = 0;
+  for (let index = 0; index < registered.length; index++) {
+    const text = bytesOf(registered[index].text);
+    refused += redis.AddCommand(<usize>(<u32>text), <u32>(text >> 32), registered[index].handler);
+  }
+  seal();
+  return refused;
+}
+
+/** Declares the settings. */
+export function settings(): void {
+  declareSettings();
+}
+
+/** Applies an effect of this module. */
+export function apply(format: i32, argc: i32, argv: usize): void {
+  recover();
+  applyEffect(format, argc, argv);
+}
+
+/** Drops all data at once. */
+export function flush(): void {
+  dropAll();
+}
+
+/** Writes the data into the RDB file. */
+export function auxSave(): void {
+  recover();
+  saveTables();
+}
+
+/** Reads the data of the RDB file; 0, or 1 when it is refused (the cause is logged). */
+export function auxLoad(version: i32): i32 {
+  return loadTables(version) ? 0 : 1;
+}
+
+/** Tells the log what is there after a load. */
+export function loaded(): void {
+  tellTables();
+}
+
+/** Adds this module's fields to INFO. */
+export function info(): void {
+  infoField(changetype<usize>("entries"), storedCount());
+  infoField(changetype<usize>("expired"), expired);
+  infoField(changetype<usize>("heap_used"), usedBytes() - heldBytes());
+  infoFields();
+}
+
+/** Bytes of the wholly free pages of this module's heap. O(1). */
+export function freeBytes(): u64 {
+  return heapFreeBytes();
+}
+
+/** 1 when there is nothing to save. */
+export function isEmpty(): i32 {
+  recover();
+  return isNothing() ? 1 : 0;
+}
+
+/** One step of reclaiming what has expired; 1 when more is due now. */
+export function sweep(): i32 {
+  recover();
+  return sweepStep() ? 1 : 0;
+}

@@ -1,0 +1,170 @@
+/** What the code calls that the compiler adds to an author's file. Authors do not. */
+import { argument, argumentLength } from "../base/frame";
+import { isWord, parsed, parseInteger } from "../base/parse";
+import { failLine, line } from "../base/text";
+import { take } from "./memory/arena";
+import { beginCommand, Command } from "./transaction/command";
+import { recover } from "./transaction/commit";
+import { forgetMessages } from "./transaction/messages";
+import { bytesOf, decodeString } from "./values/strings";
+
+export { Reader, Writer } from "./values/buffer";
+export { read, write } from "./values/codec";
+export { readOrdered as readKey, writeOrdered as writeKey } from "./values/keys";
+export { Unknown } from "./values/evolve";
+export { done, reply } from "./reply";
+export { nameModule } from "./module";
+
+/** Commands of a module. */
+const COMMANDS_MAX: i32 = 256;
+
+/** A command and its text, while the module starts. */
+class Registered {
+  constructor(
+    public text: string,
+    public handler: i32,
+    public command: Command,
+  ) {}
+}
+
+export const registered: Registered[] = [];
+const beginnings: (() => void)[] = [];
+
+/**
+ * Notes a command, for onLoad; its number.
+ * @param text as `redis.AddCommand` takes it
+ * @param event what its changes are told as
+ * @param firstKey places of its keys, the name being 0; 0: it has none
+ */
+export function register(
+  text: string,
+  handler: (argc: i32, argv: usize) => u64,
+  event: string,
+  writes: bool,
+  firstKey: i32,
+  lastKey: i32,
+  keyStep: i32,
+): i32 {
+  const command = changetype<Command>(take(offsetof<Command>()));
+  const name = bytesOf(event);
+  command.event = <usize>(<u32>name);
+  command.eventLength = <u32>(name >> 32);
+  command.writes = writes;
+  command.firstKey = firstKey;
+  command.lastKey = lastKey;
+  command.keyStep = keyStep;
+  registered.push(new Registered(text, handler.index, command));
+  store<u32>(commands + (<usize>(registered.length - 1) << 2), <u32>changetype<usize>(command));
+  return registered.length - 1;
+}
+
+const commands: usize = memory.data(1024, 4);
+
+/** Has a function run before each command: it puts back what a library keeps at module level. */
+export function onBegin(action: () => void): void {
+  beginnings.push(action);
+}
+
+/** Begins a command. */
+export function begin(number: i32, argc: i32, argv: usize): void {
+  recover();
+  beginCommand(changetype<Command>(<usize>load<u32>(commands + (<usize>number << 2))), argc, argv);
+  forgetMessages();
+  if (beginnings.length) restore();
+}
+
+function restore(): void {
+  for (let index = 0; index < beginnings.length; index++) beginnings[index]();
+}
+
+// ── Arguments ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Argument `index` as a string. */
+export function argString(argv: usize, index: i32): string {
+  return decodeString(argument(argv, index), argumentLength(argv, index));
+}
+
+/** Argument `index` as Bytes, a copy. */
+export function argBytes(argv: usize, index: i32): Uint8Array {
+  const bytes = new Uint8Array(<i32>argumentLength(argv, index));
+  memory.copy(bytes.dataStart, argument(argv, index), bytes.length);
+  return bytes;
+}
+
+/** Argument `index` as an integer. Errors: `ERR value is not an integer or out of range`. */
+export function argI64(argv: usize, index: i32): i64 {
+  if (!parseInteger(argument(argv, index), argumentLength(argv, index))) failInteger();
+  return parsed;
+}
+
+/** As argI64, of 32 bits. */
+export function argI32(argv: usize, index: i32): i32 {
+  const value = argI64(argv, index);
+  if (value != <i64>(<i32>value)) failInteger();
+  return <i32>value;
+}
+
+/** Argument `index` as a number. Errors: `ERR value is not a valid float`: NaN and infinities too. */
+export function argF64(argv: usize, index: i32): f64 {
+  const pointer = argument(argv, index);
+  const length = argumentLength(argv, index);
+  let value: f64 = NaN;
+  if (isNumber(pointer, length)) value = parseFloat(decodeString(pointer, length));
+  if (!isFinite(value)) {
+    line(changetype<usize>("ERR value is not a valid float"));
+    failLine();
+  }
+  return value;
+}
+
+/** Whether the bytes are `[+-]digits[.digits][e[+-]digits]`, a digit before or behind the point. */
+function isNumber(pointer: usize, length: u32): bool {
+  const end = pointer + <usize>length;
+  let at = pointer;
+  if (at < end && isSign(load<u8>(at))) at++;
+  let digits = at;
+  while (at < end && isDigit(load<u8>(at))) at++;
+  let count = at - digits;
+  if (at < end && load<u8>(at) == 0x2e) {
+    digits = ++at;
+    while (at < end && isDigit(load<u8>(at))) at++;
+    count += at - digits;
+  }
+  if (!count) return false;
+  if (at < end && (load<u8>(at) | 0x20) == 0x65) {
+    at++;
+    if (at < end && isSign(load<u8>(at))) at++;
+    digits = at;
+    while (at < end && isDigit(load<u8>(at))) at++;
+    if (at == digits) return false;
+  }
+  return at == end;
+}
+
+// prettier-ignore
+@inline
+function isDigit(byte: u32): bool {
+  return byte - 48 < 10;
+}
+
+// prettier-ignore
+@inline
+function isSign(byte: u32): bool {
+  return byte == 0x2b || byte == 0x2d;
+}
+
+/** Whether argument `index` is this word of upper-case letters, in any case. */
+export function isToken(argv: usize, index: i32, word: string): bool {
+  return isWord(argument(argv, index), argumentLength(argv, index), changetype<usize>(word));
+}
+
+/** Ends the command: `ERR syntax error`. */
+export function failSyntax(): void {
+  line(changetype<usize>("ERR syntax error"));
+  failLine();
+}
+
+function failInteger(): void {
+  line(changetype<usize>("ERR value is not an integer or out of range"));
+  failLine();
+}

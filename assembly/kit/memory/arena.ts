@@ -1,0 +1,154 @@
+/**
+ * What a command makes: a bump allocator that each command begins anew.
+ *
+ *     static page      64 KiB, which most commands never leave
+ *     further chunks   blocks of the heap, each twice as large, freed when the next command begins
+ *
+ * What is made while the module starts, before `seal`, stays for good: it lies at the beginning of the static
+ * page. A command may take 64 MiB.
+ */
+import { alloc, free } from "../../base/storage/heap";
+import { beginChange, endChange } from "../../base/change";
+import { failLine, failOutOfMemory, line } from "../../base/text";
+
+/** Bytes of the static page. */
+const PAGE_BYTES: u32 = 65536;
+/** Bytes that one command may take beside the static page. */
+const COMMAND_BYTES_MAX: u32 = 64 << 20;
+const CHUNK_BYTES_MIN: u32 = 128 << 10;
+/** Chunks of one command: each is twice as large as the one before, or as large as one object. */
+const CHUNKS_MAX: u32 = 64;
+/** Calls that the probe of the stack is deep. */
+const PROBE_DEPTH: i32 = 200;
+
+const page: usize = memory.data(65536, 16);
+/** Chunks of the running command: address and bytes of each. */
+const chunks: usize = memory.data(512, 4);
+let chunkCount: u32 = 0;
+let chunkBytes: u32 = 0;
+
+/** The next free byte, and the end of the chunk that it lies in. */
+export let top: usize = page;
+let end: usize = page + 65536;
+/** The beginning of that chunk. */
+let start: usize = page;
+/** Where commands begin. */
+let base: usize = page;
+
+/** Everything that was made until now stays. */
+export function seal(): void {
+  base = top;
+}
+
+/** Drops what the command before has made. */
+// prettier-ignore
+@inline
+export function beginArena(): void {
+  if (chunkCount) freeChunks();
+  top = base;
+}
+
+/** Drops what was made since `top` had this value, where it still lies in the same chunk. */
+// prettier-ignore
+@inline
+export function rewind(mark: usize): void {
+  if (mark <= top && mark >= start) top = mark;
+}
+
+/** Bytes that the module keeps for good beside its tables. */
+export function permanentBytes(): u32 {
+  return <u32>(base - page);
+}
+
+/** Where the permanent objects lie. */
+export function permanentStart(): usize {
+  return page;
+}
+
+/** The chunks are gone with the heap that they came from. */
+export function forgetChunks(): void {
+  chunkCount = 0;
+  chunkBytes = 0;
+  top = base;
+  end = page + PAGE_BYTES;
+  start = page;
+}
+
+/** Bytes of the heap that the chunks take. */
+export function heldBytes(): u32 {
+  return chunkBytes;
+}
+
+/** `size` bytes, aligned to 8, not cleared. Errors: `ERR the command takes more than 64 MiB …`, `OOM …`. */
+// prettier-ignore
+@inline
+export function take(size: u32): usize {
+  const block = top;
+  const next = block + (((<usize>size) + 7) & ~7);
+  if (next > end) return takeFurther(size);
+  top = next;
+  return block;
+}
+
+/** Whether the block of this size is the last one and was made `bytes` long in place. */
+export function extend(block: usize, size: u32, bytes: u32): bool {
+  if (block + (((<usize>size) + 7) & ~7) != top) return false;
+  const next = block + (((<usize>bytes) + 7) & ~7);
+  if (next > end || next < block) return false;
+  top = next;
+  return true;
+}
+
+function takeFurther(size: u32): usize {
+  if (size > COMMAND_BYTES_MAX) failTooMuch();
+  const last = chunkCount ? load<u32>(chunks + (<usize>(chunkCount - 1) << 3), 4) : CHUNK_BYTES_MIN >> 1;
+  let bytes = max(last << 1, size + 8);
+  if (chunkBytes + bytes > COMMAND_BYTES_MAX) bytes = size + 8;
+  if (chunkBytes + bytes > COMMAND_BYTES_MAX || chunkCount == CHUNKS_MAX) failTooMuch();
+  // A command that has used up its stack must not do so while the heap is being changed.
+  probe(PROBE_DEPTH);
+  beginChange();
+  const chunk = alloc(bytes);
+  if (chunk) {
+    store<u32>(chunks + (<usize>chunkCount << 3), <u32>chunk);
+    store<u32>(chunks + (<usize>chunkCount << 3), bytes, 4);
+    chunkCount++;
+    chunkBytes += bytes;
+  }
+  endChange();
+  if (!chunk) failOutOfMemory();
+  top = (chunk + 7) & ~7;
+  start = top;
+  end = chunk + bytes;
+  const block = top;
+  top = block + (((<usize>size) + 7) & ~7);
+  return block;
+}
+
+/** Uses some of the stack, so that what follows cannot be what uses it up. Traps where none is left. */
+function probe(depth: i32): i32 {
+  return depth ? probe(depth - 1) + 1 : 0;
+}
+
+/** As probe: before anything is changed from within an author's code. */
+export function probeStack(): void {
+  probe(PROBE_DEPTH);
+}
+
+function failTooMuch(): void {
+  line(changetype<usize>("ERR the command takes more than 64 MiB of memory"));
+  failLine();
+}
+
+function freeChunks(): void {
+  beginChange();
+  for (let index: u32 = 0; index < chunkCount; index++) {
+    const chunk = chunks + (<usize>index << 3);
+    free(<usize>load<u32>(chunk), load<u32>(chunk, 4));
+  }
+  chunkCount = 0;
+  chunkBytes = 0;
+  endChange();
+  end = page + PAGE_BYTES;
+  start = page;
+}

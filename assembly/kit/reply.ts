@@ -1,0 +1,230 @@
+/**
+ * What a command answers. It is made before the commit, where making it may still fail, and sent behind it, where
+ * nothing can.
+ *
+ *     reply    kind, and what belongs to it: an integer or number of 8 bytes, or a length u32 and so many bytes
+ */
+import { redis } from "../base/redis";
+import { INTEGER, NULL, OK, pack, REPLIED } from "../base/frame";
+import { take } from "./memory/arena";
+import { Reader, Writer } from "./values/buffer";
+import { bytesOf } from "./values/strings";
+import { commit } from "./transaction/commit";
+import { running } from "./transaction/command";
+
+namespace Kind {
+  export const INTEGER: u32 = 1;
+  export const NUMBER: u32 = 2;
+  export const BYTES: u32 = 3;
+  export const STATUS: u32 = 4;
+  export const NULL: u32 = 5;
+  export const ARRAY: u32 = 6;
+  export const MAP: u32 = 7;
+}
+
+/**
+ * A reply that no type can say: mixed arrays, statuses, nulls. What is called is what is sent, in this order; after
+ * `array` and `map` come their elements.
+ */
+export class Reply {
+  private out: Writer = changetype<Writer>(take(offsetof<Writer>()));
+  /** Elements that are still to come. */
+  private due: i64 = 1;
+
+  constructor() {
+    this.out.begin();
+  }
+
+  /** An array of so many elements. */
+  array(length: i32): this {
+    return this.container(Kind.ARRAY, length, length);
+  }
+
+  /** A map of so many pairs, each a key and a value. */
+  map(length: i32): this {
+    return this.container(Kind.MAP, length, <i64>length << 1);
+  }
+
+  private container(kind: u32, length: i32, elements: i64): this {
+    if (length < 0) throw new Error("a Reply has a length below 0");
+    this.next(kind);
+    this.out.fixed<i64>(length);
+    this.due += elements;
+    return this;
+  }
+
+  string(value: string): this {
+    this.next();
+    writeBytes(this.out, Kind.BYTES, bytesOf(value));
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    this.next();
+    writeBytes(this.out, Kind.BYTES, pack(value.dataStart, value.length));
+    return this;
+  }
+
+  integer(value: i64): this {
+    this.next(Kind.INTEGER);
+    this.out.fixed<i64>(value);
+    return this;
+  }
+
+  double(value: f64): this {
+    this.next(Kind.NUMBER);
+    this.out.fixed<f64>(value);
+    return this;
+  }
+
+  bool(value: bool): this {
+    return this.integer(<i64>value);
+  }
+
+  null(): this {
+    this.next(Kind.NULL);
+    return this;
+  }
+
+  /** `+text`. */
+  status(text: string): this {
+    this.next();
+    writeBytes(this.out, Kind.STATUS, bytesOf(text));
+    return this;
+  }
+
+  /** An array of strings. */
+  strings(values: string[]): this {
+    this.array(values.length);
+    for (let index = 0; index < values.length; index++) this.string(values[index]);
+    return this;
+  }
+
+  private next(kind: u32 = 0): void {
+    if (!this.due) throw new Error("a Reply holds more than its arrays and maps say");
+    this.due--;
+    if (kind) this.out.byte(kind);
+  }
+
+  /** Writes it where replies are made. */
+  kitReply(to: Writer): void {
+    if (this.due) throw new Error("a Reply holds less than its arrays and maps say");
+    to.bytes(this.out.start, this.out.length);
+  }
+}
+
+function writeBytes(out: Writer, kind: u32, bytes: u64): void {
+  out.byte(kind);
+  out.fixed<u32>(<u32>(bytes >> 32));
+  out.bytes(<usize>(<u32>bytes), <u32>(bytes >> 32));
+}
+
+/** Writes a value as a reply. */
+function encode<T>(out: Writer, value: T): void {
+  if (isReference<T>()) {
+    if (isNullable<T>()) {
+      if (changetype<usize>(value) == 0) out.byte(Kind.NULL);
+      else encodePresent<NonNullable<T>>(out, value!);
+    } else {
+      encodePresent<T>(out, value);
+    }
+  } else if (isFloat<T>()) {
+    out.byte(Kind.NUMBER);
+    out.fixed<f64>(<f64>value);
+  } else {
+    out.byte(Kind.INTEGER);
+    out.fixed<i64>(<i64>value);
+  }
+}
+
+function encodePresent<T>(out: Writer, value: T): void {
+  if (isString<T>()) {
+    writeBytes(out, Kind.BYTES, bytesOf(changetype<string>(value)));
+  } else if (idof<T>() == idof<Uint8Array>()) {
+    const bytes = changetype<Uint8Array>(value);
+    writeBytes(out, Kind.BYTES, pack(bytes.dataStart, bytes.length));
+  } else if (isArray<T>()) {
+    out.byte(Kind.ARRAY);
+    out.fixed<i64>(value.length);
+    for (let index = 0; index < value.length; index++) encode<valueof<T>>(out, value[index]);
+  } else if (value instanceof Map) {
+    const keys = value.keys();
+    const values = value.values();
+    out.byte(Kind.MAP);
+    out.fixed<i64>(keys.length);
+    for (let index = 0; index < keys.length; index++) {
+      encode<indexof<T>>(out, keys[index]);
+      encode<valueof<T>>(out, values[index]);
+    }
+  } else {
+    value.kitReply(out);
+  }
+}
+
+const made: Writer = changetype<Writer>(memory.data(offsetof<Writer>(), 4));
+const sent: Reader = changetype<Reader>(memory.data(offsetof<Reader>(), 4));
+
+/** Commits, and answers the value. */
+export function reply<T>(value: T): u64 {
+  if (isReference<T>()) {
+    if (isNullable<T>()) {
+      if (changetype<usize>(value) == 0) {
+        commit(running.writes);
+        return NULL;
+      }
+      return replyPresent<NonNullable<T>>(value!);
+    }
+    return replyPresent<T>(value);
+  } else if (isFloat<T>()) {
+    commit(running.writes);
+    redis.ReplyWithDouble(<f64>value);
+    return REPLIED;
+  } else {
+    commit(running.writes);
+    if (<i64>value == <i64>(<i32>value)) return (<u64>(<u32>value) << 32) | INTEGER;
+    redis.ReplyWithLongLong(<i64>value);
+    return REPLIED;
+  }
+}
+
+function replyPresent<T>(value: T): u64 {
+  let bytes: u64 = 0;
+  if (isString<T>()) {
+    bytes = bytesOf(changetype<string>(value));
+  } else if (idof<T>() == idof<Uint8Array>()) {
+    const array = changetype<Uint8Array>(value);
+    bytes = pack(array.dataStart, array.length);
+  } else {
+    made.begin();
+    encodePresent<T>(made, value);
+    commit(running.writes);
+    send();
+    return REPLIED;
+  }
+  commit(running.writes);
+  return bytes;
+}
+
+/** Commits, and answers `+OK`. */
+export function done(): u64 {
+  commit(running.writes);
+  return OK;
+}
+
+/** Sends what was made. */
+function send(): void {
+  sent.begin(made.start, made.length);
+  while (sent.left) {
+    const kind = <u32>sent.fixed<u8>();
+    if (kind == Kind.BYTES || kind == Kind.STATUS) {
+      const length = sent.fixed<u32>();
+      const bytes = sent.skip(length);
+      if (kind == Kind.BYTES) redis.ReplyWithStringBuffer(bytes, length);
+      else redis.ReplyWithSimpleString(bytes, length);
+    } else if (kind == Kind.INTEGER) redis.ReplyWithLongLong(sent.fixed<i64>());
+    else if (kind == Kind.NUMBER) redis.ReplyWithDouble(sent.fixed<f64>());
+    else if (kind == Kind.ARRAY) redis.ReplyWithArray(sent.fixed<i64>());
+    else if (kind == Kind.MAP) redis.ReplyWithMap(sent.fixed<i64>());
+    else redis.ReplyWithNull();
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The key that a stored key is told as, to WATCH, tracking and subscribers, and whose slot it lies in: the one that it
+ * is in, else its own, text as it is and integers in decimal digits. What is neither goes by the name of its table.
+ */
+import { pack } from "../../base/frame";
+import { writeDecimal, writeInteger } from "../../base/text";
+import { take } from "../memory/arena";
+import { partAt, schemaAt, splitSchema } from "./schemas";
+import { isSorted, KeyKind, keyKind, prefixLength } from "./tables";
+
+/** Bytes of the end of an ordered text. */
+const END_BYTES: u32 = 2;
+
+const digits: usize = memory.data(24);
+const parts: usize = memory.data(32, 4);
+
+/** Its bytes, `length << 32 | pointer`: valid until the next call, as long as the stored key is. */
+export function signalBytes(key: usize, length: u32): u64 {
+  const own = prefixLength(key);
+  if (load<u8>(key, 1)) {
+    let at = key + 1;
+    while (load<u8>(at) >= 0x80) at++;
+    return pack(at + 1, own - <u32>(at + 1 - key));
+  }
+  const table = <u32>load<u8>(key);
+  const kind = length == own ? KeyKind.OTHER : keyKind(table);
+  if (keyKind(table) == KeyKind.TEXT && !isSorted(table)) return pack(key + <usize>own, length - own);
+  if (kind == KeyKind.TEXT) return orderedText(key + <usize>own, length - own);
+  if (kind == KeyKind.OTHER) return nameOf(table);
+  return pack(digits, writeNumber(key + <usize>own, length - own, kind == KeyKind.SIGNED));
+}
+
+/** The text of an ordered key, without its end. */
+function orderedText(key: usize, length: u32): u64 {
+  const end = key + <usize>(length - END_BYTES);
+  let zero = key;
+  while (zero < end && load<u8>(zero)) zero++;
+  if (zero >= end) return pack(key, length - END_BYTES);
+  const text = take(length);
+  let out = text;
+  for (let at = key; at < end; at++) {
+    const byte = load<u8>(at);
+    store<u8>(out++, byte);
+    if (!byte) at++;
+  }
+  return pack(text, <u32>(out - text));
+}
+
+function nameOf(table: u32): u64 {
+  const schema = schemaAt(table);
+  splitSchema(schema.text, schema.length, parts);
+  return pack(partAt(parts, 1).at, partAt(parts, 1).length);
+}
+
+function writeNumber(key: usize, length: u32, signed: bool): u32 {
+  let value: u64 = 0;
+  for (let index: u32 = 0; index < length; index++) value = (value << 8) | <u64>load<u8>(key + <usize>index);
+  const bits = <u64>length << 3;
+  if (!signed) return writeDecimal(value, digits);
+  value ^= (<u64>1) << (bits - 1);
+  return writeInteger(<i64>(value << (64 - bits)) >> (64 - bits), digits);
+}

@@ -1,0 +1,77 @@
+/** The running command: what it may do, and where its keys are. */
+import { argument, argumentLength, lengthOf, pointerOf } from "../../base/frame";
+import { isClustered } from "../../base/context";
+import { failLine, line } from "../../base/text";
+import { slotOf } from "../../base/slots";
+import { signalBytes } from "../store/signal";
+import { forgetOrdered } from "./ordered";
+import { forgetPending, Pending } from "./pending";
+import { forgetSizes } from "./sizes";
+import { beginArena } from "../memory/arena";
+
+/** A command as it was registered. */
+@unmanaged
+export class Command {
+  /** Name of the event that its changes are told as. */
+  event: usize;
+  eventLength: u32;
+  writes: bool;
+  /** Places of its keys, as servers know them: the first, the last (from the end if negative), the step. */
+  firstKey: i32;
+  lastKey: i32;
+  keyStep: i32;
+}
+
+/** Slots that a command's keys may be in: more are CROSSSLOT. */
+const NO_SLOT: u32 = 16384;
+
+/** The one that runs. */
+export let running: Command = changetype<Command>(0);
+/** The only slot that it reaches, NO_SLOT: any. */
+let reach: u32 = NO_SLOT;
+/** Whether this server is a node of a cluster, as far as the running command asked. */
+let clustered: bool = false;
+
+/** Begins a command. */
+export function beginCommand(command: Command, argc: i32, argv: usize): void {
+  beginArena();
+  forgetSizes();
+  forgetPending();
+  forgetOrdered();
+  running = command;
+  reach = NO_SLOT;
+  clustered = isClustered();
+  if (clustered && command.firstKey) reach = declaredSlot(command, argc, argv);
+}
+
+/** The slot of the command's first key: the server has seen that all are in it. */
+function declaredSlot(command: Command, argc: i32, argv: usize): u32 {
+  const index = command.firstKey - 1;
+  return index < argc ? slotOf(argument(argv, index), argumentLength(argv, index)) : NO_SLOT;
+}
+
+/** Ends the command unless it may write. */
+export function mayWrite(): void {
+  if (running.writes) return;
+  line(changetype<usize>("ERR a query cannot write: a command() can"));
+  failLine();
+}
+
+function requireSlot(key: usize, length: u32): void {
+  const signal = signalBytes(key, length);
+  if (slotOf(pointerOf(signal), lengthOf(signal)) == reach) return;
+  line(changetype<usize>("CROSSSLOT the command reaches a key in another slot than that of its own keys"));
+  failLine();
+}
+
+/** Ends the command if a stored key, or what has this prefix, lies in a slot that it has declared no key of. */
+// prettier-ignore
+@inline
+export function requireReach(key: usize, length: u32): void {
+  if (reach != NO_SLOT) requireSlot(key, length);
+}
+
+/** Notes the slot of a key that is told of. */
+export function noteKey(signal: Pending): void {
+  signal.slot = clustered ? slotOf(signal.key, signal.keyLength) : 0;
+}

@@ -1,0 +1,231 @@
+/**
+ * The commit of what a command is about to change. What can fail comes first and can be taken back: new entries are
+ * made, and those with new keys put in. What follows cannot fail: effects are queued, entries replaced and taken
+ * out, keys told of.
+ */
+import { deadlineOf, destroy, hasRoom, keyLength, keyOf, overwrite, valueLength } from "../../base/storage/entry";
+import { equal } from "../../base/storage/bytes";
+import { Cursor } from "../../base/storage/tree/cursor";
+import { beginChange, endChange } from "../../base/change";
+import { redis } from "../../base/redis";
+import { failOutOfMemory } from "../../base/text";
+import {
+  compactEntries,
+  ENTRY as STORED_ENTRY,
+  hashOf,
+  hashTable,
+  HEAD as STORED_HEAD,
+  heads,
+  insert,
+  insertHead,
+  isSorted,
+  make,
+  prefixLength,
+  remove,
+  removeHead,
+  replace,
+  reschedule,
+  startWheel,
+  tree,
+} from "../store/tables";
+import { queueEffects, reserveEffects } from "./effects";
+import { commitMessages } from "./messages";
+import { running } from "./command";
+import { CLEARED, count, DELETED, ENTRY, findPending, first, HEAD, Pending, PUT, SIGNAL, TIMED } from "./pending";
+
+/** REDISMODULE_NOTIFY_MODULE: keyspace events of class `d`. */
+const NOTIFY_MODULE: i32 = 1 << 13;
+
+/** Whether entries were put in that the commit has not been made of: a call into another module failed. */
+let isStaged: bool = false;
+
+/** Bytes that the command has stored. */
+let written: u32 = 0;
+
+/**
+ * Makes it so. `replicates`: whether it is to be told to replicas and the append-only file.
+ * Errors: `OOM …`, nothing has changed.
+ */
+export function commit(replicates: bool): void {
+  if (!count) return commitMessages();
+  startWheel();
+  if (replicates) reserveEffects();
+  written = 0;
+  beginChange();
+  if (!stage()) {
+    takeBack();
+    endChange();
+    failOutOfMemory();
+  }
+  if (replicates) queueEffects();
+  for (let at = first; changetype<usize>(at); at = at.next) apply(at);
+  for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == CLEARED) clear(at);
+  for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == ENTRY && at.state == DELETED) dropHead(at);
+  for (let at = first; changetype<usize>(at); at = at.next) {
+    if (at.kind == SIGNAL) redis.KeyChanged(NOTIFY_MODULE, running.event, running.eventLength, at.key, at.keyLength, 0);
+  }
+  isStaged = false;
+  endChange();
+  commitMessages();
+  compactEntries(written);
+}
+
+/** Takes back what a command has put in that could not be completed. */
+export function recover(): void {
+  if (!isStaged) return;
+  beginChange();
+  takeBack();
+  endChange();
+}
+
+// ── What can fail ──────────────────────────────────────────────────────────────────────────────────────────
+
+/** Makes and puts in what is new; false: no memory. */
+function stage(): bool {
+  isStaged = true;
+  for (let at = first; changetype<usize>(at); at = at.next) {
+    if (at.kind == ENTRY && (at.state == PUT || at.state == TIMED) && !stageEntry(at)) return false;
+    if (at.kind == HEAD && at.state == PUT && !stageHead(at)) return false;
+  }
+  return true;
+}
+
+function stageEntry(record: Pending): bool {
+  const stored = record.stored;
+  if (stored && fitsInPlace(record, stored)) {
+    record.inPlace = true;
+    return true;
+  }
+  let entry = make(record.key, record.keyLength, record.value, record.valueLength, record.deadline, STORED_ENTRY);
+  if (!entry && stored && record.valueLength < valueLength(stored)) {
+    // It makes the module smaller: it may be had beyond the limit of memory.
+    endChange();
+    redis.MayExceed();
+    beginChange();
+    entry = make(record.key, record.keyLength, record.value, record.valueLength, record.deadline, STORED_ENTRY);
+  }
+  if (!entry) return false;
+  written += record.keyLength + record.valueLength;
+  if (!stored && !insert(entry, record.hash)) {
+    destroy(entry);
+    return false;
+  }
+  record.made = entry;
+  return true;
+}
+
+/** Whether the stored entry can take the value and the deadline of the record. */
+function fitsInPlace(record: Pending, stored: usize): bool {
+  const timed = record.deadline != 0;
+  if (record.state == TIMED) return hasRoom(stored) || !timed;
+  if (hasRoom(stored) != timed) return false;
+  // The same lengths always fit: the value is written over.
+  return valueLength(stored) == record.valueLength;
+}
+
+function stageHead(record: Pending): bool {
+  if (record.stored) return true;
+  const head = make(record.key, record.keyLength, 0, 0, record.deadline, STORED_HEAD);
+  if (!head) return false;
+  if (!insertHead(head, record.hash)) {
+    destroy(head);
+    return false;
+  }
+  record.made = head;
+  return true;
+}
+
+/** Takes out what `stage` has put in. */
+function takeBack(): void {
+  isStaged = false;
+  for (let at = first; changetype<usize>(at); at = at.next) {
+    if (!at.made) continue;
+    if (at.kind == HEAD) removeHead(at.made);
+    else if (at.stored) destroy(at.made);
+    else remove(at.made);
+    at.made = 0;
+  }
+}
+
+// ── What cannot ────────────────────────────────────────────────────────────────────────────────────────────
+
+function apply(record: Pending): void {
+  if (record.kind == ENTRY) applyEntry(record);
+  else if (record.kind == HEAD) applyHead(record);
+}
+
+function applyEntry(record: Pending): void {
+  const stored = record.stored;
+  if (record.inPlace) {
+    if (record.state == PUT) overwrite(stored, record.value, record.valueLength, STORED_ENTRY);
+    if (hasRoom(stored) && deadlineOf(stored) != record.deadline) reschedule(stored, record.deadline);
+  } else if (record.made) {
+    if (stored) replace(stored, record.made, record.hash);
+  } else if (record.state == DELETED && stored) {
+    remove(stored);
+  }
+}
+
+function applyHead(record: Pending): void {
+  const stored = record.stored;
+  if (!stored) return;
+  if (record.state == PUT) reschedule(stored, record.deadline);
+  else removeHead(stored);
+}
+
+/** Takes all entries out that are stored under a prefix and that the command has not put there. */
+function clear(record: Pending): void {
+  if (load<u8>(record.key, 1) == 0 && !isSorted(load<u8>(record.key))) clearHash(record);
+  else clearTree(record);
+}
+
+function clearHash(record: Pending): void {
+  const table = hashTable(load<u8>(record.key));
+  let cursor: u64 = 0;
+  do {
+    table.seek(cursor);
+    for (let entry = table.next(); entry; entry = table.next()) if (!isPut(entry)) remove(entry);
+    cursor = table.cursor;
+  } while (cursor);
+}
+
+const cursor: Cursor = changetype<Cursor>(memory.data(offsetof<Cursor>(), 8));
+
+function clearTree(record: Pending): void {
+  // The key after which the next one is to be looked for: the last that stays.
+  let from = record.key;
+  let length = record.keyLength;
+  while (true) {
+    cursor.seek(tree, from, length);
+    let entry = cursor.next();
+    while (entry && isUnder(entry, record.key, record.keyLength) && isPut(entry)) {
+      from = keyOf(entry);
+      length = keyLength(entry);
+      entry = cursor.next();
+    }
+    if (!entry || !isUnder(entry, record.key, record.keyLength)) return;
+    remove(entry);
+  }
+}
+
+/** Whether an entry's key begins with the prefix. */
+export function isUnder(entry: usize, prefix: usize, length: u32): bool {
+  return keyLength(entry) >= length && equal(keyOf(entry), prefix, length);
+}
+
+/** Whether the command has put this entry. */
+function isPut(entry: usize): bool {
+  const record = findPending(ENTRY, keyOf(entry), keyLength(entry), hashOf(keyOf(entry), keyLength(entry)));
+  return changetype<usize>(record) != 0 && (record.state == PUT || record.state == TIMED);
+}
+
+/** After the last entry in a key has gone: its head goes too. */
+function dropHead(record: Pending): void {
+  if (!heads.count || load<u8>(record.key, 1) == 0) return;
+  const length = prefixLength(record.key);
+  const head = heads.find(record.key, length);
+  if (!head) return;
+  cursor.seek(tree, record.key, length);
+  const next = cursor.next();
+  if (!next || !isUnder(next, record.key, length)) removeHead(head);
+}

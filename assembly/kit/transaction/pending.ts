@@ -1,0 +1,135 @@
+/**
+ * What the running command is about to change: one record for each entry, whatever was done to it, in the arena.
+ * Nothing of it is seen outside until the commit.
+ *
+ *     ENTRY      an entry that is put, deleted or given another deadline
+ *     HEAD       the deadline of all entries in a key
+ *     CLEARED    all entries in a key, or of a table that are in none, as they were before, are gone
+ *     SIGNAL     a key that WATCH, tracking and subscribers know; those above name theirs
+ *
+ * Few records are searched one by one, more by their hashes.
+ */
+import { equal } from "../../base/storage/bytes";
+import { take } from "../memory/arena";
+
+export const ENTRY: u32 = 0;
+export const HEAD: u32 = 1;
+export const CLEARED: u32 = 2;
+export const SIGNAL: u32 = 3;
+
+/** Nothing is to be done: the record only hides what was done before it was cleared. */
+export const VOID: u32 = 0;
+export const PUT: u32 = 1;
+export const DELETED: u32 = 2;
+/** Another deadline, the value as it is. */
+export const TIMED: u32 = 3;
+
+@unmanaged
+export class Pending {
+  key: usize;
+  keyLength: u32;
+  kind: u32;
+  state: u32;
+  hash: u64;
+  /** The number of its schema and the value. */
+  value: usize;
+  valueLength: u32;
+  /** Unix ms, 0: none. */
+  deadline: i64;
+  /** The stored entry or head with this key, 0: none; whether it has expired or is hidden or not. */
+  stored: usize;
+  /** What the commit has made for it. */
+  made: usize;
+  /** The record of the key that it belongs to. */
+  signal: Pending;
+  /** Of a SIGNAL: the slot in a cluster. */
+  slot: u32;
+  /** Whether the commit writes the value where the old one was. */
+  inPlace: bool;
+  /** The next one, in the order in which they came; the next one with a like hash. */
+  next: Pending;
+  chain: Pending;
+  /** Of an ENTRY in the tree: ordered.ts. */
+  left: Pending;
+  right: Pending;
+  priority: u32;
+  weight: i32;
+  sum: i32;
+}
+
+/** Records that are searched one by one. */
+const LISTED_MAX: u32 = 8;
+
+export let first: Pending = changetype<Pending>(0);
+let last: Pending = changetype<Pending>(0);
+export let count: u32 = 0;
+/** Bytes of all keys and values, for the size of effects. */
+export let bytes: u64 = 0;
+let buckets: usize = 0;
+let mask: u32 = 0;
+
+/** Forgets all records: they are gone with the arena. */
+// prettier-ignore
+@inline
+export function forgetPending(): void {
+  if (!count) return;
+  first = changetype<Pending>(0);
+  last = changetype<Pending>(0);
+  count = 0;
+  bytes = 0;
+  buckets = 0;
+}
+
+/** The record of this kind and key; null: there is none. */
+export function findPending(kind: u32, key: usize, length: u32, hash: u64): Pending {
+  let at = buckets ? changetype<Pending>(<usize>load<u32>(buckets + (<usize>((<u32>hash) & mask) << 2))) : first;
+  while (changetype<usize>(at)) {
+    if (at.hash == hash && at.kind == kind && at.keyLength == length && equal(at.key, key, length)) return at;
+    at = buckets ? at.chain : at.next;
+  }
+  return changetype<Pending>(0);
+}
+
+/** Adds a record whose key, which is copied, has none of this kind yet. */
+export function addPending(kind: u32, key: usize, length: u32, hash: u64): Pending {
+  const record = changetype<Pending>(take(offsetof<Pending>()));
+  const kept = take(max(length, 1));
+  if (count >= LISTED_MAX && count >= mask) index(max(64, (mask + 1) << 1));
+  memory.fill(changetype<usize>(record), 0, offsetof<Pending>());
+  memory.copy(kept, key, length);
+  record.key = kept;
+  record.keyLength = length;
+  record.kind = kind;
+  record.hash = hash;
+  if (count) last.next = record;
+  else first = record;
+  last = record;
+  count++;
+  bytes += <u64>length + 32;
+  if (buckets) file(record);
+  return record;
+}
+
+/** Counts the bytes of a value that a record was given. */
+// prettier-ignore
+@inline
+export function countBytes(length: u32): void {
+  bytes += length;
+}
+
+/** Files all records in so many buckets, a power of two. */
+function index(size: u32): void {
+  const made = take(size << 2);
+  memory.fill(made, 0, <usize>size << 2);
+  buckets = made;
+  mask = size - 1;
+  for (let at = first; changetype<usize>(at); at = at.next) file(at);
+}
+
+// prettier-ignore
+@inline
+function file(record: Pending): void {
+  const bucket = buckets + (<usize>((<u32>record.hash) & mask) << 2);
+  record.chain = changetype<Pending>(<usize>load<u32>(bucket));
+  store<u32>(bucket, <u32>changetype<usize>(record));
+}

@@ -1,0 +1,19 @@
+/** Keys that WATCH, tracking and subscribers know, and whose slot an entry lies in. */
+import { lengthOf, pointerOf } from "../../base/frame";
+import { signalBytes } from "../store/signal";
+import { hashOf } from "../store/tables";
+import { noteKey } from "./command";
+import { addPending, findPending, Pending, SIGNAL } from "./pending";
+
+/** The record of the key that a stored key, or the prefix of some, is told as. */
+export function signalOfKey(stored: usize, storedLength: u32): Pending {
+  const bytes = signalBytes(stored, storedLength);
+  const key = pointerOf(bytes);
+  const length = lengthOf(bytes);
+  const hash = hashOf(key, length);
+  const found = findPending(SIGNAL, key, length, hash);
+  if (changetype<usize>(found)) return found;
+  const added = addPending(SIGNAL, key, length, hash);
+  noteKey(added);
+  return added;
+}

@@ -1,0 +1,264 @@
+/**
+ * A table, or the entries of one that are in a key, as the running command sees them: what is stored, and on it
+ * what the command is about to change.
+ */
+import { equal } from "../../base/storage/bytes";
+import { deadlineOf, spanOf } from "../../base/storage/entry";
+import { lengthOf, pointerOf } from "../../base/frame";
+import { redis } from "../../base/redis";
+import { failLine, failOutOfMemory, line } from "../../base/text";
+import { findStored, hashOf, heads, isExpired, isInTree, isSorted, prepare } from "../store/tables";
+import { mayWrite, requireReach } from "./command";
+import { hasOrdered, order, weigh } from "./ordered";
+import {
+  addPending,
+  CLEARED,
+  count,
+  countBytes,
+  DELETED,
+  ENTRY,
+  findPending,
+  first,
+  HEAD,
+  Pending,
+  PUT,
+  TIMED,
+  VOID,
+} from "./pending";
+import { signalOfKey } from "./signals";
+import { changeSize } from "./sizes";
+import { hasAny } from "./walk";
+
+/** What a look-up has found: valid until the next one. */
+export namespace seen {
+  /** The value with the number of its schema before it; 0: there is no entry that is seen. */
+  export let value: usize = 0;
+  export let length: u32 = 0;
+  export let deadline: i64 = 0;
+  /** The stored entry, hidden or not; the record of the key. */
+  export let stored: usize = 0;
+  export let record: Pending = changetype<Pending>(0);
+}
+
+/** Keys up to this moment, Unix ms, may have a deadline. */
+const DEADLINE_MAX: i64 = 1 << 53;
+/** A deadline that stays as it is. */
+export const KEEP: i64 = -1;
+
+@unmanaged
+export class View {
+  /** The part of all keys before the own key, and its length. */
+  prefix: usize;
+  prefixLength: u32;
+  /** Number of the table. */
+  table: u32;
+  /** Whether its entries are in a key. */
+  isIn: bool;
+
+  /** Whether its entries lie in the tree. */
+  @inline
+  get isOrdered(): bool {
+    return this.isIn || isSorted(this.table);
+  }
+
+  /** The head, 0: it has none, or the command is about to change it. */
+  head(): usize {
+    return this.isIn && heads.count ? heads.find(this.prefix, this.prefixLength) : 0;
+  }
+
+  /** Whether what is stored is not seen any more: it was cleared, or its common deadline has passed. */
+  hidesStored(): bool {
+    if (count && changetype<usize>(this.cleared())) return true;
+    const head = this.head();
+    return head != 0 && isExpired(head);
+  }
+
+  private cleared(): Pending {
+    return findPending(CLEARED, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
+  }
+
+  /** Looks an entry up, into `seen`. */
+  find(key: usize, length: u32): bool {
+    if (count) {
+      const record = findPending(ENTRY, key, length, hashOf(key, length));
+      seen.record = record;
+      if (changetype<usize>(record)) return seePending(record);
+    } else {
+      seen.record = changetype<Pending>(0);
+    }
+    const stored = findStored(key, length);
+    seen.stored = stored;
+    seen.value = 0;
+    if (!stored || isExpired(stored) || this.hidesStored()) return false;
+    const span = spanOf(stored);
+    seen.value = pointerOf(span);
+    seen.length = lengthOf(span);
+    seen.deadline = deadlineOf(stored);
+    return true;
+  }
+
+  /** Stores an entry. `deadline`: Unix ms, 0: none, KEEP. `value`: the number of its schema and the value. */
+  put(key: usize, length: u32, value: usize, valueLength: u32, deadline: i64): void {
+    const isThere = this.begin(key, length);
+    if (deadline == KEEP) deadline = isThere ? seen.deadline : 0;
+    else if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
+    else if (deadline && deadline <= redis.Milliseconds()) return this.take(key, length, isThere);
+    const record = this.record(key, length);
+    record.state = PUT;
+    record.value = value;
+    record.valueLength = valueLength;
+    record.deadline = deadline;
+    countBytes(valueLength);
+    this.weighIn(record);
+  }
+
+  /** Deletes an entry; whether it was there. */
+  delete(key: usize, length: u32): bool {
+    const isThere = this.begin(key, length);
+    this.take(key, length, isThere);
+    return isThere;
+  }
+
+  private take(key: usize, length: u32, isThere: bool): void {
+    if (!isThere) return;
+    const record = this.record(key, length);
+    record.state = record.stored ? DELETED : VOID;
+    record.value = 0;
+    this.weighIn(record);
+  }
+
+  /** Gives an entry another deadline, Unix ms, 0: none; whether it is there. */
+  expireAt(key: usize, length: u32, deadline: i64): bool {
+    const isThere = this.begin(key, length);
+    if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
+    if (!isThere) return false;
+    if (deadline && deadline <= redis.Milliseconds()) {
+      this.take(key, length, true);
+      return true;
+    }
+    const value = seen.value;
+    const valueLength = seen.length;
+    const record = this.record(key, length);
+    if (record.state != PUT) {
+      record.state = TIMED;
+      record.value = value;
+      record.valueLength = valueLength;
+    }
+    record.deadline = deadline;
+    this.weighIn(record);
+    return true;
+  }
+
+  /** Deletes all entries. */
+  clear(): void {
+    this.requireWritable(this.prefix, this.prefixLength);
+    if (!changetype<usize>(this.cleared())) {
+      const record = addPending(CLEARED, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
+      record.state = PUT;
+      record.signal = signalOfKey(this.prefix, this.prefixLength);
+    }
+    for (let at = first; changetype<usize>(at); at = at.next) {
+      if (at.kind != ENTRY || !this.holds(at.key, at.keyLength)) continue;
+      at.state = VOID;
+      this.weighIn(at);
+    }
+    if (this.isIn) this.setHead(0);
+  }
+
+  /** Whether a key is one of its entries'. */
+  @inline
+  holds(key: usize, length: u32): bool {
+    return length >= this.prefixLength && equal(key, this.prefix, this.prefixLength);
+  }
+
+  /** Gives all entries a common deadline, Unix ms, 0: none. There are some. */
+  setHead(deadline: i64): void {
+    if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
+    const hash = hashOf(this.prefix, this.prefixLength);
+    let record = findPending(HEAD, this.prefix, this.prefixLength, hash);
+    if (!changetype<usize>(record)) {
+      const stored = this.head();
+      if (!stored && !deadline) return;
+      record = addPending(HEAD, this.prefix, this.prefixLength, hash);
+      record.stored = stored;
+      record.signal = signalOfKey(this.prefix, this.prefixLength);
+    }
+    record.state = deadline ? PUT : DELETED;
+    record.deadline = deadline;
+  }
+
+  /** As setHead, of entries that may be none; whether there are any. A moment that has passed deletes them. */
+  expireAll(deadline: i64): bool {
+    this.requireWritable(this.prefix, this.prefixLength);
+    if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
+    if (!hasAny(this)) return false;
+    if (deadline && deadline <= redis.Milliseconds()) this.clear();
+    else this.setHead(deadline);
+    return true;
+  }
+
+  /** The common deadline of all entries, Unix ms, 0: none. */
+  headDeadline(): i64 {
+    if (count) {
+      const record = findPending(HEAD, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
+      if (changetype<usize>(record)) return record.deadline;
+    }
+    const head = this.head();
+    return head && !isExpired(head) ? deadlineOf(head) : 0;
+  }
+
+  /** Ends the command unless it may write here, and looks the entry up; whether it is seen. */
+  private begin(key: usize, length: u32): bool {
+    this.requireWritable(key, length);
+    const isThere = this.find(key, length);
+    if (!isThere) this.startAnew();
+    return isThere;
+  }
+
+  private requireWritable(key: usize, length: u32): void {
+    mayWrite();
+    requireReach(key, length);
+    if (!prepare()) failOutOfMemory();
+  }
+
+  /** What is stored and has expired as a whole goes before the first new entry comes. */
+  private startAnew(): void {
+    const head = this.head();
+    if (head && isExpired(head) && !(count && changetype<usize>(this.cleared()))) this.clear();
+  }
+
+  /** The record of an entry that has been looked up. */
+  private record(key: usize, length: u32): Pending {
+    if (changetype<usize>(seen.record)) return seen.record;
+    const stored = seen.stored;
+    const record = addPending(ENTRY, key, length, hashOf(key, length));
+    record.stored = stored;
+    record.signal = signalOfKey(record.key, length);
+    if (isInTree(record.key)) order(record);
+    seen.record = record;
+    return record;
+  }
+
+  /** What the record changes the number of entries by that are seen. */
+  private weighIn(record: Pending): void {
+    const isSeen = record.state == PUT || record.state == TIMED;
+    const wasSeen = record.stored != 0 && !this.hidesStored();
+    const weight = i32(isSeen) - i32(wasSeen);
+    if (this.isOrdered) weigh(record, weight);
+    else changeSize(this.table, record, weight);
+  }
+}
+
+function seePending(record: Pending): bool {
+  seen.stored = record.stored;
+  const isSeen = record.state == PUT || record.state == TIMED;
+  seen.value = isSeen ? record.value : 0;
+  seen.length = record.valueLength;
+  seen.deadline = record.deadline;
+  return isSeen;
+}
+
+function failDeadline(): void {
+  line(changetype<usize>("ERR a deadline is a Unix time in milliseconds, from 0 to 2^53"));
+  failLine();
+}

@@ -1,0 +1,133 @@
+/**
+ * Strings of the language are UTF-16, those of the server are bytes. Bytes that are no UTF-8 come as lone
+ * surrogates U+DC80 … U+DCFF, and go out as they were: what came in goes out the same. Any other lone surrogate
+ * goes out as U+FFFD.
+ */
+import { take } from "../memory/arena";
+
+const ESCAPED: u32 = 0xdc00;
+
+/** The string of these bytes. O(length). */
+export function decodeString(bytes: usize, length: u32): string {
+  const string = __new(<usize>length << 1, idof<String>());
+  let at: u32 = 0;
+  for (; at + 16 <= length; at += 16) {
+    const block = v128.load(bytes + at);
+    if (v128.any_true(v128.and(block, i8x16.splat(-128)))) break;
+    v128.store(string + (<usize>at << 1), i16x8.extend_low_i8x16_u(block));
+    v128.store(string + (<usize>at << 1), i16x8.extend_high_i8x16_u(block), 16);
+  }
+  let target = string + (<usize>at << 1);
+  while (at < length) {
+    const byte = <u32>load<u8>(bytes + at);
+    if (byte < 0x80) {
+      store<u16>(target, <u16>byte);
+      target += 2;
+      at++;
+      continue;
+    }
+    const size = sequenceAt(bytes + at, length - at);
+    if (!size) {
+      store<u16>(target, <u16>(ESCAPED | byte));
+      target += 2;
+      at++;
+      continue;
+    }
+    const point = pointAt(bytes + at, size);
+    if (point < 0x10000) {
+      store<u16>(target, <u16>point);
+      target += 2;
+    } else {
+      store<u16>(target, <u16>(0xd7c0 + (point >> 10)));
+      store<u16>(target, <u16>(0xdc00 | (point & 0x3ff)), 2);
+      target += 4;
+    }
+    at += size;
+  }
+  return changetype<string>(__renew(string, target - string));
+}
+
+/** Bytes of the sound UTF-8 sequence that begins here with no ASCII byte; 0: there is none. */
+function sequenceAt(bytes: usize, left: u32): u32 {
+  const first = <u32>load<u8>(bytes);
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const size: u32 = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  if (size > left) return 0;
+  for (let index: u32 = 1; index < size; index++) if ((load<u8>(bytes + index) & 0xc0) != 0x80) return 0;
+  const second = <u32>load<u8>(bytes, 1);
+  if (first == 0xe0 && second < 0xa0) return 0;
+  if (first == 0xed && second > 0x9f) return 0;
+  if (first == 0xf0 && second < 0x90) return 0;
+  return first == 0xf4 && second > 0x8f ? 0 : size;
+}
+
+function pointAt(bytes: usize, size: u32): u32 {
+  const second = (<u32>load<u8>(bytes, 1)) & 0x3f;
+  const first = <u32>load<u8>(bytes);
+  if (size == 2) return ((first & 0x1f) << 6) | second;
+  const third = (<u32>load<u8>(bytes, 2)) & 0x3f;
+  if (size == 3) return ((first & 0x0f) << 12) | (second << 6) | third;
+  return ((first & 0x07) << 18) | (second << 12) | (third << 6) | ((<u32>load<u8>(bytes, 3)) & 0x3f);
+}
+
+/**
+ * Writes the bytes of `length` UTF-16 units to `target`, which has room for three bytes each; how many bytes they
+ * are. O(length).
+ */
+export function encodeString(units: usize, length: u32, target: usize): u32 {
+  let at: u32 = 0;
+  let out = target;
+  for (; at + 8 <= length; at += 8, out += 8) {
+    const block = v128.load(units + (<usize>at << 1));
+    if (v128.any_true(v128.and(block, i16x8.splat(<i16>0xff80)))) break;
+    v128.store64_lane(out, i8x16.narrow_i16x8_u(block, block), 0);
+  }
+  while (at < length) {
+    const unit = <u32>load<u16>(units + (<usize>at << 1));
+    at++;
+    if (unit < 0x80) {
+      store<u8>(out++, <u8>unit);
+      continue;
+    }
+    if ((unit & 0xf800) != 0xd800) {
+      out = writePoint(unit, out);
+      continue;
+    }
+    const next = at < length ? <u32>load<u16>(units + (<usize>at << 1)) : 0;
+    if (unit < 0xdc00 && (next & 0xfc00) == 0xdc00) {
+      out = writePoint(0x10000 + ((unit & 0x3ff) << 10) + (next & 0x3ff), out);
+      at++;
+    } else if (unit >= 0xdc80 && unit <= 0xdcff) {
+      store<u8>(out++, <u8>unit);
+    } else {
+      out = writePoint(0xfffd, out);
+    }
+  }
+  return <u32>(out - target);
+}
+
+function writePoint(point: u32, out: usize): usize {
+  if (point < 0x800) {
+    store<u8>(out, <u8>(0xc0 | (point >> 6)));
+    store<u8>(out, <u8>(0x80 | (point & 0x3f)), 1);
+    return out + 2;
+  }
+  if (point < 0x10000) {
+    store<u8>(out, <u8>(0xe0 | (point >> 12)));
+    store<u8>(out, <u8>(0x80 | ((point >> 6) & 0x3f)), 1);
+    store<u8>(out, <u8>(0x80 | (point & 0x3f)), 2);
+    return out + 3;
+  }
+  store<u8>(out, <u8>(0xf0 | (point >> 18)));
+  store<u8>(out, <u8>(0x80 | ((point >> 12) & 0x3f)), 1);
+  store<u8>(out, <u8>(0x80 | ((point >> 6) & 0x3f)), 2);
+  store<u8>(out, <u8>(0x80 | (point & 0x3f)), 3);
+  return out + 4;
+}
+
+/** The bytes of a string, `length << 32 | pointer`, in the arena. */
+export function bytesOf(string: string): u64 {
+  const units = <u32>string.length;
+  const target = take(units * 3 + 8);
+  return (<u64>encodeString(changetype<usize>(string), units, target) << 32) | <u64>target;
+}
