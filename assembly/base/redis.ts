@@ -77,6 +77,21 @@ export namespace redis {
   export declare function GetNumericConfig(handle: i32): i64;
 
   /**
+   * Declares a whole number of the setting `wasm.settings`, as `module.name=number` there; allowed in
+   * `settings` alone. Host's own.
+   * @param name without the module's: a letter and at most 31 of a to z, 0 to 9 and -
+   * @param handle the module's own number for it; `RegisterNumericConfig` counts apart
+   * @returns 0. What cannot be declared ends the load.
+   */
+  // prettier-ignore
+  @external("redis", "RegisterSetting")
+  export declare function RegisterSetting(name: usize, nameLength: u32, defaultValue: i64, min: i64, max: i64, handle: i32): i32;
+
+  /** The present value of this module's setting `handle` of `RegisterSetting`. Host's own. */
+  @external("redis", "GetSetting")
+  export declare function GetSetting(handle: i32): i64;
+
+  /**
    * Tells which file ordinarily serves a namespace, for the error that a caller meets when nothing does:
    * "load <file>". Allowed in `onLoad` alone. Host's own.
    */
@@ -185,6 +200,17 @@ export namespace redis {
   export declare function GetContextFlags(): i32;
 
   /**
+   * The name of the user behind the running command, who may stand behind a script; empty where there is
+   * none, as in a sweep or the replication stream.
+   */
+  @external("redis", "GetCurrentUserName")
+  export declare function GetCurrentUserName(): u64;
+
+  /** The database that the running command's client has selected; 0 in a sweep. */
+  @external("redis", "GetSelectedDb")
+  export declare function GetSelectedDb(): i32;
+
+  /**
    * What the running command does next frees more memory than it takes: until its end its memory may exceed
    * `wasm.max-memory` by a quarter. For writes that were refused memory and make something smaller. Host's
    * own.
@@ -214,6 +240,14 @@ export namespace redis {
   // prettier-ignore
   @external("redis", "Replicate")
   export declare function Replicate(command: usize, commandLength: u32, argv: usize, argc: i32): void;
+
+  /**
+   * Queues an effect that the host hands to this module's export `apply` wherever it arrives: `wasm.apply
+   * <key> <module> <format> <arguments>`. As `Replicate` otherwise. Host's own.
+   */
+  // prettier-ignore
+  @external("redis", "ReplicateTables")
+  export declare function ReplicateTables(key: usize, keyLength: u32, format: i32, argv: usize, argc: i32): void;
 
   /**
    * 1 when somebody takes what `Replicate` queues now: a replica, a backlog or the append-only file. 0:
@@ -246,6 +280,15 @@ export namespace redis {
   // prettier-ignore
   @external("redis", "KeyChanged")
   export declare function KeyChanged(type: i32, event: usize, eventLength: u32, key: usize, length: u32, verbatim: i32): void;
+
+  /**
+   * Publishes a message to the subscribers of a channel, once: those of this server and its cluster, and,
+   * from a command that may replicate, those of its replicas. Does nothing in an effect, or whatever else
+   * comes from the stream or a file: it was published where it was decided. No permission is asked for.
+   */
+  // prettier-ignore
+  @external("redis", "PublishMessage")
+  export declare function PublishMessage(channel: usize, channelLength: u32, message: usize, length: u32): void;
 
   // ── Persistence: the RDB file's auxiliary data of this module ────────────────────────────────────────────
 
@@ -284,6 +327,10 @@ export namespace redis {
   /** A field of this module's section in INFO, `wasm_<name>:<value>`; allowed in `info` alone. */
   @external("redis", "InfoAddFieldULongLong")
   export declare function InfoAddFieldULongLong(name: usize, nameLength: u32, value: u64): void;
+
+  /** As above, of the shortest text that reads back as this number. */
+  @external("redis", "InfoAddFieldDouble")
+  export declare function InfoAddFieldDouble(name: usize, nameLength: u32, value: f64): void;
 }
 
 /** Bits of `redis.GetContextFlags` that modules use (the server's REDISMODULE_CTX_FLAGS_*). */

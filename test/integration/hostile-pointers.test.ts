@@ -23,7 +23,7 @@ const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
 const NOT_NOW = /redis\.\w+ is not allowed here/;
 const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   command:
-    /^(Reply|ReadArgument|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|CountEffect|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
+    /^(Reply|ReadArgument|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|CountEffect|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged|GetCurrentUserName|GetSelectedDb|Publish)/,
   info: /^(InfoAdd|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxSave: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxLoad: /^(Load|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
@@ -31,13 +31,14 @@ const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   freeBytes: /^(Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   isEmpty: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   sweep:
-    /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate$|CountEffect|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged)/,
+    /^(Fail|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate(Tables)?$|CountEffect|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged|GetCurrentUserName|GetSelectedDb|Publish)/,
 };
 /**
  * Functions that answer an error of their own to a harmless call: a setting, or a command, that is not
  * declared.
  */
-const OWN_ERROR = /^(GetNumericConfig|RegisterNumericConfig|CreateCommand|SetCommandInfo|CreateDataType|ServedBy)$/;
+const OWN_ERROR =
+  /^(GetNumericConfig|GetSetting|RegisterNumericConfig|RegisterSetting|CreateCommand|SetCommandInfo|CreateDataType|ServedBy)$/;
 
 /** 7.0 writes every module's section, and so asks none whether it is empty. */
 const SAVING: Moment[] = tested.version.startsWith('7.0.') ? ['auxSave'] : ['auxSave', 'isEmpty'];
@@ -45,10 +46,11 @@ const SAVING: Moment[] = tested.version.startsWith('7.0.') ? ['auxSave'] : ['aux
 /** What the log says of an attack; `undefined`: nothing. */
 function expected(attack: Attack, moment: Moment | 'command'): RegExp | undefined {
   const { name } = attack.function;
-  if (OWN_ERROR.test(name)) return name === 'GetNumericConfig' ? /it declared no setting 0/ : NOT_NOW;
+  if (OWN_ERROR.test(name)) return name.startsWith('Get') ? /it declared no setting 0/ : NOT_NOW;
   if (name === 'Attempt' && moment === 'command') return /function 0 of its table has another type than is called/;
   if (!BY_MOMENT[moment].test(name)) return NOT_NOW;
   if (name === 'ReadArgument') return /it is no late argument/;
+  if (name === 'ReplicateTables') return /it replicates tables and does not export apply/;
   if (name === 'Replicate' && attack.isHarmless) return /it replicates .*, which is no command that its linked group writes by/;
   if (name === 'Replicate') return /(\d+ bytes at \d+ are outside its memory|it replicates \d+ arguments at once, more than it may)/;
   return attack.isHarmless ? undefined : OUTSIDE;
@@ -166,7 +168,7 @@ describe.skipIf(isByCommand)('in a sweep,', () => {
   // One attack on each function.
   const chosen = ALL.filter(({ title, isHarmless, function: { parameters, name } }) => {
     const hasBytes = parameters.some(({ type }) => type === 'usize');
-    return !/^(Reply|Attempt|GetNumericConfig)/.test(name) && (hasBytes ? title.endsWith('wrapping around') : isHarmless);
+    return !/^(Reply|Attempt|GetNumericConfig|GetSetting)/.test(name) && (hasBytes ? title.endsWith('wrapping around') : isHarmless);
   });
   /** A call that goes well, and is seen in the log. */
   const well = ALL.find(({ title }) => title === 'Log')!;
@@ -221,7 +223,7 @@ describe.skipIf(isByCommand).each(['asked', 'for good'] as const)('in onLoad(), 
     await server.send('SET', 'native', 'value');
     const declaring =
       when === 'asked'
-        ? /^(CreateCommand|SetCommandInfo|ServedBy|RegisterNumericConfig)$/
+        ? /^(CreateCommand|SetCommandInfo|ServedBy|RegisterNumericConfig|RegisterSetting)$/
         : /^(CreateCommand|SetCommandInfo|CreateDataType|Log|GetRandomBytes)$/;
     for (const attack of ALL.filter((each) => declaring.test(each.function.name) && !each.isHarmless)) {
       const from = server.log.length;

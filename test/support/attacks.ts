@@ -27,7 +27,7 @@ export interface Attack {
 }
 
 /** The types of the text format, by those of AssemblyScript on wasm32. */
-const TYPES: Record<string, string> = { usize: 'i32', u32: 'i32', i32: 'i32', i64: 'i64', u64: 'i64', void: '' };
+const TYPES: Record<string, string> = { usize: 'i32', u32: 'i32', i32: 'i32', i64: 'i64', u64: 'i64', f64: 'f64', void: '' };
 
 /** Every function of the namespace `redis`, as `assembly/base/redis.ts` declares it. */
 export function hostFunctions(): HostFunction[] {

@@ -41,7 +41,7 @@ interface Command {
 }
 
 /** What a commit may call beside what replicates: what it queues, and what cannot fail. */
-const IN_COMMIT = new Set(['KeyChanged', 'ReadArgument', 'SignalModifiedKey']);
+const IN_COMMIT = new Set(['KeyChanged', 'PublishMessage', 'ReadArgument', 'SignalModifiedKey']);
 
 /** A setting that a module has declared; tests change it by `configure`. */
 interface Setting {
@@ -307,7 +307,8 @@ export class FakeModule {
     };
   }
 
-  private readArgument(pointer: number, length: number, target: number): void {
+  private readArgument(words: number[]): void {
+    const [pointer = 0, length = 0, target = 0] = words.map((word) => word >>> 0);
     const argument = this.server.argument(pointer - LATE);
     if (argument?.length !== length || length < LATE_BYTES_MIN) throw new Fault('no late argument');
     this.region.view.set(argument, target);
@@ -321,6 +322,32 @@ export class FakeModule {
       LoadUnsigned: ['aux', () => server.loadUnsigned()],
       LoadStringBuffer: ['aux', () => server.loadString(this)],
       IsIOError: ['aux', () => Number(server.ioError)],
+    };
+  }
+
+  /** What kit modules ask for beside. */
+  private ofKits(
+    read: (pointer: number, length: number) => Buffer,
+    text: (pointer: number, length: number) => string,
+    array: (pointer: number, count: number) => Buffer[],
+  ): Functions {
+    const server = this.server;
+    return {
+      RegisterSetting: [
+        'settings',
+        (n: number, nl: number, value: bigint, min: bigint, max: bigint, handle: number) =>
+          server.declareKit(`${this.name}.${text(n, nl)}`, { module: this, handle, default: value, min, max, value }),
+      ],
+      GetSetting: ['command sweep aux save info', (handle: number) => server.kitSetting(this, handle)],
+      GetCurrentUserName: ['command sweep', () => this.give(Buffer.from(server.phase === 'sweep' ? '' : server.userName))],
+      GetSelectedDb: ['command sweep', () => (server.phase === 'sweep' ? 0 : server.database)],
+      ReplicateTables: [
+        'command sweep',
+        (k: number, kl: number, format: number, argv: number, argc: number) =>
+          server.replicate(['wasm.apply', read(k, kl), this.name, String(format), ...array(argv, argc)]),
+      ],
+      PublishMessage: ['command sweep', (c: number, cl: number, p: number, l: number) => server.published.push([text(c, cl), text(p, l)])],
+      InfoAddFieldDouble: ['info', (n: number, nl: number, value: number) => server.doubles.set(`${this.name}_${text(n, nl)}`, value)],
     };
   }
 
@@ -344,12 +371,7 @@ export class FakeModule {
       ],
       GetNumericConfig: ['command sweep aux save info', (handle: number) => server.setting(this, handle)],
       ServedBy: ['load', (n: number, nl: number, f: number, fl: number) => server.servedBy.set(text(n, nl), text(f, fl))],
-      ReadArgument: [
-        'command',
-        (p: number, l: number, target: number) => {
-          this.readArgument(p >>> 0, l >>> 0, target >>> 0);
-        },
-      ],
+      ReadArgument: ['command', (...args: number[]) => void this.readArgument(args)],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
       ...this.replies(read, line),
       Fail: ['command sweep', (p: number, l: number) => this.fail(line(p, l))],
@@ -392,6 +414,7 @@ export class FakeModule {
         },
       ],
       ...this.streams(read),
+      ...this.ofKits(read, text, array),
       InfoAddFieldULongLong: ['info', (n: number, nl: number, value: bigint) => server.info.set(`${this.name}_${text(n, nl)}`, value)],
     };
   }
@@ -497,6 +520,8 @@ export class FakeServer {
   readonly commandInfo = new Map<string, string>();
   /** What the modules' settings() declared, by name. */
   readonly settings = new Map<string, Setting>();
+  /** Those of them that stand in `wasm.settings`, by `module.name`. */
+  readonly kitSettings = new Map<string, Setting>();
   readonly dataTypes = new Map<string, [name: string, version: number]>();
   readonly modules: FakeModule[] = [];
   readonly hashmap: FakeModule;
@@ -507,6 +532,12 @@ export class FakeServer {
   readonly events: string[] = [];
   readonly logs: string[] = [];
   readonly info = new Map<string, bigint>();
+  readonly doubles = new Map<string, number>();
+  /** Channels and messages. */
+  readonly published: [channel: string, message: string][] = [];
+  /** Who runs commands, and in which database. */
+  userName = 'default';
+  database = 0;
   /** Calls of CUSTOM.* that came from the session module, in order. */
   readonly storageCalls: string[] = [];
   /** Name of the import of CUSTOM.* that ends its caller with an error. */
@@ -774,6 +805,18 @@ export class FakeServer {
     if (this.settings.has(name)) throw new Fault(`the setting ${name} twice`);
     this.settings.set(name, setting);
     return 0;
+  }
+
+  declareKit(name: string, setting: Setting): number {
+    if (this.kitSettings.has(name)) throw new Fault(`the setting ${name} twice`);
+    this.kitSettings.set(name, setting);
+    return 0;
+  }
+
+  kitSetting(module: FakeModule, handle: number): bigint {
+    const setting = [...this.kitSettings.values()].find((each) => each.module === module && each.handle === handle);
+    if (!setting) throw new Fault(`${module.name} declares no setting ${handle}`);
+    return setting.value;
   }
 
   /** Changes a setting as CONFIG SET does. */

@@ -52,7 +52,8 @@ describe('settings', () => {
     );
     const registered = new Map<string, number[]>([...ofHost(), ...ofModules]);
     expect(registered.size).toBe(6);
-    expect([...documented.keys()].sort()).toEqual([...registered.keys(), 'wasm.link'].sort());
+    const texts = [...read('host/src/server/config.rs').matchAll(/register_text\(ctx, c"([\w-]+)"/g)].map(([, name]) => `wasm.${name}`);
+    expect([...documented.keys()].sort()).toEqual([...registered.keys(), ...texts, 'wasm.link'].sort());
     for (const [name, [value, min, max]] of registered) {
       const told = documented.get(name);
       const [low = '', high = ''] = told?.range.split(' to ') ?? [];

@@ -14,7 +14,7 @@ use crate::engine::weight::TABLE_ELEMENTS_MAX;
 use crate::engine::{clock, trap};
 use crate::guest::memory;
 use crate::server::context::Context;
-use crate::server::{api, config};
+use crate::server::{api, config, kit_settings};
 
 type Guest<'a> = Caller<'a, Declared>;
 
@@ -27,7 +27,7 @@ impl WasmFile {
     pub fn ask(&mut self, ctx: Context<'_>) -> std::result::Result<(), String> {
         // SAFETY: the store that keeps it is dropped when this function returns.
         let ctx = unsafe { ctx.forever() };
-        let mut store = Store::new(self.module.engine(), Declared::new(ctx));
+        let mut store = Store::new(self.module.engine(), Declared::new(ctx, &self.name));
         store.limiter(|declared| &mut declared.limits);
         store.set_epoch_deadline(clock::ticks_of_declaring());
         let mut linker = Linker::new(self.module.engine());
@@ -63,6 +63,7 @@ impl WasmFile {
         self.descriptions = declared.descriptions;
         self.served_by = declared.served_by;
         self.settings = declared.settings;
+        self.kit_settings = declared.kit_settings;
         Ok(())
     }
 }
@@ -94,25 +95,30 @@ impl ResourceLimiter for ScratchLimits {
 /// What a module said in the scratch store.
 struct Declared {
     ctx: Context<'static>,
+    /// Its name.
+    module: String,
     memory: Option<Memory>,
     commands: Vec<DeclaredCommand>,
     descriptions: BTreeMap<String, Description>,
     served_by: BTreeMap<String, String>,
     settings: BTreeMap<i32, &'static AtomicI64>,
+    kit_settings: BTreeMap<i32, &'static AtomicI64>,
     settings_allowed: bool,
     settings_tried: usize,
     limits: ScratchLimits,
 }
 
 impl Declared {
-    fn new(ctx: Context<'static>) -> Declared {
+    fn new(ctx: Context<'static>, module: &str) -> Declared {
         Declared {
             ctx,
+            module: module.into(),
             memory: None,
             commands: Vec::new(),
             descriptions: BTreeMap::new(),
             served_by: BTreeMap::new(),
             settings: BTreeMap::new(),
+            kit_settings: BTreeMap::new(),
             settings_allowed: false,
             settings_tried: 0,
             limits: ScratchLimits,
@@ -129,6 +135,15 @@ impl Declared {
         }
         self.commands.push(DeclaredCommand { name, has_key });
         Ok(())
+    }
+
+    /// Counts one more setting, where it may be declared.
+    fn begin_setting(&mut self) -> Result<()> {
+        if !self.settings_allowed {
+            return Err(Error::msg("a setting outside settings()"));
+        }
+        self.settings_tried += 1;
+        check_room(self.settings_tried - 1, "settings")
     }
 }
 
@@ -227,11 +242,7 @@ fn settings(linker: &mut Linker<Declared>) -> Result<()> {
         |mut guest: Guest<'_>, name: u32, length: u32, default: i64, flags: u32, min: i64, max: i64, handle: i32| -> Result<i32> {
             let name = text(&guest, name, length)?;
             let declared = guest.data_mut();
-            if !declared.settings_allowed {
-                return Err(Error::msg("a setting outside settings()"));
-            }
-            declared.settings_tried += 1;
-            check_room(declared.settings_tried - 1, "settings")?;
+            declared.begin_setting()?;
             match config::register_guest(declared.ctx, &name, default, flags, min, max) {
                 Ok(cell) => {
                     declared.settings.insert(handle, cell);
@@ -241,6 +252,18 @@ fn settings(linker: &mut Linker<Declared>) -> Result<()> {
                 // is not there.
                 Err(setting) => Err(Error::msg(format!("the server refused {setting}: is it taken?"))),
             }
+        },
+    )?;
+    linker.func_wrap(
+        NS,
+        namespace::REGISTER_SETTING.name,
+        |mut guest: Guest<'_>, name: u32, length: u32, default: i64, min: i64, max: i64, handle: i32| -> Result<i32> {
+            let name = text(&guest, name, length)?;
+            let declared = guest.data_mut();
+            declared.begin_setting()?;
+            let cell = kit_settings::declare(&declared.module, &name, default, min, max).map_err(Error::msg)?;
+            declared.kit_settings.insert(handle, cell);
+            Ok(api::OK)
         },
     )?;
     Ok(())

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
 use wasmtime::{ExternType, FuncType, MemoryType, Module};
 
-use super::namespace::{ENV_NAMESPACE, HOST_NAMESPACE};
+use super::namespace::{APPLY_EXPORT, ENV_NAMESPACE, HOST_NAMESPACE};
 use crate::describe::description::Description;
 use crate::engine::source::Source;
 use crate::guest::memory::PAGE;
@@ -42,6 +42,8 @@ pub struct WasmFile {
     pub served_by: BTreeMap<String, String>,
     /// The module's numeric settings, by its own handle.
     pub settings: BTreeMap<i32, &'static AtomicI64>,
+    /// Those of them that stand in `wasm.settings`, likewise.
+    pub kit_settings: BTreeMap<i32, &'static AtomicI64>,
 }
 
 impl WasmFile {
@@ -62,12 +64,18 @@ impl WasmFile {
             imports: BTreeMap::new(),
             served_by: BTreeMap::new(),
             settings: BTreeMap::new(),
+            kit_settings: BTreeMap::new(),
             module,
         };
         file.check_imports()?;
         file.check_exports()?;
         file.static_range = file.memory.as_ref().and_then(|memory| static_range(&source.bytes, memory.minimum()));
         Ok(file)
+    }
+
+    /// Whether the host looks after its data and its effects: it exports `apply`.
+    pub fn applies(&self) -> bool {
+        self.module.get_export(APPLY_EXPORT).is_some()
     }
 
     fn check_imports(&mut self) -> Result<(), String> {

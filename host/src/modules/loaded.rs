@@ -147,6 +147,11 @@ impl Host {
         self.modules.get(member.0)?.file.settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
     }
 
+    /// The present value of a module's setting in `wasm.settings`.
+    pub fn kit_setting(&self, member: MemberId, handle: i32) -> Option<i64> {
+        self.modules.get(member.0)?.file.kit_settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
+    }
+
     /// Commands that a module has served.
     pub fn commands_served(&self, member: MemberId) -> u64 {
         self.slots.iter().filter(|slot| slot.member == member).map(|slot| slot.calls.get()).sum()

@@ -2,12 +2,18 @@
 //! call them, is `assembly/base/redis.ts`; the order is the same. Tests check the host, that file and the
 //! fake server of the tests against this table.
 
+use std::ffi::CStr;
+
 use crate::guest::call::Phase;
 
 /// The namespace of the host's own functions.
 pub const HOST_NAMESPACE: &str = "redis";
 /// The namespace that holds the memory alone.
 pub const ENV_NAMESPACE: &str = "env";
+/// The host's own command: the effect of modules that export [`APPLY_EXPORT`], whose data the host looks
+/// after.
+pub const APPLY_COMMAND: &CStr = c"wasm.apply";
+pub const APPLY_EXPORT: &str = "apply";
 /// Commands that one module may register, and all of them.
 pub const COMMANDS_MAX: usize = 256;
 
@@ -69,6 +75,8 @@ functions! {
     REGISTER_NUMERIC_CONFIG: "RegisterNumericConfig",
         "(name: bytes, defaultValue: i64, flags: i32, min: i64, max: i64, handle: i32) -> i32", DECLARING;
     GET_NUMERIC_CONFIG: "GetNumericConfig", "(handle: i32) -> i64", ALWAYS;
+    REGISTER_SETTING: "RegisterSetting", "(name: bytes, defaultValue: i64, min: i64, max: i64, handle: i32) -> i32", DECLARING;
+    GET_SETTING: "GetSetting", "(handle: i32) -> i64", ALWAYS;
     SERVED_BY: "ServedBy", "(namespace: bytes, file: bytes)", LOADING;
     READ_ARGUMENT: "ReadArgument", "(argument: bytes, target: i32)", COMMAND;
 
@@ -90,16 +98,20 @@ functions! {
     LOG: "Log", "(level: bytes, text: bytes)", ALWAYS;
     MAY_ACCESS: "MayAccess", "(key: bytes) -> i32", RUNNING;
     GET_CONTEXT_FLAGS: "GetContextFlags", "() -> i32", ALWAYS;
+    GET_CURRENT_USER_NAME: "GetCurrentUserName", "() -> i64", RUNNING;
+    GET_SELECTED_DB: "GetSelectedDb", "() -> i32", RUNNING;
     MAY_EXCEED: "MayExceed", "()", RUNNING;
     DISCARD_MEMORY: "DiscardMemory", "(discarded: bytes)", RUNNING;
 
     REPLICATE_VERBATIM: "ReplicateVerbatim", "()", COMMAND;
     REPLICATE: "Replicate", "(command: bytes, argv: i32, argc: i32)", RUNNING;
+    REPLICATE_TABLES: "ReplicateTables", "(key: bytes, format: i32, argv: i32, argc: i32)", RUNNING;
     COUNT_EFFECT: "CountEffect", "() -> i32", RUNNING;
     EFFECTS_WANTED: "EffectsWanted", "() -> i32", RUNNING;
     SIGNAL_MODIFIED_KEY: "SignalModifiedKey", "(key: bytes)", RUNNING;
     NOTIFY_KEYSPACE_EVENT: "NotifyKeyspaceEvent", "(type: i32, event: bytes, key: bytes)", RUNNING;
     KEY_CHANGED: "KeyChanged", "(type: i32, event: bytes, key: bytes, verbatim: i32)", RUNNING;
+    PUBLISH_MESSAGE: "PublishMessage", "(channel: bytes, message: bytes)", RUNNING;
 
     CREATE_DATA_TYPE: "CreateDataType", "(name: bytes, version: i32) -> i32", LOADING;
     SAVE_UNSIGNED: "SaveUnsigned", "(value: i64)", SAVING;
@@ -109,4 +121,5 @@ functions! {
     IS_IO_ERROR: "IsIOError", "() -> i32", STREAMING;
 
     INFO_ADD_FIELD_U_LONG_LONG: "InfoAddFieldULongLong", "(name: bytes, value: i64)", INFO;
+    INFO_ADD_FIELD_DOUBLE: "InfoAddFieldDouble", "(name: bytes, value: f64)", INFO;
 }

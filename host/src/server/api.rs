@@ -25,6 +25,7 @@ pub const API_VERSION: c_int = 1;
 pub const CTX_FLAGS_LUA: c_int = 1 << 0;
 pub const CTX_FLAGS_MULTI: c_int = 1 << 1;
 pub const CTX_FLAGS_SLAVE: c_int = 1 << 3;
+pub const CTX_FLAGS_CLUSTER: c_int = 1 << 5;
 pub const CTX_FLAGS_AOF: c_int = 1 << 6;
 pub const CTX_FLAGS_REPLICATED: c_int = 1 << 12;
 pub const CTX_FLAGS_LOADING: c_int = 1 << 13;
@@ -84,6 +85,8 @@ pub type GetNumericFunc = unsafe extern "C" fn(*const c_char, *mut c_void) -> c_
 pub type SetNumericFunc = unsafe extern "C" fn(*const c_char, c_longlong, *mut c_void, *mut *mut Str) -> c_int;
 pub type GetEnumFunc = unsafe extern "C" fn(*const c_char, *mut c_void) -> c_int;
 pub type SetEnumFunc = unsafe extern "C" fn(*const c_char, c_int, *mut c_void, *mut *mut Str) -> c_int;
+pub type GetStringFunc = unsafe extern "C" fn(*const c_char, *mut c_void) -> *mut Str;
+pub type SetStringFunc = unsafe extern "C" fn(*const c_char, *mut Str, *mut c_void, *mut *mut Str) -> c_int;
 pub type ApplyFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void, *mut *mut Str) -> c_int;
 
 /// `RedisModuleEvent`: passed by value.
@@ -320,6 +323,7 @@ api! {
     fn Replicate(ctx: *mut Ctx, command: *const c_char, format: *const c_char; ...) -> c_int;
     fn ReplicateVerbatim(ctx: *mut Ctx) -> c_int;
     fn SignalModifiedKey(ctx: *mut Ctx, key: *mut Str) -> c_int;
+    fn PublishMessage(ctx: *mut Ctx, channel: *mut Str, message: *mut Str) -> c_int;
     fn NotifyKeyspaceEvent(ctx: *mut Ctx, kind: c_int, event: *const c_char, key: *mut Str) -> c_int;
 
     fn CreateDataType(ctx: *mut Ctx, name: *const c_char, version: c_int, methods: *const TypeMethods) -> *mut Type;
@@ -337,6 +341,7 @@ api! {
 
     fn RegisterNumericConfig(ctx: *mut Ctx, name: *const c_char, default: c_longlong, flags: c_uint, min: c_longlong, max: c_longlong, get: GetNumericFunc, set: SetNumericFunc, apply: Option<ApplyFunc>, data: *mut c_void) -> c_int;
     fn RegisterEnumConfig(ctx: *mut Ctx, name: *const c_char, default: c_int, flags: c_uint, names: *const *const c_char, values: *const c_int, count: c_int, get: GetEnumFunc, set: SetEnumFunc, apply: Option<ApplyFunc>, data: *mut c_void) -> c_int;
+    fn RegisterStringConfig(ctx: *mut Ctx, name: *const c_char, default: *const c_char, flags: c_uint, get: GetStringFunc, set: SetStringFunc, apply: Option<ApplyFunc>, data: *mut c_void) -> c_int;
     fn LoadConfigs(ctx: *mut Ctx) -> c_int;
     #[optional] fn IsModuleNameBusy(name: *const c_char) -> c_int;
 }

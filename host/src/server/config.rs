@@ -1,13 +1,17 @@
-//! The settings: the host's own four, and the numeric ones that modules declare.
+//! The settings: the host's own, and the numeric ones that modules declare.
 //!
-//! Every value lives in a cell of its own, whose address the server hands back to the getter and the setter.
-//! The name is never looked at: Redis 8.2 passes `wasm.link` where 7.0 passes `link`.
+//! Every value lives in a static of its own, whose address the server hands back to the getter and the
+//! setter. The name is never looked at: Redis 8.2 passes `wasm.link` where 7.0 passes `link`.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_uint, c_void};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::api::{self, Str};
 use super::context::Context;
+use super::guard::guarded;
+use super::kit_settings;
+use super::strings::{self, ServerString};
 use crate::rm;
 
 /// `wasm.link`: 0 auto, 1 command.
@@ -18,6 +22,20 @@ static MAX_MEMORY: AtomicI64 = AtomicI64::new(GIB * 4);
 static TIME_LIMIT: AtomicI64 = AtomicI64::new(5000);
 /// `wasm.max-value-size`, bytes of one argument.
 static MAX_VALUE_SIZE: AtomicI64 = AtomicI64::new(MIB * 512);
+
+/// `wasm.settings`: those of kit modules.
+static KIT_SETTINGS: Text = Text { value: Cell::new(std::ptr::null_mut()), take: kit_settings::take };
+
+/// A setting of text.
+struct Text {
+    /// The server's string of what it holds; null before the first.
+    value: Cell<*mut Str>,
+    /// Takes another text, or tells why it cannot be.
+    take: fn(&[u8]) -> Result<(), String>,
+}
+
+// SAFETY: the server calls modules from its main thread alone.
+unsafe impl Sync for Text {}
 
 const MIB: i64 = 1 << 20;
 const GIB: i64 = 1 << 30;
@@ -70,7 +88,9 @@ pub fn register(ctx: Context<'_>) -> Result<(), String> {
     }
     register_numeric(ctx, c"max-memory", &MAX_MEMORY, GIB * 4, api::CONFIG_MEMORY, MIB, GIB * 4)?;
     register_numeric(ctx, c"time-limit", &TIME_LIMIT, 5000, 0, 0, 3_600_000)?;
-    register_numeric(ctx, c"max-value-size", &MAX_VALUE_SIZE, MIB * 512, api::CONFIG_MEMORY, 1, MIB * 512)
+    register_numeric(ctx, c"max-value-size", &MAX_VALUE_SIZE, MIB * 512, api::CONFIG_MEMORY, 1, MIB * 512)?;
+    kit_settings::forget();
+    register_text(ctx, c"settings", &KIT_SETTINGS, 0)
 }
 
 /// Registers a module's own numeric setting; its cell lives as long as the process.
@@ -100,6 +120,13 @@ fn register_numeric(
     if answer == api::OK { Ok(()) } else { Err(format!("the setting wasm.{}", name.to_string_lossy())) }
 }
 
+fn register_text(ctx: Context<'_>, name: &CStr, text: &'static Text, flags: c_uint) -> Result<(), String> {
+    let data = (&raw const *text).cast_mut().cast();
+    // SAFETY: name and default are copied by the server, the text is static.
+    let answer = unsafe { rm!(RegisterStringConfig(ctx.raw(), name.as_ptr(), c"".as_ptr(), flags, get_text, set_text, None, data)) };
+    if answer == api::OK { Ok(()) } else { Err(format!("the setting wasm.{}", name.to_string_lossy())) }
+}
+
 fn cell(value: &'static AtomicI64) -> *mut c_void {
     (&raw const *value).cast_mut().cast()
 }
@@ -123,5 +150,28 @@ unsafe extern "C" fn get_enum(_: *const c_char, data: *mut c_void) -> c_int {
 unsafe extern "C" fn set_enum(_: *const c_char, value: c_int, data: *mut c_void, _: *mut *mut Str) -> c_int {
     // SAFETY: see get_numeric.
     unsafe { &*data.cast::<AtomicI64>() }.store(value.into(), Relaxed);
+    api::OK
+}
+
+/// The server copies what it is answered.
+unsafe extern "C" fn get_text(_: *const c_char, data: *mut c_void) -> *mut Str {
+    // SAFETY: `data` is the static text given at registration, here and below.
+    unsafe { &*data.cast::<Text>() }.value.get()
+}
+
+unsafe extern "C" fn set_text(_: *const c_char, value: *mut Str, data: *mut c_void, error: *mut *mut Str) -> c_int {
+    // SAFETY: see get_text; the value is alive, and the server frees the error that it is given.
+    unsafe {
+        let text = &*data.cast::<Text>();
+        let bytes = ServerString::new(value).bytes();
+        if let Err(reason) = guarded(|| (text.take)(bytes)).unwrap_or_else(|| Err("the host failed".into())) {
+            *error = strings::create(reason.as_bytes());
+            return api::ERR;
+        }
+        let before = text.value.replace(strings::create(bytes));
+        if !before.is_null() {
+            rm!(FreeString(std::ptr::null_mut(), before));
+        }
+    }
     api::OK
 }

@@ -146,6 +146,18 @@ impl Context<'_> {
         unsafe { _ = rm!(SignalModifiedKey(self.raw, key.raw())) };
     }
 
+    /// Subscribers of the channel get the message: those of this server and of its cluster, and those of
+    /// replicas if it goes `onwards`.
+    pub fn publish(self, channel: ServerString<'_>, message: ServerString<'_>, onwards: bool) {
+        // SAFETY: as above; format "Ass": two strings, and not to the append-only file.
+        unsafe {
+            rm!(PublishMessage(self.raw, channel.raw(), message.raw()));
+            if onwards && self.flags() & api::CTX_FLAGS_CLUSTER == 0 {
+                rm!(Replicate(self.raw, c"PUBLISH".as_ptr(), c"Ass".as_ptr(), channel.raw(), message.raw()));
+            }
+        }
+    }
+
     /// Subscribers hear of it. `kind`: the server's class of events.
     #[inline]
     pub fn notify(self, kind: c_int, event: &CStr, key: ServerString<'_>) {
@@ -180,14 +192,17 @@ impl Context<'_> {
         self.ask(c"CONFIG", &[c"GET", name])?.text_at(1)
     }
 
+    /// The database that is selected.
+    pub fn database(self) -> c_int {
+        // SAFETY: as above.
+        unsafe { rm!(GetSelectedDb(self.raw)) }
+    }
+
     /// Runs `action` with the database `database` selected.
     pub fn in_database(self, database: c_int, action: impl FnOnce()) {
+        let before = self.database();
         // SAFETY: as above.
-        let before = unsafe {
-            let before = rm!(GetSelectedDb(self.raw));
-            rm!(SelectDb(self.raw, database));
-            before
-        };
+        unsafe { _ = rm!(SelectDb(self.raw, database)) };
         action();
         // SAFETY: as above.
         unsafe { _ = rm!(SelectDb(self.raw, before)) };

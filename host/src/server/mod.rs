@@ -9,6 +9,7 @@ pub mod config;
 pub mod context;
 pub mod guard;
 pub mod info;
+pub mod kit_settings;
 pub mod listeners;
 pub mod log;
 pub mod ok;

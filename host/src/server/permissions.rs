@@ -14,19 +14,11 @@ use crate::rm;
 /// and a sweep, which is the server's own doing.
 pub fn may_access(key: ServerString<'_>) -> bool {
     const READ_AND_WRITE: c_int = (api::CMD_KEY_ACCESS | api::CMD_KEY_INSERT | api::CMD_KEY_UPDATE) as c_int;
-    outermost::with_command(|ctx, command| {
-        if outermost::from_stream() || !has_user(ctx) {
-            return true;
-        }
-        // SAFETY: a command runs, whose context and name these are; name and user are freed once, after their
-        // last use.
+    with_user(|ctx, command, name| {
+        // SAFETY: a command runs, whose context and name these are; the user is freed once, after its last
+        // use.
         unsafe {
-            let name = rm!(GetCurrentUserName(ctx.raw()));
-            if name.is_null() {
-                return true;
-            }
-            let user = rm!(GetModuleUserFromUserName(name));
-            rm!(FreeString(ctx.raw(), name));
+            let user = rm!(GetModuleUserFromUserName(name.raw()));
             // A user that was deleted meanwhile.
             if user.is_null() {
                 return false;
@@ -38,6 +30,32 @@ pub fn may_access(key: ServerString<'_>) -> bool {
         }
     })
     .unwrap_or(true)
+}
+
+/// The name of the user behind the running command; empty where there is none.
+pub fn user_name() -> Vec<u8> {
+    with_user(|_, _, name| name.bytes().to_vec()).unwrap_or_default()
+}
+
+/// Runs `action` with the context and the name of the command that came from outside, and the name of the
+/// user behind it; `None` where no user is.
+fn with_user<T>(action: impl FnOnce(Context<'_>, ServerString<'_>, ServerString<'_>) -> T) -> Option<T> {
+    outermost::with_command(|ctx, command| {
+        if outermost::from_stream() || !has_user(ctx) {
+            return None;
+        }
+        // SAFETY: the context of a running command; the name is freed once, after its last use.
+        unsafe {
+            let name = rm!(GetCurrentUserName(ctx.raw()));
+            if name.is_null() {
+                return None;
+            }
+            let result = action(ctx, command, ServerString::new(name));
+            rm!(FreeString(ctx.raw(), name));
+            Some(result)
+        }
+    })
+    .flatten()
 }
 
 /// Whether the user may run this command in the context's database. A server that has rules of databases

@@ -168,7 +168,8 @@ pub fn with_string<T>(bytes: &[u8], action: impl FnOnce(ServerString<'_>) -> T) 
     }
 }
 
-fn create(bytes: &[u8]) -> *mut Str {
+/// A string of these bytes, to be freed by whoever asked for it.
+pub(super) fn create(bytes: &[u8]) -> *mut Str {
     // SAFETY: the server copies the bytes.
     unsafe { rm!(CreateString(std::ptr::null_mut(), bytes.as_ptr().cast(), bytes.len())) }
 }

@@ -36,6 +36,17 @@ pub fn with_line<T>(bytes: &[u8], action: impl FnOnce(&CStr) -> T) -> T {
     action(unsafe { CStr::from_bytes_with_nul_unchecked(&buffer[..=bytes.len()]) })
 }
 
+/// The shortest text that reads back as this number, with an exponent where it would be long.
+pub fn double(value: f64) -> String {
+    const WHOLE_MAX: f64 = 1e17;
+    const SMALL_MIN: f64 = 1e-5;
+    match value.abs() {
+        size if value.is_nan() || size == f64::INFINITY => format!("{value}").to_lowercase(),
+        size if size == 0.0 || (SMALL_MIN..WHOLE_MAX).contains(&size) => format!("{value}"),
+        _ => format!("{value:e}"),
+    }
+}
+
 #[inline]
 fn clean(byte: u8) -> u8 {
     if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { byte }
@@ -48,6 +59,12 @@ mod tests {
     #[test]
     fn a_line_holds_no_line_break_and_no_nul() {
         assert_eq!(line(b"a\r\nb\0c\xff").as_bytes(), b"a  b c\xff");
+    }
+
+    #[test]
+    fn a_double_reads_back_and_is_short() {
+        let told: Vec<String> = [0.1, -0.0, 3.0, 1e300, -2.5e-9, f64::NAN, f64::NEG_INFINITY].into_iter().map(double).collect();
+        assert_eq!(told, ["0.1", "-0", "3", "1e300", "-2.5e-9", "nan", "-inf"]);
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::{Handler, State};
 use crate::modules::namespace::{
-    ADD_COMMAND, CREATE_COMMAND, GET_NUMERIC_CONFIG, READ_ARGUMENT, REGISTER_NUMERIC_CONFIG, SERVED_BY, SET_COMMAND_INFO,
+    ADD_COMMAND, CREATE_COMMAND, GET_NUMERIC_CONFIG, GET_SETTING, READ_ARGUMENT, REGISTER_NUMERIC_CONFIG, REGISTER_SETTING, SERVED_BY,
+    SET_COMMAND_INFO,
 };
 use crate::server::{api, text};
 
@@ -56,13 +57,7 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
             check_text(member, &name, info).map(|is_known| if is_known { api::OK } else { api::ERR })
         },
     )?;
-    // Settings are declared in the scratch store alone; here, where onLoad() runs for good, they are known.
-    linker.func_wrap(NS, REGISTER_NUMERIC_CONFIG.name, |_: u32, _: u32, _: i64, _: u32, _: i64, _: i64, _: i32| -> Result<i32> {
-        Err(not_now(&REGISTER_NUMERIC_CONFIG))
-    })?;
-    linker.func_wrap(NS, GET_NUMERIC_CONFIG.name, move |handle: i32| -> Result<i64> {
-        host()?.setting(member, handle).ok_or_else(|| Error::msg(format!("it declared no setting {handle}")))
-    })?;
+    settings(linker, member)?;
     linker.func_wrap(NS, READ_ARGUMENT.name, |mut guest: Guest<'_>, pointer: u32, length: u32, target: u32| -> Result<()> {
         allow(&guest, &READ_ARGUMENT)?;
         let (all, state) = parts(&mut guest)?;
@@ -71,6 +66,24 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
         Ok(())
     })?;
     linker.func_wrap(NS, SERVED_BY.name, |guest: Guest<'_>, _: u32, _: u32, _: u32, _: u32| allow(&guest, &SERVED_BY))?;
+    Ok(())
+}
+
+fn settings(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    let no_setting = |handle: i32| Error::msg(format!("it declared no setting {handle}"));
+    // They are declared in the scratch store alone; here, where onLoad() runs for good, they are known.
+    linker.func_wrap(NS, REGISTER_NUMERIC_CONFIG.name, |_: u32, _: u32, _: i64, _: u32, _: i64, _: i64, _: i32| -> Result<i32> {
+        Err(not_now(&REGISTER_NUMERIC_CONFIG))
+    })?;
+    linker.func_wrap(NS, REGISTER_SETTING.name, |_: u32, _: u32, _: i64, _: i64, _: i64, _: i32| -> Result<i32> {
+        Err(not_now(&REGISTER_SETTING))
+    })?;
+    linker.func_wrap(NS, GET_NUMERIC_CONFIG.name, move |handle: i32| -> Result<i64> {
+        host()?.setting(member, handle).ok_or_else(|| no_setting(handle))
+    })?;
+    linker.func_wrap(NS, GET_SETTING.name, move |handle: i32| -> Result<i64> {
+        host()?.kit_setting(member, handle).ok_or_else(|| no_setting(handle))
+    })?;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 
+use smallvec::SmallVec;
 use wasmtime::{Error, Linker, Result};
 
 use super::{Guest, NS, allow, context, handed, host, not_now, parts, with_key};
@@ -13,9 +14,10 @@ use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
 use crate::modules::namespace::{
-    COUNT_EFFECT, EFFECTS_WANTED, Function, KEY_CHANGED, NOTIFY_KEYSPACE_EVENT, REPLICATE, REPLICATE_VERBATIM, SIGNAL_MODIFIED_KEY,
+    APPLY_COMMAND, COUNT_EFFECT, EFFECTS_WANTED, Function, KEY_CHANGED, NOTIFY_KEYSPACE_EVENT, PUBLISH_MESSAGE, REPLICATE,
+    REPLICATE_TABLES, REPLICATE_VERBATIM, SIGNAL_MODIFIED_KEY,
 };
-use crate::server::strings::{Strings, Word};
+use crate::server::strings::{Strings, Word, with_string};
 use crate::server::{listeners, outermost, text};
 
 /// Arguments of one effect beyond those of the running command.
@@ -93,13 +95,7 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         let (all, state) = parts(&mut guest)?;
         let call = &mut state.call;
         let name = handed(all, call, name, name_length)?;
-        // Counted before any of it is collected: a count costs the module nothing.
-        let count = argc.cast_unsigned();
-        if count > call.lent.arguments.count().unsigned_abs() + EFFECT_ARGUMENTS_MAX {
-            return Err(Error::msg(format!("it replicates {count} arguments at once, more than it may")));
-        }
-        let arguments = memory::pairs(all, argv, count)?;
-        call.hand(To::Server, memory::sum(&arguments), all.len())?;
+        let arguments = effect_arguments(call, all, argv, argc)?;
         let slot = host()?.written_by(member, name, &mut call.effect).ok_or_else(|| not_its_own(name))?;
         let ctx = context(call, &REPLICATE)?;
         if !listeners::are_present(ctx) {
@@ -108,6 +104,7 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         ctx.replicate(&slot.name, &Strings::of_words(arguments.iter().map(|bytes| word(call, all, bytes))));
         Ok(())
     })?;
+    tables(linker, member)?;
     linker.func_wrap(NS, COUNT_EFFECT.name, move |mut guest: Guest<'_>| -> Result<i32> {
         allow_effect(&guest, &COUNT_EFFECT)?;
         let (all, state) = parts(&mut guest)?;
@@ -115,14 +112,73 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         if listeners::are_present(context(call, &COUNT_EFFECT)?) {
             return Ok(1);
         }
-        let slot = host()?.writer(member, &mut call.effect).ok_or_else(|| not_now(&COUNT_EFFECT))?;
-        count_change(call, &COUNT_EFFECT, &slot.name, all.len())?;
+        let name = host()?.writer(member, &mut call.effect).map_or(APPLY_COMMAND, |slot| &slot.name);
+        count_change(call, &COUNT_EFFECT, name, all.len())?;
         Ok(0)
     })?;
     Ok(())
 }
 
+/// The effect of a module whose data the host looks after: `wasm.apply <key> <module> <format> <argument> …`.
+fn tables(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    linker.func_wrap(
+        NS,
+        REPLICATE_TABLES.name,
+        move |mut guest: Guest<'_>, key: u32, key_length: u32, format: i32, argv: u32, argc: i32| -> Result<()> {
+            allow_effect(&guest, &REPLICATE_TABLES)?;
+            let file = &host()?.modules[member.0].file;
+            if !file.applies() {
+                return Err(Error::msg("it replicates tables and does not export apply"));
+            }
+            let (all, state) = parts(&mut guest)?;
+            let call = &mut state.call;
+            let key = handed(all, call, key, key_length)?;
+            let arguments = effect_arguments(call, all, argv, argc)?;
+            let ctx = context(call, &REPLICATE_TABLES)?;
+            if !listeners::are_present(ctx) {
+                return count_change(call, &REPLICATE_TABLES, APPLY_COMMAND, all.len());
+            }
+            let format = format.to_string();
+            let head = [word(call, all, key), Word::Bytes(file.name.as_bytes()), Word::Bytes(format.as_bytes())];
+            let words = head.into_iter().chain(arguments.iter().map(|bytes| word(call, all, bytes)));
+            ctx.replicate(APPLY_COMMAND, &Strings::of_words(words));
+            Ok(())
+        },
+    )?;
+    Ok(())
+}
+
+/// The `argc` arguments of an effect at `argv`, counted before any of them is collected: a count costs the
+/// module nothing.
+fn effect_arguments<'a>(call: &mut Call, all: &'a [u8], argv: u32, argc: i32) -> Result<SmallVec<[&'a [u8]; 8]>> {
+    let count = argc.cast_unsigned();
+    if count > call.lent.arguments.count().unsigned_abs() + EFFECT_ARGUMENTS_MAX {
+        return Err(Error::msg(format!("it replicates {count} arguments at once, more than it may")));
+    }
+    let arguments = memory::pairs(all, argv, count)?;
+    call.hand(To::Server, memory::sum(&arguments), all.len())?;
+    Ok(arguments)
+}
+
 fn notifications(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(
+        NS,
+        PUBLISH_MESSAGE.name,
+        |mut guest: Guest<'_>, channel: u32, channel_length: u32, message: u32, length: u32| -> Result<()> {
+            allow(&guest, &PUBLISH_MESSAGE)?;
+            let (all, state) = parts(&mut guest)?;
+            let channel = handed(all, &mut state.call, channel, channel_length)?;
+            let message = handed(all, &mut state.call, message, length)?;
+            let ctx = context(&state.call, &PUBLISH_MESSAGE)?;
+            // What comes from the stream was published where it was decided, and that is in the stream too.
+            if outermost::from_stream() {
+                return Ok(());
+            }
+            let onwards = state.call.may_replicate || state.call.phase != Phase::Command;
+            with_string(channel, |channel| with_string(message, |message| ctx.publish(channel, message, onwards)));
+            Ok(())
+        },
+    )?;
     linker.func_wrap(NS, SIGNAL_MODIFIED_KEY.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         allow(&guest, &SIGNAL_MODIFIED_KEY)?;
         let (all, state) = parts(&mut guest)?;

@@ -128,6 +128,7 @@ mod tests {
         match kind {
             ValType::I32 => "i32",
             ValType::I64 => "i64",
+            ValType::F64 => "f64",
             _ => "?",
         }
     }

@@ -2,12 +2,15 @@
 
 use wasmtime::{Error, Linker, Result};
 
-use super::{Guest, NS, allow, handed, host, parts, with_key};
+use super::{Guest, NS, allow, context, handed, host, parts, with_key};
+use crate::guest::answer::answer;
 use crate::guest::call::Phase;
 use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
-use crate::modules::namespace::{DISCARD_MEMORY, GET_CONTEXT_FLAGS, GET_RANDOM_BYTES, LOG, MAY_ACCESS, MAY_EXCEED, MILLISECONDS};
+use crate::modules::namespace::{
+    DISCARD_MEMORY, GET_CONTEXT_FLAGS, GET_CURRENT_USER_NAME, GET_RANDOM_BYTES, GET_SELECTED_DB, LOG, MAY_ACCESS, MAY_EXCEED, MILLISECONDS,
+};
 use crate::server::context::{Context, server_flags};
 use crate::server::{clock, log, outermost, permissions, text};
 
@@ -53,6 +56,14 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     })?;
     linker.func_wrap(NS, GET_CONTEXT_FLAGS.name, |guest: Guest<'_>| -> i32 {
         outermost::flags().unwrap_or_else(|| guest.data().call.lent.ctx.map_or_else(server_flags, Context::flags))
+    })?;
+    linker.func_wrap(NS, GET_CURRENT_USER_NAME.name, |mut guest: Guest<'_>| -> Result<u64> {
+        allow(&guest, &GET_CURRENT_USER_NAME)?;
+        answer(&mut guest, &permissions::user_name())
+    })?;
+    linker.func_wrap(NS, GET_SELECTED_DB.name, |guest: Guest<'_>| -> Result<i32> {
+        allow(&guest, &GET_SELECTED_DB)?;
+        Ok(context(&guest.data().call, &GET_SELECTED_DB)?.database())
     })?;
     linker.func_wrap(NS, MAY_EXCEED.name, |mut guest: Guest<'_>| -> Result<()> {
         allow(&guest, &MAY_EXCEED)?;
