@@ -128,6 +128,10 @@ export namespace redis {
   @external("redis", "ReplyWithLongLong")
   export declare function ReplyWithLongLong(value: i64): void;
 
+  /** A number: `,` in RESP3; in RESP2 a bulk string, the shortest text that reads back. */
+  @external("redis", "ReplyWithDouble")
+  export declare function ReplyWithDouble(value: f64): void;
+
   /** Opens an array of `length` elements; -1: its length is told afterwards by ReplySetArrayLength. */
   @external("redis", "ReplyWithArray")
   export declare function ReplyWithArray(length: i64): void;

@@ -3,6 +3,7 @@ import { argument, argumentLength } from "../base/frame";
 import { isWord, parsed, parseInteger } from "../base/parse";
 import { failLine, line } from "../base/text";
 import { take } from "./memory/arena";
+import "./abort";
 import { beginCommand, Command } from "./transaction/command";
 import { recover } from "./transaction/commit";
 import { forgetMessages } from "./transaction/messages";

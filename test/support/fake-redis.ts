@@ -280,6 +280,12 @@ export class FakeModule {
           server.reply(`:${value}\r\n`);
         },
       ],
+      ReplyWithDouble: [
+        'command',
+        (value: number) => {
+          server.reply(`$${String(value).length}\r\n${value}\r\n`);
+        },
+      ],
       ReplyWithArray: [
         'command',
         (length: bigint) => {

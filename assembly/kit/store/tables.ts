@@ -29,7 +29,7 @@ import { heapReset } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { moveEntry } from "../../base/storage/table/move";
 import { Tree } from "../../base/storage/tree/tree";
-import { moveInTree } from "../../base/storage/tree/move";
+import { moveEntry as moveInTree } from "../../base/storage/tree/move";
 import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
 import { forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";

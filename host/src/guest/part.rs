@@ -27,6 +27,7 @@ pub enum Reply<'a> {
     Error(&'a [u8]),
     Bulk(&'a [u8]),
     Integer(i64),
+    Double(f64),
     Null,
     /// The server's own error of a wrong number of arguments.
     WrongArity,
@@ -47,6 +48,7 @@ impl<'a> Reply<'a> {
             Reply::Bulk(bytes) => ctx.reply_bytes(bytes),
             Reply::Null => ctx.reply_null(),
             Reply::Integer(value) => ctx.reply_integer(value),
+            Reply::Double(value) => ctx.reply_double(value),
             Reply::Status(b"OK") => ok::reply(ctx),
             Reply::Status(text) => text::with_line(text, |text| ctx.reply_status(text)),
             Reply::Error(text) => text::with_line(text, |text| ctx.reply_error(text)),
@@ -72,6 +74,7 @@ impl<'a> Reply<'a> {
             Reply::Open(Container::Map, length) => (7, length.cast_unsigned(), &[]),
             Reply::SetLength(Container::Array, length) => (8, length.cast_unsigned(), &[]),
             Reply::SetLength(Container::Map, length) => (9, length.cast_unsigned(), &[]),
+            Reply::Double(value) => (10, value.to_bits(), &[]),
         }
     }
 
@@ -94,7 +97,8 @@ impl<'a> Reply<'a> {
             6 => Reply::Open(Container::Array, value),
             7 => Reply::Open(Container::Map, value),
             8 => Reply::SetLength(Container::Array, value),
-            _ => Reply::SetLength(Container::Map, value),
+            9 => Reply::SetLength(Container::Map, value),
+            _ => Reply::Double(f64::from_bits(number)),
         })
     }
 }

@@ -85,6 +85,7 @@ functions! {
     REPLY_WITH_STRING_BUFFER: "ReplyWithStringBuffer", "(bytes: bytes)", COMMAND;
     REPLY_WITH_NULL: "ReplyWithNull", "()", COMMAND;
     REPLY_WITH_LONG_LONG: "ReplyWithLongLong", "(value: i64)", COMMAND;
+    REPLY_WITH_DOUBLE: "ReplyWithDouble", "(value: f64)", COMMAND;
     REPLY_WITH_ARRAY: "ReplyWithArray", "(length: i64)", COMMAND;
     REPLY_SET_ARRAY_LENGTH: "ReplySetArrayLength", "(length: i64)", COMMAND;
     REPLY_WITH_MAP: "ReplyWithMap", "(length: i64)", COMMAND;

@@ -30,6 +30,7 @@ pub const CTX_FLAGS_AOF: c_int = 1 << 6;
 pub const CTX_FLAGS_REPLICATED: c_int = 1 << 12;
 pub const CTX_FLAGS_LOADING: c_int = 1 << 13;
 pub const CTX_FLAGS_DENY_BLOCKING: c_int = 1 << 21;
+pub const CTX_FLAGS_RESP3: c_int = 1 << 22;
 pub const CTX_FLAGS_ASYNC_LOADING: c_int = 1 << 23;
 
 pub const OPTIONS_HANDLE_IO_ERRORS: c_int = 1 << 0;
@@ -280,6 +281,7 @@ api! {
     fn ReplyWithStringBuffer(ctx: *mut Ctx, bytes: *const c_char, length: usize) -> c_int;
     fn ReplyWithNull(ctx: *mut Ctx) -> c_int;
     fn ReplyWithLongLong(ctx: *mut Ctx, value: c_longlong) -> c_int;
+    fn ReplyWithDouble(ctx: *mut Ctx, value: f64) -> c_int;
     fn ReplyWithArray(ctx: *mut Ctx, length: c_long) -> c_int;
     fn ReplySetArrayLength(ctx: *mut Ctx, length: c_long);
     fn ReplyWithMap(ctx: *mut Ctx, length: c_long) -> c_int;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::api::{self, Ctx};
 use super::reply::Answer;
 use super::strings::{ServerString, Strings};
+use super::text;
 use crate::rm;
 
 /// The context of a call from the server that lasts for `'a`. Every function of the server that a method
@@ -76,6 +77,15 @@ impl Context<'_> {
     pub fn reply_integer(self, value: i64) {
         // SAFETY: as above.
         unsafe { _ = rm!(ReplyWithLongLong(self.raw, value)) };
+    }
+
+    /// A number: as RESP3 has it, and before that the shortest text that reads back.
+    pub fn reply_double(self, value: f64) {
+        if self.flags() & api::CTX_FLAGS_RESP3 == 0 {
+            return self.reply_bytes(text::double(value).as_bytes());
+        }
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithDouble(self.raw, value)) };
     }
 
     /// The head of an array; -1: its length is told by [`Context::set_array_length`].

@@ -11,7 +11,7 @@ use crate::guest::part::{Container, Reply};
 use crate::guest::reply::{CLOSED_BYTES, OPEN_MAX};
 use crate::guest::state::State;
 use crate::modules::namespace::{
-    ATTEMPT, FAIL, Function, REPLY_SET_ARRAY_LENGTH, REPLY_SET_MAP_LENGTH, REPLY_WITH_ARRAY, REPLY_WITH_ERROR, REPLY_WITH_LONG_LONG,
+    ATTEMPT, FAIL, Function, REPLY_SET_ARRAY_LENGTH, REPLY_SET_MAP_LENGTH, REPLY_WITH_ARRAY, REPLY_WITH_DOUBLE, REPLY_WITH_ERROR, REPLY_WITH_LONG_LONG,
     REPLY_WITH_MAP, REPLY_WITH_NULL, REPLY_WITH_SIMPLE_STRING, REPLY_WITH_STRING_BUFFER, WRONG_ARITY,
 };
 use crate::server::text;
@@ -32,6 +32,9 @@ pub(super) fn define(linker: &mut Linker<State>) -> Result<()> {
     })?;
     linker.func_wrap(NS, REPLY_WITH_LONG_LONG.name, |mut guest: Guest<'_>, value: i64| -> Result<()> {
         reply(&mut guest, &REPLY_WITH_LONG_LONG, NOTHING, |_| Reply::Integer(value))
+    })?;
+    linker.func_wrap(NS, REPLY_WITH_DOUBLE.name, |mut guest: Guest<'_>, value: f64| -> Result<()> {
+        reply(&mut guest, &REPLY_WITH_DOUBLE, NOTHING, |_| Reply::Double(value))
     })?;
     linker.func_wrap(NS, WRONG_ARITY.name, |mut guest: Guest<'_>| -> Result<()> {
         reply(&mut guest, &WRONG_ARITY, NOTHING, |_| Reply::WrongArity)
