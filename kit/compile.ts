@@ -75,7 +75,7 @@ const RESERVED = new Set([
 
 /** Compiles a module. What is wrong with it is among the faults, and nothing is thrown for that. */
 export async function compile(options: Options, compiler: Compiler): Promise<Compiled> {
-  const { texts, faults, commands, rewritten } = rewrite(options.file);
+  const { texts, faults, commands, rewritten } = rewrite(options.file, options.name);
   const files = Object.fromEntries([...texts, ...[...rewritten].map(([file, { result }]) => [file, result.text] as const)]);
   const base = { commands, files: Object.keys(files).filter((file) => !path.basename(file).startsWith('~')), memoryEnd: 0 };
   if (faults.any()) return { ...base, faults: faults.all, level: 0 };
@@ -96,7 +96,7 @@ export interface RewrittenFile {
  * Checks and rewrites the author's files.
  * @returns `texts`: of the entry and of packages' files; both by absolute paths
  */
-export function rewrite(file: string): {
+export function rewrite(file: string, name: string): {
   texts: Map<string, string>;
   rewritten: Map<string, RewrittenFile>;
   faults: Faults;
@@ -120,7 +120,7 @@ export function rewrite(file: string): {
   const texts = new Map([...packages].map(([name, text]) => [name, restoreGlobals(text)]));
   // What it exports by itself would be the module's exports.
   texts.set(path.join(path.dirname(file), `${RUNTIME}.ts`), 'import "~lib/redis-wasm/kit/runtime";\n');
-  texts.set(entryOf(file), `export * from "~lib/redis-wasm/kit/exports"; import "./${path.basename(file, '.ts')}";\n`);
+  texts.set(entryOf(file), entryText(path.basename(file, '.ts'), name));
   const rewritten = new Map(files.map((source) => [source.fileName, { source, result: editsOf(source).apply(source.text) }]));
   return { texts, rewritten, faults, commands: [...context.commands.values()] };
 }
@@ -129,6 +129,17 @@ function noCommand(files: ts.SourceFile[], faults: Faults): void {
   const entry = files.at(-1);
   if (entry !== undefined)
     faults.add(entry, 'There is no command in it', 'Write command("MODULE.VERB", "key:key", handler, "What it does"); at the top level.');
+}
+
+/** The kit's exports, and the author's first file. */
+function entryText(author: string, name: string): string {
+  return [
+    'export * from "~lib/redis-wasm/kit/exports";',
+    'import { nameModule } from "~lib/redis-wasm/kit/generated";',
+    `import "./${author}";`,
+    `nameModule("${name}");`,
+    '',
+  ].join('\n');
 }
 
 const RUNTIME = '~runtime';

@@ -7,7 +7,8 @@ export interface About {
   flags: string[];
   /** names of keys that are only read */
   readKeys: string[];
-  /** of the description, but flags and keys */
+  categories: string[];
+  /** of the description, but flags, categories and keys */
   lines: string[];
 }
 
@@ -16,7 +17,7 @@ const MEMBERS = ['summary', 'complexity', 'since', 'flags', 'categories', 'readK
 
 /** Reads it: a summary, or an object of texts. Notes what is wrong. */
 export function aboutOf(node: ts.Expression | undefined, faults: Faults): About {
-  const about: About = { flags: [], readKeys: [], lines: [] };
+  const about: About = { flags: [], readKeys: [], categories: [], lines: [] };
   if (node === undefined) return about;
   if (ts.isStringLiteralLike(node)) takeMember(about, 'summary', node.text, node, faults);
   else if (ts.isObjectLiteralExpression(node)) {
@@ -62,7 +63,7 @@ function takeMember(about: About, name: (typeof MEMBERS)[number], text: string, 
   else if (name === 'categories') {
     const wrong = words.find((word) => !/^@?[a-z0-9_-]+$/.test(word));
     if (wrong !== undefined) faults.add(node, `${wrong} is no name of a category`, 'Write it in small letters: "@limit"');
-    about.lines.push(`acl: ${words.join(' ')}`);
+    about.categories.push(...words);
   } else {
     if (name === 'summary') about.summary = text.trim();
     about.lines.push(`${name}: ${text.trim()}`);

@@ -241,6 +241,8 @@ function registration(name: string, syntax: string, writes: boolean, about: Abou
     `name: ${lower}`,
     `flags: ${[writes ? 'write deny-oom' : 'readonly', ...about.flags].join(' ')}`,
     ...(syntax.trim() === '' ? ['arity: 1'] : [`syntax: ${syntax.trim().replaceAll(/\s+/g, ' ')}`]),
+    // Servers put a module's commands into no category by themselves.
+    `acl: ${[...about.categories, writes ? 'write' : 'read'].join(' ')}`,
     ...about.lines,
     ...keys.lines.map((line) => `keys: ${line}`),
   ];

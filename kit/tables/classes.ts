@@ -59,7 +59,7 @@ export class Classes {
     this.values.set(node, fields);
     const last = node.members.at(-1);
     const isOpen = last !== undefined && ts.isPropertyDeclaration(last) && !last.getText().endsWith(';');
-    this.write(node, `${isOpen ? ';' : ''}${codecOf(nameOf(node), fields)}`);
+    this.write(node, `${isOpen ? ';' : ''}${codecOf(nameOf(node), fields, this.schemaOf(fields))}`);
   }
 
   /** A class that a sorted table has as its key. */
@@ -80,6 +80,17 @@ export class Classes {
     const write = fields.map(({ name, type }) => `__kit.writeKey<${type}>(out, this.${name});`).join(' ');
     const read = fields.map(({ name, type }) => `this.${name} = __kit.readKey<${type}>(from);`).join(' ');
     this.write(node, ` kitWriteKey(out: __kit.Writer): void { ${write} } kitReadKey(from: __kit.Reader): void { ${read} }`);
+  }
+
+  /** Names and types of fields: `name:string,places:{x:f64}[]?`. */
+  private schemaOf(fields: Field[]): string {
+    return fields
+      .map(({ name, plain, isNullable, of }) => {
+        const brackets = /(?:\[\])*$/.exec(plain)?.[0] ?? '';
+        const element = of === undefined ? plain.slice(0, plain.length - brackets.length) : `{${this.schemaOf(this.values.get(of) ?? [])}}`;
+        return `${name}:${element === 'Bytes' ? 'bytes' : element}${brackets}${isNullable ? '?' : ''}`;
+      })
+      .join(',');
   }
 
   private write(node: ts.ClassDeclaration, text: string): void {
@@ -149,34 +160,22 @@ function nameOf(node: ts.ClassDeclaration): string {
 }
 
 /** Members that write and read an object, its fields in the order of the class. */
-function codecOf(name: string, fields: Field[]): string {
-  const schema = fields.flatMap((field, index) => [JSON.stringify(`${index > 0 ? ',' : ''}${field.name}:`), schemaOf(field)]);
-  const values = fields.map((field) => `it.${field.name} = ${initialOf(field)};`);
+function codecOf(name: string, fields: Field[], schema: string): string {
+  const values = fields.map((field) => `this.${field.name} = ${initialOf(field)};`);
   const writes = fields.map((field) => `__kit.write<${field.type}>(out, this.${field.name});`);
   const reads = fields.map((field, index) => `case ${index}: this.${field.name} = __kit.read<${field.type}>(from); break;`);
   return [
-    ` static kitFields(): string { return ${joined(schema)}; }`,
-    `static kitNew(): ${name} { const it = changetype<${name}>(__new(offsetof<${name}>(), idof<${name}>())); ${values.join(' ')} return it; }`,
+    ` kitFields(): string { return ${JSON.stringify(schema)}; }`,
+    `kitCount(): i32 { return ${fields.length}; }`,
+    `kitDefaults(): void { ${values.join(' ')} }`,
+    `static kitNew(): ${name} { const made = changetype<${name}>(__new(offsetof<${name}>(), idof<${name}>())); made.kitDefaults(); return made; }`,
     `kitWrite(out: __kit.Writer): void { ${writes.join(' ')} }`,
     `kitRead(field: i32, from: __kit.Reader): void { switch (field) { ${reads.join(' ')} } }`,
-    `static kitCount(): i32 { return ${fields.length}; }`,
     'kitUnknown: __kit.Unknown | null = null;',
   ].join(' ');
 }
 
-/** Expressions of texts as one, with literals that stand side by side put together. */
-function joined(parts: string[]): string {
-  const merged = parts.join(' + ').replaceAll('" + "', '');
-  return merged === '' ? '""' : merged;
-}
-
-function schemaOf({ plain, isNullable, of }: Field): string {
-  const brackets = /(?:\[\])*$/.exec(plain)?.[0] ?? '';
-  const end = `${brackets}${isNullable ? '?' : ''}`;
-  if (of === undefined) return JSON.stringify(plain.replace('Bytes', 'bytes').slice(0, plain.length - brackets.length) + end);
-  return `"{" + ${nameOf(of)}.kitFields() + "}${end}"`;
-}
-
+/** The value of a field that what is read does not have. */
 function initialOf({ initial, plain, isNullable, of }: Field): string {
   if (initial !== undefined) return initial;
   if (isNullable) return 'null';
