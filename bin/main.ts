@@ -19,6 +19,7 @@ const COMMANDS: Record<CommandName, () => Promise<Command>> = {
   config: () => import('./config.ts'),
   export: () => import('./export.ts'),
   import: () => import('./import.ts'),
+  build: () => import('./build.ts'),
 };
 
 function isCommand(name: string): name is CommandName {

@@ -38,6 +38,14 @@ The data is kept in the current folder, unless --dir or the redis.conf names one
   --to      the server with the modules: the same one by default
   --prefix  before each key: wasm: by default`,
   },
+  build: {
+    synopsis: 'build [<file.ts> …] [--out <folder>] [--name <name>] [--debug]',
+    summary: 'compiles modules of your own: docs/KIT.md',
+    details: `Without a file, every one in the current folder that declares a command.
+  --out    where the .wasm files go: build by default
+  --name   of the module, and of its file: by default the name of the source
+  --debug  without optimisation, so that traces name every function`,
+  },
 } satisfies Record<string, Usage>;
 
 export type CommandName = keyof typeof USAGES;

@@ -1,0 +1,39 @@
+/**
+ * `npx redis-wasm build [file …] [--out folder] [--name n] [--debug]`: modules in TypeScript into .wasm files
+ * that the host loads.
+ */
+import path from 'node:path';
+import { Compiler } from '../kit/asc/compiler.ts';
+import { buildModules, modulesOf, type Built } from '../kit/modules.ts';
+import { optionsOf } from './options.ts';
+import { say } from './process.ts';
+
+/** The levels of optimisation that are tried, the best first. */
+const LEVELS = [3, 1, 0];
+
+/** What a person is told of a module that is built. */
+export function told({ name, output, bytes, compiled }: Built, folder: string): string {
+  const commands = compiled.commands.map((command) => command.name).join(' ');
+  return `${path.relative(folder, output)}: ${commands} (${name}, ${Math.ceil(bytes / 1024)} KiB)`;
+}
+
+export async function command(given: string[]): Promise<number> {
+  const { values, others } = optionsOf(given, { out: 'a folder', name: 'a name' }, ['debug']);
+  const folder = process.cwd();
+  const modules = modulesOf(others, folder, values.name);
+  const levels = values.debug === undefined ? LEVELS : [0];
+  const compiler = new Compiler();
+  try {
+    for (const built of await buildModules(modules, { out: path.resolve(values.out ?? 'build'), levels }, compiler)) {
+      say(told(built, folder));
+      if (built.compiled.level < (levels[0] ?? 0)) {
+        say(
+          `  optimised at level ${built.compiled.level}: level 3 took over a minute, as it can where a function calls itself without an end`,
+        );
+      }
+    }
+  } finally {
+    compiler.end();
+  }
+  return 0;
+}

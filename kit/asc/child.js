@@ -1,0 +1,76 @@
+// @ts-check
+/**
+ * A process that AssemblyScript's compiler runs in, so that one that does not end can be ended. It knows the
+ * files that it is sent, the kit's own, and no others. Plain JavaScript: what runs TypeScript from its source
+ * takes ten seconds for the compiler itself.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** @import { Diagnostic, Job, Outcome } from './job.ts' */
+/** @typedef {{ main: (given: string[], api: object) => Promise<{ error: Error | null }> }} Compiler */
+/** @typedef {{ start: number, source: { normalizedPath: string } | null }} Range */
+/** @typedef {{ message: string, category: number, range: Range | null }} Message */
+
+const OUTPUT = 'module.wasm';
+/** The category of a message. */
+const ERROR = 3;
+
+/** Files of the kit, as the compiler asks for them: in whichever node_modules, or by their name alone. */
+const OF_KIT = /^(?:.*\/)?(?:node_modules|~lib)\/redis-wasm\/((?:kit|base)\/.*)$/;
+
+/** The shadow stack is for a collector: there is none, and a custom runtime gets one unasked. */
+class WithoutShadowStack {
+  afterParse() {
+    const { program } = /** @type {{ program: { options: { stackSize: number }, module: { useShadowStack: boolean } } }} */ (
+      /** @type {unknown} */ (this)
+    );
+    program.options.stackSize = 0;
+    program.module.useShadowStack = false;
+  }
+}
+
+/**
+ * @param {Job} job
+ * @param {Compiler} asc
+ * @returns {Promise<Outcome>}
+ */
+async function compile({ folder, files, options, library }, asc) {
+  /** @type {Diagnostic[]} */
+  const diagnostics = [];
+  /** @type {Uint8Array | undefined} */
+  let wasm;
+  const readFile = (/** @type {string} */ name, /** @type {string} */ base) => {
+    const [, own] = OF_KIT.exec(name.replaceAll('\\', '/')) ?? [];
+    if (own === undefined) return files[path.resolve(base, name)] ?? null;
+    const file = path.join(library, own);
+    return existsSync(file) ? readFileSync(file, 'utf8') : null;
+  };
+  const { error } = await asc.main([...options, '--outFile', OUTPUT, '--baseDir', folder, '--noColors'], {
+    stdout: { write: () => true },
+    stderr: { write: () => true },
+    readFile,
+    writeFile: (/** @type {string} */ name, /** @type {Uint8Array} */ content) => {
+      if (name === OUTPUT) wasm = content;
+    },
+    listFiles: () => [],
+    transforms: [WithoutShadowStack],
+    reportDiagnostic: (/** @type {Message} */ { message, category, range }) => {
+      if (category === ERROR) diagnostics.push({ message, file: range?.source?.normalizedPath, start: range?.start ?? 0 });
+    },
+  });
+  if (error !== null && diagnostics.length === 0) diagnostics.push({ message: error.message, start: 0 });
+  return { wasm: error === null ? wasm : undefined, diagnostics };
+}
+
+const loading = /** @type {Promise<Compiler>} */ (/** @type {unknown} */ (import('assemblyscript/asc')));
+process.on('message', (/** @type {Job} */ job) => {
+  void loading
+    .then((asc) => compile(job, asc))
+    .catch((/** @type {unknown} */ error) => ({ diagnostics: [{ message: String(error), start: 0 }] }))
+    .then((outcome) => process.send?.(outcome));
+});
+// Whoever started it has ended, however that was.
+process.on('disconnect', () => {
+  process.exit();
+});

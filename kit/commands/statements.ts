@@ -1,0 +1,251 @@
+/** The statements `command(…)` and `query(…)` of a file: found, checked, turned into what registers them. */
+import ts from 'typescript';
+import type { Edits } from '../source/edits.ts';
+import type { Faults } from '../source/faults.ts';
+import { kitName, symbolOf } from '../source/symbols.ts';
+import { typeText } from '../source/types.ts';
+import { aboutOf, type About } from './about.ts';
+import { keysOf, type Keys } from './keys.ts';
+import { misfit, signatureOf, slotsOf, type Parameter, type Slot } from './parameters.ts';
+import { resultProblem } from './results.ts';
+import { parseSyntax, SyntaxFault, type Item } from './syntax.ts';
+import { wrapperOf } from './wrapper.ts';
+
+/** A command as it is declared. */
+export interface Command {
+  /** as it is written: "LIMIT.TAKE" */
+  name: string;
+  syntax: string;
+  writes: boolean;
+  about: About;
+  keys: Keys;
+  parameters: Parameter[];
+  /** the type that its handler returns, as it is written */
+  result: string;
+  node: ts.Node;
+}
+
+type Handler = ts.FunctionDeclaration | ts.ArrowFunction | ts.FunctionExpression;
+
+/** What statements of several files share. */
+export interface Context {
+  checker: ts.TypeChecker;
+  faults: Faults;
+  /** those of all files so far, by their names in capitals */
+  commands: Map<string, Command>;
+}
+
+/** Namespaces of which no author's module has a command. */
+const RESERVED = ['CUSTOM', 'SESSION', 'WASM'];
+
+/**
+ * Finds the statements of a file, takes them out of its text, and puts what registers them at its end.
+ */
+export function rewriteCommands(source: ts.SourceFile, edits: Edits, context: Context): void {
+  for (const statement of source.statements) {
+    if (!ts.isExpressionStatement(statement) || !ts.isCallExpression(statement.expression)) continue;
+    const call = statement.expression;
+    const name = kitName(context.checker, call.expression);
+    if (name === 'command' || name === 'query') rewrite(statement, call, name === 'command', edits, context);
+  }
+}
+
+function rewrite(statement: ts.Statement, call: ts.CallExpression, writes: boolean, edits: Edits, context: Context): void {
+  const { faults, commands } = context;
+  const [nameNode, syntaxNode, handlerNode, aboutNode] = call.arguments;
+  if (nameNode === undefined || syntaxNode === undefined || handlerNode === undefined) {
+    const word = writes ? 'command' : 'query';
+    faults.add(call, `${word} needs a name, a syntax and a handler`, `Write ${word}("MODULE.VERB", "key:key", handler, "What it does");`);
+    return;
+  }
+  const name = literal(nameNode, 'The name of a command', faults);
+  const syntax = literal(syntaxNode, 'The syntax of a command', faults);
+  if (name === undefined || syntax === undefined) return;
+  const nameProblem = problemOfName(name, commands);
+  if (nameProblem !== undefined) {
+    faults.add(nameNode, ...nameProblem);
+    return;
+  }
+  const read = readSyntax(syntax, syntaxNode, faults);
+  const about = aboutOf(aboutNode, faults);
+  const handler = handlerOf(handlerNode, context);
+  if (read === undefined || handler === undefined) return;
+  const given = checkHandler(name, handlerNode, handler, read.slots, context);
+  const keys = readKeys(read.items, writes, about, syntaxNode, faults);
+  if (given === undefined || keys === undefined) return;
+  const index = commands.size;
+  commands.set(name.toUpperCase(), { name, syntax, writes, about, keys, ...given, node: nameNode });
+  const called = takeOut(statement, handlerNode, index, edits);
+  const wrapper = wrapperOf({ index, handler: called, items: read.items, slots: read.slots, ...given });
+  const { text } = statement.getSourceFile();
+  // A comment may be all of the last line.
+  edits.insert(text.length, `${text.endsWith('\n') ? '' : '\n'} ${wrapper} ${registration(name, syntax, writes, about, keys, index)}`);
+}
+
+/** The text of a literal; notes a fault for anything else. */
+export function literal(node: ts.Node, what: string, faults: Faults): string | undefined {
+  if (ts.isStringLiteralLike(node)) return node.text;
+  faults.add(node, `${what} is known when it is built`, 'Write it as a text: "…"');
+  return undefined;
+}
+
+function problemOfName(name: string, commands: Map<string, Command>): [message: string, instead: string] | undefined {
+  const known = name.slice(0, 40);
+  if (!/^[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z0-9_.:-]+$/.test(name) || name.length > 128) {
+    return [`${known} is no name of a command`, 'A name is MODULE.VERB, of letters, digits, - and _: "LIMIT.TAKE"'];
+  }
+  const [namespace = ''] = name.toUpperCase().split('.');
+  if (RESERVED.includes(namespace)) {
+    return [`Commands ${namespace}.* belong to the module of that name`, `Choose another word before the point: "MY${namespace}.…"`];
+  }
+  if (name.toUpperCase().endsWith('.APPLY'))
+    return [`${known}: commands of the name APPLY are those of replication`, 'Choose another verb.'];
+  if (commands.has(name.toUpperCase())) return [`There are two commands ${known}`, 'Choose another name for one of them.'];
+  return undefined;
+}
+
+function readSyntax(syntax: string, node: ts.Node, faults: Faults): { items: Item[]; slots: Slot[] } | undefined {
+  try {
+    const items = parseSyntax(syntax);
+    return { items, slots: slotsOf(items) };
+  } catch (error) {
+    if (!(error instanceof SyntaxFault)) throw error;
+    faults.add(
+      node,
+      `The syntax is not understood: ${error.message}`,
+      'For example "key:key amount:integer [TTL seconds:integer] [NX|XX] [name ...]"',
+    );
+    return undefined;
+  }
+}
+
+function readKeys(items: Item[], writes: boolean, about: About, node: ts.Node, faults: Faults): Keys | undefined {
+  try {
+    return keysOf(items, (name) => !writes || about.readKeys.includes(name));
+  } catch (error) {
+    if (!(error instanceof SyntaxFault)) throw error;
+    faults.add(node, `The syntax does not work: ${error.message}`);
+    return undefined;
+  }
+}
+
+/** The function that a handler is, wherever that is declared. */
+function handlerOf(node: ts.Expression, { checker, faults }: Context): Handler | undefined {
+  if (ts.isArrowFunction(node) || ts.isFunctionExpression(node)) return node;
+  const declaration = ts.isIdentifier(node) ? symbolOf(checker, node)?.valueDeclaration : undefined;
+  if (declaration !== undefined && ts.isFunctionDeclaration(declaration) && ts.isSourceFile(declaration.parent)) return declaration;
+  faults.add(
+    node,
+    'The handler of a command is no function of this module',
+    'Write a function at the top level of a file, and its name here.',
+  );
+  return undefined;
+}
+
+/** The parameters and the result of a handler, if they fit. */
+function checkHandler(
+  command: string,
+  node: ts.Node,
+  handler: Handler,
+  slots: Slot[],
+  { checker, faults }: Context,
+): Pick<Command, 'parameters' | 'result'> | undefined {
+  const before = faults.all.length;
+  const name = handler.name?.text ?? 'handler';
+  const result = handler.type === undefined ? 'void' : typeText(checker, handler.type);
+  const at = handler.name ?? node;
+  const fitting = signatureOf(name, slots, handler.type?.getText() ?? 'void');
+  if (handler.typeParameters !== undefined)
+    faults.add(at, `${name} has types as parameters, which a handler cannot have`, `Write ${fitting}`);
+  if (handler.type === undefined) faults.add(at, `${name} does not say what it returns`, `Write ${fitting}; void is answered as +OK.`);
+  else {
+    const problem = resultProblem(result);
+    if (problem !== undefined) faults.add(handler.type, `${name} returns ${result}, which is no reply: ${problem}`, RESULTS);
+  }
+  const parameters = handler.parameters.map((parameter) => parameterOf(parameter, handler, checker, faults, fitting));
+  if (handler.parameters.length !== slots.length) {
+    const list = (names: string[]) => (names.length === 0 ? 'none' : names.join(', '));
+    const wanted = list(slots.map((slot) => slot.item.name));
+    const found = list(parameters.map((parameter) => parameter.name));
+    const message = `The syntax of ${command} has ${slots.length} arguments (${wanted}), and ${name} has ${parameters.length} parameters (${found})`;
+    faults.add(at, message, `Write ${fitting}`);
+  } else {
+    slots.forEach((slot, index) => {
+      const parameter = parameters[index];
+      const problem = parameter === undefined || faults.all.length > before ? undefined : misfit(slot, parameter);
+      if (problem !== undefined) faults.add(handler.parameters[index] ?? at, `${command}: ${problem}`, `Write ${fitting}`);
+    });
+  }
+  return faults.all.length > before ? undefined : { parameters, result };
+}
+
+const RESULTS = 'A handler returns string, Bytes, a number, bool, arrays and Maps of these, T | null of references, void, or a Reply.';
+
+function parameterOf(node: ts.ParameterDeclaration, handler: Handler, checker: ts.TypeChecker, faults: Faults, fitting: string): Parameter {
+  const name = node.name.getText();
+  const text = node.type === undefined ? '' : typeText(checker, node.type);
+  const others = handler.parameters.map((parameter) => parameter.name.getText());
+  if (node.dotDotDotToken !== undefined) faults.add(node, `${name} is a rest parameter`, `Write ${name}: ${text || 'string[]'}`);
+  if (node.questionToken !== undefined) faults.add(node, `${name} has no value for where it is left out`, `Write ${fitting}`);
+  if (node.type === undefined) faults.add(node, `${name} has no type`, `Write ${fitting}`);
+  if (node.initializer !== undefined && mentions(node.initializer, others)) {
+    faults.add(
+      node.initializer,
+      `The default value of ${name} is made of another parameter`,
+      'Give it a plain one, and replace that within the function.',
+    );
+  }
+  return {
+    name,
+    type: text.replace(/ \| null$/, ''),
+    isNullable: text.endsWith(' | null'),
+    initial: node.initializer?.getText(),
+  };
+}
+
+function mentions(node: ts.Node, names: string[]): boolean {
+  if (ts.isIdentifier(node) && names.includes(node.text)) return true;
+  return ts.forEachChild(node, (child) => mentions(child, names)) ?? false;
+}
+
+/**
+ * Takes a statement out of the text. A function that stands in it becomes one of the file.
+ * @returns the name by which the handler is called
+ */
+function takeOut(statement: ts.Statement, handler: ts.Expression, index: number, edits: Edits): string {
+  const [from, to] = [statement.getStart(), statement.getEnd()];
+  if (!ts.isArrowFunction(handler) && !ts.isFunctionExpression(handler)) {
+    edits.replace(from, to, '');
+    return handler.getText();
+  }
+  const name = `__handler${index}`;
+  const open =
+    handler
+      .getChildren()
+      .find((child) => child.kind === ts.SyntaxKind.OpenParenToken)
+      ?.getStart() ?? from;
+  edits.replace(from, open, `function ${name}`);
+  if (ts.isArrowFunction(handler)) {
+    const arrow = handler.equalsGreaterThanToken;
+    const isBlock = ts.isBlock(handler.body);
+    edits.replace(arrow.getStart(), arrow.getEnd(), isBlock ? '' : handler.type?.getText() === 'void' ? '{' : '{ return');
+    edits.replace(handler.getEnd(), to, isBlock ? '' : '; }');
+  } else edits.replace(handler.getEnd(), to, '');
+  return name;
+}
+
+/** The statement that registers a command, with all that the server is told of it. */
+function registration(name: string, syntax: string, writes: boolean, about: About, keys: Keys, index: number): string {
+  const lower = name.toLowerCase();
+  const lines = [
+    `name: ${lower}`,
+    `flags: ${[writes ? 'write deny-oom' : 'readonly', ...about.flags].join(' ')}`,
+    ...(syntax.trim() === '' ? ['arity: 1'] : [`syntax: ${syntax.trim().replaceAll(/\s+/g, ' ')}`]),
+    // Servers put a module's commands into no category by themselves.
+    `acl: ${[...about.categories, writes ? 'write' : 'read'].join(' ')}`,
+    ...about.lines,
+    ...keys.lines.map((line) => `keys: ${line}`),
+  ];
+  const values = [lines.join('\n'), lower].map((text) => JSON.stringify(text));
+  return `__kit.register(${values[0] ?? ''}, __command${index}, ${values[1] ?? ''}, ${writes}, ${keys.first}, ${keys.last}, ${keys.step});`;
+}
