@@ -4,7 +4,10 @@ import { infoField } from "../base/register";
 import { redis } from "../base/redis";
 import { heldBytes, seal } from "./memory/arena";
 import { bytesOf } from "./values/strings";
-import { registered } from "./generated";
+import { begin, hasCommand, register, registered } from "./generated";
+import { done } from "./reply";
+import { checkName } from "./module";
+import { checkTables } from "./store/check";
 import { declareSettings } from "./module";
 import { infoFields } from "./hand";
 import { isNothing, loadTables, saveTables, tellTables } from "./store/persistence";
@@ -25,8 +28,27 @@ export function onLoad(): i32 {
     const text = bytesOf(registered[index].text);
     refused += redis.AddCommand(<usize>(<u32>text), <u32>(text >> 32), registered[index].handler);
   }
+  if (!hasCommand(checkName())) refused += addCheck();
   seal();
   return refused;
+}
+
+/** Adds `<module>.CHECK`, which every module has. */
+function addCheck(): i32 {
+  const name = checkName();
+  checkNumber = register("", check, name, false, 0, 0, 0);
+  const text = bytesOf(
+    "name: " + name + "\nflags: readonly\nsummary: Checks that the module's tables hold together\ncomplexity: O(entries)\nacl: read",
+  );
+  return redis.AddCommand(<usize>(<u32>text), <u32>(text >> 32), registered[checkNumber].handler);
+}
+
+let checkNumber: i32 = 0;
+
+function check(argc: i32, argv: usize): u64 {
+  begin(checkNumber, argc, argv);
+  checkTables();
+  return done();
 }
 
 /** Declares the settings. */

@@ -24,6 +24,7 @@ class Registered {
   constructor(
     public text: string,
     public handler: i32,
+    public event: string,
     public command: Command,
   ) {}
 }
@@ -54,12 +55,18 @@ export function register(
   command.firstKey = firstKey;
   command.lastKey = lastKey;
   command.keyStep = keyStep;
-  registered.push(new Registered(text, handler.index, command));
+  registered.push(new Registered(text, handler.index, event, command));
   store<u32>(commands + (<usize>(registered.length - 1) << 2), <u32>changetype<usize>(command));
   return registered.length - 1;
 }
 
 const commands: usize = memory.data(1024, 4);
+
+/** Whether a command of this event's name was noted. */
+export function hasCommand(event: string): bool {
+  for (let index = 0; index < registered.length; index++) if (registered[index].event == event) return true;
+  return false;
+}
 
 /** Has a function run before each command: it puts back what a library keeps at module level. */
 export function onBegin(action: () => void): void {

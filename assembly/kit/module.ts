@@ -14,8 +14,16 @@ class Declared {
 
 const settings: Declared[] = [];
 
+let moduleName: string = "";
+
+/** The name of the command that checks the module. */
+export function checkName(): string {
+  return moduleName + ".check";
+}
+
 /** Takes the module's name, while it starts. */
 export function nameModule(name: string): void {
+  moduleName = name;
   const event = bytesOf(name + ".expired");
   nameExpired(<usize>(<u32>event), <u32>(event >> 32));
 }

@@ -64,3 +64,14 @@ function __visit(object: usize, cookie: u32): void {}
 // @ts-ignore: decorator
 @global @unsafe
 export function __collect(): void {}
+
+/** What the standard library takes for a while, as for sorting. */
+// @ts-ignore: decorator
+@global @unsafe
+export function __alloc(size: usize): usize {
+  return take(<u32>min(size, SIZE_MAX));
+}
+
+// @ts-ignore: decorator
+@global @unsafe
+export function __free(block: usize): void {}

@@ -78,12 +78,20 @@ const SWEEP_STEPS_MAX = 1_000_000;
 /** Results of handlers that are no byte strings. */
 const ANSWER = { null: 0n, replied: 1n, ok: 2n, integer: 3n };
 
+/** Where a module's file is that is not one of the shipped. */
+const elsewhere = new Map<string, string>();
+/** Lets a FakeServer load a module of this file. */
+export function placeModule(name: string, file: string): void {
+  elsewhere.set(name, file);
+}
+const contentsOf = (name: string): Buffer => readFileSync(elsewhere.get(name) ?? new URL(`../../build/${name}.wasm`, import.meta.url));
+
 /** The file as it is shipped, compiled once. */
 const compiled = new Map<string, WebAssembly.Module>();
 export function moduleFile(name: string): WebAssembly.Module {
   let module = compiled.get(name);
   if (!module) {
-    module = new WebAssembly.Module(readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url)));
+    module = new WebAssembly.Module(contentsOf(name) as Uint8Array<ArrayBuffer>);
     compiled.set(name, module);
   }
   return module;
@@ -94,7 +102,7 @@ const growing = new Map<string, WebAssembly.Module>();
 function growingFile(name: string): WebAssembly.Module {
   let module = growing.get(name);
   if (!module) {
-    const shipped = binaryen.readBinary(readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url)));
+    const shipped = binaryen.readBinary(contentsOf(name));
     shipped.setFeatures(binaryen.Features.All);
     const text = shipped.emitText().replace(/\(memory\.grow\b/g, '(call $testGrow');
     shipped.dispose();
@@ -105,6 +113,14 @@ function growingFile(name: string): WebAssembly.Module {
     growing.set(name, module);
   }
   return module;
+}
+
+/** Pages of the memory that a module imports. */
+function pagesOf(name: string): number {
+  const text = binaryen.readBinary(contentsOf(name));
+  const pages = Number(/\(import "env" "memory" \(memory \S+ (\d+)/.exec(text.emitText())?.[1] ?? 3);
+  text.dispose();
+  return pages;
 }
 
 export const bytes = (value: Bytes): Buffer => (typeof value === 'string' ? Buffer.from(value) : Buffer.from(value));
@@ -516,6 +532,8 @@ export interface Options {
   seed?: number;
   /** Asked at each growth of a memory by a module, in pages, where given. */
   mayGrow?: (pages: number) => boolean;
+  /** A kit's module, from `placeModule`, that is loaded beside the two. */
+  kit?: string;
 }
 
 /** A server with both modules loaded. */
@@ -532,6 +550,8 @@ export class FakeServer {
   readonly modules: FakeModule[] = [];
   readonly hashmap: FakeModule;
   readonly session: FakeModule;
+  /** The kit's module, if there is one. */
+  readonly kit: FakeModule | undefined;
   /** What was queued for replicas, the outermost command's alone. */
   readonly propagated: Buffer[][] = [];
   readonly signalled: string[] = [];
@@ -570,7 +590,7 @@ export class FakeServer {
   readonly maxPages: number;
   readonly mayGrow: Options['mayGrow'];
 
-  constructor({ link = 'direct', maxPages = 4096, seed = 1, mayGrow }: Options = {}) {
+  constructor({ link = 'direct', maxPages = 4096, seed = 1, mayGrow, kit }: Options = {}) {
     this.mayGrow = mayGrow;
     this.seed = seed;
     this.maxPages = maxPages;
@@ -578,11 +598,12 @@ export class FakeServer {
     this.hashmap = this.add('hashmap', region, {});
     const custom = link === 'direct' ? this.direct() : this.byCommand();
     this.session = this.add('session', link === 'direct' ? region : this.newRegion(), { CUSTOM: custom });
+    this.kit = kit === undefined ? undefined : this.add(kit, this.newRegion(pagesOf(kit)), {});
     this.phase = 'idle';
   }
 
-  private newRegion(): Region {
-    return new Region(new WebAssembly.Memory({ initial: 3, maximum: this.maxPages }));
+  private newRegion(initial = 3): Region {
+    return new Region(new WebAssembly.Memory({ initial, maximum: this.maxPages }));
   }
 
   private add(name: string, region: Region, links: Record<string, Record<string, unknown>>): FakeModule {
@@ -663,7 +684,7 @@ export class FakeServer {
   }
 
   private run(name: string, args: Buffer[]): Buffer {
-    const command = this.commands.get(name);
+    const command = this.commands.get(name) ?? this.applied(name, args);
     if (!command) return Buffer.from(`-ERR unknown command '${name}'\r\n`);
     const count = args.length + 1;
     if (command.arity < 0 ? count < -command.arity : count !== command.arity) {
@@ -696,9 +717,21 @@ export class FakeServer {
     return Buffer.concat(this.replies);
   }
 
+  /** The effect of a kit's module, as a command. */
+  private applied(name: string, args: Buffer[]): Command | undefined {
+    const { kit } = this;
+    if (kit === undefined || name !== 'wasm.apply' || String(args[1]) !== kit.name) return undefined;
+    const apply = kit.exports.apply as (format: number, argc: number, argv: number) => void;
+    const handler = (argc: number, argv: number) => {
+      apply(Number(args[2]), argc - 3, argv + 24);
+      return ANSWER.ok;
+    };
+    return { module: kit, name, handler, flags: ['write'], keys: [1, 1, 1], arity: -4 };
+  }
+
   /** Throws unless every structure of both modules holds together. */
   check(): void {
-    for (const command of ['CUSTOM.CHECK', 'SESSION.CHECK']) {
+    for (const command of ['CUSTOM.CHECK', 'SESSION.CHECK', ...(this.kit === undefined ? [] : [`${this.kit.name}.CHECK`])]) {
       const reply = this.text(command);
       if (reply !== '+OK\r\n') throw new Fault(`${command}: ${reply}`);
     }

@@ -7,7 +7,7 @@
  * What is made while the module starts, before `seal`, stays for good: it lies at the beginning of the static
  * page. A command may take 64 MiB.
  */
-import { alloc, free } from "../../base/storage/heap";
+import { alloc, free, usableSize } from "../../base/storage/heap";
 import { beginChange, endChange } from "../../base/change";
 import { failLine, failOutOfMemory, line } from "../../base/text";
 
@@ -72,6 +72,13 @@ export function forgetChunks(): void {
   top = base;
   end = page + PAGE_BYTES;
   start = page;
+}
+
+/** Bytes that the chunks' blocks really have. */
+export function heldBlocks(): u64 {
+  let bytes: u64 = 0;
+  for (let index: u32 = 0; index < chunkCount; index++) bytes += usableSize(load<u32>(chunks + (<usize>index << 3), 4));
+  return bytes;
 }
 
 /** Bytes of the heap that the chunks take. */

@@ -1,0 +1,142 @@
+/**
+ * Commands of a kit module as transactions: random steps against a model, with failures at every point, a replica
+ * that gets the effects, and files.
+ */
+import fc from 'fast-check';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { elements, FakeServer, Fault, placeModule } from '../support/fake-redis.ts';
+import { kitModule } from '../support/kit.ts';
+import { Model } from '../support/kit-model.ts';
+
+beforeAll(async () => {
+  placeModule('ops', await kitModule('ops'));
+}, 120_000);
+
+let server: FakeServer;
+beforeEach(() => {
+  server = new FakeServer({ kit: 'ops' });
+});
+
+const run = (...steps: string[]): string[] => elements(server.call('OPS.RUN', 'k', ...steps)).map(String);
+const dump = (of: FakeServer): string => of.text('OPS.DUMP', 'k');
+/** A server that has applied what the first one has replicated. */
+function replicaOf(primary: FakeServer): FakeServer {
+  const replica = new FakeServer({ kit: 'ops', seed: 2 });
+  replica.clock = primary.clock;
+  replica.replay(primary.propagated);
+  return replica;
+}
+
+const NAMES = ['a', 'b', 'ab', 'é', '', '\u0000', 'a\u0000b', 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz'].map((name) => name.replaceAll(' ', '_'));
+const name = fc.constantFrom(...NAMES.filter((each) => each !== ''));
+const value = fc.constantFrom('x', 'yy', 'z'.repeat(40), '-');
+const amount = fc.integer({ min: -5, max: 5 });
+const deadline = fc.constantFrom('0', '0', '-1', '1767323045000', '1767323050000', '1767323040000');
+const step = fc.oneof(
+  fc.tuple(fc.constantFrom('words', 'in-words'), name, value, deadline).map(([of, n, v, d]) => `set ${of} ${n} ${v} ${d}`),
+  fc.tuple(fc.constantFrom('words', 'in-words', 'lines', 'in-lines', 'sums'), name).map(([of, n]) => `delete ${of} ${n}`),
+  fc.tuple(fc.constantFrom('words', 'in-words', 'in-lines', 'sums'), name).map(([of, n]) => `get ${of} ${n}`),
+  fc.tuple(fc.constantFrom('lines', 'in-lines'), name, amount, deadline).map(([of, n, v, d]) => `set ${of} ${n} ${v} ${d}`),
+  fc.tuple(name, amount).map(([n, v]) => `add sums ${n} ${v}`),
+  fc.tuple(name, deadline).map(([n, d]) => `expire words ${n} ${d === '-1' ? '0' : d}`),
+  name.map((n) => `deadline words ${n}`),
+  fc.constantFrom('size words', 'size sums', 'size lines', 'size in-lines', 'size in-words', 'keys words', 'keys lines', 'keys in-words'),
+  fc.constantFrom('clear words', 'clear lines', 'clear in-lines', 'clear in-words'),
+  fc.tuple(fc.constantFrom('rank', 'after', 'before'), name).map(([what, n]) => `${what} lines ${n}`),
+  fc.tuple(name, name).map(([a, b]) => `count lines ${a} ${b}`),
+  fc.constantFrom('first lines', 'last lines', 'at lines 0', 'at lines 2', 'deadline in-lines', 'deadline in-words'),
+  fc.tuple(name, name, fc.constantFrom('1', '3', '100'), fc.constantFrom('on', 'back')).map((parts) => `range in-lines ${parts.join(' ')}`),
+  fc.tuple(fc.constantFrom('in-lines', 'in-words'), deadline).map(([of, d]) => `expire ${of} ${d === '-1' ? '0' : d}`),
+);
+const FAILURES = ['fail throw', 'fail index', 'fail deadline', 'fail null'];
+
+describe('random commands', () => {
+  test('do what the model does, here, on a replica and in a file', () => {
+    const command = fc.record({ steps: fc.array(step, { minLength: 1, maxLength: 12 }), fails: fc.option(fc.constantFrom(...FAILURES), { freq: 4 }), later: fc.integer({ min: 0, max: 4000 }) });
+    fc.assert(
+      fc.property(fc.array(command, { minLength: 1, maxLength: 14 }), (commands) => {
+        const primary = new FakeServer({ kit: 'ops' });
+        const model = new Model(primary.clock);
+        for (const { steps, fails, later } of commands) {
+          model.now = primary.clock += later;
+          if (fails === null) {
+            expect(elements(primary.call('OPS.RUN', 'k', ...steps)).map(String)).toEqual(steps.map((each) => model.step(each)));
+            model.commit();
+          } else {
+            const before = dump(primary);
+            const effects = primary.propagated.length;
+            expect(primary.text('OPS.RUN', 'k', ...steps, fails)).toMatch(/^-/);
+            expect(dump(primary)).toBe(before);
+            expect(primary.propagated.length).toBe(effects);
+          }
+          expect(dump(primary)).toBe(`$${Buffer.byteLength(model.dump())}\r\n${Buffer.from(model.dump()).toString('latin1')}\r\n`);
+        }
+        primary.check();
+        const replica = replicaOf(primary);
+        expect(dump(replica)).toBe(dump(primary));
+        replica.replay(primary.propagated.slice(-1));
+        expect(dump(replica)).toBe(dump(primary));
+        replica.check();
+        const again = new FakeServer({ kit: 'ops', seed: 3 });
+        again.clock = primary.clock;
+        if (primary.kit === undefined || again.kit === undefined) throw new Fault('no module');
+        expect(again.load(again.kit, primary.save(primary.kit), 1)).toBe(true);
+        expect(dump(again)).toBe(dump(primary));
+        again.check();
+      }),
+      { numRuns: Number(process.env.KIT_RUNS ?? 20) },
+    );
+  });
+});
+
+describe('a command that fails after two writes and a delete', () => {
+  test.each([
+    ['fail throw', '-BROKEN as it was asked\r\n'],
+    ['fail index', /^-ERR Index out of range \(~lib\/array.ts:\d+\)\r\n$/],
+    ['fail null', /^-ERR /],
+    ['fail deadline', '-ERR a deadline is a Unix time in milliseconds, from 0 to 2^53\r\n'],
+    ['fail memory', '-ERR the command takes more than 64 MiB of memory\r\n'],
+  ])('%s: nothing has changed', (how, error) => {
+    run('set words a x 0', 'set words b y 0', 'set in-lines c 1 0');
+    const before = dump(server);
+    const effects = server.propagated.length;
+    const reply = server.text('OPS.RUN', 'k', 'set words a z 0', 'set in-words new n 0', 'delete words b', how);
+    if (typeof error === 'string') expect(reply).toBe(error);
+    else expect(reply).toMatch(error);
+    expect(dump(server)).toBe(before);
+    expect(server.propagated.length).toBe(effects);
+    server.check();
+    expect(run('set words a z 0')).toEqual(['ok']);
+  });
+
+  test('of memory that runs out at any point of it', () => {
+    for (let allowed = 0; allowed < 1000; allowed += 11) {
+      let left = allowed;
+      const small = new FakeServer({ kit: 'ops', mayGrow: (pages) => (left -= pages) >= 0 });
+      small.text('OPS.RUN', 'k', 'set words a x 0', 'set in-lines b 1 0');
+      const before = dump(small);
+      const reply = small.text('OPS.FILL', 'k', '3000');
+      if (reply.startsWith('-')) expect([reply, dump(small)]).toEqual([expect.stringContaining('OOM'), before]);
+      else return;
+      small.check();
+    }
+    expect.unreachable('it never had enough memory');
+  });
+});
+
+test('a query cannot write', () => {
+  expect(server.text('OPS.ASK', 'k', 'set words a x 0')).toBe('-ERR a query cannot write: a command() can\r\n');
+  expect(run('get words a')).toEqual(['-']);
+});
+
+test('a hundred thousand writes are one effect', () => {
+  expect(server.text('OPS.FILL', 'k', '100000')).toBe(':100000\r\n');
+  expect(server.propagated.length).toBe(1);
+  expect(dump(replicaOf(server))).toBe(dump(server));
+  server.check();
+});
+
+test('a key is told of once for each command', () => {
+  run('set words a x 0', 'set words a y 0', 'set in-lines b 1 0', 'set in-lines c 1 0');
+  expect(server.events).toEqual(['8192 ops.run a', '8192 ops.run k']);
+});
