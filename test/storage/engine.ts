@@ -10,7 +10,7 @@ import path from 'node:path';
 import asc from 'assemblyscript/asc';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const SOURCES = ['assembly/base/storage', 'test/storage/entry.ts', 'assembly/runtime.ts'];
+const SOURCES = ['assembly/base/storage', 'test/storage/entry.ts', 'test/storage/entry-tree.ts', 'assembly/runtime.ts'];
 const FLAGS = [
   ...['--runtime', './assembly/runtime', '--stackSize', '8', '--use', 'abort=', '--importMemory', '--noExportMemory', '--enable', 'simd'],
   ...['-O3', '--noAssert', '--memoryBase', '1024', '--initialMemory', '1'],
@@ -31,8 +31,12 @@ type Numbers =
   | 'tableSize' | 'tableFind' | 'tableSlotOf' | 'tableReserveMany' | 'tableNext' | 'tableCheck' | 'tableCount' | 'tableDepth'
   | 'tableSegments' | 'tableStash' | 'tableReplace' | 'tableCompact'
   | 'listSet' | 'listFind' | 'tableLooks'
+  | 'treeBytes' | 'treeCount' | 'treeHeight' | 'treeFind' | 'treeInsert' | 'treeReplace' | 'treeRemove' | 'treeRank' | 'treeAt' | 'treeMoved'
+  | 'treeCheck' | 'treeCompact' | 'cursorNext' | 'cursorPrevious' | 'manyInsert' | 'manyFind' | 'manyRemove' | 'manyScan' | 'manyRank'
   | 'wheelBytes' | 'wheelCount' | 'wheelCheck' | 'wheelProbes'; // prettier-ignore
 type Nothings = 'free' | 'heapReset' | 'bytesCopy' | 'destroy' | 'tableClear' | 'tableForget' | 'tableEndWalk' | 'tableCompactStep'
+  | 'treeInit' | 'treeForget' | 'treeRelease' | 'cursorSeek' | 'cursorSeekAfter' | 'cursorSeekPast' | 'cursorSeekAt' | 'cursorSeekFirst'
+  | 'cursorSeekLast'
   | 'wheelInit' | 'wheelRemove' | 'wheelMoved'; // prettier-ignore
 type Bytes = 'takeIdle' | 'freeBytes' | 'usedBytes' | 'ownedBytes' | 'slackBytes';
 

@@ -16,6 +16,7 @@ import { looks } from "../../assembly/base/storage/table/segments";
 import { Table } from "../../assembly/base/storage/table/table";
 import { probes, Wheel, WHEEL_BYTES } from "../../assembly/base/storage/wheel";
 
+export * from "./entry-tree";
 export { bytesCopy, bytesEqual, sipHash, pageKind, pagesFree, pagesIdle, pagesOwned, takeIdle };
 
 export {
