@@ -96,7 +96,10 @@ export interface RewrittenFile {
  * Checks and rewrites the author's files.
  * @returns `texts`: of the entry and of packages' files; both by absolute paths
  */
-export function rewrite(file: string, name: string): {
+export function rewrite(
+  file: string,
+  name: string,
+): {
   texts: Map<string, string>;
   rewritten: Map<string, RewrittenFile>;
   faults: Faults;
@@ -115,7 +118,7 @@ export function rewrite(file: string, name: string): {
       rewriteCommands(source, editsOf(source), context);
       rewriteImports(source, editsOf(source), checker);
     }
-    if (context.commands.size === 0 && !faults.any()) noCommand(files, faults);
+    if (context.commands.size === 0) noCommand(files, faults);
   }
   const texts = new Map([...packages].map(([name, text]) => [name, restoreGlobals(text)]));
   // What it exports by itself would be the module's exports.

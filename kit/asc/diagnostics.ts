@@ -5,10 +5,97 @@ import type { Rewritten } from '../source/edits.ts';
 import { faultAt, type Fault } from '../source/faults.ts';
 import type { Diagnostic } from './job.ts';
 
+/** An author's file and the text that was compiled, by its absolute path. */
+export type Files = Map<string, { source: ts.SourceFile; result: Rewritten }>;
+
+type Words = (...matched: string[]) => { message: string; instead?: string };
+
+const NUMBER = /^(?:bool|[iuf]\d+|[iu]size)$/;
+
+/** Messages of the compiler's, what they mean for an author, and what to write. */
+const MESSAGES: [RegExp, Words][] = [
+  [
+    /^Conversion from type '(.*)' to '(.*)' requires an explicit cast\.$/,
+    (_, from = '', to = '') => ({
+      message: `This is ${from}, and ${to} is wanted`,
+      instead: NUMBER.test(to) ? `Write ${to}(…) around it${to.startsWith('f') ? '' : ', which cuts what does not fit'}.` : undefined,
+    }),
+  ],
+  [
+    /^Operator '(.*)' cannot be applied to types '(.*)' and '(.*)'\.$/,
+    (_, operator = '', left = '', right = '') => ({
+      message: `${left} ${operator} ${right} does not go together`,
+      instead: [left, right].every((type) => NUMBER.test(type)) ? 'Write f64(…) or i64(…) around one of them.' : undefined,
+    }),
+  ],
+  [
+    /^Type '(.*) \| null' is not assignable to type '(.*)'\.$/,
+    (_, from = '', to = '') => ({
+      message: `This may be null, and ${to} is wanted`,
+      instead: `Ask first: const value = …; if (value === null) return …; it is ${from} from there on.`,
+    }),
+  ],
+  [
+    /^Type '(.*)' is not assignable to type '(.*)'\.$/,
+    (_, from = '', to = '') => ({
+      message: `This is ${from}, and ${to} is wanted`,
+      instead: to === 'string' && NUMBER.test(from) ? 'Write `${value}`, or value.toString().' : undefined,
+    }),
+  ],
+  [
+    /^Object is possibly 'null'\.$/,
+    () => ({ message: 'This may be null', instead: 'Keep it in a const, and ask: const value = …; if (value !== null) … value' }),
+  ],
+  [/^Cannot find name '(.*)'\.$/, (_, name = '') => ({ message: `There is no ${name}`, instead: 'Declare it, or import it.' })],
+  [/^Property '(.*)' does not exist on type '(.*)'\.$/, (_, name = '', type = '') => ({ message: `${type} has no ${name}` })],
+  [
+    /^Expected (?:at least )?(\d+) arguments, but got (\d+)\.$/,
+    (_, wanted = '', given = '') => ({ message: `${wanted} arguments are wanted here, and ${given} given` }),
+  ],
+  [/^Type expected\.$/, () => ({ message: 'A type is missing', instead: 'Write it behind a colon: (value: i64): string => …' })],
+  [
+    /^Function '(.*)' is missing|^A function whose declared type is not 'void' must return a value\.$/,
+    () => ({ message: 'There is a way through this function that returns nothing', instead: 'Return a value at its end, or throw an Error.' }),
+  ],
+  [
+    /^Variable '(.*)' used before its declaration\.$|^Variable '(.*)' is used before being assigned\.$/,
+    (_, first = '', second = '') => ({ message: `${first}${second} has no value yet`, instead: 'Declare it with one, above.' }),
+  ],
+  [/^Not implemented: Closures$/, () => ({ message: 'A function within another one sees no variables of that', instead: 'Write a loop instead.' })],
+];
+
 /** A message of the compiler's, with what it means for an author. */
-export function faultOf(diagnostic: Diagnostic, folder: string, files: Map<string, { source: ts.SourceFile; result: Rewritten }>): Fault {
+export function faultOf(diagnostic: Diagnostic, folder: string, files: Files): Fault {
+  const { message, instead } = inWords(diagnostic.message);
   const file = diagnostic.file === undefined ? undefined : path.resolve(folder, diagnostic.file);
   const known = file === undefined ? undefined : files.get(file);
-  if (known === undefined) return { file: file ?? folder, line: 1, column: 1, text: '', message: diagnostic.message };
-  return faultAt(known.source, known.result.originalAt(diagnostic.start), diagnostic.message);
+  if (known !== undefined) return faultAt(known.source, known.result.originalAt(diagnostic.start), message, instead);
+  // Of a package, or of the kit itself, which an author's types may have led there.
+  const where = diagnostic.file === undefined ? '' : ` (in ${diagnostic.file.replace(/^.*~lib\//, '')})`;
+  const [entry] = [...files.values()].slice(-1);
+  if (entry !== undefined) return faultAt(entry.source, 0, `${message}${where}`, instead);
+  return { file: file ?? folder, line: 1, column: 1, text: '', message, instead };
+}
+
+/** A message in plain words, with what to write instead. */
+export function inWords(message: string): { message: string; instead?: string } {
+  const plain = plainTypes(message);
+  for (const [pattern, words] of MESSAGES) {
+    const match = pattern.exec(plain);
+    if (match !== null) return words(...match);
+  }
+  return { message: plain };
+}
+
+/** Names of types as an author writes them: `~lib/array/Array<~lib/string/String>` is `string[]`. */
+function plainTypes(message: string): string {
+  let text = message
+    .replaceAll(/~lib\/string\/String/g, 'string')
+    .replaceAll(/~lib\/typedarray\/Uint8Array/g, 'Bytes')
+    .replaceAll(/[~\w./-]*\/(?=\w+(?:[<'>,#~|\s[\]]|$))/g, '');
+  for (let before = ''; before !== text;) {
+    before = text;
+    text = text.replaceAll(/\bArray<([^<>]*)>/g, '$1[]');
+  }
+  return text;
 }

@@ -1,5 +1,28 @@
+/** All that a module cannot do, looked for in every node of an author's file. */
 import type ts from 'typescript';
 import type { Edits } from '../source/edits.ts';
 import type { Faults } from '../source/faults.ts';
+import { walk } from '../source/symbols.ts';
+import { closures } from './closures.ts';
+import { declarations } from './declarations.ts';
+import { expressions } from './expressions.ts';
+import { loops, Loops } from './loops.ts';
+import { names } from './names.ts';
+import { objects } from './objects.ts';
+import type { Rule } from './rule.ts';
+import { state } from './state.ts';
+import { types } from './types.ts';
 
-export function checkRules(_source: ts.SourceFile, _edits: Edits, _context: { checker: ts.TypeChecker; faults: Faults }): void {}
+const RULES: Rule[] = [state, closures, declarations, expressions, objects, names, types];
+
+/** Checks a file, and rewrites its loops. */
+export function checkRules(source: ts.SourceFile, edits: Edits, { checker, faults }: { checker: ts.TypeChecker; faults: Faults }): void {
+  const context = { checker, faults, edits };
+  const found = new Loops();
+  walk(source, (node) => {
+    for (const rule of RULES) rule(node, context);
+    loops(node, context, found);
+    return true;
+  });
+  found.addImport(edits);
+}

@@ -57,6 +57,8 @@ export class Classes {
       else this.checkField(field);
     }
     this.values.set(node, fields);
+    // One that holds itself has no end.
+    if (faults.any()) return;
     const last = node.members.at(-1);
     const isOpen = last !== undefined && ts.isPropertyDeclaration(last) && !last.getText().endsWith(';');
     this.write(node, `${isOpen ? ';' : ''}${codecOf(nameOf(node), fields, this.schemaOf(fields))}`);

@@ -1,0 +1,54 @@
+/** Author's files, as the kit's compiler sees them. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { rewrite } from '../../kit/compile.ts';
+import type { Command } from '../../kit/commands/statements.ts';
+import type { Fault } from '../../kit/source/faults.ts';
+
+/** What stands at the top of most files. */
+export const IMPORTS = 'import { command, query, Table, SortedTable, Reply, now, setting, type Bytes } from "redis-wasm/kit";';
+
+/** A folder with these files, by their names; removed when the action has ended. */
+export function withFiles<T>(files: Record<string, string>, action: (folder: string) => T): T {
+  const folder = mkdtempSync(path.join(tmpdir(), 'author-'));
+  const remove = () => {
+    rmSync(folder, { recursive: true });
+  };
+  let result: T;
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+      writeFileSync(path.join(folder, name), text);
+    }
+    result = action(folder);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(remove) as T;
+  remove();
+  return result;
+}
+
+export interface Checked {
+  faults: Fault[];
+  commands: Command[];
+  /** the texts that the compiler is given, by the names of the files */
+  texts: Record<string, string>;
+}
+
+/** Checks a module whose first file is `limit.ts`: a text, or several files. */
+export function check(files: string | Record<string, string>): Checked {
+  return withFiles(typeof files === 'string' ? { 'limit.ts': files } : files, (folder) => {
+    const { faults, rewritten, texts, commands } = rewrite(path.join(folder, 'limit.ts'), 'limit');
+    const all = [...texts, ...[...rewritten].map(([file, { result }]) => [file, result.text] as const)];
+    return { faults: faults.all, commands, texts: Object.fromEntries(all.map(([file, text]) => [path.relative(folder, file), text])) };
+  });
+}
+
+/** The faults of a file with these lines below the imports, `line:column message → instead` each. */
+export function faultsOf(lines: string): string[] {
+  const { faults } = check(`${IMPORTS}\n${lines}\ncommand("T.EST", "", test); function test(): void {}\n`);
+  return faults.map(({ line, column, message, instead }) => `${line}:${column} ${message}${instead === undefined ? '' : ` → ${instead}`}`);
+}
