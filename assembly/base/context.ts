@@ -6,9 +6,14 @@ export function repeatsDecisions(): bool {
   return (redis.GetContextFlags() & (ContextFlags.REPLICATED | ContextFlags.LOADING)) != 0;
 }
 
+/** What isClustered answers: a process does not change it. UNKNOWN: not asked yet. */
+const UNKNOWN: i32 = -1;
+let clustered: i32 = UNKNOWN;
+
 /** Whether this server is a node of a cluster. */
 export function isClustered(): bool {
-  return (redis.GetContextFlags() & ContextFlags.CLUSTER) != 0;
+  if (clustered == UNKNOWN) clustered = redis.GetContextFlags() & ContextFlags.CLUSTER;
+  return clustered != 0;
 }
 
 /** Whether this server is a replica. */

@@ -14,6 +14,7 @@ export { read, write } from "./values/codec";
 export { readOrdered as readKey, writeOrdered as writeKey } from "./values/keys";
 export { Unknown } from "./values/evolve";
 export { done, reply } from "./reply";
+export { useCustom, useSession } from "./modules";
 export { nameModule } from "./module";
 
 /** Commands of a module. */

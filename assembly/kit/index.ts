@@ -4,6 +4,7 @@ export { SortedSubTable, SortedTable } from "./sorted";
 export { KEEP } from "./transaction/view";
 export { Reply } from "./reply";
 export { setting, Setting } from "./module";
+export { custom, session } from "./modules";
 export { caller, info, log, now, publish, randomBytes, uuid } from "./hand";
 export { equal, hmac, sha256 } from "./values/digest";
 

@@ -8,6 +8,7 @@ import { isKey, isValue, NONE, partAt, Schema, schemaAt, schemaOfId, splitSchema
 import { adopt } from "../store/adopt";
 import { findStored, hashOf, heads, isSorted, prefixLength, prepare } from "../store/tables";
 import { beginCommand, Command } from "./command";
+import { addExternal, Deed } from "./external";
 import { commit } from "./commit";
 import { Change, FORMAT, forgetTold } from "./effects";
 import { addPending, CLEARED, countBytes, DELETED, ENTRY, findPending, HEAD, Pending, PUT, TIMED } from "./pending";
@@ -43,6 +44,7 @@ export function applyEffect(format: i32, argc: i32, argv: usize): void {
 
 function readChange(): void {
   const kind = <u32>payload.fixed<u8>();
+  if (kind == Change.EXTERNAL) return readExternal();
   const id = payload.fixed<u32>();
   const keyBytes = payload.number();
   const key = payload.skip(keyBytes);
@@ -88,6 +90,19 @@ function setDeadline(record: Pending): void {
   record.valueLength = valueLength(record.stored);
 }
 
+
+function readExternal(): void {
+  const deed = <u32>payload.fixed<u8>();
+  const keyLength = payload.number();
+  const key = payload.skip(keyLength);
+  const fieldLength = payload.number();
+  const field = payload.skip(fieldLength);
+  const valueLength = payload.number();
+  const value = payload.skip(valueLength);
+  if (payload.failed) return;
+  if (deed < Deed.CUSTOM_SET || deed > Deed.SESSION_DELETE) fail(changetype<usize>("holds a change that this version does not know"));
+  addExternal(deed, key, keyLength, field, fieldLength, value, valueLength);
+}
 
 function readPrefix(kind: u32, prefix: usize, length: u32): void {
   if (length < 2 || prefixLength(prefix) != length) fail(changetype<usize>("holds a prefix that is none"));

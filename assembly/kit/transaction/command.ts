@@ -4,6 +4,7 @@ import { isClustered } from "../../base/context";
 import { failLine, line } from "../../base/text";
 import { slotOf } from "../../base/slots";
 import { signalBytes } from "../store/signal";
+import { forgetExternal } from "./external";
 import { forgetOrdered } from "./ordered";
 import { forgetPending, Pending } from "./pending";
 import { forgetSizes } from "./sizes";
@@ -36,6 +37,7 @@ let clustered: bool = false;
 export function beginCommand(command: Command, argc: i32, argv: usize): void {
   beginArena();
   forgetSizes();
+  forgetExternal();
   forgetPending();
   forgetOrdered();
   running = command;

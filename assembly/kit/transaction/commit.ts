@@ -8,7 +8,7 @@ import { equal } from "../../base/storage/bytes";
 import { Cursor } from "../../base/storage/tree/cursor";
 import { beginChange, endChange } from "../../base/change";
 import { redis } from "../../base/redis";
-import { failOutOfMemory } from "../../base/text";
+import { failLine, failOutOfMemory, line } from "../../base/text";
 import {
   compactEntries,
   ENTRY as STORED_ENTRY,
@@ -29,8 +29,9 @@ import {
   tree,
 } from "../store/tables";
 import { queueEffects, reserveEffects } from "./effects";
-import { commitMessages } from "./messages";
+import { commitMessages, hasMessages } from "./messages";
 import { running } from "./command";
+import { firstExternal, makeExternal } from "./external";
 import { CLEARED, count, DELETED, ENTRY, findPending, first, HEAD, Pending, PUT, SIGNAL, TIMED } from "./pending";
 
 /** REDISMODULE_NOTIFY_MODULE: keyspace events of class `d`. */
@@ -46,8 +47,14 @@ let written: u32 = 0;
  * Makes it so. `replicates`: whether it is to be told to replicas and the append-only file.
  * Errors: `OOM …`, nothing has changed.
  */
+// prettier-ignore
+@inline
 export function commit(replicates: bool): void {
-  if (!count) return commitMessages();
+  if (count) commitAll(replicates);
+  else if (hasMessages()) commitMessages();
+}
+
+function commitAll(replicates: bool): void {
   startWheel();
   if (replicates) reserveEffects();
   written = 0;
@@ -57,6 +64,7 @@ export function commit(replicates: bool): void {
     endChange();
     failOutOfMemory();
   }
+  if (changetype<usize>(firstExternal)) callOthers();
   if (replicates) queueEffects();
   for (let at = first; changetype<usize>(at); at = at.next) apply(at);
   for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == CLEARED) clear(at);
@@ -68,6 +76,17 @@ export function commit(replicates: bool): void {
   endChange();
   commitMessages();
   compactEntries(written);
+}
+
+/** Makes the writes of other modules, between what can fail and what cannot. */
+function callOthers(): void {
+  endChange();
+  if (!makeExternal()) {
+    recover();
+    line(changetype<usize>("ERR another module has refused a write of the command: nothing has changed"));
+    failLine();
+  }
+  beginChange();
 }
 
 /** Takes back what a command has put in that could not be completed. */

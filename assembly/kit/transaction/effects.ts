@@ -10,6 +10,7 @@
  *               4 | id u32 | length | key | deadline i64                         another deadline, 0: none
  *               5 | id u32 | length | prefix                                     all of this prefix as they were
  *               6 | id u32 | length | prefix | deadline i64                      the deadline of all in a key
+ *               7 | deed u8 | length | key | length | field | length | value     a write of another module
  *
  * id is that of the value's schema, or of any schema of the table. Keys are as tables store them, without the
  * number of the table; lengths are LEB128, numbers little-endian. Applying one twice is applying it once.
@@ -20,6 +21,7 @@ import { Writer } from "../values/buffer";
 import { take } from "../memory/arena";
 import { Schema, schemaAt, schemaLimit } from "../store/schemas";
 import { running } from "./command";
+import { firstExternal, writeExternal } from "./external";
 import { bytes, CLEARED, count, DELETED, ENTRY, first, HEAD, Pending, PUT, SIGNAL, TIMED, VOID } from "./pending";
 
 /** The format of payloads. */
@@ -32,6 +34,7 @@ export namespace Change {
   export const DEADLINE: u32 = 4;
   export const CLEAR: u32 = 5;
   export const HEAD: u32 = 6;
+  export const EXTERNAL: u32 = 7;
 }
 
 /** Bytes of a change beside its key and value, at most. */
@@ -68,6 +71,11 @@ function queueSlot(signal: Pending): void {
   for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == CLEARED && at.signal.slot == signal.slot) argc = add(at, argc);
   for (let at = first; changetype<usize>(at); at = at.next) {
     if ((at.kind == ENTRY || at.kind == HEAD) && at.signal.slot == signal.slot) argc = add(at, argc);
+  }
+  for (let at = firstExternal; changetype<usize>(at); at = at.next) {
+    if (at.signal.slot != signal.slot) continue;
+    payload.byte(Change.EXTERNAL);
+    writeExternal(payload, at);
   }
   setArgument(frame, 0, payload.start, payload.length);
   redis.ReplicateTables(signal.key, signal.keyLength, FORMAT, frame, argc);

@@ -21,6 +21,13 @@ export function forgetMessages(): void {
   first = changetype<Message>(0);
 }
 
+/** Whether there are any. */
+// prettier-ignore
+@inline
+export function hasMessages(): bool {
+  return changetype<usize>(first) != 0;
+}
+
 /** Publishes a text, of bytes in the arena, at the commit. */
 export function addMessage(channel: usize, channelLength: u32, text: usize, textLength: u32): void {
   const message = changetype<Message>(take(offsetof<Message>()));

@@ -117,6 +117,11 @@ export function countBytes(length: u32): void {
   bytes += length;
 }
 
+/** Counts the bytes of a write that is another module's. */
+export function noteExternal(length: u32): void {
+  bytes += <u64>length + 32;
+}
+
 /** Files all records in so many buckets, a power of two. */
 function index(size: u32): void {
   const made = take(size << 2);

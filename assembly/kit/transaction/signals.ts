@@ -8,8 +8,11 @@ import { addPending, findPending, Pending, SIGNAL } from "./pending";
 /** The record of the key that a stored key, or the prefix of some, is told as. */
 export function signalOfKey(stored: usize, storedLength: u32): Pending {
   const bytes = signalBytes(stored, storedLength);
-  const key = pointerOf(bytes);
-  const length = lengthOf(bytes);
+  return signalOfText(pointerOf(bytes), lengthOf(bytes));
+}
+
+/** The record of a key. */
+export function signalOfText(key: usize, length: u32): Pending {
   const hash = hashOf(key, length);
   const found = findPending(SIGNAL, key, length, hash);
   if (changetype<usize>(found)) return found;

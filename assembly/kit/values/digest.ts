@@ -73,7 +73,7 @@ function finish(data: usize, length: i32, before: i32): void {
 
 function digest(): Uint8Array {
   const bytes = new Uint8Array(DIGEST_BYTES);
-  for (let at: usize = 0; at < DIGEST_BYTES; at += 4) store<u32>(bytes.dataStart + at, bswap<u32>(load<u32>(state + at)));
+  for (let at: usize = 0; at < 32; at += 4) store<u32>(bytes.dataStart + at, bswap<u32>(load<u32>(state + at)));
   return bytes;
 }
 

@@ -7,28 +7,46 @@ import { take } from "../memory/arena";
 
 const ESCAPED: u32 = 0xdc00;
 
+/** The high bits of eight bytes: none is set in ASCII. */
+const NOT_ASCII: u64 = 0x8080808080808080;
+
 /** The string of these bytes. O(length). */
 export function decodeString(bytes: usize, length: u32): string {
   const string = __new(<usize>length << 1, idof<String>());
-  let at: u32 = 0;
-  for (; at + 16 <= length; at += 16) {
-    const block = v128.load(bytes + at);
-    if (v128.any_true(v128.and(block, i8x16.splat(-128)))) break;
-    v128.store(string + (<usize>at << 1), i16x8.extend_low_i8x16_u(block));
-    v128.store(string + (<usize>at << 1), i16x8.extend_high_i8x16_u(block), 16);
-  }
-  let target = string + (<usize>at << 1);
-  while (at < length) {
-    const byte = <u32>load<u8>(bytes + at);
-    if (byte < 0x80) {
-      store<u16>(target, <u16>byte);
-      target += 2;
-      at++;
-      continue;
+  if (!widen(bytes, length, string)) return decodeAny(bytes, length, string);
+  return changetype<string>(string);
+}
+
+/** Writes ASCII as UTF-16; false: it is none. */
+function widen(bytes: usize, length: u32, target: usize): bool {
+  let seen: u64 = 0;
+  if (length < 8) {
+    for (let at: usize = 0; at < <usize>length; at++) {
+      const byte = <u64>load<u8>(bytes + at);
+      seen |= byte;
+      store<u16>(target + (at << 1), <u16>byte);
     }
-    const size = sequenceAt(bytes + at, length - at);
+    return !(seen & 0x80);
+  }
+  // The last eight once more, with what is left.
+  const last = <usize>length - 8;
+  for (let at: usize = 0; at < last; at += 8) {
+    seen |= load<u64>(bytes + at);
+    v128.store(target + (at << 1), v128.load8x8_u(bytes + at));
+  }
+  seen |= load<u64>(bytes + last);
+  v128.store(target + (last << 1), v128.load8x8_u(bytes + last));
+  return !(seen & NOT_ASCII);
+}
+
+/** As decodeString, into the string that was made for it. */
+function decodeAny(bytes: usize, length: u32, string: usize): string {
+  let target = string;
+  for (let at: u32 = 0; at < length;) {
+    const byte = <u32>load<u8>(bytes + at);
+    const size = byte < 0x80 ? 0 : sequenceAt(bytes + at, length - at);
     if (!size) {
-      store<u16>(target, <u16>(ESCAPED | byte));
+      store<u16>(target, <u16>(byte < 0x80 ? byte : ESCAPED | byte));
       target += 2;
       at++;
       continue;
@@ -75,14 +93,35 @@ function pointAt(bytes: usize, size: u32): u32 {
  * are. O(length).
  */
 export function encodeString(units: usize, length: u32, target: usize): u32 {
-  let at: u32 = 0;
-  let out = target;
-  for (; at + 8 <= length; at += 8, out += 8) {
-    const block = v128.load(units + (<usize>at << 1));
-    if (v128.any_true(v128.and(block, i16x8.splat(<i16>0xff80)))) break;
-    v128.store64_lane(out, i8x16.narrow_i16x8_u(block, block), 0);
+  return narrow(units, length, target) ? length : encodeAny(units, length, target);
+}
+
+/** Writes UTF-16 as ASCII; false: it is none. */
+function narrow(units: usize, length: u32, target: usize): bool {
+  if (length < 8) {
+    let seen: u32 = 0;
+    for (let at: usize = 0; at < <usize>length; at++) {
+      const unit = <u32>load<u16>(units + (at << 1));
+      seen |= unit;
+      store<u8>(target + at, <u8>unit);
+    }
+    return seen < 0x80;
   }
-  while (at < length) {
+  let seen = i16x8.splat(0);
+  const last = <usize>length - 8;
+  for (let at: usize = 0; at < last; at += 8) {
+    const block = v128.load(units + (at << 1));
+    seen = v128.or(seen, block);
+    v128.store64_lane(target + at, i8x16.narrow_i16x8_u(block, block), 0);
+  }
+  const block = v128.load(units + (last << 1));
+  v128.store64_lane(target + last, i8x16.narrow_i16x8_u(block, block), 0);
+  return !v128.any_true(v128.and(v128.or(seen, block), i16x8.splat(<i16>0xff80)));
+}
+
+function encodeAny(units: usize, length: u32, target: usize): u32 {
+  let out = target;
+  for (let at: u32 = 0; at < length;) {
     const unit = <u32>load<u16>(units + (<usize>at << 1));
     at++;
     if (unit < 0x80) {
