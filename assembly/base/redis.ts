@@ -328,7 +328,7 @@ export namespace redis {
 
   // ── INFO ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A field of this module's section in INFO, `wasm_<name>:<value>`; allowed in `info` alone. */
+  /** A field of this module's section in INFO, `wasm_<module>_<name>:<value>`; allowed in `info` alone. */
   @external("redis", "InfoAddFieldULongLong")
   export declare function InfoAddFieldULongLong(name: usize, nameLength: u32, value: u64): void;
 

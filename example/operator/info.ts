@@ -67,11 +67,11 @@ export function modulesOf(info: Info): ModuleInfo[] {
 }
 
 function moduleOf(name: string, fields: ReadonlyMap<string, string>): ModuleInfo {
-  const number = (field: string) => Number(fields.get(`wasm_${field}`) ?? 0);
+  const number = (field: string) => Number(fields.get(`wasm_${name}_${field}`) ?? 0);
+  const link = `wasm_${name}_link_`;
   const links = [...fields].flatMap(([field, way]) => {
-    const namespace = /^wasm_link_(.+)$/.exec(field)?.[1];
-    if (namespace === undefined || namespace.endsWith('_reason')) return [];
-    return [{ namespace, way, reason: fields.get(`${field}_reason`) ?? '' }];
+    if (!field.startsWith(link) || field.endsWith('_reason')) return [];
+    return [{ namespace: field.slice(link.length), way, reason: fields.get(`${field}_reason`) ?? '' }];
   });
   return {
     name,
@@ -81,7 +81,7 @@ function moduleOf(name: string, fields: ReadonlyMap<string, string>): ModuleInfo
     free: number('memory_free'),
     heapUsed: number('heap_used'),
     commands: number('commands'),
-    ...(fields.has('wasm_storage_calls') ? { calls: number('storage_calls') } : {}),
+    ...(fields.has(`wasm_${name}_storage_calls`) ? { calls: number('storage_calls') } : {}),
     traps: number('traps'),
     timeouts: number('timeouts'),
     damaged: number('damaged') !== 0,
@@ -157,8 +157,8 @@ export interface Counters {
 /** undefined where no module counts sessions. */
 export function countersOf(info: Info): Counters | undefined {
   for (const [title, fields] of info) {
-    if (!MODULE_SECTION.test(title) || !fields.has('wasm_sessions')) continue;
-    const number = (field: string) => Number(fields.get(`wasm_${field}`) ?? 0);
+    if (!MODULE_SECTION.test(title) || !fields.has(`${title}_sessions`)) continue;
+    const number = (field: string) => Number(fields.get(`${title}_${field}`) ?? 0);
     return { sessions: number('sessions'), created: number('created'), expired: number('expired'), evicted: number('evicted') };
   }
   return undefined;

@@ -17,7 +17,8 @@ use std::ffi::{CStr, c_int};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use duties::{append_only, info, maxmemory};
+use calls::apply;
+use duties::{append_only, info, kits, maxmemory};
 use engine::clock::Ticker;
 use load::{events, files, instantiate};
 use modules::link;
@@ -81,10 +82,12 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     if !ctx.load_settings() {
         return Err("a setting has a value that it cannot take".into());
     }
-    let plan = link::plan(&modules, config::link_by_command());
+    let plan = link::plan(&modules, config::link_by_command(), |file| files::is_trusted(file, &FILES_DEFAULT));
     let plan = plan.map_err(|(member, reason)| files::refusal(&paths[member.0], &reason))?;
+    apply::register(host, ctx).map_err(refused)?;
     let started = instantiate::all(host, ctx, &engine, modules, &plan);
     started.map_err(|(member, reason)| files::refusal(&paths[member.0], &reason))?;
+    kits::register(ctx).map_err(refused)?;
     info::register(host, ctx).map_err(refused)?;
     ctx.set_options(api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD);
     events::subscribe(ctx)?;

@@ -190,31 +190,31 @@ redis_version:7.0.15
 wasm_settings_undone:0
 
 # wasm_hashmap
-wasm_memory_reserved:4000
-wasm_memory_used:3000
-wasm_memory_free:1000
-wasm_commands:2
-wasm_traps:1
-wasm_timeouts:0
-wasm_damaged:0
-wasm_heap_used:500
+wasm_hashmap_memory_reserved:4000
+wasm_hashmap_memory_used:3000
+wasm_hashmap_memory_free:1000
+wasm_hashmap_commands:2
+wasm_hashmap_traps:1
+wasm_hashmap_timeouts:0
+wasm_hashmap_damaged:0
+wasm_hashmap_heap_used:500
 
 # wasm_session
-wasm_link_CUSTOM:direct
-wasm_link_CUSTOM_reason:linked to hashmap
-wasm_memory_reserved:4000
-wasm_memory_used:3000
-wasm_memory_free:1000
-wasm_commands:7
-wasm_traps:0
-wasm_timeouts:0
-wasm_damaged:1
-wasm_sessions:5
-wasm_created:9
-wasm_expired:3
-wasm_evicted:1
-wasm_storage_calls:12
-wasm_heap_used:700
+wasm_session_link_CUSTOM:direct
+wasm_session_link_CUSTOM_reason:linked to hashmap
+wasm_session_memory_reserved:4000
+wasm_session_memory_used:3000
+wasm_session_memory_free:1000
+wasm_session_commands:7
+wasm_session_traps:0
+wasm_session_timeouts:0
+wasm_session_damaged:1
+wasm_session_sessions:5
+wasm_session_created:9
+wasm_session_expired:3
+wasm_session_evicted:1
+wasm_session_storage_calls:12
+wasm_session_heap_used:700
 
 # Latencystats
 latency_percentiles_usec_session.get:p50=2.5,p99=10.1,p99.9=99.9
@@ -292,7 +292,7 @@ describe('INFO', () => {
 
   it('as calls from one module to another, the way they go', () => {
     expect(callsOf(modulesOf(parseInfo(INFO)))).toEqual([{ title: 'session → CUSTOM.*, direct', count: 12 }]);
-    expect(callsOf(modulesOf(parseInfo(INFO.replace('wasm_storage_calls:12\r\n', ''))))).toEqual([]);
+    expect(callsOf(modulesOf(parseInfo(INFO.replace('wasm_session_storage_calls:12\r\n', ''))))).toEqual([]);
   });
 
   it('less than the server measures is not nothing', () => {

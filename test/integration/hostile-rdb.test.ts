@@ -137,7 +137,9 @@ describe('DEBUG RELOAD NOSAVE', () => {
 
   test('of a file that was only taken apart and put together loads it', async () => {
     const { file, rdb, state } = await saved(server);
-    expect(rdb.sections.map(({ type }) => typeName(type)).sort()).toEqual(TYPES);
+    // 7.0 writes the host's own type too, in which nothing is.
+    const types = rdb.sections.map(({ type }) => typeName(type)).filter((name) => name !== 'wasm-kits');
+    expect(types.sort()).toEqual(TYPES);
     writeRdb(file, rdb);
     await server.send('FLUSHALL');
     expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toBe('+OK\r\n');

@@ -105,5 +105,5 @@ describe('a message', () => {
 test('INFO shows a double by the shortest text that reads back', async () => {
   const server = await startServer({ module: WITH_NOTES });
   for (const key of ['a', 'b', 'c']) await server.send('NOTES.PUT', key, 'text');
-  expect(await server.info('wasm')).toMatchObject({ wasm_notes: '3', wasm_share: '0.005859375' });
+  expect(await server.info('wasm')).toMatchObject({ wasm_notes_notes: '3', wasm_notes_share: '0.005859375' });
 });

@@ -5,12 +5,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { fixture } from '../support/modules.ts';
+import { fixture, THIRD } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';
 import { HASHMAP_FILE, HOST_FILE, NATIVE_FILE, SESSION_FILE, startServer, useServer, type LinkMode } from '../support/server.ts';
 
 const visits = await fixture('visits');
-const settings = await fixture('settings');
+const settings = await fixture('settings', THIRD, 'visitors');
 const itself = await fixture('itself');
 const ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const UNKNOWN_ID = '01234567-89ab-4def-8123-456789abcdef';

@@ -329,11 +329,12 @@ export class FakeModule {
     };
   }
 
-  private readArgument(words: number[]): void {
+  private readArgument(words: number[]): Buffer {
     const [pointer = 0, length = 0, target = 0] = words.map((word) => word >>> 0);
     const argument = this.server.argument(pointer - LATE);
     if (argument?.length !== length || length < LATE_BYTES_MIN) throw new Fault('no late argument');
     this.region.view.set(argument, target);
+    return argument;
   }
 
   private streams(read: (pointer: number, length: number) => Buffer): Functions {
@@ -393,7 +394,7 @@ export class FakeModule {
       ],
       GetNumericConfig: ['command sweep aux save info', (handle: number) => server.setting(this, handle)],
       ServedBy: ['load', (n: number, nl: number, f: number, fl: number) => server.servedBy.set(text(n, nl), text(f, fl))],
-      ReadArgument: ['command', (...args: number[]) => void this.readArgument(args)],
+      ReadArgument: ['command', (...args: number[]) => this.readArgument(args)],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
       ...this.replies(read, line),
       Fail: ['command sweep', (p: number, l: number) => this.fail(line(p, l))],

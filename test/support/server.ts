@@ -7,6 +7,7 @@
  * modules are linked, is the test project's choice (vitest.config.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -61,6 +62,8 @@ export interface ServerOptions {
   module?: string[] | false;
   /** `wasm.link`; by default the test project's. */
   link?: LinkMode;
+  /** Whether all modules may share a memory, by `wasm.trusted`; by default they may. */
+  trusted?: boolean;
   /** Further arguments of redis-server; they win over the guard's own. */
   arguments?: string[];
   /** Text of a redis.conf to start with. */
@@ -71,6 +74,24 @@ export interface ServerOptions {
   under?: string[];
   /** Milliseconds to wait for PONG. */
   timeout_ms?: number;
+}
+
+/** Files that share a memory without being named, where they lie beside the host. */
+const OWN_FILES = [HASHMAP_FILE, SESSION_FILE];
+
+/** The setting by which all of these files may share a memory, as far as they are there. */
+function trustedArguments(files: string[]): string[] {
+  const words = files.filter((file) => !OWN_FILES.includes(file)).flatMap(trustedWord);
+  return words.length === 0 ? [] : ['--wasm.trusted', words.join(' ')];
+}
+
+/** The word of `wasm.trusted` that names this file; none where it cannot be read. */
+export function trustedWord(file: string): string[] {
+  try {
+    return [`${path.basename(file, '.wasm')}:${createHash('sha256').update(readFileSync(file)).digest('hex')}`];
+  } catch {
+    return [];
+  }
 }
 
 const running = new Set<ChildProcess>();
@@ -116,7 +137,7 @@ export class TestServer {
   }
 
   #commandLine(): string[] {
-    const { module = [HOST_FILE], link = tested.link, configuration } = this.#options;
+    const { module = [HOST_FILE], link = tested.link, configuration, trusted = true } = this.#options;
     const file = path.join(this.folder, 'redis.conf');
     if (configuration !== undefined) writeFileSync(file, configuration);
     return [
@@ -124,7 +145,9 @@ export class TestServer {
       ...['--port', String(this.port), '--unixsocket', this.socket, '--dir', this.folder, '--save', ''],
       ...['--enable-module-command', 'yes', '--enable-debug-command', 'yes', '--repl-diskless-sync-delay', '0'],
       ...(module === false ? [] : ['--loadmodule', ...module]),
-      ...(module === false || !module[0]?.endsWith('host.so') ? [] : ['--wasm.link', link]),
+      ...(module === false || !module[0]?.endsWith('host.so')
+        ? []
+        : ['--wasm.link', link, ...(trusted ? trustedArguments(module.slice(1)) : [])]),
       ...(this.#options.arguments ?? []),
     ];
   }

@@ -1,11 +1,11 @@
 /** Modules that are not fit to be loaded, each tried at the start of a server and in a running one. */
 import { expect, test } from 'vitest';
-import { fixture } from './modules.ts';
+import { fixture, THIRD } from './modules.ts';
 import { bulk } from './raw.ts';
 import { eventually, HASHMAP_FILE, HOST_FILE, startServer, TestServer } from './server.ts';
 
 /** The smallest module that serves a command. */
-const small = await fixture('settings');
+const small = await fixture('settings', THIRD, 'visitors');
 
 export interface Unfit {
   title: string;

@@ -29,6 +29,7 @@ const NOT_A_MESSAGE = [
   'cannot be set back',
   'by command',
   'function <>',
+  '<> of <>',
   '<>; functions: <>',
   "ERR unknown command '",
   "', with args beginning with:",
@@ -96,7 +97,7 @@ function ofHost(): string[] {
       .replace(/#\[cfg\(test\)\][^]*/, '')
       .replaceAll(/^\s*\/\/.*$/gm, '')
       .replaceAll(/(?:\.expect\(|assert!\([^;]*, )"[^"]*"\)/g, '')
-      .replaceAll(/const MODULES: [^;]*;/g, '')
+      .replaceAll(/const (?:MODULES|APPLY_TEXT): [^;]*;/g, '')
       .replaceAll('c"readonly allow-loading allow-stale"', '')
       .replaceAll('{NS}', 'redis')
       .replace(/let why = "[^"]+"/, '')

@@ -10,7 +10,7 @@ const SOURCES = path.resolve(import.meta.dirname, '../../host/src');
 /** These hand over one number, or set one flag: nothing in them can panic. */
 const PLAIN = ['get_text', 'get_numeric', 'set_numeric', 'get_enum', 'set_enum', 'on_change'];
 /** Their callers do nothing else. */
-const GUARDED_INSIDE = ['save_or_fail', 'answering', 'on_event'];
+const GUARDED_INSIDE = ['save_or_fail', 'save_kits_or_fail', 'answering', 'on_event'];
 
 /**
  * Functions by name with their bodies: those that the server calls, and what they may leave the guarding to.

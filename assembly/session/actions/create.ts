@@ -119,11 +119,12 @@ function chooseId(user: usize, userLength: u32, options: Options, own: bool): vo
 
 /**
  * Checks what the server would, were the caller's id a key that the command declares. It is none: a field of
- * DATA may be called ID too, and the server would take its value for one. Errors: `NOPERM …`, `CROSSSLOT …`
+ * DATA may be called ID too, and the server would take its value for one. Errors: `ERR …`,
+ * `CROSSSLOT …`
  */
 function checkOwnId(user: usize, userLength: u32, options: Options): void {
   if (!redis.MayAccess(options.id, options.idLength)) {
-    line(changetype<usize>("NOPERM No permissions to access a key"));
+    line(changetype<usize>("ERR the user has no permission for the id"));
     failLine();
   }
   checkSlot(options.id, options.idLength, user, userLength);

@@ -7,7 +7,8 @@ use std::ffi::c_int;
 
 use wasmtime::{AsContextMut, Error, Result, Store};
 
-use super::frame;
+use super::refuse::{DAMAGED, give_up, refuse, refuse_unknown};
+use super::{apply, frame};
 use crate::duties::maxmemory;
 use crate::engine::stack::DEPTH_MAX;
 use crate::engine::trap::Failed;
@@ -24,7 +25,7 @@ use crate::server::context::Context;
 use crate::server::guard::answering;
 use crate::server::outermost::{self, Outer};
 use crate::server::strings::Arguments;
-use crate::server::{log, text};
+use crate::server::text;
 
 /// What the server calls for command number `N`.
 unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
@@ -121,26 +122,26 @@ fn answer(store: &mut Store<State>, ctx: Context<'_>, result: u64) -> Result<()>
     Ok(())
 }
 
-/// The error of writes while the group is damaged.
-const DAMAGED: &str =
-    "MISCONF a call ended in the middle of a write and left this module's data in doubt: restart the server, or DEBUG RELOAD NOSAVE";
-
 /// Whether the server's state lets this command run; if not, it has been answered.
 fn admit(host: &Host, slot: &Slot, group: &Group, outer: &Outer, ctx: Context<'_>, arguments: Arguments<'_>) -> bool {
     if slot.effect && !outermost::from_stream() {
         refuse_unknown(ctx, arguments);
         return false;
     }
+    if outer.is_from_stream() && !host.kept.is_empty() {
+        // What the file had is older.
+        apply::apply_kept(host, ctx);
+    }
     if !slot.takes(arguments.count()) {
         if outer.is_from_stream() {
-            give_up(slot, "it came with another number of arguments");
+            give_up(&slot.shown(), "it came with another number of arguments");
         }
         ctx.wrong_arity();
         return false;
     }
     if slot.write && group.damaged.get() {
         if outer.is_from_stream() {
-            give_up(slot, DAMAGED);
+            give_up(&slot.shown(), DAMAGED);
         }
         refuse(ctx, DAMAGED);
         return false;
@@ -152,32 +153,6 @@ fn admit(host: &Host, slot: &Slot, group: &Group, outer: &Outer, ctx: Context<'_
     true
 }
 
-fn refuse(ctx: Context<'_>, message: &str) {
-    ctx.reply_error(&text::line(message.as_bytes()));
-}
-
-/// Answers as the server does to a command that it does not know.
-fn refuse_unknown(ctx: Context<'_>, arguments: Arguments<'_>) {
-    // Source: rejectCommandUnknown in the server, whose texts are cut at 128 bytes.
-    const CUT: usize = 128;
-    let cut = |bytes: &[u8], limit: usize| bytes[..bytes.len().min(limit)].to_vec();
-    let mut message = b"ERR unknown command '".to_vec();
-    message.extend(cut(arguments.get(0).bytes(), CUT));
-    message.extend(b"', with args beginning with: ");
-    let mut shown = Vec::new();
-    for argument in arguments.iter().skip(1) {
-        if shown.len() >= CUT {
-            break;
-        }
-        let room = CUT - shown.len();
-        shown.push(b'\'');
-        shown.extend(cut(argument.bytes(), room));
-        shown.extend(b"' ");
-    }
-    message.extend(shown);
-    ctx.reply_error(&text::line(&message));
-}
-
 /// Ends a command that did not return: with the error that it chose, or with what went wrong.
 #[cold]
 fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, error: &Error) {
@@ -187,15 +162,9 @@ fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, 
         _ => entered.fault(&slot.module, &slot.name, error),
     };
     if slot.effect || (slot.may_replicate && outer.is_from_stream()) {
-        give_up(slot, &message.to_string_lossy());
+        give_up(&slot.shown(), &message.to_string_lossy());
     }
     entered.store.data_mut().call.replies.fail(ctx, &message);
-}
-
-/// Exits the server: what another one did cannot be done here. Its format is newer, the data differs already,
-/// or a module fails where it did not before.
-fn give_up(slot: &Slot, reason: &str) -> ! {
-    log::give_up(&format!("{} cannot be applied: {reason}", slot.name.to_string_lossy()))
 }
 
 /// The trampolines, one per slot.

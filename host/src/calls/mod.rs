@@ -1,7 +1,9 @@
 //! Calls between the server and modules: commands in, imports out.
 
+pub mod apply;
 pub mod by_command;
 pub mod dispatch;
 pub mod frame;
 pub mod imports;
+pub mod refuse;
 pub mod register;

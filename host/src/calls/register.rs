@@ -16,9 +16,6 @@ use crate::server::api;
 use crate::server::context::Context;
 use crate::server::text;
 
-/// The server's flag of a command that clients do not see; servers without it (before Redis 8) refuse it.
-const FLAG_INTERNAL: &str = "internal";
-
 /// What the server is told of an effect's arity: any, so that a client hears that the command is unknown and
 /// not how it is used.
 const ANY_ARITY: c_int = -1;
@@ -35,9 +32,12 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
     let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
     let Declaration { name, keys, arity, .. } = declaration;
     let (write, effect) = (flags.contains(&"write"), flags.contains(&FLAG_EFFECT));
-    let create = |flags: &str| ctx.create_command(name, trampoline, &text::line(flags.as_bytes()), *keys);
     let server_flags = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect::<Vec<_>>().join(" ");
-    let created = (effect && create(&[server_flags.as_str(), FLAG_INTERNAL].join(" "))) || create(&server_flags);
+    let created = if effect {
+        ctx.create_effect(name, trampoline, &server_flags, *keys)
+    } else {
+        ctx.create_command(name, trampoline, &text::line(server_flags.as_bytes()), *keys)
+    };
     if !created {
         let (first, last, step) = keys;
         return Err(if ctx.has_command(name) {

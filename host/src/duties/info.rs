@@ -1,4 +1,7 @@
 //! What the host shows of itself: a section of INFO per module, and the command `WASM.MODULES`.
+//!
+//! A field of a module has the module's name in its own, `wasm_<module>_<field>`, so that each is there once.
+//! The names of the first release, `wasm_<field>`, stand beside them for one release more.
 
 use std::ffi::c_int;
 
@@ -16,7 +19,7 @@ use crate::server::api::{Ctx, InfoCtx, Str};
 use crate::server::context::Context;
 use crate::server::guard::{answering, guarded};
 use crate::server::info::Info;
-use crate::server::log;
+use crate::server::{log, text};
 
 /// Registers both.
 ///
@@ -46,7 +49,10 @@ unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
     guarded(|| {
         let Some(host) = loaded::get() else { return };
         if info.section("") {
+            let (kept_modules, kept_bytes) = host.kept.size();
             info.number(c"settings_undone", host.settings_undone.get());
+            info.number(c"kept_modules", kept_modules);
+            info.number(c"kept_bytes", kept_bytes);
         }
         for place in 0..host.modules.len() {
             section(host, MemberId(place), info, for_crash_report != 0);
@@ -60,23 +66,32 @@ fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
     if !info.section(&module.file.name) {
         return;
     }
+    let name = &module.file.name;
+    let told = |field: &str, value: &str| {
+        info.text_of(name, field, value);
+        info.text(field, value);
+    };
     for (namespace, link) in &module.links {
         let (word, reason) = describe(host, link);
-        info.text(&format!("link_{namespace}"), word);
-        info.text(&format!("link_{namespace}_reason"), &reason);
+        told(&format!("link_{namespace}"), word);
+        told(&format!("link_{namespace}_reason"), &reason);
     }
     if crashed {
         return;
     }
     let (reserved, free) = group.memory_bytes();
     let faults = &module.identity.faults;
-    info.number(c"memory_reserved", reserved);
-    info.number(c"memory_used", reserved.saturating_sub(free));
-    info.number(c"memory_free", free);
-    info.number(c"commands", host.commands_served(member));
-    info.number(c"traps", faults.traps());
-    info.number(c"timeouts", faults.timeouts());
-    info.number(c"damaged", group.damaged.get().into());
+    let number = |field: &str, value: u64| {
+        info.number_of(name, field, value);
+        info.number(&text::line(field.as_bytes()), value);
+    };
+    number("memory_reserved", reserved);
+    number("memory_used", reserved.saturating_sub(free));
+    number("memory_free", free);
+    number("commands", host.commands_served(member));
+    number("traps", faults.traps());
+    number("timeouts", faults.timeouts());
+    number("damaged", group.damaged.get().into());
     let Some(functions) = group.member(module.place) else { return };
     if let Some(fields) = &functions.info
         && !functions.info_back_off.lasts()

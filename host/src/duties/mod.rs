@@ -2,6 +2,7 @@
 
 pub mod append_only;
 pub mod info;
+pub mod kits;
 pub mod maxmemory;
 pub mod rdb;
 pub mod sweep;

@@ -8,9 +8,11 @@ use wasmtime::AsContextMut;
 
 use crate::engine::clock::Ticker;
 use crate::guest::call::{Lent, Phase};
+use crate::guest::data::Data;
 use crate::guest::group::{Entered, Group};
 use crate::guest::ids::MemberId;
 use crate::modules::loaded::{self, DataType, Host, LoadedModule, TYPES_MAX};
+use crate::modules::namespace::KITS_TYPE;
 use crate::server::api::{self, Io, TypeMethods};
 use crate::server::context::Context;
 use crate::server::guard::guarded;
@@ -42,25 +44,27 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, ve
     let taken = || format!("the data type {shown}: another module has one of this name");
     // The server compares with the types of modules that are loaded, not with those of the one that it is
     // loading.
-    if types.iter().any(|other| *other.name == *name) {
+    if types.iter().any(|other| *other.name == *name) || name == KITS_TYPE {
         return Err(taken());
     }
-    let methods = TypeMethods {
-        version: api::TYPE_METHOD_VERSION,
-        rdb_load: Some(refuse_key),
-        aux_load: Some(load),
-        // 7.0 knows the first alone; 7.2 and later prefer the second, and then write nothing for an empty
-        // store.
-        aux_save: Some(save),
-        aux_save2: Some(save2),
-        aux_save_triggers: api::AUX_BEFORE_RDB,
-        ..TypeMethods::default()
-    };
+    // 7.0 knows the first of the two that save alone; 7.2 and later prefer the second, and then write nothing
+    // for an empty store.
+    let methods = TypeMethods { aux_load: Some(load), aux_save: Some(save), aux_save2: Some(save2), ..methods() };
     if !ctx.create_data_type(name, version, &methods) {
         return Err(taken());
     }
     types.push(DataType { member, name: name.into() });
     Ok(())
+}
+
+/// What a type has in common with the others: its data are no keys, and stand before them.
+pub(super) fn methods() -> TypeMethods {
+    TypeMethods {
+        version: api::TYPE_METHOD_VERSION,
+        rdb_load: Some(refuse_key),
+        aux_save_triggers: api::AUX_BEFORE_RDB,
+        ..TypeMethods::default()
+    }
 }
 
 /// What the server calls to load a key of such a type, which none ever saved: null, it cannot be loaded.
@@ -96,7 +100,7 @@ unsafe fn save_or_fail(number: usize, io: *mut Io, may_be_nothing: bool) {
     // A panic fails the save as a trap does.
     let saved = guarded(|| {
         let host = loaded::get()?;
-        Some(save(host, host.types.get(number)?.member, stream, may_be_nothing))
+        Some(save(host, host.types.get(number)?.member, Data::Own(stream), may_be_nothing))
     });
     if saved.flatten() != Some(true) {
         fail_save(stream);
@@ -104,7 +108,7 @@ unsafe fn save_or_fail(number: usize, io: *mut Io, may_be_nothing: bool) {
 }
 
 /// Whether the module has written its data, or had none and need not write that.
-fn save(host: &Host, member: MemberId, stream: Stream<'_>, may_be_nothing: bool) -> bool {
+pub(super) fn save(host: &Host, member: MemberId, data: Data<'_>, may_be_nothing: bool) -> bool {
     let group = host.group_of(member);
     let identity = &host.modules[member.0].identity;
     let name = &identity.name;
@@ -112,7 +116,7 @@ fn save(host: &Host, member: MemberId, stream: Stream<'_>, may_be_nothing: bool)
         log::warning(None, &format!("module {name}: its data is in doubt, so this save fails and the last good file stays"));
         return false;
     }
-    let Some(mut entered) = group.enter_with(Lent::stream(stream)) else { return false };
+    let Some(mut entered) = group.enter_with(Lent::data(data)) else { return false };
     let Some(functions) = host.functions_of(member) else { return false };
     let Some(aux_save) = &functions.aux_save else { return true };
     // A fork child has no ticker of its own yet, and a save without end in it would block every later one.
@@ -143,7 +147,7 @@ fn save(host: &Host, member: MemberId, stream: Stream<'_>, may_be_nothing: bool)
 
 /// Makes the running save fail: the server's callback has no way to say so. In a child, by ending it; in the
 /// server itself, by making the file's own writes fail.
-fn fail_save(stream: Stream<'_>) {
+pub(super) fn fail_save(stream: Stream<'_>) {
     if loaded::get().is_some_and(Host::is_in_child) {
         // SAFETY: ends this process. By a signal, since the server then removes the child's file; after an
         // exit it relies on the child for that.
@@ -178,15 +182,15 @@ unsafe extern "C" fn aux_load<const N: usize>(io: *mut Io, version: c_int, _when
     let loaded = guarded(|| {
         let host = loaded::get()?;
         let member = host.types.get(N)?.member;
-        host.with_target(member, |group| load(host, group, member, stream, version))
+        host.with_target(member, |group| load(host, group, member, Data::Own(stream), version))
     });
     if loaded.flatten() == Some(true) { api::OK } else { api::ERR }
 }
 
 /// Whether the module has taken its data from the file. If not, it holds nothing: never a part.
-fn load(host: &Host, group: &Group, member: MemberId, stream: Stream<'_>, version: c_int) -> bool {
+pub(super) fn load(host: &Host, group: &Group, member: MemberId, data: Data<'_>, version: c_int) -> bool {
     let module = &host.modules[member.0];
-    let Some(mut entered) = group.enter_with(Lent::stream(stream)) else { return false };
+    let Some(mut entered) = group.enter_with(Lent::data(data)) else { return false };
     let Some(functions) = group.member(module.place) else { return false };
     let Some(aux_load) = &functions.aux_load else { return false };
     if !flush_member(&mut entered, module) {
@@ -222,8 +226,9 @@ pub fn tell_loaded(host: &Host) {
     }
 }
 
-/// Has every module drop its data.
+/// Has every module drop its data, and drops what is kept for those that are missing.
 pub fn flush_all(host: &Host, ctx: Context<'_>) {
+    host.kept.clear();
     for (number, group) in host.groups.iter().enumerate() {
         let Some(mut entered) = group.enter() else {
             log::warning(Some(ctx), "a module flushed the server from within its own command: its data stays");

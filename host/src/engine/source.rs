@@ -25,8 +25,8 @@ impl Source {
     pub fn read(path: &Path) -> Result<Source, String> {
         let bytes = read(path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
-            return Err("a module's file name may hold letters, digits, - and _ alone".into());
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err("a module's file name may hold letters, digits and - alone".into());
         }
         Ok(Source { name, path: path.to_path_buf(), bytes })
     }

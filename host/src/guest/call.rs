@@ -2,11 +2,11 @@
 
 use std::ffi::c_int;
 
+use super::data::Data;
 use super::ids::SlotId;
 use super::reply::Replies;
 use crate::server::context::Context;
 use crate::server::info::Info;
-use crate::server::stream::Stream;
 use crate::server::strings::Arguments;
 
 /// What a group is doing; a host function that makes no sense in it is refused.
@@ -59,14 +59,14 @@ pub struct Lent<'a> {
     /// In a load's, a command's and a sweep's phase alone.
     pub ctx: Option<Context<'a>>,
     /// While data is saved and loaded.
-    pub stream: Option<Stream<'a>>,
+    pub data: Option<Data<'a>>,
     pub info: Option<Info<'a>>,
     /// Those of the running command.
     pub arguments: Arguments<'a>,
 }
 
 impl<'a> Lent<'a> {
-    pub const NOTHING: Lent<'static> = Lent { ctx: None, stream: None, info: None, arguments: Arguments::NONE };
+    pub const NOTHING: Lent<'static> = Lent { ctx: None, data: None, info: None, arguments: Arguments::NONE };
 
     pub fn context(ctx: Context<'a>) -> Lent<'a> {
         Lent { ctx: Some(ctx), ..Lent::NOTHING }
@@ -76,8 +76,8 @@ impl<'a> Lent<'a> {
         Lent { ctx: Some(ctx), arguments, ..Lent::NOTHING }
     }
 
-    pub fn stream(stream: Stream<'a>) -> Lent<'a> {
-        Lent { stream: Some(stream), ..Lent::NOTHING }
+    pub fn data(data: Data<'a>) -> Lent<'a> {
+        Lent { data: Some(data), ..Lent::NOTHING }
     }
 
     pub fn info(info: Info<'a>) -> Lent<'a> {
@@ -94,7 +94,7 @@ impl<'a> Lent<'a> {
         unsafe {
             Lent {
                 ctx: self.ctx.map(|ctx| ctx.forever()),
-                stream: self.stream.map(|stream| stream.forever()),
+                data: self.data.map(|data| data.forever()),
                 info: self.info.map(|info| info.forever()),
                 arguments: self.arguments.forever(),
             }

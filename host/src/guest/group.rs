@@ -27,6 +27,7 @@ pub struct Member {
     pub info: Option<TypedFunc<(), ()>>,
     pub free_bytes: Option<TypedFunc<(), u64>>,
     pub sweep: Option<TypedFunc<(), i32>>,
+    pub apply: Option<TypedFunc<(i32, i32, i32), ()>>,
     /// What it last told by `free_bytes`.
     pub free_last: Cell<u64>,
     /// After a call that ran too long, of `free_bytes` and of `info`.

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod back_off;
 pub mod call;
 pub mod codes;
+pub mod data;
 pub mod faults;
 pub mod group;
 pub mod ids;

@@ -11,7 +11,6 @@
 
 use std::ffi::CStr;
 
-use super::codes::Codes;
 use super::part::{Container, HEAD_BYTES, Reply};
 use crate::server::context::Context;
 use crate::server::{api, outermost};
@@ -58,7 +57,6 @@ pub struct Replies {
     held: Vec<u8>,
     /// Whether this container was too long to be held, so that its parts leave as they come.
     leaving: bool,
-    codes: Codes,
 }
 
 impl Replies {
@@ -75,20 +73,15 @@ impl Replies {
         }
     }
 
+    /// Forgets the last command, and drops whatever this one replies.
+    pub fn mute(&mut self) {
+        self.reset();
+        self.begun = true;
+    }
+
     /// Takes one reply, which is no head of a container; it is dropped if there is no room for it.
     #[inline(always)]
     pub fn send(&mut self, ctx: Context<'_>, reply: Reply<'_>) {
-        match reply {
-            Reply::Error(text) => {
-                let text = self.codes.admit(text);
-                self.take(ctx, Reply::Error(&text));
-            }
-            reply => self.take(ctx, reply),
-        }
-    }
-
-    #[inline(always)]
-    fn take(&mut self, ctx: Context<'_>, reply: Reply<'_>) {
         let Some(open) = self.open.last_mut() else {
             if !std::mem::replace(&mut self.begun, true) {
                 reply.send(ctx);
@@ -214,8 +207,7 @@ impl Replies {
     /// element, a long one once, and where the length was to be told afterwards the error is its last
     /// element.
     pub fn fail(&mut self, ctx: Context<'_>, error: &CStr) {
-        let error = self.codes.admit(error.to_bytes());
-        let mut error = &*error;
+        let mut error = error.to_bytes();
         let has_left = self.begun && self.held.is_empty();
         self.begun = true;
         if !has_left {

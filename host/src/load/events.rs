@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_void};
 
-use super::fresh;
+use super::{ended, fresh};
 use crate::duties::{append_only, maxmemory, rdb, sweep};
 use crate::modules::loaded::{self, Host};
 use crate::server::api::{self, ConfigChange, Ctx, Event, FlushInfo};
@@ -61,7 +61,7 @@ unsafe extern "C" fn on_flush(ctx: *mut Ctx, _: Event, subevent: u64, data: *mut
 unsafe extern "C" fn on_loading(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut c_void) {
     let action = |host: &Host, ctx: Context<'_>| match subevent {
         api::SUBEVENT_LOADING_FAILED if !host.target.beside.get() => rdb::flush_all(host, ctx),
-        api::SUBEVENT_LOADING_ENDED if !host.target.beside.get() => rdb::tell_loaded(host),
+        api::SUBEVENT_LOADING_ENDED if !host.target.beside.get() => ended::tell(host, ctx),
         api::SUBEVENT_LOADING_RDB_START..=api::SUBEVENT_LOADING_REPL_START => host.target.note_load(),
         _ => {}
     };

@@ -11,6 +11,7 @@ use crate::engine::source::Source;
 use crate::modules::file::WasmFile;
 use crate::server::context::Context;
 use crate::server::strings::Arguments;
+use crate::server::trusted;
 
 /// The .wasm files to load: the arguments, or the `defaults` beside this library.
 pub fn paths(arguments: Arguments<'_>, defaults: &[&str]) -> Vec<PathBuf> {
@@ -44,6 +45,13 @@ pub fn open(ctx: Context<'_>, engine: &Engine, paths: &[PathBuf]) -> Result<Vec<
         files.push(file);
     }
     Ok(files)
+}
+
+/// Whether a module may share a memory with others: it is one of the `defaults` beside this library, or named
+/// in `wasm.trusted`.
+pub fn is_trusted(file: &WasmFile, defaults: &[&str]) -> bool {
+    let is = |own: PathBuf| own.canonicalize().is_ok_and(|own| file.path.canonicalize().is_ok_and(|path| path == own));
+    trusted::names(&file.name, &file.hash) || defaults.iter().any(|name| is(own_folder().join(name)))
 }
 
 /// Why a file cannot be loaded, for the log.

@@ -5,8 +5,9 @@
 
 use std::rc::Rc;
 
-use super::instantiate;
+use super::{ended, instantiate};
 use crate::duties::rdb;
+use crate::modules::kept::Kept;
 use crate::modules::loaded::Host;
 use crate::modules::target::{Loading, Stores};
 use crate::server::context::Context;
@@ -15,7 +16,7 @@ use crate::server::log;
 /// A load beside the present data begins.
 pub fn begin(host: &Host, ctx: Context<'_>) {
     let loading = match instantiate::again(host, ctx) {
-        Ok((groups, handlers)) => Loading::Into(Rc::new(Stores { groups, handlers })),
+        Ok((groups, handlers)) => Loading::Into(Rc::new(Stores { groups, handlers, kept: Kept::default() })),
         Err(reason) => {
             log::warning(Some(ctx), &format!("no second memory to load beside the present data: {reason}"));
             Loading::Refused
@@ -46,7 +47,8 @@ pub fn complete(host: &Host, ctx: Context<'_>) {
                 // No call into the slot's group runs: it has just been swapped.
                 slot.handler.replace(handler.clone());
             }
-            rdb::tell_loaded(host);
+            host.kept.swap(&stores.kept);
+            ended::tell(host, ctx);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::calls::{by_command, imports};
 use crate::engine::trap;
 use crate::guest::back_off::BackOff;
 use crate::guest::call::{Lent, Phase};
+use crate::guest::codes::Codes;
 use crate::guest::faults::{Faults, Identity};
 use crate::guest::group::{Group, Member};
 use crate::guest::ids::{GroupId, MemberId};
@@ -19,7 +20,7 @@ use crate::guest::state::{Handler, State};
 use crate::modules::file::WasmFile;
 use crate::modules::link::{Link, Plan};
 use crate::modules::loaded::{Host, LoadedModule};
-use crate::modules::namespace::ENV_NAMESPACE;
+use crate::modules::namespace::{APPLY_EXPORT, ENV_NAMESPACE};
 use crate::modules::sweeper::Turn;
 use crate::server::context::Context;
 
@@ -49,7 +50,7 @@ pub fn all(
         let faults = Faults::new().map_err(|error| (member, format!("no memory to count its faults in: {error}")))?;
         let identity = Rc::new(Identity { name: file.name.clone(), faults });
         let place = host.groups[group.0].size();
-        host.modules.push(LoadedModule { file, links, group, place, identity, turn: Turn::default() });
+        host.modules.push(LoadedModule { file, links, group, place, identity, codes: Codes::default(), turn: Turn::default() });
         let group = &host.groups[group.0];
         let instance = build(host, engine, group, member, &instances).map_err(|error| (member, trap::describe_link(&error)))?;
         instances.push(instance);
@@ -149,6 +150,7 @@ fn build(host: &Host, engine: &Engine, group: &Group, member: MemberId, instance
         info: optional(store, &instance, "info")?,
         free_bytes: optional(store, &instance, "freeBytes")?,
         sweep: optional(store, &instance, "sweep")?,
+        apply: optional(store, &instance, APPLY_EXPORT)?,
         free_last: Cell::new(0),
         free_back_off: BackOff::default(),
         info_back_off: BackOff::default(),

@@ -1,5 +1,6 @@
 //! The steps of a load: files become modules that run.
 
+pub mod ended;
 pub mod events;
 pub mod files;
 pub mod fresh;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
 use wasmtime::{ExternType, FuncType, MemoryType, Module};
 
+use super::name;
 use super::namespace::{APPLY_EXPORT, ENV_NAMESPACE, HOST_NAMESPACE};
 use crate::describe::description::Description;
 use crate::engine::source::Source;
@@ -67,6 +68,7 @@ impl WasmFile {
             kit_settings: BTreeMap::new(),
             module,
         };
+        name::check(&file.name, &source.bytes, file.applies())?;
         file.check_imports()?;
         file.check_exports()?;
         file.static_range = file.memory.as_ref().and_then(|memory| static_range(&source.bytes, memory.minimum()));
@@ -109,6 +111,10 @@ impl WasmFile {
         }
         if !matches!(self.module.get_export("table"), Some(ExternType::Table(_))) {
             return Err("it does not export table".into());
+        }
+        let has = |name: &str| self.module.get_export(name).is_some();
+        if self.applies() && !(has("auxSave") && has("auxLoad")) {
+            return Err("it exports apply and not both auxSave and auxLoad".into());
         }
         Ok(())
     }

@@ -30,17 +30,18 @@ pub struct Plan {
     pub links: Vec<BTreeMap<String, Link>>,
 }
 
-/// Decides every link. `by_command`: the user wants all by command.
+/// Decides every link. `by_command`: the user wants all by command. `is_trusted`: whether a module may share
+/// a memory with others that may.
 ///
 /// # Errors
 /// An import that neither way can serve: the place of the module, and the reason.
-pub fn plan(files: &[WasmFile], by_command: bool) -> Result<Plan, (MemberId, String)> {
+pub fn plan(files: &[WasmFile], by_command: bool, is_trusted: impl Fn(&WasmFile) -> bool) -> Result<Plan, (MemberId, String)> {
     let mut plan = Plan { group: (0..files.len()).map(MemberId).collect(), links: vec![BTreeMap::new(); files.len()] };
     for (place, file) in files.iter().enumerate() {
         let consumer = MemberId(place);
         for (namespace, functions) in &file.imports {
             let link = if by_command { Err("wasm.link is command".into()) } else { provider(files, &plan, consumer, namespace) };
-            let link = match link {
+            let link = match link.and_then(|provider| trusted(files, [provider, consumer], &is_trusted).map(|()| provider)) {
                 Ok(provider) => {
                     join(&mut plan.group, provider, consumer);
                     Link::Direct(provider)
@@ -99,6 +100,14 @@ fn provider(files: &[WasmFile], plan: &Plan, consumer: MemberId, namespace: &str
         (0..files.len()).filter(|&member| plan.group[member] == plan.group[provider.0] || plan.group[member] == plan.group[consumer.0]);
     shareable(&members.map(|member| &files[member]).collect::<Vec<_>>())?;
     Ok(provider)
+}
+
+/// Whether both of them may share a memory; else what `wasm.trusted` lacks.
+fn trusted(files: &[WasmFile], members: [MemberId; 2], is_trusted: impl Fn(&WasmFile) -> bool) -> Result<(), String> {
+    match members.map(|member| &files[member.0]).into_iter().find(|file| !is_trusted(file)) {
+        Some(WasmFile { name, hash, .. }) => Err(format!("wasm.trusted does not name {name}:{hash}")),
+        None => Ok(()),
+    }
 }
 
 fn version(abi: Option<u32>) -> String {

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
 
 use super::file::WasmFile;
+use super::kept::Kept;
 use super::link::Link;
 use super::namespace::COMMANDS_MAX;
 use super::shelf::Shelf;
@@ -18,6 +19,7 @@ use super::target::{Loading, Target};
 use crate::describe::description::Description;
 use crate::describe::tell::Categories;
 use crate::engine::clock::Ticker;
+use crate::guest::codes::Codes;
 use crate::guest::faults::Identity;
 use crate::guest::group::{Group, Member};
 use crate::guest::ids::{GroupId, MemberId, SlotId};
@@ -30,6 +32,8 @@ pub struct Host {
     pub types: Shelf<DataType>,
     /// The server's `maxmemory` in bytes where its policy is `noeviction`, else 0.
     pub maxmemory: Cell<u64>,
+    /// What is kept for modules that are not loaded.
+    pub kept: Kept,
     /// Where a load goes that runs beside the present data.
     pub target: Target,
     /// How often a change of the server's settings was undone because it would have lost data.
@@ -52,6 +56,7 @@ pub struct LoadedModule {
     pub group: GroupId,
     pub place: usize,
     pub identity: Rc<Identity>,
+    pub codes: Codes,
     /// When it is to reclaim what has expired.
     pub turn: Turn,
 }
@@ -98,6 +103,7 @@ impl Host {
             slots: Shelf::with_room(COMMANDS_MAX),
             types: Shelf::with_room(TYPES_MAX),
             maxmemory: Cell::new(0),
+            kept: Kept::default(),
             target: Target::default(),
             settings_undone: Cell::new(0),
             categories: Categories::default(),
@@ -130,6 +136,21 @@ impl Host {
         };
         let group = self.modules[member.0].group.0;
         Some(action(stores.as_ref().map_or(&self.groups[group], |stores| &stores.groups[group])))
+    }
+
+    /// As [`Host::with_target`], with where what is kept of a load goes to.
+    pub fn with_kept<T>(&self, action: impl FnOnce(&Kept) -> T) -> Option<T> {
+        let stores = match &*self.target.loading.borrow() {
+            Loading::No => None,
+            Loading::Refused => return None,
+            Loading::Into(stores) => Some(stores.clone()),
+        };
+        Some(action(stores.as_ref().map_or(&self.kept, |stores| &stores.kept)))
+    }
+
+    /// The module of this name whose data the host looks after.
+    pub fn applier(&self, name: &[u8]) -> Option<MemberId> {
+        self.modules.iter().position(|module| module.file.name.as_bytes() == name && module.file.applies()).map(MemberId)
     }
 
     /// What a module said of its command, named in lower case, when it was asked.

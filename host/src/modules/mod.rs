@@ -4,8 +4,10 @@
 pub mod callable;
 pub mod declare;
 pub mod file;
+pub mod kept;
 pub mod link;
 pub mod loaded;
+pub mod name;
 pub mod namespace;
 pub mod shelf;
 pub mod slot;

@@ -14,6 +14,8 @@ pub const ENV_NAMESPACE: &str = "env";
 /// after.
 pub const APPLY_COMMAND: &CStr = c"wasm.apply";
 pub const APPLY_EXPORT: &str = "apply";
+/// The host's own data type, in which their data are.
+pub const KITS_TYPE: &CStr = c"wasm-kits";
 /// Commands that one module may register, and all of them.
 pub const COMMANDS_MAX: usize = 256;
 

@@ -32,6 +32,11 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Its name, for the log.
+    pub fn shown(&self) -> String {
+        self.name.to_string_lossy().into_owned()
+    }
+
     /// Whether `argc` words, the command's name counted, are as many as it takes.
     pub fn takes(&self, argc: c_int) -> bool {
         if self.arity < 0 { argc >= -self.arity } else { argc == self.arity }

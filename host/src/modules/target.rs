@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::kept::Kept;
 use crate::guest::group::Group;
 use crate::guest::state::Handler;
 
@@ -29,6 +30,8 @@ pub enum Loading {
 pub struct Stores {
     pub groups: Vec<Group>,
     pub handlers: Vec<Handler>,
+    /// What is kept for modules that are not loaded.
+    pub kept: Kept,
 }
 
 impl Target {

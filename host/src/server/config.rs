@@ -12,6 +12,7 @@ use super::context::Context;
 use super::guard::guarded;
 use super::kit_settings;
 use super::strings::{self, ServerString};
+use super::trusted;
 use crate::rm;
 
 /// `wasm.link`: 0 auto, 1 command.
@@ -25,6 +26,9 @@ static MAX_VALUE_SIZE: AtomicI64 = AtomicI64::new(MIB * 512);
 
 /// `wasm.settings`: those of kit modules.
 static KIT_SETTINGS: Text = Text { value: Cell::new(std::ptr::null_mut()), take: kit_settings::take };
+
+/// `wasm.trusted`: modules that may share a memory.
+static TRUSTED: Text = Text { value: Cell::new(std::ptr::null_mut()), take: trusted::take };
 
 /// A setting of text.
 struct Text {
@@ -90,7 +94,8 @@ pub fn register(ctx: Context<'_>) -> Result<(), String> {
     register_numeric(ctx, c"time-limit", &TIME_LIMIT, 5000, 0, 0, 3_600_000)?;
     register_numeric(ctx, c"max-value-size", &MAX_VALUE_SIZE, MIB * 512, api::CONFIG_MEMORY, 1, MIB * 512)?;
     kit_settings::forget();
-    register_text(ctx, c"settings", &KIT_SETTINGS, 0)
+    register_text(ctx, c"settings", &KIT_SETTINGS, 0)?;
+    register_text(ctx, c"trusted", &TRUSTED, api::CONFIG_IMMUTABLE)
 }
 
 /// Registers a module's own numeric setting; its cell lives as long as the process.

@@ -41,6 +41,16 @@ impl Info<'_> {
         unsafe { rm!(InfoAddFieldULongLong(self.raw, name.as_ptr(), value)) };
     }
 
+    /// A field of a module's: `wasm_<module>_<name>`.
+    pub fn number_of(self, module: &str, name: &str, value: u64) {
+        self.number(&text::line(format!("{module}_{name}").as_bytes()), value);
+    }
+
+    /// As above.
+    pub fn text_of(self, module: &str, name: &str, value: &str) {
+        self.text(&format!("{module}_{name}"), value);
+    }
+
     pub fn text(self, name: &str, value: &str) {
         let (name, value) = (text::line(name.as_bytes()), text::line(value.as_bytes()));
         // SAFETY: as above.

@@ -20,3 +20,4 @@ pub mod reply;
 pub mod stream;
 pub mod strings;
 pub mod text;
+pub mod trusted;

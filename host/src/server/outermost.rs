@@ -49,6 +49,15 @@ pub fn within<T>(ctx: Context<'_>, command: Option<ServerString<'_>>, write: boo
     action(&outer)
 }
 
+/// Runs `action` as what repeats what was decided elsewhere, whatever the server says of the context: what
+/// came with a file, and is done when it has been loaded.
+pub fn obeying<T>(ctx: Context<'_>, action: impl FnOnce() -> T) -> T {
+    within(ctx, None, true, |_| {
+        OUTERMOST.flags.set(Some(ctx.flags() | api::CTX_FLAGS_REPLICATED));
+        action()
+    })
+}
+
 impl Outer {
     /// Whether the call repeats what was decided elsewhere and is the outermost one: what fails in a nested
     /// one is its caller's to judge.

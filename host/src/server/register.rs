@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_int};
 
 use super::api::{self, Event};
 use super::context::Context;
+use super::text;
 use crate::rm;
 
 /// Where the keys of a command are: the first and the last one, and the distance between two; the last may be
@@ -15,6 +16,14 @@ impl Context<'_> {
     pub fn create_command(self, name: &CStr, function: api::CommandFunc, flags: &CStr, (first, last, step): Places) -> bool {
         // SAFETY: by the type's contract, here and below; texts are copied.
         unsafe { rm!(CreateCommand(self.raw(), name.as_ptr(), function, flags.as_ptr(), first, last, step)) == api::OK }
+    }
+
+    /// As [`Context::create_command`], of one that clients do not see, where the server can keep it from them
+    /// (Redis 8).
+    pub fn create_effect(self, name: &CStr, function: api::CommandFunc, flags: &str, places: Places) -> bool {
+        [[flags, "internal"].join(" ").as_str(), flags]
+            .iter()
+            .any(|flags| self.create_command(name, function, &text::line(flags.as_bytes()), places))
     }
 
     /// Tells the server of the command `name`, which was created by this load; false where it refuses.

@@ -60,6 +60,11 @@ impl Stream<'_> {
         }
     }
 
+    /// A copy of the next byte string; `None` where the stream has failed.
+    pub fn load_copy(self) -> Option<Box<[u8]>> {
+        self.load_bytes(|bytes| bytes.into())
+    }
+
     /// Whether the stream has failed.
     pub fn has_failed(self) -> bool {
         // SAFETY: as above.

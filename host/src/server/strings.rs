@@ -85,6 +85,16 @@ impl<'a> Arguments<'a> {
         (0..self.count as usize).map(move |index| self.get(index))
     }
 
+    /// Those behind the first `count`, of which the last one is in the place of the name.
+    ///
+    /// # Panics
+    /// There are no more than `count` of them.
+    pub fn after(self, count: usize) -> Arguments<'a> {
+        assert!(count < self.count as usize, "arguments that are not there");
+        // SAFETY: the array has more entries than that.
+        Arguments { first: unsafe { self.first.add(count) }, count: self.count - count as c_int, held: PhantomData }
+    }
+
     /// Bytes of all but the name. O(their number).
     pub fn bytes(self) -> u64 {
         self.iter().skip(1).map(|argument| argument.bytes().len() as u64).sum()
@@ -145,6 +155,11 @@ impl<'a> Strings<'a> {
     #[inline]
     pub fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// All of them, the first one in the place of a command's name.
+    pub fn arguments(&self) -> Arguments<'_> {
+        Arguments { first: self.all.as_ptr().cast_mut(), count: self.all.len() as c_int, held: PhantomData }
     }
 }
 

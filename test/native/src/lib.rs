@@ -9,7 +9,7 @@
 mod server;
 
 use std::collections::HashMap;
-use std::ffi::{CStr, c_int, c_long};
+use std::ffi::{CStr, CString, c_int, c_long};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use server::api::{self, Ctx, Str};
@@ -81,6 +81,10 @@ commands! {
         rm!(ReplyWithSimpleString(ctx, c"OK".as_ptr()))
     }
 
+    fn error(ctx, text) {
+        rm!(ReplyWithError(ctx, CString::new(text).unwrap_or_default().as_ptr()))
+    }
+
     fn create(ctx, user, id) {
         create_session(ctx, c"Ebcb", &user, &id)
     }
@@ -122,7 +126,7 @@ unsafe fn bytes(string: *const Str) -> Vec<u8> {
 #[unsafe(no_mangle)]
 #[allow(non_snake_case)]
 pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, _argv: *mut *mut Str, _argc: c_int) -> c_int {
-    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 9] = [
+    const COMMANDS: [(&CStr, api::CommandFunc, &CStr, c_int); 10] = [
         (c"custom.set", set, c"write deny-oom fast", 1),
         (c"custom.get", get, c"readonly fast", 1),
         (c"custom.del", del, c"write fast", 1),
@@ -130,6 +134,7 @@ pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, _argv: *mut *mut Str,
         (c"custom.keys", keys, c"readonly", 0),
         (c"native.noop", noop, c"readonly fast", 0),
         (c"native.ok", ok, c"readonly fast", 0),
+        (c"native.error", error, c"readonly fast", 0),
         (c"native.create", create, c"write", 1),
         (c"native.create_as_user", create_as_user, c"write", 1),
     ];

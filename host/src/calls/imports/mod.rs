@@ -28,11 +28,11 @@ type Guest<'a> = Caller<'a, State>;
 /// A name defined twice, which would be a fault of this folder.
 pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     commands::define(linker, member)?;
-    replies::define(linker)?;
+    replies::define(linker, member)?;
     server::define(linker, member)?;
     effects::define(linker, member)?;
     persistence::define(linker, member)?;
-    info::define(linker)
+    info::define(linker, member)
 }
 
 /// The whole linear memory beside the state.

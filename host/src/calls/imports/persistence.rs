@@ -7,13 +7,13 @@ use super::{Guest, NS, allow, bytes, context, host, is_again, not_now, parts};
 use crate::duties::rdb;
 use crate::guest::answer::answer;
 use crate::guest::call::To;
+use crate::guest::data::Data;
 use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
 use crate::modules::namespace::{
     CREATE_DATA_TYPE, Function, IS_IO_ERROR, LOAD_STRING_BUFFER, LOAD_UNSIGNED, SAVE_STRING_BUFFER, SAVE_UNSIGNED,
 };
-use crate::server::stream::Stream;
 use crate::server::{api, text};
 
 pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
@@ -23,6 +23,9 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
             return Ok(api::OK);
         }
         let name = text::line(name);
+        if host()?.modules[member.0].file.applies() {
+            return Err(Error::msg("it declares a data type and exports apply: the host has one for it"));
+        }
         if ["auxSave", "auxLoad"].iter().any(|export| guest.get_export(export).is_none()) {
             return Err(Error::msg("it declares a data type and does not export both auxSave and auxLoad"));
         }
@@ -34,37 +37,37 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     loading(linker)
 }
 
-/// The stream of the running save or load.
-fn stream(guest: &Guest<'_>, function: &Function) -> Result<Stream<'static>> {
+/// The data of the running save or load.
+fn data(guest: &Guest<'_>, function: &Function) -> Result<Data<'static>> {
     allow(guest, function)?;
-    guest.data().call.lent.stream.ok_or_else(|| not_now(function))
+    guest.data().call.lent.data.ok_or_else(|| not_now(function))
 }
 
 fn saving(linker: &mut Linker<State>) -> Result<()> {
     linker.func_wrap(NS, SAVE_UNSIGNED.name, |mut guest: Guest<'_>, value: u64| -> Result<()> {
-        let stream = stream(&guest, &SAVE_UNSIGNED)?;
+        let data = data(&guest, &SAVE_UNSIGNED)?;
         let (all, state) = parts(&mut guest)?;
         state.call.hand(To::File, size_of::<u64>() as u64, all.len())?;
-        stream.save_unsigned(value);
+        data.save_unsigned(value);
         Ok(())
     })?;
     linker.func_wrap(NS, SAVE_STRING_BUFFER.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        let stream = stream(&guest, &SAVE_STRING_BUFFER)?;
+        let data = data(&guest, &SAVE_STRING_BUFFER)?;
         let (all, state) = parts(&mut guest)?;
         let bytes = memory::slice(all, pointer, length)?;
         state.call.hand(To::File, length.into(), all.len())?;
         state.call.streamed += u64::from(length);
-        stream.save_bytes(bytes);
+        data.save_bytes(bytes);
         Ok(())
     })?;
     Ok(())
 }
 
 fn loading(linker: &mut Linker<State>) -> Result<()> {
-    linker.func_wrap(NS, LOAD_UNSIGNED.name, |guest: Guest<'_>| -> Result<u64> { Ok(stream(&guest, &LOAD_UNSIGNED)?.load_unsigned()) })?;
+    linker.func_wrap(NS, LOAD_UNSIGNED.name, |guest: Guest<'_>| -> Result<u64> { Ok(data(&guest, &LOAD_UNSIGNED)?.load_unsigned()) })?;
     linker.func_wrap(NS, LOAD_STRING_BUFFER.name, |mut guest: Guest<'_>| -> Result<u64> {
-        let stream = stream(&guest, &LOAD_STRING_BUFFER)?;
-        let answered = stream.load_bytes(|bytes| {
+        let data = data(&guest, &LOAD_STRING_BUFFER)?;
+        let answered = data.load_bytes(|bytes| {
             let state = guest.data_mut();
             state.limits.note_read(bytes.len());
             state.call.streamed += bytes.len() as u64;
@@ -72,6 +75,6 @@ fn loading(linker: &mut Linker<State>) -> Result<()> {
         });
         answered.unwrap_or(Ok(0))
     })?;
-    linker.func_wrap(NS, IS_IO_ERROR.name, |guest: Guest<'_>| -> Result<i32> { Ok(stream(&guest, &IS_IO_ERROR)?.has_failed().into()) })?;
+    linker.func_wrap(NS, IS_IO_ERROR.name, |guest: Guest<'_>| -> Result<i32> { Ok(data(&guest, &IS_IO_ERROR)?.has_failed().into()) })?;
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use wasmtime::{Error, Linker, Result};
 
-use super::{Guest, NS, allow, another_type, bytes, context, in_table, parts};
+use super::{Guest, NS, allow, another_type, bytes, context, host, in_table, parts};
 use crate::engine::trap::Failed;
 use crate::guest::call::To;
 use crate::guest::group::is_committing;
+use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::part::{Container, Reply};
 use crate::guest::reply::{CLOSED_BYTES, OPEN_MAX};
@@ -16,13 +17,20 @@ use crate::modules::namespace::{
 };
 use crate::server::text;
 
-pub(super) fn define(linker: &mut Linker<State>) -> Result<()> {
+pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     const NOTHING: (u32, u32) = (0, 0);
     linker.func_wrap(NS, REPLY_WITH_SIMPLE_STRING.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         reply(&mut guest, &REPLY_WITH_SIMPLE_STRING, (pointer, length), |text| Reply::Status(text::cut(text)))
     })?;
-    linker.func_wrap(NS, REPLY_WITH_ERROR.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
-        reply(&mut guest, &REPLY_WITH_ERROR, (pointer, length), |text| Reply::Error(text::cut(text)))
+    linker.func_wrap(NS, REPLY_WITH_ERROR.name, move |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        allow(&guest, &REPLY_WITH_ERROR)?;
+        let (all, state) = parts(&mut guest)?;
+        let call = &mut state.call;
+        let text = memory::slice(all, pointer, length)?;
+        call.hand(To::Client, length.into(), all.len())?;
+        let text = host()?.modules[member.0].codes.admit(text::cut(text));
+        call.replies.send(context(call, &REPLY_WITH_ERROR)?, Reply::Error(&text));
+        Ok(())
     })?;
     linker.func_wrap(NS, REPLY_WITH_STRING_BUFFER.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         reply(&mut guest, &REPLY_WITH_STRING_BUFFER, (pointer, length), |bytes| Reply::Bulk(bytes))
@@ -40,7 +48,7 @@ pub(super) fn define(linker: &mut Linker<State>) -> Result<()> {
         reply(&mut guest, &WRONG_ARITY, NOTHING, |_| Reply::WrongArity)
     })?;
     containers(linker)?;
-    failures(linker)
+    failures(linker, member)
 }
 
 /// Replies with the bytes at (`pointer`, `length`).
@@ -82,10 +90,11 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
     Ok(())
 }
 
-fn failures(linker: &mut Linker<State>) -> Result<()> {
-    linker.func_wrap(NS, FAIL.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+fn failures(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
+    linker.func_wrap(NS, FAIL.name, move |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (text, _) = bytes(&mut guest, &FAIL, pointer, length)?;
-        Err(Error::new(Failed(text::cut(text).to_vec())))
+        let text = host()?.modules[member.0].codes.admit(text::cut(text));
+        Err(Error::new(Failed(text.into_owned())))
     })?;
     linker.func_wrap(NS, ATTEMPT.name, |mut guest: Guest<'_>, handler: i32| -> Result<i32> {
         allow(&guest, &ATTEMPT)?;

@@ -1,0 +1,180 @@
+//! The host's own data type, in which all modules are that export `apply`: what such a module holds has its
+//! name before it, and stays in the file where the module is missing, with the effects that came meanwhile.
+
+use std::collections::BTreeSet;
+use std::ffi::c_int;
+
+use super::rdb;
+use crate::guest::data::{self, Data, Piece, Pieces};
+use crate::guest::ids::MemberId;
+use crate::modules::kept::{Effect, Kept};
+use crate::modules::loaded::{self, Host};
+use crate::modules::namespace::KITS_TYPE;
+use crate::server::api::{self, Io, TypeMethods};
+use crate::server::context::Context;
+use crate::server::guard::guarded;
+use crate::server::log;
+use crate::server::stream::Stream;
+
+const VERSION: c_int = 1;
+
+/// Registers the type: in any case, since a file may hold data of a module that is missing.
+///
+/// # Errors
+/// The server refused it.
+pub fn register(ctx: Context<'_>) -> Result<(), String> {
+    let methods = TypeMethods { aux_load: Some(aux_load), aux_save: Some(aux_save), aux_save2: Some(aux_save2), ..rdb::methods() };
+    if ctx.create_data_type(KITS_TYPE, VERSION, &methods) { Ok(()) } else { Err("the data type wasm-kits".into()) }
+}
+
+// ── Saving ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/// What 7.0 calls, which writes the section in any case.
+unsafe extern "C" fn aux_save(io: *mut Io, _when: c_int) {
+    // SAFETY: `io` is the stream of the running save.
+    unsafe { save_kits_or_fail(io, false) };
+}
+
+/// What other servers call, which write the section only if anything is written to it.
+unsafe extern "C" fn aux_save2(io: *mut Io, _when: c_int) {
+    // SAFETY: `io` is the stream of the running save.
+    unsafe { save_kits_or_fail(io, true) };
+}
+
+/// # Safety
+/// `io` is the stream of the running save.
+unsafe fn save_kits_or_fail(io: *mut Io, may_be_nothing: bool) {
+    // SAFETY: by this function's contract.
+    let stream = unsafe { Stream::new(io) };
+    if guarded(|| loaded::get().is_some_and(|host| save(host, stream, may_be_nothing))) != Some(true) {
+        rdb::fail_save(stream);
+    }
+}
+
+/// Whether every module has written its data, and what is kept has been written.
+fn save(host: &Host, stream: Stream<'_>, may_be_nothing: bool) -> bool {
+    let mut anything = !may_be_nothing;
+    for (place, module) in host.modules.iter().enumerate().filter(|(_, module)| module.file.applies()) {
+        let pieces = Pieces::new(stream, &module.file.name);
+        if !rdb::save(host, MemberId(place), Data::Shared(&pieces), true) {
+            return false;
+        }
+        anything |= pieces.end();
+    }
+    host.kept.each(|name, part| {
+        stream.save_bytes(name);
+        for piece in &part.pieces {
+            match piece {
+                Piece::Bytes(bytes) => {
+                    stream.save_unsigned(data::BYTES);
+                    stream.save_bytes(bytes);
+                }
+                Piece::Number(value) => {
+                    stream.save_unsigned(data::NUMBER);
+                    stream.save_unsigned(*value);
+                }
+            }
+        }
+        for effect in &part.effects {
+            stream.save_unsigned(data::EFFECT);
+            stream.save_bytes(&effect.key);
+            stream.save_bytes(&effect.format);
+            stream.save_unsigned(effect.arguments.len() as u64);
+            effect.arguments.iter().for_each(|argument| stream.save_bytes(argument));
+        }
+        stream.save_unsigned(data::END);
+        anything = true;
+    });
+    if anything {
+        // No name: no further module.
+        stream.save_bytes(b"");
+    }
+    true
+}
+
+// ── Loading ────────────────────────────────────────────────────────────────────────────────────────────────
+
+unsafe extern "C" fn aux_load(io: *mut Io, version: c_int, _when: c_int) -> c_int {
+    // SAFETY: `io` is the stream of the running load.
+    let stream = unsafe { Stream::new(io) };
+    let loaded = guarded(|| {
+        let host = loaded::get()?;
+        let result = if version == VERSION { load(host, stream) } else { Err(format!("it is of version {version}")) };
+        if let Err(reason) = &result {
+            log::warning(None, &format!("the data of kit modules in this file cannot be loaded: {reason}"));
+        }
+        result.ok()
+    });
+    if loaded.flatten().is_some() { api::OK } else { api::ERR }
+}
+
+const CUT: &str = "it ends early: the file is cut short, or the link that it comes by was cut";
+
+/// Takes the data of every module that is in the file, and keeps that of those that are missing.
+///
+/// # Errors
+/// Why the file is to be refused.
+fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
+    let mut seen: BTreeSet<Box<[u8]>> = BTreeSet::new();
+    loop {
+        let name = stream.load_copy().ok_or(CUT)?;
+        if name.is_empty() {
+            return Ok(());
+        }
+        if !seen.insert(name.clone()) {
+            return Err("a module is there twice".into());
+        }
+        let pieces = Pieces::new(stream, "");
+        if let Some(member) = host.applier(&name) {
+            let taken = host.with_target(member, |group| rdb::load(host, group, member, Data::Shared(&pieces), VERSION));
+            if taken != Some(true) {
+                return Err(format!("the module {} refuses its part", name.escape_ascii()));
+            }
+        }
+        let behind = host.with_kept(|kept| load_rest(kept, &name, stream, &pieces, host.applier(&name).is_none()));
+        behind.ok_or("no second memory to load beside the present data")??;
+    }
+}
+
+/// Keeps the values that come next, if the module `is_missing`, and the effects behind them.
+fn load_rest(kept: &Kept, name: &[u8], stream: Stream<'_>, pieces: &Pieces<'_>, is_missing: bool) -> Result<(), String> {
+    loop {
+        let kind = pieces.kind();
+        if stream.has_failed() {
+            return Err(CUT.into());
+        }
+        match kind {
+            data::END => return Ok(()),
+            data::EFFECT => kept.add_effect(name, load_effect(stream)?)?,
+            data::BYTES if is_missing => kept.add_piece(name, Piece::Bytes(stream.load_copy().ok_or(CUT)?)),
+            data::NUMBER if is_missing => kept.add_piece(name, Piece::Number(stream.load_unsigned())),
+            data::BYTES | data::NUMBER => return Err(format!("the module {} has not read all of its part", name.escape_ascii())),
+            _ => return Err(format!("the kind {kind} of a value is not known")),
+        }
+    }
+}
+
+fn load_effect(stream: Stream<'_>) -> Result<Effect, String> {
+    let text = || stream.load_copy().ok_or(CUT);
+    let (key, format) = (text()?, text()?);
+    if Effect::format_of(&format).is_none() {
+        return Err("the format of an effect is no number".into());
+    }
+    let count = stream.load_unsigned();
+    let mut arguments = Vec::new();
+    let mut bytes = 0;
+    // As many as there are: the number may be anything.
+    while (arguments.len() as u64) < count {
+        let argument = text()?;
+        bytes += argument.len();
+        arguments.push(argument);
+        if bytes > EFFECT_BYTES_MAX || arguments.len() > EFFECT_ARGUMENTS_MAX {
+            return Err("an effect is too long".into());
+        }
+    }
+    Ok(Effect { key, format, arguments })
+}
+
+/// More than any effect has that can be kept.
+const EFFECT_BYTES_MAX: usize = 64 << 20;
+const EFFECT_ARGUMENTS_MAX: usize = 1 << 20;

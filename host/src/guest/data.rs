@@ -1,0 +1,145 @@
+//! A module's data on its way into a file, or out of one.
+//!
+//! In the host's own type each value has its kind before it, so that a host without the module can keep what
+//! it does not understand:
+//!
+//! ```text
+//! string name, { 1, string | 2, unsigned } …, { 3, effect } …, 0     of each module
+//! ```
+
+use std::cell::Cell;
+
+use crate::server::stream::Stream;
+
+/// A value of a module's data, kept as it came.
+pub enum Piece {
+    Bytes(Box<[u8]>),
+    Number(u64),
+}
+
+/// What comes next in the host's type: the end of a module's data, one of its values, or an effect.
+pub const END: u64 = 0;
+pub const BYTES: u64 = 1;
+pub const NUMBER: u64 = 2;
+pub const EFFECT: u64 = 3;
+
+/// Where a module's values go to, or come from.
+#[derive(Clone, Copy)]
+pub enum Data<'a> {
+    /// A type of its own, which holds nothing else.
+    Own(Stream<'a>),
+    /// Its part of the host's type.
+    Shared(&'a Pieces<'a>),
+}
+
+/// The part of one module in the host's type.
+pub struct Pieces<'a> {
+    stream: Stream<'a>,
+    /// To be written before the first value.
+    name: &'a str,
+    begun: Cell<bool>,
+    /// The kind that was read last and not taken.
+    next: Cell<Option<u64>>,
+    /// Whether the module has asked for what is not there.
+    failed: Cell<bool>,
+}
+
+impl<'a> Pieces<'a> {
+    pub fn new(stream: Stream<'a>, name: &'a str) -> Pieces<'a> {
+        Pieces { stream, name, begun: Cell::new(false), next: Cell::new(None), failed: Cell::new(false) }
+    }
+
+    /// Writes the end, where anything was written; whether there was.
+    pub fn end(&self) -> bool {
+        if self.begun.get() {
+            self.stream.save_unsigned(END);
+        }
+        self.begun.get()
+    }
+
+    /// What kind comes next; any where the stream has failed.
+    pub fn kind(&self) -> u64 {
+        self.next.take().unwrap_or_else(|| self.stream.load_unsigned())
+    }
+
+    fn begin(&self, kind: u64) {
+        if !self.begun.replace(true) {
+            self.stream.save_bytes(self.name.as_bytes());
+        }
+        self.stream.save_unsigned(kind);
+    }
+
+    /// Whether a value of this kind comes next. What else comes is left to whoever asks by [`Pieces::kind`].
+    fn expect(&self, wanted: u64) -> bool {
+        if self.failed.get() {
+            return false;
+        }
+        let kind = self.kind();
+        if kind != wanted || self.stream.has_failed() {
+            self.next.set(Some(kind));
+            self.failed.set(true);
+        }
+        !self.failed.get()
+    }
+}
+
+impl<'a> Data<'a> {
+    /// The same, to be kept where no lifetime reaches.
+    ///
+    /// # Safety
+    /// It is forgotten before `'a` ends.
+    pub unsafe fn forever(self) -> Data<'static> {
+        // SAFETY: by this function's contract, for either.
+        unsafe {
+            match self {
+                Data::Own(stream) => Data::Own(stream.forever()),
+                Data::Shared(pieces) => Data::Shared(&*(&raw const *pieces).cast::<Pieces<'static>>()),
+            }
+        }
+    }
+
+    pub fn save_unsigned(self, value: u64) {
+        match self {
+            Data::Own(stream) => stream.save_unsigned(value),
+            Data::Shared(pieces) => {
+                pieces.begin(NUMBER);
+                pieces.stream.save_unsigned(value);
+            }
+        }
+    }
+
+    pub fn save_bytes(self, bytes: &[u8]) {
+        match self {
+            Data::Own(stream) => stream.save_bytes(bytes),
+            Data::Shared(pieces) => {
+                pieces.begin(BYTES);
+                pieces.stream.save_bytes(bytes);
+            }
+        }
+    }
+
+    /// The next number; any where there is none.
+    pub fn load_unsigned(self) -> u64 {
+        match self {
+            Data::Own(stream) => stream.load_unsigned(),
+            Data::Shared(pieces) if pieces.expect(NUMBER) => pieces.stream.load_unsigned(),
+            Data::Shared(_) => 0,
+        }
+    }
+
+    /// The next byte string, lent to `action`; `None` where there is none.
+    pub fn load_bytes<T>(self, action: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        match self {
+            Data::Own(stream) => stream.load_bytes(action),
+            Data::Shared(pieces) => pieces.expect(BYTES).then(|| pieces.stream.load_bytes(action)).flatten(),
+        }
+    }
+
+    /// Whether something was asked for that is not there, or the stream has failed.
+    pub fn has_failed(self) -> bool {
+        match self {
+            Data::Own(stream) => stream.has_failed(),
+            Data::Shared(pieces) => pieces.failed.get() || pieces.stream.has_failed(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What is kept for modules that are not loaded here: their data, as a file had it, and the effects that came
+//! behind it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use crate::guest::data::Piece;
+
+/// Bytes that the effects kept for all modules may have, as [`Effect::bytes`] counts them.
+const EFFECTS_MAX: u64 = 64 << 20;
+/// Bytes that a value counts beside its own.
+const EACH: u64 = 64;
+
+/// One effect: `wasm.apply <key> <module> <format> <argument> …`.
+pub struct Effect {
+    pub key: Box<[u8]>,
+    pub format: Box<[u8]>,
+    pub arguments: Vec<Box<[u8]>>,
+}
+
+/// What is kept for one module.
+#[derive(Default)]
+pub struct Part {
+    pub pieces: Vec<Piece>,
+    /// What came behind them, in its order.
+    pub effects: Vec<Effect>,
+    bytes: u64,
+    effect_bytes: u64,
+}
+
+/// What is kept for all of them.
+#[derive(Default)]
+pub struct Kept {
+    /// By the module's name. Within one call of the host alone.
+    parts: RefCell<BTreeMap<Box<[u8]>, Part>>,
+    effect_bytes: Cell<u64>,
+}
+
+impl Effect {
+    /// Its format, if that is a number as an effect has it.
+    pub fn format_of(text: &[u8]) -> Option<i32> {
+        str::from_utf8(text).ok()?.parse().ok()
+    }
+
+    fn bytes(&self) -> u64 {
+        let arguments: u64 = self.arguments.iter().map(|argument| argument.len() as u64 + EACH).sum();
+        (self.key.len() + self.format.len()) as u64 + EACH + arguments
+    }
+}
+
+impl Kept {
+    /// Keeps a value of a module's data behind those that are kept already.
+    pub fn add_piece(&self, module: &[u8], piece: Piece) {
+        let length = if let Piece::Bytes(bytes) = &piece { bytes.len() } else { 0 };
+        self.change(module, |part| {
+            part.bytes += length as u64 + EACH;
+            part.pieces.push(piece);
+        });
+    }
+
+    /// Keeps an effect behind what is kept for its module already.
+    ///
+    /// # Errors
+    /// There are more than may be kept.
+    pub fn add_effect(&self, module: &[u8], effect: Effect) -> Result<(), String> {
+        let bytes = effect.bytes();
+        if self.effect_bytes.get() + bytes > EFFECTS_MAX {
+            let most = EFFECTS_MAX >> 20;
+            return Err(format!("more than {most} MiB of effects wait for modules that are not loaded here"));
+        }
+        self.effect_bytes.set(self.effect_bytes.get() + bytes);
+        self.change(module, |part| {
+            part.bytes += bytes;
+            part.effect_bytes += bytes;
+            part.effects.push(effect);
+        });
+        Ok(())
+    }
+
+    fn change(&self, module: &[u8], action: impl FnOnce(&mut Part)) {
+        let mut parts = self.parts.borrow_mut();
+        match parts.get_mut(module) {
+            Some(part) => action(part),
+            None => action(parts.entry(module.into()).or_default()),
+        }
+    }
+
+    /// Hands out what is kept for the first module that `is_wanted`.
+    pub fn take(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<(Box<[u8]>, Part)> {
+        let mut parts = self.parts.borrow_mut();
+        let name = parts.keys().find(|name| is_wanted(name))?.clone();
+        let part = parts.remove(&name)?;
+        self.effect_bytes.set(self.effect_bytes.get() - part.effect_bytes);
+        Some((name, part))
+    }
+
+    /// Calls `action` for each module with what is kept for it.
+    pub fn each(&self, mut action: impl FnMut(&[u8], &Part)) {
+        self.parts.borrow().iter().for_each(|(name, part)| action(name, part));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.parts.borrow().is_empty()
+    }
+
+    /// How many modules something is kept for, and its bytes.
+    pub fn size(&self) -> (u64, u64) {
+        let parts = self.parts.borrow();
+        (parts.len() as u64, parts.values().map(|part| part.bytes).sum())
+    }
+
+    pub fn clear(&self) {
+        self.parts.borrow_mut().clear();
+        self.effect_bytes.set(0);
+    }
+
+    /// Changes what is kept with that of `other`.
+    pub fn swap(&self, other: &Kept) {
+        self.parts.swap(&other.parts);
+        self.effect_bytes.swap(&other.effect_bytes);
+    }
+}
