@@ -195,10 +195,11 @@ function loadEntry(key: usize, length: u32, own: u32, deadline: i64): bool {
   const type = partAt(parts, 2);
   if (!isKey(type.at, type.length, isSorted(schema.table), key + <usize>own, length - own)) return refuse(changetype<usize>("a key is of another type"));
   if (!isValue(schema.value, schema.valueLength, item.b + 1, item.bLength - 1)) return refuse(changetype<usize>("a value is of another type"));
-  if (findStored(key, length)) return refuse(changetype<usize>("a key is there twice"));
+  const hash = hashOf(key, length);
+  if (findStored(key, length, hash)) return refuse(changetype<usize>("a key is there twice"));
   store<u8>(item.b, number);
   const entry = make(key, length, item.b, item.bLength, deadline, ENTRY);
-  if (entry && insert(entry, hashOf(key, length))) return true;
+  if (entry && insert(entry, hash)) return true;
   if (entry) destroy(entry);
   return refuseMemory();
 }

@@ -181,12 +181,16 @@ export function dropAll(): void {
 
 // ── Looking up ─────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The entry with this key, whether it has expired or not; 0: there is none. */
+/** The entry with this key, and this hash where it lies in a hash table, whether it has expired or not; 0: there is none. */
 // prettier-ignore
 @inline
-export function findStored(key: usize, length: u32): usize {
+export function findStored(key: usize, length: u32, hash: u64): usize {
   if (!isPrepared) return 0;
-  return isInTree(key) ? tree.find(key, length) : hashTable(load<u8>(key)).find(key, length);
+  if (isInTree(key)) return tree.find(key, length);
+  const table = hashTable(load<u8>(key));
+  if (!table.count) return 0;
+  const slot = table.lookup(key, length, hash);
+  return slot ? <usize>load<u32>(slot) : 0;
 }
 
 /** Whether the entry's or head's deadline has passed for the running command. */

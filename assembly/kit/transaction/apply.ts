@@ -58,7 +58,7 @@ function readChange(): void {
   if (kind == Change.CLEAR || kind == Change.HEAD) return readPrefix(kind, own, keyBytes + 1);
   checkKey(schema, own, keyBytes + 1);
   const isPut = kind == Change.PUT || kind == Change.PUT_UNTIL;
-  const record = recordOf(ENTRY, own, keyBytes + 1, findStored(own, keyBytes + 1));
+  const record = recordOf(ENTRY, own, keyBytes + 1, findStored(own, keyBytes + 1, hashOf(own, keyBytes + 1)));
   if (isPut) {
     const length = payload.number();
     const value = payload.skip(length);
@@ -124,7 +124,7 @@ function readDeadline(): i64 {
 /** A new record, of a key that must not have come before. */
 function recordOf(kind: u32, key: usize, length: u32, stored: usize): Pending {
   const hash = hashOf(key, length);
-  if (changetype<usize>(findPending(kind, key, length, hash))) fail(changetype<usize>("changes the same twice"));
+  if (changetype<usize>(findPending(kind, key, length))) fail(changetype<usize>("changes the same twice"));
   const record = addPending(kind, key, length, hash);
   record.stored = stored;
   record.signal = signalOfKey(key, length);

@@ -12,7 +12,6 @@ import { failLine, failOutOfMemory, line } from "../../base/text";
 import {
   compactEntries,
   ENTRY as STORED_ENTRY,
-  hashOf,
   hashTable,
   HEAD as STORED_HEAD,
   heads,
@@ -32,7 +31,7 @@ import { queueEffects, reserveEffects } from "./effects";
 import { commitMessages, hasMessages } from "./messages";
 import { running } from "./command";
 import { firstExternal, makeExternal } from "./external";
-import { CLEARED, count, DELETED, ENTRY, findPending, first, HEAD, Pending, PUT, SIGNAL, TIMED } from "./pending";
+import { CLEARED, clearedCount, count, DELETED, ENTRY, findPending, first, HEAD, Pending, PUT, SIGNAL, TIMED } from "./pending";
 
 /** REDISMODULE_NOTIFY_MODULE: keyspace events of class `d`. */
 const NOTIFY_MODULE: i32 = 1 << 13;
@@ -67,11 +66,8 @@ function commitAll(replicates: bool): void {
   if (changetype<usize>(firstExternal)) callOthers();
   if (replicates) queueEffects();
   for (let at = first; changetype<usize>(at); at = at.next) apply(at);
-  for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == CLEARED) clear(at);
-  for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == ENTRY && at.state == DELETED) dropHead(at);
-  for (let at = first; changetype<usize>(at); at = at.next) {
-    if (at.kind == SIGNAL) redis.KeyChanged(NOTIFY_MODULE, running.event, running.eventLength, at.key, at.keyLength, 0);
-  }
+  if (clearedCount) for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == CLEARED) clear(at);
+  if (heads.count) for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == ENTRY && at.state == DELETED) dropHead(at);
   isStaged = false;
   endChange();
   commitMessages();
@@ -169,7 +165,8 @@ function takeBack(): void {
 // ── What cannot ────────────────────────────────────────────────────────────────────────────────────────────
 
 function apply(record: Pending): void {
-  if (record.kind == ENTRY) applyEntry(record);
+  if (record.kind == SIGNAL) redis.KeyChanged(NOTIFY_MODULE, running.event, running.eventLength, record.key, record.keyLength, 0);
+  else if (record.kind == ENTRY) applyEntry(record);
   else if (record.kind == HEAD) applyHead(record);
 }
 
@@ -234,13 +231,13 @@ export function isUnder(entry: usize, prefix: usize, length: u32): bool {
 
 /** Whether the command has put this entry. */
 function isPut(entry: usize): bool {
-  const record = findPending(ENTRY, keyOf(entry), keyLength(entry), hashOf(keyOf(entry), keyLength(entry)));
+  const record = findPending(ENTRY, keyOf(entry), keyLength(entry));
   return changetype<usize>(record) != 0 && (record.state == PUT || record.state == TIMED);
 }
 
 /** After the last entry in a key has gone: its head goes too. */
 function dropHead(record: Pending): void {
-  if (!heads.count || load<u8>(record.key, 1) == 0) return;
+  if (load<u8>(record.key, 1) == 0) return;
   const length = prefixLength(record.key);
   const head = heads.find(record.key, length);
   if (!head) return;

@@ -9,7 +9,8 @@
  *
  * Few records are searched one by one, more by their hashes.
  */
-import { equal } from "../../base/storage/bytes";
+import { copy, equal } from "../../base/storage/bytes";
+import { hashOf } from "../store/tables";
 import { take } from "../memory/arena";
 
 export const ENTRY: u32 = 0;
@@ -63,6 +64,8 @@ const LISTED_MAX: u32 = 8;
 export let first: Pending = changetype<Pending>(0);
 let last: Pending = changetype<Pending>(0);
 export let count: u32 = 0;
+/** How many of them are CLEARED. */
+export let clearedCount: u32 = 0;
 /** Bytes of all keys and values, for the size of effects. */
 export let bytes: u64 = 0;
 let buckets: usize = 0;
@@ -76,27 +79,39 @@ export function forgetPending(): void {
   first = changetype<Pending>(0);
   last = changetype<Pending>(0);
   count = 0;
+  clearedCount = 0;
   bytes = 0;
   buckets = 0;
 }
 
 /** The record of this kind and key; null: there is none. */
-export function findPending(kind: u32, key: usize, length: u32, hash: u64): Pending {
-  let at = buckets ? changetype<Pending>(<usize>load<u32>(buckets + (<usize>((<u32>hash) & mask) << 2))) : first;
-  while (changetype<usize>(at)) {
-    if (at.hash == hash && at.kind == kind && at.keyLength == length && equal(at.key, key, length)) return at;
-    at = buckets ? at.chain : at.next;
+export function findPending(kind: u32, key: usize, length: u32): Pending {
+  if (buckets) return findFiled(kind, key, length, hashOf(key, length));
+  for (let at = first; changetype<usize>(at); at = at.next) {
+    if (at.kind == kind && at.keyLength == length && equal(at.key, key, length)) return at;
   }
   return changetype<Pending>(0);
 }
 
-/** Adds a record whose key, which is copied, has none of this kind yet. */
-export function addPending(kind: u32, key: usize, length: u32, hash: u64): Pending {
+function findFiled(kind: u32, key: usize, length: u32, hash: u64): Pending {
+  let at = changetype<Pending>(<usize>load<u32>(buckets + (<usize>((<u32>hash) & mask) << 2)));
+  while (changetype<usize>(at)) {
+    if (at.hash == hash && at.kind == kind && at.keyLength == length && equal(at.key, key, length)) return at;
+    at = at.chain;
+  }
+  return changetype<Pending>(0);
+}
+
+/**
+ * Adds a record whose key, which is copied, has none of this kind yet.
+ * @param hash of the key, 0: it is not known
+ */
+export function addPending(kind: u32, key: usize, length: u32, hash: u64 = 0): Pending {
   const record = changetype<Pending>(take(offsetof<Pending>()));
   const kept = take(max(length, 1));
   if (count >= LISTED_MAX && count >= mask) index(max(64, (mask + 1) << 1));
-  memory.fill(changetype<usize>(record), 0, offsetof<Pending>());
-  memory.copy(kept, key, length);
+  for (let at: usize = 0; at < offsetof<Pending>(); at += 8) store<u64>(changetype<usize>(record) + at, 0);
+  copy(kept, key, length);
   record.key = kept;
   record.keyLength = length;
   record.kind = kind;
@@ -106,6 +121,7 @@ export function addPending(kind: u32, key: usize, length: u32, hash: u64): Pendi
   last = record;
   count++;
   bytes += <u64>length + 32;
+  if (kind == CLEARED) clearedCount++;
   if (buckets) file(record);
   return record;
 }
@@ -134,6 +150,7 @@ function index(size: u32): void {
 // prettier-ignore
 @inline
 function file(record: Pending): void {
+  if (!record.hash) record.hash = hashOf(record.key, record.keyLength);
   const bucket = buckets + (<usize>((<u32>record.hash) & mask) << 2);
   record.chain = changetype<Pending>(<usize>load<u32>(bucket));
   store<u32>(bucket, <u32>changetype<usize>(record));

@@ -5,7 +5,7 @@
 import { deadlineOf, keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
 import { Table } from "../../base/storage/table/table";
 import { Writer } from "../values/buffer";
-import { hashOf, hashTable, isExpired } from "../store/tables";
+import { hashTable, isExpired } from "../store/tables";
 import { count, ENTRY, findPending, first, Pending, PUT, TIMED } from "./pending";
 import { View } from "./view";
 import { place } from "./walk";
@@ -52,7 +52,7 @@ export function seeHash(): bool {
     given++;
     if (isExpired(entry)) continue;
     if (!count) return seeStored(entry);
-    const pending = findPending(ENTRY, keyOf(entry), keyLength(entry), hashOf(keyOf(entry), keyLength(entry)));
+    const pending = findPending(ENTRY, keyOf(entry), keyLength(entry));
     if (!changetype<usize>(pending)) return seeStored(entry);
     if (isSeen(pending)) return seeRecord(pending);
   }

@@ -1,7 +1,6 @@
 /** Keys that WATCH, tracking and subscribers know, and whose slot an entry lies in. */
 import { lengthOf, pointerOf } from "../../base/frame";
 import { signalBytes } from "../store/signal";
-import { hashOf } from "../store/tables";
 import { noteKey } from "./command";
 import { addPending, findPending, Pending, SIGNAL } from "./pending";
 
@@ -13,10 +12,9 @@ export function signalOfKey(stored: usize, storedLength: u32): Pending {
 
 /** The record of a key. */
 export function signalOfText(key: usize, length: u32): Pending {
-  const hash = hashOf(key, length);
-  const found = findPending(SIGNAL, key, length, hash);
+  const found = findPending(SIGNAL, key, length);
   if (changetype<usize>(found)) return found;
-  const added = addPending(SIGNAL, key, length, hash);
+  const added = addPending(SIGNAL, key, length);
   noteKey(added);
   return added;
 }

@@ -85,10 +85,9 @@ function expireHead(head: usize): void {
 }
 
 function recordOf(kind: u32, key: usize, length: u32): Pending {
-  const hash = hashOf(key, length);
-  const found = findPending(kind, key, length, hash);
+  const found = findPending(kind, key, length);
   if (changetype<usize>(found)) return found;
-  const record = addPending(kind, key, length, hash);
+  const record = addPending(kind, key, length, hashOf(key, length));
   record.signal = signalOfKey(key, length);
   return record;
 }

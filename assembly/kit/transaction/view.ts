@@ -13,6 +13,7 @@ import { hasOrdered, order, weigh } from "./ordered";
 import {
   addPending,
   CLEARED,
+  clearedCount,
   count,
   countBytes,
   DELETED,
@@ -37,6 +38,8 @@ export namespace seen {
   export let deadline: i64 = 0;
   /** The stored entry, hidden or not; the record of the key. */
   export let stored: usize = 0;
+  /** The hash of the key, of an entry in a hash table. */
+  export let hash: u64 = 0;
   export let record: Pending = changetype<Pending>(0);
 }
 
@@ -68,25 +71,26 @@ export class View {
 
   /** Whether what is stored is not seen any more: it was cleared, or its common deadline has passed. */
   hidesStored(): bool {
-    if (count && changetype<usize>(this.cleared())) return true;
+    if (clearedCount && changetype<usize>(this.cleared())) return true;
     const head = this.head();
     return head != 0 && isExpired(head);
   }
 
   private cleared(): Pending {
-    return findPending(CLEARED, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
+    return findPending(CLEARED, this.prefix, this.prefixLength);
   }
 
   /** Looks an entry up, into `seen`. */
   find(key: usize, length: u32): bool {
     if (count) {
-      const record = findPending(ENTRY, key, length, hashOf(key, length));
+      const record = findPending(ENTRY, key, length);
       seen.record = record;
       if (changetype<usize>(record)) return seePending(record);
     } else {
       seen.record = changetype<Pending>(0);
     }
-    const stored = findStored(key, length);
+    seen.hash = isInTree(key) ? 0 : hashOf(key, length);
+    const stored = findStored(key, length, seen.hash);
     seen.stored = stored;
     seen.value = 0;
     if (!stored || isExpired(stored) || this.hidesStored()) return false;
@@ -153,7 +157,7 @@ export class View {
   clear(): void {
     this.requireWritable(this.prefix, this.prefixLength);
     if (!changetype<usize>(this.cleared())) {
-      const record = addPending(CLEARED, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
+      const record = addPending(CLEARED, this.prefix, this.prefixLength);
       record.state = PUT;
       record.signal = signalOfKey(this.prefix, this.prefixLength);
     }
@@ -174,12 +178,11 @@ export class View {
   /** Gives all entries a common deadline, Unix ms, 0: none. There are some. */
   setHead(deadline: i64): void {
     if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
-    const hash = hashOf(this.prefix, this.prefixLength);
-    let record = findPending(HEAD, this.prefix, this.prefixLength, hash);
+    let record = findPending(HEAD, this.prefix, this.prefixLength);
     if (!changetype<usize>(record)) {
       const stored = this.head();
       if (!stored && !deadline) return;
-      record = addPending(HEAD, this.prefix, this.prefixLength, hash);
+      record = addPending(HEAD, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
       record.stored = stored;
       record.signal = signalOfKey(this.prefix, this.prefixLength);
     }
@@ -200,7 +203,7 @@ export class View {
   /** The common deadline of all entries, Unix ms, 0: none. */
   headDeadline(): i64 {
     if (count) {
-      const record = findPending(HEAD, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
+      const record = findPending(HEAD, this.prefix, this.prefixLength);
       if (changetype<usize>(record)) return record.deadline;
     }
     const head = this.head();
@@ -224,14 +227,14 @@ export class View {
   /** What is stored and has expired as a whole goes before the first new entry comes. */
   private startAnew(): void {
     const head = this.head();
-    if (head && isExpired(head) && !(count && changetype<usize>(this.cleared()))) this.clear();
+    if (head && isExpired(head) && !(clearedCount && changetype<usize>(this.cleared()))) this.clear();
   }
 
   /** The record of an entry that has been looked up. */
   private record(key: usize, length: u32): Pending {
     if (changetype<usize>(seen.record)) return seen.record;
     const stored = seen.stored;
-    const record = addPending(ENTRY, key, length, hashOf(key, length));
+    const record = addPending(ENTRY, key, length, seen.hash);
     record.stored = stored;
     record.signal = signalOfKey(record.key, length);
     if (isInTree(record.key)) order(record);

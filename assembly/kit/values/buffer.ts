@@ -3,7 +3,7 @@ import { extend, take } from "../memory/arena";
 import { copy } from "../../base/storage/bytes";
 
 /** Bytes that a buffer has at first. */
-const BYTES_MIN: u32 = 64;
+const BYTES_MIN: u32 = 256;
 
 /** Bytes that grow in the arena. */
 @unmanaged
