@@ -19,7 +19,9 @@ const COMMANDS: Record<CommandName, () => Promise<Command>> = {
   config: () => import('./config.ts'),
   export: () => import('./export.ts'),
   import: () => import('./import.ts'),
+  new: () => import('./new.ts'),
   build: () => import('./build.ts'),
+  dev: () => import('./dev.ts'),
 };
 
 function isCommand(name: string): name is CommandName {

@@ -38,6 +38,11 @@ The data is kept in the current folder, unless --dir or the redis.conf names one
   --to      the server with the modules: the same one by default
   --prefix  before each key: wasm: by default`,
   },
+  new: {
+    synopsis: 'new <folder>',
+    summary: 'makes a project for a module of your own: docs/KIT.md',
+    details: `The folder is made where it is not there, and must be empty. It depends on this package.`,
+  },
   build: {
     synopsis: 'build [<file.ts> …] [--out <folder>] [--name <name>] [--debug]',
     summary: 'compiles modules of your own: docs/KIT.md',
@@ -45,6 +50,14 @@ The data is kept in the current folder, unless --dir or the redis.conf names one
   --out    where the .wasm files go: build by default
   --name   of the module, and of its file: by default the name of the source
   --debug  without optimisation, so that traces name every function`,
+  },
+  dev: {
+    synopsis: 'dev [<file.ts> …] [--port <number>] [--server <path>]',
+    summary: 'serves modules of your own, built again at each change',
+    details: `Without a file, every one in the current folder that declares a command.
+  --port    6379 by default
+  --server  the redis-server or valkey-server: by default what REDIS_SERVER names, else the one on PATH
+The data is kept in .redis-wasm/ of the current folder, from one build to the next and from one start to the next.`,
   },
 } satisfies Record<string, Usage>;
 

@@ -124,14 +124,17 @@ export function rewrite(
   // What it exports by itself would be the module's exports.
   texts.set(path.join(path.dirname(file), `${RUNTIME}.ts`), 'import "~lib/redis-wasm/kit/runtime";\n');
   texts.set(entryOf(file), entryText(path.basename(file, '.ts'), name));
-  const rewritten = new Map(files.map((source) => [source.fileName, { source, result: editsOf(source).apply(source.text) }]));
+  // Changes of a file with faults may not go together.
+  const changed = (source: ts.SourceFile) => (faults.any() ? new Edits() : editsOf(source)).apply(source.text);
+  const rewritten = new Map(files.map((source) => [source.fileName, { source, result: changed(source) }]));
   return { texts, rewritten, faults, commands: [...context.commands.values()] };
 }
 
 function noCommand(files: ts.SourceFile[], faults: Faults): void {
-  const entry = files.at(-1);
-  if (entry !== undefined)
+  const entry = files[files.length - 1];
+  if (entry !== undefined && !faults.any()) {
     faults.add(entry, 'There is no command in it', 'Write command("MODULE.VERB", "key:key", handler, "What it does"); at the top level.');
+  }
 }
 
 /** The kit's exports, and the author's first file. */

@@ -24,6 +24,8 @@ export interface How {
   out: string;
   levels?: number[];
   limit_ms?: number;
+  /** told of the files that a module is made of, whether it builds or not */
+  followed?: (files: string[]) => void;
 }
 
 /** An author's first file: it uses the kit, and declares a command. */
@@ -67,6 +69,7 @@ export async function buildModules(modules: Module[], how: How, compiler: Compil
   mkdirSync(how.out, { recursive: true });
   for (const module of modules) {
     const compiled = await compile({ ...module, ...how, memoryBase }, compiler);
+    how.followed?.(compiled.files);
     faults.push(...compiled.faults);
     if (compiled.wasm === undefined) continue;
     memoryBase = compiled.memoryEnd;

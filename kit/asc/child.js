@@ -12,6 +12,8 @@ import path from 'node:path';
 /** @typedef {{ start: number, source: { normalizedPath: string } | null }} Range */
 /** @typedef {{ message: string, category: number, range: Range | null }} Message */
 
+/** By a name alone: what it declares of itself for TypeScript would change what arrays are in this program. */
+const COMPILER = 'assemblyscript/asc';
 const OUTPUT = 'module.wasm';
 /** The category of a message. */
 const ERROR = 3;
@@ -63,7 +65,7 @@ async function compile({ folder, files, options, library }, asc) {
   return { wasm: error === null ? wasm : undefined, diagnostics };
 }
 
-const loading = /** @type {Promise<Compiler>} */ (/** @type {unknown} */ (import('assemblyscript/asc')));
+const loading = /** @type {Promise<Compiler>} */ (/** @type {unknown} */ (import(COMPILER)));
 process.on('message', (/** @type {Job} */ job) => {
   void loading
     .then((asc) => compile(job, asc))

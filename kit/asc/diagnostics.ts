@@ -55,13 +55,19 @@ const MESSAGES: [RegExp, Words][] = [
   [/^Type expected\.$/, () => ({ message: 'A type is missing', instead: 'Write it behind a colon: (value: i64): string => …' })],
   [
     /^Function '(.*)' is missing|^A function whose declared type is not 'void' must return a value\.$/,
-    () => ({ message: 'There is a way through this function that returns nothing', instead: 'Return a value at its end, or throw an Error.' }),
+    () => ({
+      message: 'There is a way through this function that returns nothing',
+      instead: 'Return a value at its end, or throw an Error.',
+    }),
   ],
   [
     /^Variable '(.*)' used before its declaration\.$|^Variable '(.*)' is used before being assigned\.$/,
     (_, first = '', second = '') => ({ message: `${first}${second} has no value yet`, instead: 'Declare it with one, above.' }),
   ],
-  [/^Not implemented: Closures$/, () => ({ message: 'A function within another one sees no variables of that', instead: 'Write a loop instead.' })],
+  [
+    /^Not implemented: Closures$/,
+    () => ({ message: 'A function within another one sees no variables of that', instead: 'Write a loop instead.' }),
+  ],
 ];
 
 /** A message of the compiler's, with what it means for an author. */

@@ -228,8 +228,8 @@ function takeOut(statement: ts.Statement, handler: ts.Expression, index: number,
   if (ts.isArrowFunction(handler)) {
     const arrow = handler.equalsGreaterThanToken;
     const isBlock = ts.isBlock(handler.body);
-    edits.replace(arrow.getStart(), arrow.getEnd(), isBlock ? '' : handler.type?.getText() === 'void' ? '{' : '{ return');
-    edits.replace(handler.getEnd(), to, isBlock ? '' : '; }');
+    edits.replace(arrow.getStart(), arrow.getEnd(), isBlock ? '' : handler.type?.getText() === 'void' ? '{' : '{ return (');
+    edits.replace(handler.getEnd(), to, isBlock ? '' : handler.type?.getText() === 'void' ? '; }' : '); }');
   } else edits.replace(handler.getEnd(), to, '');
   return name;
 }

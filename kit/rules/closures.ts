@@ -15,10 +15,9 @@ export const closures: Rule = (node, { checker, faults }) => {
     ? checker.getShorthandAssignmentValueSymbol(node.parent)
     : checker.getSymbolAtLocation(node);
   const declaration = symbol?.valueDeclaration;
-  if (inner === undefined || declaration === undefined || declaration.getSourceFile() !== node.getSourceFile()) return;
-  if (!ts.isVariableDeclaration(declaration) && !ts.isParameter(declaration) && !ts.isFunctionDeclaration(declaration)) return;
-  const outer = functionAround(ts.isFunctionDeclaration(declaration) ? declaration : declaration.name);
-  if (outer === undefined || outer === inner || ts.isFunctionDeclaration(declaration)) return;
+  if (inner === undefined || declaration === undefined || !(ts.isVariableDeclaration(declaration) || ts.isParameter(declaration))) return;
+  const outer = functionAround(declaration.name);
+  if (outer === undefined || outer === inner || declaration.getSourceFile() !== node.getSourceFile()) return;
   faults.add(
     node,
     `${node.text} belongs to the function around this one, which a function within cannot see`,

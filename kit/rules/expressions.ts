@@ -62,7 +62,8 @@ function checkOptional(node: OptionalAccess, { faults }: Context): void {
   const text = expression.getText();
   const isName = ts.isIdentifier(expression);
   const name = isName ? text : 'value';
-  const rest = node
+  const whole = ts.isCallExpression(node.parent) && node.parent.expression === node ? node.parent : node;
+  const rest = whole
     .getText()
     .slice(text.length)
     .replace(/^\?\./, ts.isPropertyAccessExpression(node) ? '.' : '');

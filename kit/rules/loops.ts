@@ -31,6 +31,10 @@ type Sequence = 'array' | 'text' | 'set';
 
 function rewrite(node: ts.ForOfStatement, context: Context, found: Loops): void {
   const { checker, faults, edits } = context;
+  const { initializer, statement } = node;
+  const [variable] = ts.isVariableDeclarationList(initializer) ? initializer.declarations : [];
+  // Patterns are told by another rule.
+  if (variable !== undefined && !ts.isIdentifier(variable.name)) return;
   const sequence = sequenceOf(checker.getNonNullableType(checker.getTypeAtLocation(node.expression)), checker);
   const text = node.expression.getText();
   if (node.awaitModifier !== undefined) faults.add(node, 'There is nothing to wait for in a command', 'Leave await out.');
@@ -50,19 +54,15 @@ function rewrite(node: ts.ForOfStatement, context: Context, found: Loops): void 
     );
     return;
   }
-  const { initializer, statement } = node;
-  if (!ts.isVariableDeclarationList(initializer)) {
+  if (variable === undefined) {
     faults.add(initializer, 'for … of declares its variable', `Write for (const item of ${text})`);
     return;
   }
-  const [variable] = initializer.declarations;
-  // Patterns are told by another rule.
-  if (variable === undefined || !ts.isIdentifier(variable.name)) return;
   const number = found.count++;
   const [list, at] = [`__list${number}`, `__at${number}`];
   found.hasTexts ||= sequence === 'text';
   const word = initializer.flags & ts.NodeFlags.Const ? 'const' : 'let';
-  const first = `${word} ${variable.name.text} = ${list}[${at}];`;
+  const first = `${word} ${variable.name.getText()} = ${list}[${at}];`;
   const [open, close] = { array: ['', ''], text: ['__characters(', ')'], set: ['(', ').values()'] }[sequence] as [string, string];
   edits.replace(initializer.getStart(), node.expression.getStart(), `let ${list} = ${open}`);
   edits.insert(node.expression.getEnd(), `${close}, ${at}: i32 = 0; ${at} < ${list}.length; ${at}++`);

@@ -19,8 +19,9 @@ export function rewriteImports(source: ts.SourceFile, edits: Edits, checker: ts.
       if (bindings.elements.some((element) => kitName(checker, element.name) === name)) edits.insert(statement.getEnd(), ` __kit.${use}();`);
     }
     const kept = bindings.elements.filter((element) => !OF_BUILD.has(kitName(checker, element.name) ?? ''));
-    if (kept.length < bindings.elements.length) {
-      edits.replace(bindings.getStart(), bindings.getEnd(), `{ ${kept.map((element) => element.getText()).join(', ')} }`);
-    }
+    if (kept.length === bindings.elements.length && !kept.some((element) => element.isTypeOnly)) continue;
+    // `type` before a name is for editors.
+    const names = kept.map(({ propertyName, name }) => `${propertyName === undefined ? '' : `${propertyName.text} as `}${name.text}`);
+    edits.replace(bindings.getStart(), bindings.getEnd(), `{ ${names.join(', ')} }`);
   }
 }

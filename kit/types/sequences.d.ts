@@ -37,7 +37,7 @@ interface Sequence<T, Self> extends Iterable<T> {
   indexOf(value: T, from?: i32): i32;
   lastIndexOf(value: T, from?: i32): i32;
   copyWithin(target: i32, start: i32, end?: i32): this;
-  /** Calls a function for each value. It sees no local variables; a loop does: `for (const value of list)`. */
+  /** Calls a function for each value. It sees no local variables; `for (const value of list)` does. */
   forEach(each: (value: T, index: i32, self: Self) => void): void;
   reduce<U>(step: (before: U, value: T, index: i32, self: Self) => U, initial: U): U;
   reduceRight<U>(step: (before: U, value: T, index: i32, self: Self) => U, initial: U): U;

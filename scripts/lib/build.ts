@@ -1,8 +1,8 @@
 /**
- * Building: assembly/ into build/hashmap.wasm and build/session.wasm, host/ into build/host.so, client/ and
- * bin/ into JavaScript in build/client/ and build/bin/, test/native/ into build/test/native.so. Each product
- * is built again only when the content of its sources, or of itself, is not what it was after the last build,
- * so that a start where nothing changed costs some milliseconds.
+ * Building: assembly/ into build/hashmap.wasm and build/session.wasm, host/ into build/host.so, client/, bin/
+ * and kit/ into JavaScript in build/, test/native/ into build/test/native.so. Each product is built again
+ * only when the content of its sources, or of itself, is not what it was after the last build, so that a
+ * start where nothing changed costs some milliseconds.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -66,11 +66,11 @@ export const NATIVE_FIXTURE: Product = {
 
 export const PACKAGE: Product = {
   title: 'the client and the program of the package',
-  sources: ['bin', 'client', 'tsconfig.json', 'package-lock.json'],
-  outputs: ['build/client', 'build/bin'],
+  sources: ['bin', 'client', 'kit', 'tsconfig.json', 'package-lock.json'],
+  outputs: ['build/client', 'build/bin', 'build/kit'],
   build: () => {
     mustRunTool('tsc', ['--project', 'bin/tsconfig.json', '--outDir', 'build/new']);
-    for (const name of ['client', 'bin']) {
+    for (const name of ['client', 'bin', 'kit']) {
       rmSync(path.join(ROOT, 'build', name), { recursive: true, force: true });
       renameSync(path.join(ROOT, 'build/new', name), path.join(ROOT, 'build', name));
     }

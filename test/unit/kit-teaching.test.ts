@@ -1,0 +1,319 @@
+/** What an author's file cannot hold: each fault with its place, and what to write instead. */
+import { describe, expect, test } from 'vitest';
+import { inWords } from '../../kit/asc/diagnostics.ts';
+import { shown } from '../../kit/source/faults.ts';
+import { check, faultsOf, IMPORTS } from '../support/author.ts';
+
+/** Lines within a function with a text that may be null, an array and a Map. */
+const inside = (body: string): string => `function f(a: string | null, list: i64[], map: Map<string, i64>): void {\n${body}\n}`;
+/** Of lines within a function, counted from 1. */
+const faultsInside = (body: string): string[] =>
+  faultsOf(inside(body)).map((fault) => fault.replace(/^\d+/, (line) => String(Number(line) - 2)));
+
+const TABLE = 'State that lasts belongs in a Table: const counts = new Table<string, i64>("counts");';
+const MEMORY = 'A module reaches its data by tables, arrays and objects: raw memory is the kit’s alone.';
+const LOOP = 'Write a loop instead: for (const item of list) …;';
+
+test('a fault is shown with its line and what to write', () => {
+  const { faults } = check(`${IMPORTS}\n\tlet count: i32 = 0;\n`);
+  const text = shown(faults, faults[0]!.file.replace(/\/[^/]*$/, ''));
+  expect(text).toBe(
+    'limit.ts:2:6: count is a variable of the module: every command would find it as it was at the start\n\n' +
+      `  2 | \tlet count: i32 = 0;\n    | \t    ^\n  ${TABLE} What never changes is a const.\n`,
+  );
+});
+
+test('a file without faults has none', () => {
+  const body = `const n = list.length; for (const key of map.keys()) list.push(map.get(key));
+    const texts = list.map<string>((item) => item.toString()); const bytes: Bytes = new Uint8Array(3);
+    const values = new Map<string, i64>(); values.set("a", 1); list[0] = 3; let at = 0; at++;`;
+  expect(faultsInside(body)).toEqual([]);
+  const top = `enum Kind { A, B } const LIST = [1, 2]; const NAMES = new Set<string>(); NAMES.add("a"); const K = Kind.A;
+    class A { static readonly MAX: i32 = 3; private n: i64 = 0; get next(): i64 { return ++this.n; } }
+    interface Named { name: string } const burst = setting("burst", 1, 1, 9);`;
+  expect(faultsOf(top)).toEqual([]);
+});
+
+describe('state', () => {
+  test.each([
+    ['let count: i32 = 0;', '2:5 count is a variable of the module: every command would find it as it was at the start'],
+    ['var count: i32 = 0;', '2:5 count is a variable of the module: every command would find it as it was at the start'],
+    ['class A { static n: i32 = 0; }', '2:18 n is a static field, which is a variable of the module'],
+    [`const L: i64[] = [];\n${inside('L.push(1);')}`, "4:1 L is the module's: what push changes in it is gone with the command"],
+    [`const L: i64[] = [];\n${inside('L[0] = 3;')}`, "4:1 L is the module's: what a command changes in it is gone with the command"],
+    [`const L: i64[] = [];\n${inside('L[0]++;')}`, "4:1 L is the module's: what a command changes in it is gone with the command"],
+    [`const L: i64[] = [];\n${inside('L.length = 0;')}`, "4:1 L is the module's: what a command changes in it is gone with the command"],
+    [`const M = new Map<string, i64>();\n${inside('M.set("a", 1);')}`, "4:1 M is the module's: what set changes in it is gone"],
+    [`class C { x: i64 = 0; }\nconst C1 = new C();\n${inside('C1.x += 1;')}`, "5:1 C1 is the module's: what a command changes in it"],
+  ])('%j', (lines, fault) => {
+    const found = faultsOf(lines);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(fault);
+    expect(found[0]).toContain(TABLE);
+  });
+
+  test('what is imported is as much the module’s', () => {
+    const { faults } = check({
+      'limit.ts': `${IMPORTS}\nimport { LIST } from "./list";\ncommand("T.EST", "", test);\nfunction test(): void { LIST.push(1); }`,
+      'list.ts': 'export const LIST: i64[] = [];\nexport let total: i64 = 0;\n',
+    });
+    expect(faults.map(({ file, line, message }) => `${file.replace(/.*\//, '')}:${line} ${message}`)).toEqual([
+      'list.ts:2 total is a variable of the module: every command would find it as it was at the start',
+      "limit.ts:4 LIST is the module's: what push changes in it is gone with the command",
+    ]);
+  });
+
+  test('what needs a command is not called while the module starts', () => {
+    const fault = '2:15 now() is for commands, and here it would run while the module starts → Call it within a handler.';
+    expect(faultsOf('const START = now();')).toEqual([fault]);
+  });
+});
+
+describe('closures', () => {
+  test.each([
+    ['const n = 3; list.filter((item) => item > n);', '1:43 n belongs to the function around this one'],
+    ['list.filter((item) => item > list.length);', '1:30 list belongs to the function around this one'],
+    ['function g(): string { return a!; }', '1:31 a belongs to the function around this one'],
+  ])('%j', (body, fault) => {
+    const found = faultsInside(body);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(fault);
+    expect(found[0]).toContain(LOOP);
+  });
+
+  test('this within a function of a method', () => {
+    const fault = '2:71 A function within a method does not see the object → Write a loop instead: for (const item of this.items) …';
+    expect(faultsOf('class A { n: i64 = 0; f(l: i64[]): i64[] { return l.filter((x) => x > this.n); } }')).toEqual([fault]);
+  });
+});
+
+describe('statements and expressions', () => {
+  test.each([
+    [
+      'for (const key in list) map.size;',
+      'for … in walks over names',
+      'Write for (let i = 0; i < list.length; i++), or for (const key of map.keys()).',
+    ],
+    [
+      'for (const [k, v] of map) list.push(v);',
+      'There are no patterns of variables',
+      'Write for (const key of map.keys()), and map.get(key)',
+    ],
+    [
+      'for (const entry of map) list.pop();',
+      'A Map is walked over by its keys',
+      'for (const key of map.keys()) { const value = map.get(key); … }',
+    ],
+    ['for (const x of 5) list.pop();', '5 is nothing that for … of can walk over', 'Arrays, texts, Sets'],
+    ['/x/.test("a");', 'There are no regular expressions', 'startsWith, includes, indexOf, split, charCodeAt'],
+    ['new RegExp("x");', 'There is no RegExp in a module', 'startsWith, includes, indexOf, split, charCodeAt'],
+    ['a?.length;', 'There is no ?.', 'Write if (a !== null) … a.length'],
+    [
+      'g()?.trim(); function g(): string | null { return null; }',
+      'There is no ?.',
+      'const value = g(); if (value !== null) … value.trim()',
+    ],
+    ['const b = a ?? "x";', 'There is no ??', 'Write a === null ? "x" : a'],
+    ['a ??= "x";', 'There is no ??=', 'Write if (a === null) a = "x";'],
+    ['a ||= "x";', 'There is no ||=', 'Write if (!a) a = "x";'],
+    ['try { list.pop(); } catch (e) { list.pop(); }', 'An error ends the command and undoes it', 'Ask before'],
+    ['const [x, y] = list;', 'There are no patterns of variables', 'const value = list; const x = value[0]; const y = value[1];'],
+    ['const { size } = map;', 'There are no patterns of variables', 'const value = map; const size = value.size;'],
+    ['const l = [...list, 1];', 'There is no spreading', 'a.concat(b)'],
+    ['const o = { x: 1, name: "a" };', 'An object has a class', 'class Name { constructor(public x: i64, public name: string) {} }'],
+    ['throw "x";', 'What is thrown is an Error', 'Write throw new Error("x");'],
+    ['"x" in map;', 'there is no in', 'map.has(key)'],
+    ['out: for (;;) { break out; }', 'There are no labels', 'Put the loops into a function'],
+    ['const big = 1n;', 'written without n', 'Leave n out'],
+    ['const x = 5 as const;', 'There is no as const', 'Leave it out'],
+    ['class Q {}', 'Classes stand at the top level', 'Write class Name'],
+    ['if (a === undefined) return;', 'There is no undefined in a module', 'What may be missing is null.'],
+    ['JSON.stringify(1);', 'There is no JSON in a module', 'Answer a Map'],
+    ['setTimeout(f, 1);', 'There is no setTimeout in a module', 'Give entries a deadline'],
+    ['list.find((x) => x > 1);', 'There is no list.find in a module', 'list.findIndex('],
+    ['const t: [i64, i64] = [1, 2];', 'There are no tuples', 'a class with a field for each'],
+  ])('%j', (body, message, instead) => {
+    const found = faultsInside(body);
+    expect(found[0]).toMatch(/^1:\d+ /);
+    expect(found[0]).toContain(message);
+    expect(found[0]).toContain(instead);
+  });
+
+  test('find with ?? is get', () => {
+    const found = faultsOf(`const words = new Table<string, string>("words");\n${inside('const b = words.find("a") ?? "b";')}`);
+    expect(found).toEqual(['4:27 There is no ?? → Write words.get("a", "b")']);
+  });
+});
+
+describe('declarations and types', () => {
+  test.each([
+    ['async function g(): i64 { return 1; }', 'A command does not wait', 'Leave async out.'],
+    ['function* g(): i64 { return 1; }', 'There are no generators', 'Fill an array'],
+    ['function g(x: i64) { x++; }', 'g does not say what it returns', 'g(…): void'],
+    ['function g(x): void {}', 'x has no type', 'Write x: string'],
+    ['function g(x?: i64): void {}', 'x may be left out, and has no value for that', 'Write x: i64 = 0'],
+    ['class A { x = 1.5; }', 'x has no type', 'Write x: f64 = 1.5'],
+    ['class A { #x: i64 = 0; }', '#x: there are no names with #', 'Write private x'],
+    ['enum E { A = "a" }', 'Values of an enum are whole numbers', 'Write const A = "a";'],
+    ['@inline function g(): void {}', 'There are no decorators', 'Leave it out.'],
+    ['declare function g(): void;', 'Nothing but the kit is there to be declared', 'redis-wasm/kit'],
+    ['function g(x: any): void {}', 'any is no type', 'Write the type that it has'],
+    ['function g(x: unknown): void {}', 'unknown is no type', 'Write the type that it has'],
+    ['function g(x: object): void {}', 'object is no type', 'Write a class.'],
+    ['function g(x: number): void {}', 'number is no type', 'Write f64, or i64 or i32 for whole numbers.'],
+    ['function g(x: string | i64): void {}', 'A value has one type', 'Write string, or a class'],
+    ['function g(x: i64 | null): void {}', 'i64 is a number, which is never null', 'of a table ask has(key) first'],
+    ['function g(x: "a" | "b"): void {}', 'A value has one type', 'Write string, or an enum.'],
+    ['function g(x: string | undefined): void {}', 'There is no undefined', 'Write string | null'],
+    ['function g(x: Record<string, i64>): void {}', 'There is no Record', 'Write Map<string, i64>.'],
+    ['type O = { x: i64 };', 'An object has a class', 'Write class Point'],
+    ['class C { constructor(public x: i64) {} } function g(): C { return { x: 1 }; }', 'C has a constructor', 'Write new C(1)'],
+  ])('%j', (lines, message, instead) => {
+    const found = faultsOf(lines);
+    expect(found[0]).toMatch(/^2:\d+ /);
+    expect(found[0]).toContain(message);
+    expect(found[0]).toContain(instead);
+  });
+});
+
+describe('raw memory', () => {
+  test.each(
+    ['changetype<usize>(a)', 'store<u8>(0, 1)', 'load<u8>(0)', 'memory.copy(0, 0, 1)', 'unchecked(list[0])', 'heap.alloc(1)'].concat(
+      ['atomic.fence()', 'v128.splat<i32>(1)', 'i8x16.splat(1)', '__new(1, 1)', '__link(0, 0, false)', 'call_indirect(1)'],
+      ['i32.load(0)', 'i64.store(0, 1)', 'list.dataStart', 'String.UTF8.encodeUnsafe(0, 0, 0)', 'offsetof<string>()', 'idof<string>()'],
+    ),
+  )('%s', (expression) => {
+    const found = faultsInside(`${expression};`);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(MEMORY);
+  });
+});
+
+describe('imports', () => {
+  test.each([
+    ['import fs from "node:fs";', 'node:fs is not installed'],
+    ['import { x } from "lodash";', 'lodash is not installed'],
+    ['import { y } from "./none";', 'There is no file ./none.ts'],
+    ['import { z } from "redis-wasm";', 'redis-wasm has no index for modules → Import from "redis-wasm/kit".'],
+    ['import { z } from "redis-wasm/kit/generated";', 'redis-wasm has no kit/generated for modules → Import from "redis-wasm/kit".'],
+    ['import { z } from "~lib/rt/common";', '~lib/rt/common is not installed'],
+    ['import { q } from "./limit.ts";', '"./limit.ts" ends in .ts → Leave the ending out: "./limit"'],
+  ])('%s', (line, fault) => {
+    const found = faultsOf(line);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(fault);
+  });
+
+  test('of a package that is there, without AssemblyScript', () => {
+    const { faults } = check({ 'limit.ts': 'import { x } from "plain";', 'node_modules/plain/index.js': 'export const x = 1;' });
+    expect(faults[0]!.message).toBe('plain is no package with AssemblyScript');
+  });
+});
+
+describe('tables', () => {
+  const declared = 'const counts = new Table<string, i64>("counts");\n';
+  test.each([
+    ['new Table<string, i64>("Counts")', '"Counts" is no name of a table'],
+    ['new Table<string, i64>("a".repeat(3))', 'The name of a table is known when it is built'],
+    ['new Table("a")', 'A table says what it holds'],
+    ['new Table<f64, i64>("a")', 'A table cannot have keys of type f64'],
+    ['new SortedTable<string[], i64>("a")', 'A table cannot have keys of type string[]'],
+    ['new Table<string, string[]>("a")', 'A table cannot hold values of type string[]'],
+    ['new Table<string, Map<string, i64>>("a")', 'A table cannot hold values of type Map<string, i64>'],
+    ['new Table<string, string | null>("a")', 'A table cannot hold values of type string | null'],
+    ['new Table<Key, i64>("a"); class Key { x: i64 = 0; }', 'A table cannot have keys of the class Key'],
+    ['new SortedTable<Key, i64>("a"); class Key { x: i64[] = []; }', 'x is of a type that has no order'],
+    ['new Table<string, C>("a"); class C { x: Map<string, i64> = new Map(); }', 'x is of type Map<string, i64>, which no table can hold'],
+    ['new Table<string, C>("a"); class C { c: C | null = null; }', 'C holds itself'],
+    ['new Table<string, C>("a"); class C { d: D[] = []; } class D { c: C | null = null; }', 'C holds itself'],
+    ['new Table<string, C>("a"); class C { kitNew: i64 = 0; }', 'Names that begin with "kit"'],
+    ['new Table<string, C>("a"); class C extends D {} class D {}', 'C extends another class'],
+    ['new Table<string, i64>("counts")', 'There are two tables "counts"'],
+  ])('%s', (expression, fault) => {
+    const found = faultsOf(`${declared}const t = ${expression};`);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(`3:`);
+    expect(found[0]).toContain(fault);
+  });
+
+  test('in a function', () => {
+    expect(faultsInside('const t = new Table<string, i64>("t");')[0]).toContain(
+      '1:11 A table is declared once, at the top level of a file',
+    );
+  });
+
+  test.each([
+    ['counts.find("a")', 'Write counts.has(key), or counts.get(key, 0)'],
+    ['counts.in("a").find("b")', 'Write counts.in("a").has(key), or counts.in("a").get(key, 0)'],
+    ['counts.in("a").in("b")', 'Make one text of both'],
+  ])('%s', (expression, instead) => {
+    const found = faultsOf(declared + inside(`${expression};`));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toContain(instead);
+  });
+});
+
+describe('commands', () => {
+  const handler = '\nfunction f(key: string, amount: i64 = 1): i64 { return amount; }';
+  test.each([
+    ['command("NODOT", "", f);', 'NODOT is no name of a command'],
+    ['command("CUSTOM.X", "", f);', 'Commands CUSTOM.* belong to the module of that name'],
+    ['command("session.x", "", f);', 'Commands SESSION.* belong to the module of that name'],
+    ['command("WASM.X", "", f);', 'Commands WASM.* belong to the module of that name'],
+    ['command("A.APPLY", "", f);', 'A.APPLY: commands of the name APPLY'],
+    ['command("A.B", "key:key", f);', 'The syntax of A.B has 1 arguments (key), and f has 2 parameters (key, amount)'],
+    ['command("A.B", "key:key amount:integer", f);', 'amount:integer of the syntax is always given, and amount has a default value'],
+    ['command("A.B", "key:key [amount:double]", f);', 'amount is of type i64, and amount:double of the syntax needs f64'],
+    ['command("A.B", "key:integer [amount:integer]", f);', 'key is of type string, and key:integer of the syntax needs i64 or i32'],
+    [
+      'command("A.B", "key:key ... [AMOUNT amount:integer]", f);',
+      'key is of type string, and key:key of the syntax, which repeats, needs string[] or Bytes[]',
+    ],
+    ['command("A.B", "[X", f);', 'The syntax is not understood: a group is not ended by `]`'],
+    ['command("A.B", "a:text", f);', 'The syntax is not understood: `text` is no type of an argument'],
+    ['command("A.B", "[amount:integer] key:key", f);', 'servers cannot find the key key'],
+    ['command("A.B", "", g);\nfunction g(): C { return new C(); } class C {}', 'g returns C, which is no reply'],
+    ['command("A.B", "", g);\nfunction g(): i64 | null { return 1; }', 'i64 is a number, which is never null'],
+    [
+      'command("A.B", "[n:integer]", g);\nfunction g(n: i64): void {}',
+      'n:integer of the syntax may be left out, and n has no value for that',
+    ],
+    ['command("A.B", "n ...", g);\nfunction g(...n: string[]): void {}', 'n is a rest parameter'],
+    ['command("A.B", "", (): i64 => 1, { summary: "ä" });', 'The summary of a command is one line of ASCII text'],
+    ['command("A.B", "", (): i64 => 1, { flags: "effect" });', 'effect is no flag of a command'],
+    ['command("A.B", "", (): i64 => 1, { color: "red" });', 'color is nothing that a command is described by'],
+    ['command("T.EST", "", (): i64 => 1);', 'There are two commands T.EST'],
+    ['command("A.B", "", nowhere);', 'There is no nowhere in a module'],
+    ['const x = "A.B"; command(x, "", f);', 'The name of a command is known when it is built'],
+  ])('%s', (line, fault) => {
+    const found = faultsOf(line + handler);
+    expect(found.join('\n')).toContain(fault);
+  });
+
+  test('a signature that does not fit is told with one that does', () => {
+    const fitting = 'function f(key: string, amount: i64 = 0, dryRun: bool, names: string[]): i64';
+    const found = faultsOf(`command("A.B", "key:key [BY amount:integer] [DRY-RUN] [NAMES names ...]", f);${handler}`);
+    expect(found[0]).toContain(`→ Write ${fitting}`);
+    expect(faultsOf(`command("A.B", "key:key [BY amount:integer] [DRY-RUN] [NAMES names ...]", f);\n${fitting} { return 1; }`)).toEqual([]);
+  });
+
+  test('a file without a command', () => {
+    expect(check('export const x = 1;').faults.map(({ message }) => message)).toEqual(['There is no command in it']);
+  });
+});
+
+test('what the compiler says is in plain words', () => {
+  const said = (message: string) => Object.values(inWords(message)).join(' → ');
+  expect(said("Conversion from type 'f64' to 'i64' requires an explicit cast.")).toBe(
+    'This is f64, and i64 is wanted → Write i64(…) around it, which cuts what does not fit.',
+  );
+  expect(said("Type 'i64' is not assignable to type '~lib/string/String'.")).toBe(
+    'This is i64, and string is wanted → Write `${value}`, or value.toString().',
+  );
+  expect(said("Type '~lib/array/Array<~lib/array/Array<~lib/string/String>>' is not assignable to type 'limit/Bucket | null'.")).toBe(
+    'This is string[][], and Bucket | null is wanted → ',
+  );
+  expect(said("Type 'limit/Bucket | null' is not assignable to type 'limit/Bucket'.")).toContain('This may be null, and Bucket is wanted');
+  expect(said("Operator '*' cannot be applied to types 'i64' and 'f64'.")).toContain('i64 * f64 does not go together');
+  expect(said('Something else.')).toBe('Something else.');
+});
