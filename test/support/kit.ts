@@ -1,0 +1,46 @@
+/**
+ * Modules of the kit for tests, built as `npx redis-wasm build` does it. The files stay in build/test/kit/, in
+ * a folder named by a digest of what they are made of, so that only a change makes them anew.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { Compiler } from '../../kit/asc/compiler.ts';
+import { buildModules } from '../../kit/modules.ts';
+import { ROOT } from './server.ts';
+
+const OUTPUT = path.join(ROOT, 'build/test/kit');
+
+/**
+ * Builds author's files, as the parts of one build; each module is named as its file.
+ * @param files absolute
+ * @returns the modules' absolute paths, in the order of the files
+ */
+export async function buildKit(files: string[]): Promise<string[]> {
+  const digest = createHash('sha256');
+  for (const file of [...files, ...sourcesIn('assembly/base'), ...sourcesIn('assembly/kit'), ...sourcesIn('kit')]) {
+    digest.update(file).update('\0').update(readFileSync(file)).update('\0');
+  }
+  const folder = path.join(OUTPUT, digest.digest('hex').slice(0, 16));
+  const modules = files.map((file) => ({ file, name: path.basename(file, '.ts') }));
+  const outputs = modules.map(({ name }) => path.join(folder, `${name}.wasm`));
+  if (existsSync(folder)) return outputs;
+  const compiler = new Compiler();
+  // Renamed into place as a whole: test files that run beside this one may make it too.
+  const own = `${folder}.${process.pid}`;
+  try {
+    await buildModules(modules, { out: own }, compiler);
+    if (!existsSync(folder)) renameSync(own, folder);
+  } finally {
+    compiler.end();
+    rmSync(own, { recursive: true, force: true });
+  }
+  return outputs;
+}
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(?:ts|js)$/.test(name) && !name.startsWith('examples/'))
+    .sort()
+    .map((name) => path.join(ROOT, folder, name));
+}
