@@ -68,10 +68,12 @@ export abstract class SortedEntries<K, V> extends Entries<K, V> {
     return <i32>rankOf(view, keyWriter.start, keyWriter.length);
   }
 
-  /** The entry that so many come before, null: there are not so many. O(log n). */
+  /** The entry that so many come before; below 0, so far from the end; null: there is none. O(log n). */
   at(index: i32): Entry<K, V> | null {
     const view = this.begin();
-    return walkAt(view, index, endOf(view)) ? this.entryHere() : null;
+    const end = endOf(view);
+    const position = index < 0 ? rankOf(view, end, view.prefixLength) + index : <i64>index;
+    return walkAt(view, position, end) ? this.entryHere() : null;
   }
 
   /** How many keys are `from`, `to` or between them. O(log n). */

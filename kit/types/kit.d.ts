@@ -106,7 +106,7 @@ interface Entries<K, V> {
 interface OwnEntries<K, V> extends Entries<K, V> {
   /** Sets when an entry expires, in Unix ms; false where there is none. */
   expireAt(key: K, deadline: i64): bool;
-  /** Unix ms at which an entry expires; 0: never, or there is none. */
+  /** Unix ms at which an entry expires; 0: never; -1: there is none. */
   deadline(key: K): i64;
 }
 
@@ -117,8 +117,8 @@ interface SubEntries<K, V> extends Entries<K, V> {
   readonly deadline: i64;
 }
 
-interface Unordered<K> {
-  /** The keys, in no order: of a table that is small. */
+interface Listed<K> {
+  /** The keys, of a table that is small. In no order, but for sorted tables and what is `in` a key. */
   keys(): K[];
   /**
    * A page of the keys, as SCAN has them.
@@ -127,20 +127,21 @@ interface Unordered<K> {
    * const page = users.scan(cursor, 100);
    * return new Reply().string(page.cursor).strings(page.keys);
    * ```
-   * @param cursor `""` to begin with
+   * @param cursor `"0"` to begin with
+   * @param count about how many
    */
-  scan(cursor: string, count?: i32): Page<K>;
+  scan(cursor?: string, count?: i32): Page<K>;
 }
 
 /** What `scan` answers. */
 export class Page<K> {
   private constructor();
   readonly keys: K[];
-  /** For the next page; `""`: this was the last one. */
+  /** For the next page; `"0"`: this was the last one. */
   readonly cursor: string;
 }
 
-interface Ordered<K, V> {
+interface Ordered<K, V> extends Listed<K> {
   first(): Entry<K, V> | null;
   last(): Entry<K, V> | null;
   /** The next entry behind a key, be that there or not. */
@@ -148,14 +149,14 @@ interface Ordered<K, V> {
   /** The next entry before a key, be that there or not. */
   before(key: K): Entry<K, V> | null;
   /**
-   * The entries from one key to another, both included.
+   * The entries from one key to another, both included: 1000 of them, unless told.
    *
    * ```ts
    * for (const entry of board.range(new Score(100, ""), new Score(200, "~"))) names.push(entry.key.user);
    * ```
    */
   range(from: K, to: K, limit?: i32, reverse?: bool): Entry<K, V>[];
-  /** How many entries have smaller keys, O(log n). */
+  /** How many entries have smaller keys; -1: there is none with this one. O(log n). */
   rank(key: K): i32;
   /** The entry at this place, 0 being the first; a negative one counts from the end. O(log n). */
   at(index: i32): Entry<K, V> | null;
@@ -167,7 +168,7 @@ interface Ordered<K, V> {
 export class SubTable<K, V> {
   private constructor();
 }
-export interface SubTable<K, V> extends SubEntries<K, V>, Unordered<K> {}
+export interface SubTable<K, V> extends SubEntries<K, V>, Listed<K> {}
 
 /** The entries of a `SortedTable` that belong to one key, in order. */
 export class SortedSubTable<K, V> {
@@ -199,7 +200,7 @@ export class Table<K, V> {
    */
   in(key: string | Bytes): SubTable<K, V>;
 }
-export interface Table<K, V> extends OwnEntries<K, V>, Unordered<K> {}
+export interface Table<K, V> extends OwnEntries<K, V>, Listed<K> {}
 
 /**
  * As `Table`, in the order of its keys: numbers by value, strings by bytes, classes by their fields.

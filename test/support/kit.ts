@@ -1,44 +1,52 @@
-/** Kit modules for tests: authors' files in test/fixtures/kit, compiled once. */
+/**
+ * Modules of the kit for tests, built as `npx redis-wasm build` does it. The files stay in build/test/kit/, in
+ * a folder named by a digest of what they are made of, so that only a change makes them anew.
+ */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Compiler } from '../../kit/asc/compiler.ts';
-import { compile } from '../../kit/compile.ts';
+import { buildModules } from '../../kit/modules.ts';
+import { ROOT } from './server.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
 const OUTPUT = path.join(ROOT, 'build/test/kit');
 
-/** Every file that a kit module is made by. */
-function sources(folder: string): string[] {
-  const entries = readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
-}
-
 /**
- * Compiles an author's file, whose name is the module's, unless neither it nor the kit has changed.
- * @param name of a file in test/fixtures/kit
- * @param text in its place, where given
- * @returns the file of the module, absolute
+ * Builds author's files, as the parts of one build; each module is named as its file.
+ * @param files absolute
+ * @returns the modules' absolute paths, in the order of the files
  */
-export async function kitModule(name: string, text?: string): Promise<string> {
-  const source = text ?? readFileSync(path.join(ROOT, 'test/fixtures/kit', `${name}.ts`), 'utf8');
-  const hash = createHash('sha256').update(source);
-  for (const folder of ['assembly/base', 'assembly/kit', 'kit']) for (const file of sources(folder)) hash.update(readFileSync(file));
-  const folder = path.join(OUTPUT, hash.digest('hex').slice(0, 16));
-  const output = path.join(folder, `${name}.wasm`);
-  if (existsSync(output)) return output;
-  mkdirSync(folder, { recursive: true });
-  const file = path.join(folder, `${name}.ts`);
-  writeFileSync(file, source);
+export async function buildKit(files: string[]): Promise<string[]> {
+  const digest = createHash('sha256');
+  for (const file of [...files, ...sourcesIn('assembly/base'), ...sourcesIn('assembly/kit'), ...sourcesIn('kit')]) {
+    digest.update(file).update('\0').update(readFileSync(file)).update('\0');
+  }
+  const folder = path.join(OUTPUT, digest.digest('hex').slice(0, 16));
+  const modules = files.map((file) => ({ file, name: path.basename(file, '.ts') }));
+  const outputs = modules.map(({ name }) => path.join(folder, `${name}.wasm`));
+  if (existsSync(folder)) return outputs;
   const compiler = new Compiler();
+  // Renamed into place as a whole: test files that run beside this one may make it too.
+  const own = `${folder}.${process.pid}`;
   try {
-    const { wasm, faults } = await compile({ file, name, levels: [1] }, compiler);
-    if (wasm === undefined) throw new Error(faults.map((fault) => JSON.stringify(fault)).join('\n'));
-    const fresh = `${output}.${process.pid}`;
-    writeFileSync(fresh, wasm);
-    renameSync(fresh, output);
+    await buildModules(modules, { out: own }, compiler);
+    if (!existsSync(folder)) renameSync(own, folder);
   } finally {
     compiler.end();
+    rmSync(own, { recursive: true, force: true });
   }
-  return output;
+  return outputs;
+}
+
+/** The module of an author's file in test/fixtures/kit, absolute. */
+export async function kitModule(name: string): Promise<string> {
+  const [file = ''] = await buildKit([path.join(ROOT, 'test/fixtures/kit', `${name}.ts`)]);
+  return file;
+}
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(?:ts|js)$/.test(name) && !name.startsWith('examples/'))
+    .sort()
+    .map((name) => path.join(ROOT, folder, name));
 }
