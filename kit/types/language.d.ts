@@ -75,6 +75,21 @@ declare const NaN: f64;
 declare const Infinity: f64;
 declare function isNaN(value: number): bool;
 declare function isFinite(value: number): bool;
+/** Whole numbers of 64 bits from text: `I64.parseInt("12")`; 0 where there is none. */
+declare namespace I64 {
+  function parseInt(text: string, radix?: i32): i64;
+  const MAX_VALUE: i64;
+  const MIN_VALUE: i64;
+}
+/** As I64, of 32 bits. */
+declare namespace I32 {
+  function parseInt(text: string, radix?: i32): i32;
+  const MAX_VALUE: i32;
+  const MIN_VALUE: i32;
+}
+declare namespace F64 {
+  function parseFloat(text: string): f64;
+}
 /** The number at the beginning of a text, NaN where there is none. */
 declare function parseInt(text: string, radix?: i32): f64;
 /** The number at the beginning of a text, NaN where there is none. */
