@@ -6,3 +6,9 @@ export async function fixture(name: string): Promise<string> {
   const modules = await import('../../test/support/modules.ts');
   return modules.fixture(name);
 }
+
+/** The word of `wasm.trusted` that names this file: what shares a memory with others needs one. */
+export async function trusted(file: string): Promise<string> {
+  const words = await import('../../test/support/trusted.ts');
+  return words.trustedWord(file).join();
+}

@@ -6,7 +6,7 @@
 import path from 'node:path';
 import { ROOT } from '../../scripts/lib/process.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
-import { fixture } from '../lib/fixture.ts';
+import { fixture, trusted } from '../lib/fixture.ts';
 import { encode } from '../lib/load.ts';
 import type { Measure } from '../lib/measure.ts';
 import { keyName, valueOf } from '../lib/random.ts';
@@ -41,8 +41,10 @@ async function calling<Name extends string>(
 }
 
 export async function callTimes(server: Server, rounds: number): Promise<CallTimes> {
-  const modules = [path.join(ROOT, 'build/hashmap.wasm'), await fixture('calls')];
-  return withServers(server, bothLinks({ modules }), async (servers) => {
+  const caller = await fixture('calls');
+  const modules = [path.join(ROOT, 'build/hashmap.wasm'), caller];
+  const settings = ['--wasm.trusted', await trusted(caller)];
+  return withServers(server, bothLinks({ modules, settings }), async (servers) => {
     const { direct, local, command } = await takeTurns(
       [
         await calling('local', servers.direct, 'CALLS.LOCAL', CALLS),

@@ -87,8 +87,8 @@ async function measure(measured: MeasuredServer, print: Context['print']): Promi
   const kept = (measured.residentBytes() - empty) / (full - empty);
   print('resident memory of them that is left', kept.toFixed(3), `${((full - empty) / SESSIONS).toFixed(0)} bytes each before`);
   const info = await asking.ask(['INFO', 'wasm']);
-  for (const field of ['wasm_memory_reserved', 'wasm_memory_used', 'wasm_expired']) {
-    print(field, new RegExp(`${field}:(\\d+)`).exec(info.slice(info.indexOf('# wasm_session')))?.[1] ?? '?', '');
+  for (const field of ['wasm_session_memory_reserved', 'wasm_session_memory_used', 'wasm_session_expired']) {
+    print(field, new RegExp(`${field}:(\\d+)`).exec(info)?.[1] ?? '?', '');
   }
 }
 

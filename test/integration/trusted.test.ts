@@ -4,7 +4,8 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { file, fixture } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';
-import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, trustedWord, type TestServer } from '../support/server.ts';
+import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, type TestServer } from '../support/server.ts';
+import { trustedWord } from '../support/trusted.ts';
 
 const visits = await fixture('visits');
 const [word = ''] = trustedWord(visits);

@@ -7,7 +7,6 @@
  * modules are linked, is the test project's choice (vitest.config.ts).
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +14,7 @@ import path from 'node:path';
 import { createClient } from 'redis';
 import { afterAll, beforeAll, beforeEach, onTestFinished } from 'vitest';
 import { RawConnection } from './raw.ts';
+import { trustedWord } from './trusted.ts';
 
 export const ROOT = path.dirname(path.dirname(import.meta.dirname));
 export const HOST_FILE = path.join(ROOT, 'build/host.so');
@@ -83,15 +83,6 @@ const OWN_FILES = [HASHMAP_FILE, SESSION_FILE];
 function trustedArguments(files: string[]): string[] {
   const words = files.filter((file) => !OWN_FILES.includes(file)).flatMap(trustedWord);
   return words.length === 0 ? [] : ['--wasm.trusted', words.join(' ')];
-}
-
-/** The word of `wasm.trusted` that names this file; none where it cannot be read. */
-export function trustedWord(file: string): string[] {
-  try {
-    return [`${path.basename(file, '.wasm')}:${createHash('sha256').update(readFileSync(file)).digest('hex')}`];
-  } catch {
-    return [];
-  }
 }
 
 const running = new Set<ChildProcess>();

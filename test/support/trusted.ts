@@ -1,0 +1,13 @@
+/** The words of `wasm.trusted`. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** The word that names this file; none where it cannot be read. */
+export function trustedWord(file: string): string[] {
+  try {
+    return [`${path.basename(file, '.wasm')}:${createHash('sha256').update(readFileSync(file)).digest('hex')}`];
+  } catch {
+    return [];
+  }
+}
