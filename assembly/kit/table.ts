@@ -166,6 +166,7 @@ export abstract class Entries<K, V> {
     keyWriter.begin();
     keyWriter.bytes(view.prefix, view.prefixLength);
     writeKey<K>(keyWriter, key, isSorted(view.table));
+    keyWriter.finish();
   }
 
   deadlineOf(key: K): i64 {
@@ -189,6 +190,7 @@ export abstract class Entries<K, V> {
     valueWriter.begin();
     valueWriter.byte(number);
     write<V>(valueWriter, value);
+    valueWriter.finish();
     if (isReference<V>() && !isString<V>() && !isArray<V>() && idof<V>() != idof<Uint8Array>()) {
       const unknown = value.kitUnknown;
       if (unknown !== null) {
@@ -247,6 +249,7 @@ export function viewIn<I>(table: u32, key: I): View {
   keyWriter.byte(table);
   keyWriter.number(lengthOf(bytes) + 1);
   keyWriter.bytes(pointerOf(bytes), lengthOf(bytes));
+  keyWriter.finish();
   view.prefix = keyWriter.start;
   view.prefixLength = keyWriter.length;
   view.table = table;

@@ -97,6 +97,13 @@ export function take(size: u32): usize {
   return block;
 }
 
+/** What lies behind `at`, of the block that was taken last and goes to `blockEnd`, is not needed. */
+// prettier-ignore
+@inline
+export function giveBack(at: usize, blockEnd: usize): void {
+  if (((blockEnd + 7) & ~7) == top) top = (at + 7) & ~7;
+}
+
 /** Whether the block of this size is the last one and was made `bytes` long in place. */
 export function extend(block: usize, size: u32, bytes: u32): bool {
   if (block + (((<usize>size) + 7) & ~7) != top) return false;
@@ -109,8 +116,8 @@ export function extend(block: usize, size: u32, bytes: u32): bool {
 function takeFurther(size: u32): usize {
   if (size > COMMAND_BYTES_MAX) failTooMuch();
   const last = chunkCount ? load<u32>(chunks + (<usize>(chunkCount - 1) << 3), 4) : CHUNK_BYTES_MIN >> 1;
-  let bytes = max(last << 1, size + 8);
-  if (chunkBytes + bytes > COMMAND_BYTES_MAX) bytes = size + 8;
+  // As much as is left, where twice as much is not.
+  const bytes = max(min(last << 1, COMMAND_BYTES_MAX - chunkBytes), size + 8);
   if (chunkBytes + bytes > COMMAND_BYTES_MAX || chunkCount == CHUNKS_MAX) failTooMuch();
   // A command that has used up its stack must not do so while the heap is being changed.
   probe(PROBE_DEPTH);

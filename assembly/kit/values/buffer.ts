@@ -1,5 +1,5 @@
 /** Byte strings that are being made and read: values, keys, effects, replies. */
-import { extend, take } from "../memory/arena";
+import { extend, giveBack, take } from "../memory/arena";
 import { copy } from "../../base/storage/bytes";
 
 /** Bytes that a buffer has at first. */
@@ -31,6 +31,13 @@ export class Writer {
   room(bytes: u32): usize {
     if (this.at + <usize>bytes > this.end) this.grow(bytes);
     return this.at;
+  }
+
+  /** Nothing more is written: the rest of the room goes to what comes next. */
+  @inline
+  finish(): void {
+    giveBack(this.at, this.end);
+    this.end = this.at;
   }
 
   private grow(bytes: u32): void {
