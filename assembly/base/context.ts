@@ -6,14 +6,17 @@ export function repeatsDecisions(): bool {
   return (redis.GetContextFlags() & (ContextFlags.REPLICATED | ContextFlags.LOADING)) != 0;
 }
 
-/** What isClustered answers: a process does not change it. UNKNOWN: not asked yet. */
-const UNKNOWN: i32 = -1;
-let clustered: i32 = UNKNOWN;
+/** Whether the server was asked if it is a node of a cluster, which no process changes; and what it said. */
+let isAsked: bool = false;
+let clustered: bool = false;
 
 /** Whether this server is a node of a cluster. */
 export function isClustered(): bool {
-  if (clustered == UNKNOWN) clustered = redis.GetContextFlags() & ContextFlags.CLUSTER;
-  return clustered != 0;
+  if (!isAsked) {
+    clustered = (redis.GetContextFlags() & ContextFlags.CLUSTER) != 0;
+    isAsked = true;
+  }
+  return clustered;
 }
 
 /** Whether this server is a replica. */

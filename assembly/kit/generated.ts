@@ -4,15 +4,15 @@ import { isWord, parsed, parseInteger } from "../base/parse";
 import { failLine, line } from "../base/text";
 import { take } from "./memory/arena";
 import "./abort";
-import { beginCommand, Command } from "./transaction/command";
+import { beginCommand } from "./transaction/begin";
+import { Command } from "./transaction/command";
 import { recover } from "./transaction/commit";
-import { forgetMessages } from "./transaction/messages";
 import { bytesOf, decodeString } from "./values/strings";
 
 export { Reader, Writer } from "./values/buffer";
 export { read, write } from "./values/codec";
 export { readOrdered as readKey, writeOrdered as writeKey } from "./values/keys";
-export { Unknown } from "./values/evolve";
+export { Unknown } from "./store/evolve";
 export { done, reply } from "./reply";
 export { useCustom, useSession } from "./modules";
 export { nameModule } from "./module";
@@ -78,7 +78,6 @@ export function onBegin(action: () => void): void {
 export function begin(number: i32, argc: i32, argv: usize): void {
   recover();
   beginCommand(changetype<Command>(<usize>load<u32>(commands + (<usize>number << 2))), argc, argv);
-  forgetMessages();
   if (beginnings.length) restore();
 }
 

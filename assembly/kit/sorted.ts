@@ -2,7 +2,7 @@
 import { declare, Entries, Entry, keyWriter, viewIn } from "./table";
 import { compareKeys } from "./transaction/ordered";
 import { View } from "./transaction/view";
-import { endOf, place, rankOf, step, walkAt, walkBackFrom, walkFrom } from "./transaction/walk";
+import { endOf, expireAll, place, rankOf, step, walkAt, walkBackFrom, walkFrom } from "./transaction/walk";
 
 /** What tables in the order of their keys have beside. */
 export abstract class SortedEntries<K, V> extends Entries<K, V> {
@@ -129,7 +129,7 @@ export class SortedTable<K, V> extends SortedEntries<K, V> {
 export class SortedSubTable<K, V> extends SortedEntries<K, V> {
   /** Sets the deadline of all of them, Unix ms, 0: none, until there are none; whether there are any. */
   expireAt(deadline: i64): bool {
-    return this.view.expireAll(deadline);
+    return expireAll(this.view, deadline);
   }
 
   /** The deadline of all of them, Unix ms, 0: none. */

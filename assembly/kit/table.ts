@@ -5,7 +5,7 @@ import { lengthOf, pack, pointerOf } from "../base/frame";
 import { top, rewind, take } from "./memory/arena";
 import { Reader, Writer } from "./values/buffer";
 import { read, typeName, write } from "./values/codec";
-import { readEvolved, schemaWith } from "./values/evolve";
+import { readEvolved, schemaWith } from "./store/evolve";
 import { readKey, writeKey } from "./values/keys";
 import { bytesOf, decodeString } from "./values/strings";
 import { schemaAt } from "./store/schemas";
@@ -14,7 +14,7 @@ import { requireReach } from "./transaction/command";
 import { scanHash, seeHash } from "./transaction/scan";
 import { sizeChange } from "./transaction/sizes";
 import { KEEP, seen, View } from "./transaction/view";
-import { endOf, place, rankOf, step, walkFrom } from "./transaction/walk";
+import { endOf, expireAll, place, rankOf, step, walkFrom } from "./transaction/walk";
 
 export const keyWriter: Writer = changetype<Writer>(memory.data(offsetof<Writer>(), 4));
 const valueWriter: Writer = changetype<Writer>(memory.data(offsetof<Writer>(), 4));
@@ -285,7 +285,7 @@ export class Table<K, V> extends Entries<K, V> {
 export class SubTable<K, V> extends Entries<K, V> {
   /** Sets the deadline of all of them, Unix ms, 0: none, until there are none; whether there are any. */
   expireAt(deadline: i64): bool {
-    return this.view.expireAll(deadline);
+    return expireAll(this.view, deadline);
   }
 
   /** The deadline of all of them, Unix ms, 0: none. */

@@ -4,11 +4,7 @@ import { isClustered } from "../../base/context";
 import { failLine, line } from "../../base/text";
 import { slotOf } from "../../base/slots";
 import { signalBytes } from "../store/signal";
-import { forgetExternal } from "./external";
-import { forgetOrdered } from "./ordered";
-import { forgetPending, Pending } from "./pending";
-import { forgetSizes } from "./sizes";
-import { beginArena } from "../memory/arena";
+import { Pending } from "./pending";
 
 /** A command as it was registered. */
 @unmanaged
@@ -33,13 +29,8 @@ let reach: u32 = NO_SLOT;
 /** Whether this server is a node of a cluster, as far as the running command asked. */
 let clustered: bool = false;
 
-/** Begins a command. */
-export function beginCommand(command: Command, argc: i32, argv: usize): void {
-  beginArena();
-  forgetSizes();
-  forgetExternal();
-  forgetPending();
-  forgetOrdered();
+/** Takes the command that runs from now on. */
+export function takeCommand(command: Command, argc: i32, argv: usize): void {
   running = command;
   reach = NO_SLOT;
   clustered = isClustered();

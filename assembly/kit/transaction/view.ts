@@ -28,7 +28,6 @@ import {
 } from "./pending";
 import { signalOfKey } from "./signals";
 import { changeSize } from "./sizes";
-import { hasAny } from "./walk";
 
 /** What a look-up has found: valid until the next one. */
 export namespace seen {
@@ -134,7 +133,7 @@ export class View {
   /** Gives an entry another deadline, Unix ms, 0: none; whether it is there. */
   expireAt(key: usize, length: u32, deadline: i64): bool {
     const isThere = this.begin(key, length);
-    if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
+    requireDeadline(deadline);
     if (!isThere) return false;
     if (deadline && deadline <= redis.Milliseconds()) {
       this.take(key, length, true);
@@ -177,7 +176,7 @@ export class View {
 
   /** Gives all entries a common deadline, Unix ms, 0: none. There are some. */
   setHead(deadline: i64): void {
-    if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
+    requireDeadline(deadline);
     let record = findPending(HEAD, this.prefix, this.prefixLength);
     if (!changetype<usize>(record)) {
       const stored = this.head();
@@ -188,16 +187,6 @@ export class View {
     }
     record.state = deadline ? PUT : DELETED;
     record.deadline = deadline;
-  }
-
-  /** As setHead, of entries that may be none; whether there are any. A moment that has passed deletes them. */
-  expireAll(deadline: i64): bool {
-    this.requireWritable(this.prefix, this.prefixLength);
-    if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
-    if (!hasAny(this)) return false;
-    if (deadline && deadline <= redis.Milliseconds()) this.clear();
-    else this.setHead(deadline);
-    return true;
   }
 
   /** The common deadline of all entries, Unix ms, 0: none. */
@@ -218,7 +207,8 @@ export class View {
     return isThere;
   }
 
-  private requireWritable(key: usize, length: u32): void {
+  /** Ends the command unless it may write a stored key, and memory can be had. */
+  requireWritable(key: usize, length: u32): void {
     mayWrite();
     requireReach(key, length);
     if (!prepare()) failOutOfMemory();
@@ -259,6 +249,11 @@ function seePending(record: Pending): bool {
   seen.length = record.valueLength;
   seen.deadline = record.deadline;
   return isSeen;
+}
+
+/** Ends the command unless a deadline is one. */
+export function requireDeadline(deadline: i64): void {
+  if (deadline < 0 || deadline > DEADLINE_MAX) failDeadline();
 }
 
 function failDeadline(): void {

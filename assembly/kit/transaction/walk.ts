@@ -4,11 +4,12 @@
  */
 import { deadlineOf, keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
 import { Cursor } from "../../base/storage/tree/cursor";
+import { redis } from "../../base/redis";
 import { take } from "../memory/arena";
 import { isExpired, tree } from "../store/tables";
 import { compareKeys, firstFrom, hasOrdered, lastBefore, nextOf, weightBefore } from "./ordered";
 import { Pending, PUT, TIMED } from "./pending";
-import { View } from "./view";
+import { requireDeadline, View } from "./view";
 
 /** The entry that a step has come to: valid until the next command. */
 @unmanaged
@@ -163,8 +164,16 @@ function change(entries: View, entry: usize): i64 {
   return weightBefore(keyOf(entry), keyLength(entry)) - weightBefore(entries.prefix, entries.prefixLength);
 }
 
-/** Whether a view in the tree has entries. */
-export function hasAny(entries: View): bool {
+/**
+ * Gives all entries of a view in a key a common deadline, Unix ms, 0: none; whether there are any. A moment that has
+ * passed deletes them.
+ */
+export function expireAll(entries: View, deadline: i64): bool {
+  entries.requireWritable(entries.prefix, entries.prefixLength);
+  requireDeadline(deadline);
   walkFrom(entries, entries.prefix, entries.prefixLength);
-  return step();
+  if (!step()) return false;
+  if (deadline && deadline <= redis.Milliseconds()) entries.clear();
+  else entries.setHead(deadline);
+  return true;
 }

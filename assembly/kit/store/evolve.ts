@@ -4,9 +4,9 @@
  */
 import { failLine, line } from "../../base/text";
 import { take } from "../memory/arena";
-import { Field } from "../store/adopt";
-import { addSchema, findSchema, NONE, Part, Schema, skipValue } from "../store/schemas";
-import { Reader, Writer } from "./buffer";
+import { Field } from "./adopt";
+import { addSchema, findSchema, NONE, Part, Schema, skipValue } from "./schemas";
+import { Reader, Writer } from "../values/buffer";
 
 /** What a newer version's fields held, with their names and types: `name:type,…`. */
 export class Unknown {

@@ -1,0 +1,19 @@
+/** The beginning of a command: what the one before has made and noted is gone. */
+import { beginArena } from "../memory/arena";
+import { Command, takeCommand } from "./command";
+import { forgetExternal } from "./external";
+import { forgetMessages } from "./messages";
+import { forgetOrdered } from "./ordered";
+import { forgetPending } from "./pending";
+import { forgetSizes } from "./sizes";
+
+/** Begins a command. */
+export function beginCommand(command: Command, argc: i32, argv: usize): void {
+  beginArena();
+  forgetSizes();
+  forgetExternal();
+  forgetPending();
+  forgetOrdered();
+  forgetMessages();
+  takeCommand(command, argc, argv);
+}
