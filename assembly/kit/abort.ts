@@ -15,8 +15,8 @@ const FILE_CHARACTERS: u32 = 40;
 const text: usize = memory.data(1024);
 
 /**
- * What the compiler calls where an author's code throws: `-CODE text` where the message begins with a code and a
- * blank, else `-ERR text`. An error of the language names file and line. Allocates nothing.
+ * What the compiler calls where an author's code throws: `-CODE text` where the message begins with a code
+ * and a blank, else `-ERR text`. An error of the language names file and line. Allocates nothing.
  */
 export function abort(message: string | null, file: string | null, lineNumber: u32, column: u32): void {
   const pointer = changetype<usize>(message);
@@ -36,7 +36,7 @@ export function abort(message: string | null, file: string | null, lineNumber: u
 /** Whether the characters begin with a code, `[A-Z][A-Z0-9_]{1,31}`, and a blank. */
 function hasCode(characters: usize, length: u32): bool {
   for (let index: u32 = 0; index < length && index <= CODE_MAX; index++) {
-    const unit = <u32>load<u16>(characters + (<usize>index << 1));
+    const unit = <u32>load<u16>(characters + ((<usize>index) << 1));
     if (unit == 0x20) return index >= CODE_MIN;
     const isLetter = unit - 65 < 26;
     if (!isLetter && (!index || (unit - 48 >= 10 && unit != 95))) return false;

@@ -57,7 +57,7 @@ export function register(
   command.lastKey = lastKey;
   command.keyStep = keyStep;
   registered.push(new Registered(text, handler.index, event, command));
-  store<u32>(commands + (<usize>(registered.length - 1) << 2), <u32>changetype<usize>(command));
+  store<u32>(commands + ((<usize>(registered.length - 1)) << 2), <u32>changetype<usize>(command));
   return registered.length - 1;
 }
 
@@ -77,7 +77,7 @@ export function onBegin(action: () => void): void {
 /** Begins a command. */
 export function begin(number: i32, argc: i32, argv: usize): void {
   recover();
-  beginCommand(changetype<Command>(<usize>load<u32>(commands + (<usize>number << 2))), argc, argv);
+  beginCommand(changetype<Command>(<usize>load<u32>(commands + ((<usize>number) << 2))), argc, argv);
   if (beginnings.length) restore();
 }
 

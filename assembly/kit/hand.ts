@@ -69,7 +69,10 @@ class Field {
 
 const fields: Field[] = [];
 
-/** A field of INFO, `wasm_<module>_x_<name>`: a number that is told from now on, or the function that gives it. */
+/**
+ * A field of INFO, `wasm_<module>_x_<name>`: a number that is told from now on, or the function that gives
+ * it.
+ */
 export function info(name: string, value: () => f64): void {
   fields.push(new Field("x_" + name, 0));
   getters.push(value);

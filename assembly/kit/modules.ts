@@ -5,13 +5,19 @@ import { bytesOf, decodeString } from "./values/strings";
 import { mayWrite } from "./transaction/command";
 import { addExternal, Deed, External, findExternal, useCustomBy, useSessionBy } from "./transaction/external";
 
+
 @external("CUSTOM", "get") declare function customGet(key: usize, length: u32): u64;
+
 @external("CUSTOM", "set") declare function customSet(key: usize, length: u32, value: usize, valueLength: u32): u64;
+
 @external("CUSTOM", "del") declare function customDel(key: usize, length: u32): u64;
+
 @external("SESSION", "get") declare function sessionGet(id: usize, length: u32): u64;
+
 @external("SESSION", "get_data") declare function sessionGetData(id: usize, length: u32, field: usize, fieldLength: u32): u64;
 // prettier-ignore
 @external("SESSION", "add_data") declare function sessionAddData(id: usize, length: u32, field: usize, fieldLength: u32, value: usize, valueLength: u32): u64;
+
 @external("SESSION", "delete") declare function sessionDelete(id: usize, length: u32): u64;
 
 /** What is called by the code that the compiler adds where an author uses `custom`. */
@@ -97,7 +103,14 @@ export class Session {
   getData(id: string, field: string): string | null {
     const bytes = bytesOf(id);
     const name = bytesOf(field);
-    const noted = findExternal(Deed.SESSION_ADD_DATA, Deed.SESSION_DELETE, pointerOf(bytes), lengthOf(bytes), pointerOf(name), lengthOf(name));
+    const noted = findExternal(
+      Deed.SESSION_ADD_DATA,
+      Deed.SESSION_DELETE,
+      pointerOf(bytes),
+      lengthOf(bytes),
+      pointerOf(name),
+      lengthOf(name),
+    );
     if (changetype<usize>(noted)) {
       if (noted.deed == Deed.SESSION_ADD_DATA) return decodeString(noted.value, noted.valueLength);
       throw new Error("Session not found: " + id);
@@ -114,7 +127,15 @@ export class Session {
     const bytes = bytesOf(id);
     const name = bytesOf(field);
     const stored = bytesOf(value);
-    addExternal(Deed.SESSION_ADD_DATA, pointerOf(bytes), lengthOf(bytes), pointerOf(name), lengthOf(name), pointerOf(stored), lengthOf(stored));
+    addExternal(
+      Deed.SESSION_ADD_DATA,
+      pointerOf(bytes),
+      lengthOf(bytes),
+      pointerOf(name),
+      lengthOf(name),
+      pointerOf(stored),
+      lengthOf(stored),
+    );
   }
 
   /** Ends a session; whether it was there. */

@@ -1,6 +1,6 @@
 /**
- * What a command answers. It is made before the commit, where making it may still fail, and sent behind it, where
- * nothing can.
+ * What a command answers. It is made before the commit, where making it may still fail, and sent behind it,
+ * where nothing can.
  *
  *     reply    kind, and what belongs to it: an integer or number of 8 bytes, or a length u32 and so many bytes
  */
@@ -23,8 +23,8 @@ namespace Kind {
 }
 
 /**
- * A reply that no type can say: mixed arrays, statuses, nulls. What is called is what is sent, in this order; after
- * `array` and `map` come their elements.
+ * A reply that no type can say: mixed arrays, statuses, nulls. What is called is what is sent, in this order;
+ * after `array` and `map` come their elements.
  */
 export class Reply {
   private out: Writer = changetype<Writer>(take(offsetof<Writer>()));
@@ -42,7 +42,7 @@ export class Reply {
 
   /** A map of so many pairs, each a key and a value. */
   map(length: i32): this {
-    return this.container(Kind.MAP, length, <i64>length << 1);
+    return this.container(Kind.MAP, length, (<i64>length) << 1);
   }
 
   private container(kind: u32, length: i32, elements: i64): this {
@@ -181,7 +181,7 @@ export function reply<T>(value: T): u64 {
     return REPLIED;
   } else {
     commit(running.writes);
-    if (<i64>value == <i64>(<i32>value)) return (<u64>(<u32>value) << 32) | INTEGER;
+    if (<i64>value == <i64>(<i32>value)) return ((<u64>(<u32>value)) << 32) | INTEGER;
     redis.ReplyWithLongLong(<i64>value);
     return REPLIED;
   }

@@ -1,7 +1,7 @@
 /**
- * The AssemblyScript runtime of a kit module: objects are made in the arena of the running command, and none is
- * ever freed by itself. An object has the eight bytes before it that the standard library reads: the number of
- * its class, and its size.
+ * The AssemblyScript runtime of a kit module: objects are made in the arena of the running command, and none
+ * is ever freed by itself. An object has the eight bytes before it that the standard library reads: the
+ * number of its class, and its size.
  */
 import { extend, take } from "./memory/arena";
 

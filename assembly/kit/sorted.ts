@@ -39,8 +39,8 @@ export abstract class SortedEntries<K, V> extends Entries<K, V> {
   }
 
   /**
-   * The entries whose keys are `from`, `to` or between them, `limit` at most: from `from` on, or with `reverse` from
-   * `to` on, backwards.
+   * The entries whose keys are `from`, `to` or between them, `limit` at most: from `from` on, or with
+   * `reverse` from `to` on, backwards.
    */
   range(from: K, to: K, limit: i32 = 1000, reverse: bool = false): Entry<K, V>[] {
     const view = this.begin();
@@ -101,7 +101,10 @@ function isBefore(key: usize, length: u32): bool {
   return compareKeys(place.key, place.keyLength, key, length) < 0;
 }
 
-/** A table of the module in the order of its keys: numbers by value, strings by bytes, classes by their fields. */
+/**
+ * A table of the module in the order of its keys: numbers by value, strings by bytes, classes by their
+ * fields.
+ */
 export class SortedTable<K, V> extends SortedEntries<K, V> {
   /** `name`: what files and replicas know it by. */
   constructor(name: string) {

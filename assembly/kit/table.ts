@@ -173,7 +173,10 @@ export abstract class Entries<K, V> {
     return this.look(key) ? seen.deadline : -1;
   }
 
-  /** Ends the command where it reads what it cannot reach in a cluster: entries of keys that it has not declared. */
+  /**
+   * Ends the command where it reads what it cannot reach in a cluster: entries of keys that it has not
+   * declared.
+   */
   requireAll(): void {
     requireReach(this.view.prefix, this.view.prefixLength);
   }

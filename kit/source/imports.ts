@@ -18,7 +18,8 @@ export function rewriteImports(source: ts.SourceFile, edits: Edits, checker: ts.
     const bindings = ts.isImportDeclaration(statement) ? statement.importClause?.namedBindings : undefined;
     if (bindings === undefined || !ts.isNamedImports(bindings)) continue;
     for (const [name, use] of Object.entries(OF_OTHERS)) {
-      if (bindings.elements.some((element) => kitName(checker, element.name) === name)) edits.insert(statement.getEnd(), ` __kit.${use}();`);
+      if (bindings.elements.some((element) => kitName(checker, element.name) === name))
+        edits.insert(statement.getEnd(), ` __kit.${use}();`);
     }
     const kept = bindings.elements.filter((element) => !OF_BUILD.has(kitName(checker, element.name) ?? ''));
     if (kept.length === bindings.elements.length && !kept.some((element) => element.isTypeOnly)) continue;

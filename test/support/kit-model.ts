@@ -75,7 +75,9 @@ export class Model {
   constructor(public now: number) {}
 
   private table(name: string): Entries {
-    return { words: this.words, 'in-words': this.inWords, lines: this.lines, 'in-lines': this.inLines, sums: this.sums }[name] ?? this.words;
+    return (
+      { words: this.words, 'in-words': this.inWords, lines: this.lines, 'in-lines': this.inLines, sums: this.sums }[name] ?? this.words
+    );
   }
 
   commit(): void {
@@ -135,7 +137,12 @@ export class Model {
         return entry(entries.names().findLast((name) => compare(name, a) < 0));
       default:
         // The place counts those that have expired; one of these is passed over.
-        return entry([...entries.items.keys()].sort(compare).slice(Number(a)).find((name) => entries.get(name) !== undefined));
+        return entry(
+          [...entries.items.keys()]
+            .sort(compare)
+            .slice(Number(a))
+            .find((name) => entries.get(name) !== undefined),
+        );
     }
   }
 

@@ -27,7 +27,9 @@ function replicaOf(primary: FakeServer): FakeServer {
   return replica;
 }
 
-const NAMES = ['a', 'b', 'ab', 'é', '', '\u0000', 'a\u0000b', 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz'].map((name) => name.replaceAll(' ', '_'));
+const NAMES = ['a', 'b', 'ab', 'é', '', '\u0000', 'a\u0000b', 'zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz'].map((name) =>
+  name.replaceAll(' ', '_'),
+);
 const name = fc.constantFrom(...NAMES.filter((each) => each !== ''));
 const value = fc.constantFrom('x', 'yy', 'z'.repeat(40), '-');
 const amount = fc.integer({ min: -5, max: 5 });
@@ -52,7 +54,11 @@ const FAILURES = ['fail throw', 'fail index', 'fail deadline', 'fail null'];
 
 describe('random commands', () => {
   test('do what the model does, here, on a replica and in a file', () => {
-    const command = fc.record({ steps: fc.array(step, { minLength: 1, maxLength: 12 }), fails: fc.option(fc.constantFrom(...FAILURES), { freq: 4 }), later: fc.integer({ min: 0, max: 4000 }) });
+    const command = fc.record({
+      steps: fc.array(step, { minLength: 1, maxLength: 12 }),
+      fails: fc.option(fc.constantFrom(...FAILURES), { freq: 4 }),
+      later: fc.integer({ min: 0, max: 4000 }),
+    });
     fc.assert(
       fc.property(fc.array(command, { minLength: 1, maxLength: 14 }), (commands) => {
         const primary = new FakeServer({ kit: 'ops' });

@@ -77,7 +77,7 @@ export function forgetChunks(): void {
 /** Bytes that the chunks' blocks really have. */
 export function heldBlocks(): u64 {
   let bytes: u64 = 0;
-  for (let index: u32 = 0; index < chunkCount; index++) bytes += usableSize(load<u32>(chunks + (<usize>index << 3), 4));
+  for (let index: u32 = 0; index < chunkCount; index++) bytes += usableSize(load<u32>(chunks + ((<usize>index) << 3), 4));
   return bytes;
 }
 
@@ -106,8 +106,8 @@ export function giveBack(at: usize, blockEnd: usize): void {
 
 /** Whether the block of this size is the last one and was made `bytes` long in place. */
 export function extend(block: usize, size: u32, bytes: u32): bool {
-  if (block + (((<usize>size) + 7) & ~7) != top) return false;
-  const next = block + (((<usize>bytes) + 7) & ~7);
+  if (block + ((<usize>size + 7) & ~7) != top) return false;
+  const next = block + ((<usize>bytes + 7) & ~7);
   if (next > end || next < block) return false;
   top = next;
   return true;
@@ -115,7 +115,7 @@ export function extend(block: usize, size: u32, bytes: u32): bool {
 
 function takeFurther(size: u32): usize {
   if (size > COMMAND_BYTES_MAX) failTooMuch();
-  const last = chunkCount ? load<u32>(chunks + (<usize>(chunkCount - 1) << 3), 4) : CHUNK_BYTES_MIN >> 1;
+  const last = chunkCount ? load<u32>(chunks + ((<usize>(chunkCount - 1)) << 3), 4) : CHUNK_BYTES_MIN >> 1;
   // As much as is left, where twice as much is not.
   const bytes = max(min(last << 1, COMMAND_BYTES_MAX - chunkBytes), size + 8);
   if (chunkBytes + bytes > COMMAND_BYTES_MAX || chunkCount == CHUNKS_MAX) failTooMuch();
@@ -124,8 +124,8 @@ function takeFurther(size: u32): usize {
   beginChange();
   const chunk = alloc(bytes);
   if (chunk) {
-    store<u32>(chunks + (<usize>chunkCount << 3), <u32>chunk);
-    store<u32>(chunks + (<usize>chunkCount << 3), bytes, 4);
+    store<u32>(chunks + ((<usize>chunkCount) << 3), <u32>chunk);
+    store<u32>(chunks + ((<usize>chunkCount) << 3), bytes, 4);
     chunkCount++;
     chunkBytes += bytes;
   }
@@ -135,7 +135,7 @@ function takeFurther(size: u32): usize {
   start = top;
   end = chunk + bytes;
   const block = top;
-  top = block + (((<usize>size) + 7) & ~7);
+  top = block + ((<usize>size + 7) & ~7);
   return block;
 }
 
@@ -157,7 +157,7 @@ function failTooMuch(): void {
 function freeChunks(): void {
   beginChange();
   for (let index: u32 = 0; index < chunkCount; index++) {
-    const chunk = chunks + (<usize>index << 3);
+    const chunk = chunks + ((<usize>index) << 3);
     free(<usize>load<u32>(chunk), load<u32>(chunk, 4));
   }
   chunkCount = 0;

@@ -1,20 +1,9 @@
 /**
- * Schemas that come with data, from a file or the primary: they become known here, where the module's own tables can
- * be read by them.
+ * Schemas that come with data, from a file or the primary: they become known here, where the module's own
+ * tables can be read by them.
  */
 import { appendEcho, appendText, line } from "../../base/text";
-import {
-  addSchema,
-  findSchema,
-  NONE,
-  Part,
-  partAt,
-  schemaAt,
-  schemaId,
-  schemaOfId,
-  splitSchema,
-  typeEnd,
-} from "./schemas";
+import { addSchema, findSchema, NONE, Part, partAt, schemaAt, schemaId, schemaOfId, splitSchema, typeEnd } from "./schemas";
 import { addTable, declared, tableCount } from "./tables";
 
 const theirs: usize = memory.data(32, 4);
@@ -27,8 +16,8 @@ const KEY: u32 = 2;
 const VALUE: u32 = 3;
 
 /**
- * The number that the schema has here from now on; NONE: it cannot be taken, and the line that is under construction
- * says why, with the name of the table.
+ * The number that the schema has here from now on; NONE: it cannot be taken, and the line that is under
+ * construction says why, with the name of the table.
  */
 export function adopt(text: usize, length: u32): u32 {
   const known = findSchema(text, length);
@@ -61,8 +50,11 @@ function isSound(text: usize, length: u32): bool {
   if (!kind.is(TABLE, 5) && !kind.is(SORTED, 6)) return false;
   const key = partAt(theirs, KEY);
   const value = partAt(theirs, VALUE);
-  return typeEnd(key.at, key.at + <usize>key.length) == key.at + <usize>key.length && isKeyType(key)
-    && typeEnd(value.at, value.at + <usize>value.length) == value.at + <usize>value.length;
+  return (
+    typeEnd(key.at, key.at + <usize>key.length) == key.at + <usize>key.length &&
+    isKeyType(key) &&
+    typeEnd(value.at, value.at + <usize>value.length) == value.at + <usize>value.length
+  );
 }
 
 /** Whether keys may be of this type: a number, text, or a class of these alone. */
@@ -129,10 +121,12 @@ export class Field {
   /** Its place among the fields. */
   index: i32;
 
+
   @inline
   get name(): Part {
     return changetype<Part>(changetype<usize>(this));
   }
+
 
   @inline
   get type(): Part {

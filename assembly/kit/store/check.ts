@@ -78,5 +78,6 @@ function checkHead(head: usize): void {
   if (!deadlineOf(head)) failBroken(changetype<usize>("a head without a deadline"));
   cursor.seek(tree, prefix, length);
   const entry = cursor.next();
-  if (!entry || keyLength(entry) < length || memory.compare(keyOf(entry), prefix, length)) failBroken(changetype<usize>("a head without entries"));
+  if (!entry || keyLength(entry) < length || memory.compare(keyOf(entry), prefix, length))
+    failBroken(changetype<usize>("a head without entries"));
 }

@@ -1,6 +1,6 @@
 /**
- * Values of a class that another version of the module has written: fields by their names. A field that is new here
- * has its initialiser; one that is not known here is kept with the object, and written back with it.
+ * Values of a class that another version of the module has written: fields by their names. A field that is
+ * new here has its initialiser; one that is not known here is kept with the object, and written back with it.
  */
 import { failLine, line } from "../../base/text";
 import { take } from "../memory/arena";

@@ -7,8 +7,8 @@
  *     records       entries with one              a = | deadline i64, Unix ms | key |  b = value
  *     records       heads                         a = | deadline i64, Unix ms | key |  b = nothing
  *
- * Records as in base/persistence.ts, keys and values as tables.ts has them: their first bytes are the numbers that
- * table and schema have in this file. Loading judges no deadline by the clock.
+ * Records as in base/persistence.ts, keys and values as tables.ts has them: their first bytes are the numbers
+ * that table and schema have in this file. Loading judges no deadline by the clock.
  */
 import { deadlineOf, destroy, keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
 import { Cursor } from "../../base/storage/tree/cursor";
@@ -193,8 +193,10 @@ function loadEntry(key: usize, length: u32, own: u32, deadline: i64): bool {
   if (schema.table != <u32>load<u8>(key)) return refuse(changetype<usize>("a value is of another table"));
   splitSchema(schema.text, schema.length, parts);
   const type = partAt(parts, 2);
-  if (!isKey(type.at, type.length, isSorted(schema.table), key + <usize>own, length - own)) return refuse(changetype<usize>("a key is of another type"));
-  if (!isValue(schema.value, schema.valueLength, item.b + 1, item.bLength - 1)) return refuse(changetype<usize>("a value is of another type"));
+  if (!isKey(type.at, type.length, isSorted(schema.table), key + <usize>own, length - own))
+    return refuse(changetype<usize>("a key is of another type"));
+  if (!isValue(schema.value, schema.valueLength, item.b + 1, item.bLength - 1))
+    return refuse(changetype<usize>("a value is of another type"));
   const hash = hashOf(key, length);
   if (findStored(key, length, hash)) return refuse(changetype<usize>("a key is there twice"));
   store<u8>(item.b, number);

@@ -7,9 +7,9 @@
  *
  *     types    bool i8 … u64 f32 f64 string bytes · T[] · {name:T,…} a class · T? may be null
  *
- * A table has a schema for each version of the module that has left data behind. Within a module a schema has a
- * number, the first byte of every stored value: that of a table as it is declared is the table's own. In effects
- * it has an id, a hash of its text, which every server comes to by itself.
+ * A table has a schema for each version of the module that has left data behind. Within a module a schema has
+ * a number, the first byte of every stored value: that of a table as it is declared is the table's own. In
+ * effects it has an id, a hash of its text, which every server comes to by itself.
  */
 import { alloc, usableSize } from "../../base/storage/heap";
 import { beginChange, endChange } from "../../base/change";
@@ -30,11 +30,13 @@ export class Part {
   at: usize;
   length: u32;
 
+
   @inline
   is(text: usize, length: u32): bool {
     return this.length == length && equal(this.at, text, length);
   }
 }
+
 
 @unmanaged
 export class Schema {
@@ -82,7 +84,7 @@ export function splitSchema(text: usize, length: u32, parts: usize): bool {
     part.at = at;
     while (at < end && load<u8>(at) != 0x20) at++;
     part.length = <u32>(at - part.at);
-    if (!part.length || (index < 3) != at < end) return false;
+    if (!part.length || index < 3 != at < end) return false;
     at++;
   }
   return true;
@@ -99,7 +101,7 @@ const parts: usize = memory.data(32, 4);
 /** FNV-1a of the text. */
 export function schemaId(text: usize, length: u32): u32 {
   let hash: u32 = 0x811c9dc5;
-  for (let at = text, end = text + <usize>length; at < end; at++) hash = (hash ^ <u32>load<u8>(at)) * 0x01000193;
+  for (let at = text, end = text + <usize>length; at < end; at++) hash = (hash ^ (<u32>load<u8>(at))) * 0x01000193;
   return hash;
 }
 
@@ -142,8 +144,8 @@ export function keepSchema(number: u32, block: usize, text: usize, length: u32, 
 }
 
 /**
- * Adds a schema that is not known yet; `number`: that of a table that is not declared, or NONE. Its number, or NONE
- * where there are too many or no memory is left.
+ * Adds a schema that is not known yet; `number`: that of a table that is not declared, or NONE. Its number,
+ * or NONE where there are too many or no memory is left.
  */
 export function addSchema(text: usize, length: u32, table: u32, number: u32 = NONE): u32 {
   if (number == NONE && TABLES_MAX + others >= SCHEMAS_MAX) return NONE;
@@ -214,7 +216,7 @@ function isNameByte(byte: u32): bool {
 
 function wordEnd(at: usize, end: usize): usize {
   const start = at;
-  while (at < end && ((<u32>load<u8>(at)) - 97 < 26 || (<u32>load<u8>(at)) - 48 < 10)) at++;
+  while (at < end && (<u32>load<u8>(at) - 97 < 26 || <u32>load<u8>(at) - 48 < 10)) at++;
   return isString(start, at) || widthOf(start, <u32>(at - start)) ? at : 0;
 }
 
@@ -239,8 +241,8 @@ export function widthOf(at: usize, length: u32): u32 {
 }
 
 /**
- * Goes past a value of the type that begins at `type`; the end of the type. Where the bytes are not such a value
- * the reader has failed.
+ * Goes past a value of the type that begins at `type`; the end of the type. Where the bytes are not such a
+ * value the reader has failed.
  */
 export function skipValue(type: usize, end: usize, from: Reader): usize {
   const after = typeEnd(type, end);
@@ -282,8 +284,8 @@ export function isValue(type: usize, typeLength: u32, value: usize, length: u32)
 const checked: Reader = changetype<Reader>(memory.data(offsetof<Reader>(), 4));
 
 /**
- * Whether the bytes are one key of this type. A Table's string or bytes may be any; a SortedTable's ends with its
- * own end.
+ * Whether the bytes are one key of this type. A Table's string or bytes may be any; a SortedTable's ends with
+ * its own end.
  */
 export function isKey(type: usize, typeLength: u32, ordered: bool, key: usize, length: u32): bool {
   const from = checked;

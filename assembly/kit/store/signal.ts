@@ -1,6 +1,7 @@
 /**
- * The key that a stored key is told as, to WATCH, tracking and subscribers, and whose slot it lies in: the one that it
- * is in, else its own, text as it is and integers in decimal digits. What is neither goes by the name of its table.
+ * The key that a stored key is told as, to WATCH, tracking and subscribers, and whose slot it lies in: the
+ * one that it is in, else its own, text as it is and integers in decimal digits. What is neither goes by the
+ * name of its table.
  */
 import { pack } from "../../base/frame";
 import { writeDecimal, writeInteger } from "../../base/text";
@@ -54,9 +55,9 @@ function nameOf(table: u32): u64 {
 
 function writeNumber(key: usize, length: u32, signed: bool): u32 {
   let value: u64 = 0;
-  for (let index: u32 = 0; index < length; index++) value = (value << 8) | <u64>load<u8>(key + <usize>index);
-  const bits = <u64>length << 3;
+  for (let index: u32 = 0; index < length; index++) value = (value << 8) | (<u64>load<u8>(key + <usize>index));
+  const bits = (<u64>length) << 3;
   if (!signed) return writeDecimal(value, digits);
   value ^= (<u64>1) << (bits - 1);
-  return writeInteger(<i64>(value << (64 - bits)) >> (64 - bits), digits);
+  return writeInteger((<i64>(value << (64 - bits))) >> (64 - bits), digits);
 }

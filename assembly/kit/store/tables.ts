@@ -181,7 +181,10 @@ export function dropAll(): void {
 
 // ── Looking up ─────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The entry with this key, and this hash where it lies in a hash table, whether it has expired or not; 0: there is none. */
+/**
+ * The entry with this key, and this hash where it lies in a hash table, whether it has expired or not; 0:
+ * there is none.
+ */
 // prettier-ignore
 @inline
 export function findStored(key: usize, length: u32, hash: u64): usize {
@@ -228,9 +231,7 @@ export function prefixLength(key: usize): u32 {
 
 /** A new entry or head that is nowhere yet; 0: no memory. */
 export function make(key: usize, keyLength: u32, value: usize, length: u32, deadline: i64, kind: u32): usize {
-  return deadline
-    ? createUntil(key, keyLength, value, length, deadline, kind)
-    : create(key, keyLength, value, length, kind);
+  return deadline ? createUntil(key, keyLength, value, length, deadline, kind) : create(key, keyLength, value, length, kind);
 }
 
 /** Puts an entry in whose key is not there. False: no memory, it is the caller's still. */
@@ -333,8 +334,6 @@ function relocated(block: usize): usize {
   if (keyLength(block) < 2 || load<u8>(key) >= <u8>tableCount()) return 0;
   return isInTree(key) ? moveInTree(tree, block) : moveEntry(hashTable(load<u8>(key)), block);
 }
-
-
 
 /** The bytes of an entry's value, after the number of its schema. */
 // prettier-ignore

@@ -1,4 +1,6 @@
-/** An effect that comes from the primary or from a file: it is a transaction, as the command was that left it. */
+/**
+ * An effect that comes from the primary or from a file: it is a transaction, as the command was that left it.
+ */
 import { argument, argumentLength } from "../../base/frame";
 import { valueLength, valueOf } from "../../base/storage/entry";
 import { appendNumber, appendText, failLine, failOutOfMemory, line } from "../../base/text";
@@ -21,8 +23,8 @@ const payload: Reader = changetype<Reader>(memory.data(offsetof<Reader>(), 4));
 const parts: usize = memory.data(32, 4);
 
 /**
- * Applies the effect `payload [schema …]`. Errors: of another format, of a schema that is not known, of bytes that
- * are no changes; nothing has changed.
+ * Applies the effect `payload [schema …]`. Errors: of another format, of a schema that is not known, of bytes
+ * that are no changes; nothing has changed.
  */
 export function applyEffect(format: i32, argc: i32, argv: usize): void {
   command.writes = true;
@@ -90,7 +92,6 @@ function setDeadline(record: Pending): void {
   record.value = valueOf(record.stored);
   record.valueLength = valueLength(record.stored);
 }
-
 
 function readExternal(): void {
   const deed = <u32>payload.fixed<u8>();

@@ -57,7 +57,9 @@ function requireSlot(key: usize, length: u32): void {
   failLine();
 }
 
-/** Ends the command if a stored key, or what has this prefix, lies in a slot that it has declared no key of. */
+/**
+ * Ends the command if a stored key, or what has this prefix, lies in a slot that it has declared no key of.
+ */
 // prettier-ignore
 @inline
 export function requireReach(key: usize, length: u32): void {

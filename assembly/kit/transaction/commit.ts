@@ -1,7 +1,7 @@
 /**
- * The commit of what a command is about to change. What can fail comes first and can be taken back: new entries are
- * made, and those with new keys put in. What follows cannot fail: effects are queued, entries replaced and taken
- * out, keys told of.
+ * The commit of what a command is about to change. What can fail comes first and can be taken back: new
+ * entries are made, and those with new keys put in. What follows cannot fail: effects are queued, entries
+ * replaced and taken out, keys told of.
  */
 import { deadlineOf, destroy, hasRoom, keyLength, keyOf, overwrite, valueLength } from "../../base/storage/entry";
 import { equal } from "../../base/storage/bytes";

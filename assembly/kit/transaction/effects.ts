@@ -1,7 +1,7 @@
 /**
- * What a commit leaves in the replication stream and the append-only file: `wasm.apply <key> <module> 1 <payload>
- * [<schema> …]`, one for each slot of a cluster, else one. The schemas are those that this process has not told the
- * stream of yet.
+ * What a commit leaves in the replication stream and the append-only file:
+ * `wasm.apply <key> <module> 1 <payload> [<schema> …]`, one for each slot of a cluster, else one. The schemas
+ * are those that this process has not told the stream of yet.
  *
  *     payload   length | name of the event | change | change | …
  *     change    1 | id u32 | length | key | length | value                       put

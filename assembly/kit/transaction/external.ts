@@ -1,6 +1,6 @@
 /**
- * Writes of other modules that belong to the command: they are noted, made at its commit before anything of its own is
- * changed, and taken back where one of them fails. Replicas make them as a part of its effect.
+ * Writes of other modules that belong to the command: they are noted, made at its commit before anything of
+ * its own is changed, and taken back where one of them fails. Replicas make them as a part of its effect.
  */
 import { equal } from "../../base/storage/bytes";
 import { redis } from "../../base/redis";
@@ -17,6 +17,7 @@ export namespace Deed {
   export const SESSION_ADD_DATA: u32 = 3;
   export const SESSION_DELETE: u32 = 4;
 }
+
 
 @unmanaged
 export class External {
@@ -40,7 +41,10 @@ export class External {
 export let firstExternal: External = changetype<External>(0);
 let last: External = changetype<External>(0);
 
-/** Functions `(external) => void` and their inverses, by their indices in the table; 0: the module does not use them. */
+/**
+ * Functions `(external) => void` and their inverses, by their indices in the table; 0: the module does not
+ * use them.
+ */
 let customDo: i32 = 0;
 let customUndo: i32 = 0;
 let sessionDo: i32 = 0;

@@ -2,6 +2,7 @@
 import { redis } from "../../base/redis";
 import { take } from "../memory/arena";
 
+
 @unmanaged
 class Message {
   channel: usize;

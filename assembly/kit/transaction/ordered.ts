@@ -1,7 +1,7 @@
 /**
  * The records of entries in the tree, in the order of their keys: a treap (Seidel, Aragon: "Randomized search
- * trees"). Each weighs what it will change the number of entries by, 1, 0 or -1, and knows the sum below it, so
- * that positions within the tree as it will be are found in O(log n).
+ * trees"). Each weighs what it will change the number of entries by, 1, 0 or -1, and knows the sum below it,
+ * so that positions within the tree as it will be are found in O(log n).
  */
 import { Pending } from "./pending";
 
@@ -105,7 +105,8 @@ function split(node: Pending, record: Pending): void {
 }
 
 /**
- * Mends the sums along the path that split has cut: down the right side of the left part, or the other way round.
+ * Mends the sums along the path that split has cut: down the right side of the left part, or the other way
+ * round.
  */
 function addUp(node: Pending, isLeft: bool): i32 {
   if (!changetype<usize>(node)) return 0;

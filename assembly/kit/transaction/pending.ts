@@ -1,6 +1,6 @@
 /**
- * What the running command is about to change: one record for each entry, whatever was done to it, in the arena.
- * Nothing of it is seen outside until the commit.
+ * What the running command is about to change: one record for each entry, whatever was done to it, in the
+ * arena. Nothing of it is seen outside until the commit.
  *
  *     ENTRY      an entry that is put, deleted or given another deadline
  *     HEAD       the deadline of all entries in a key
@@ -24,6 +24,7 @@ export const PUT: u32 = 1;
 export const DELETED: u32 = 2;
 /** Another deadline, the value as it is. */
 export const TIMED: u32 = 3;
+
 
 @unmanaged
 export class Pending {
@@ -94,7 +95,7 @@ export function findPending(kind: u32, key: usize, length: u32): Pending {
 }
 
 function findFiled(kind: u32, key: usize, length: u32, hash: u64): Pending {
-  let at = changetype<Pending>(<usize>load<u32>(buckets + (<usize>((<u32>hash) & mask) << 2)));
+  let at = changetype<Pending>(<usize>load<u32>(buckets + ((<usize>((<u32>hash) & mask)) << 2)));
   while (changetype<usize>(at)) {
     if (at.hash == hash && at.kind == kind && at.keyLength == length && equal(at.key, key, length)) return at;
     at = at.chain;
@@ -141,7 +142,7 @@ export function noteExternal(length: u32): void {
 /** Files all records in so many buckets, a power of two. */
 function index(size: u32): void {
   const made = take(size << 2);
-  memory.fill(made, 0, <usize>size << 2);
+  memory.fill(made, 0, (<usize>size) << 2);
   buckets = made;
   mask = size - 1;
   for (let at = first; changetype<usize>(at); at = at.next) file(at);

@@ -1,6 +1,6 @@
 /**
- * The entries of a hash table as the running command sees them, in the order of the hash; what the command is about
- * to put in comes after the last stored one.
+ * The entries of a hash table as the running command sees them, in the order of the hash; what the command is
+ * about to put in comes after the last stored one.
  */
 import { deadlineOf, keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
 import { Table } from "../../base/storage/table/table";
@@ -21,8 +21,8 @@ let record: Pending = changetype<Pending>(0);
 const list: Writer = changetype<Writer>(memory.data(offsetof<Writer>(), 4));
 
 /**
- * Finds the stored entries from a cursor on, at least so many if there are: seeHash gives them. The cursor to go on
- * with, 0 at the end.
+ * Finds the stored entries from a cursor on, at least so many if there are: seeHash gives them. The cursor to
+ * go on with, 0 at the end.
  */
 export function scanHash(entries: View, cursor: u64, wanted: i32): u64 {
   view = entries;

@@ -14,12 +14,12 @@ export function forgetSizes(): void {
 
 /** Gives a record another weight. */
 export function changeSize(table: u32, record: Pending, weight: i32): void {
-  const place = sizes + (<usize>table << 2);
+  const place = sizes + ((<usize>table) << 2);
   store<i32>(place, load<i32>(place) + weight - record.weight);
   record.weight = weight;
 }
 
 /** By how many entries the table will be larger. */
 export function sizeChange(table: u32): i32 {
-  return load<i32>(sizes + (<usize>table << 2));
+  return load<i32>(sizes + ((<usize>table) << 2));
 }

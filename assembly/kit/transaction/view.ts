@@ -1,6 +1,6 @@
 /**
- * A table, or the entries of one that are in a key, as the running command sees them: what is stored, and on it
- * what the command is about to change.
+ * A table, or the entries of one that are in a key, as the running command sees them: what is stored, and on
+ * it what the command is about to change.
  */
 import { equal } from "../../base/storage/bytes";
 import { deadlineOf, spanOf } from "../../base/storage/entry";
@@ -46,6 +46,7 @@ export namespace seen {
 const DEADLINE_MAX: i64 = 1 << 53;
 /** A deadline that stays as it is. */
 export const KEEP: i64 = -1;
+
 
 @unmanaged
 export class View {

@@ -1,6 +1,6 @@
 /**
- * The entries of a view in the tree, in the order of their keys, as the running command sees them: stored ones and
- * records side by side. A position of the walk is a key; nothing changes between two steps.
+ * The entries of a view in the tree, in the order of their keys, as the running command sees them: stored
+ * ones and records side by side. A position of the walk is a key; nothing changes between two steps.
  */
 import { deadlineOf, keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
 import { Cursor } from "../../base/storage/tree/cursor";
@@ -84,7 +84,9 @@ export function step(): bool {
   return false;
 }
 
-/** Less than 0: the record comes next; 0: it is that of the stored entry; more: the stored entry comes next. */
+/**
+ * Less than 0: the record comes next; 0: it is that of the stored entry; more: the stored entry comes next.
+ */
 function compareNext(): i32 {
   if (!changetype<usize>(record)) return 1;
   if (!stored) return -1;
@@ -109,8 +111,8 @@ function within(at: Pending): Pending {
 // ── Positions ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * How many of the view's entries have keys before this one, which begins with its prefix. Those that have expired and
- * are not reclaimed yet count. O(log n).
+ * How many of the view's entries have keys before this one, which begins with its prefix. Those that have
+ * expired and are not reclaimed yet count. O(log n).
  */
 export function rankOf(entries: View, key: usize, length: u32): i64 {
   const isHiddenHere = !tree.count || entries.hidesStored();
@@ -119,7 +121,9 @@ export function rankOf(entries: View, key: usize, length: u32): i64 {
   return rank;
 }
 
-/** Where all keys of a view end: the first byte string behind them, in the arena. Its length is the prefix's. */
+/**
+ * Where all keys of a view end: the first byte string behind them, in the arena. Its length is the prefix's.
+ */
 export function endOf(entries: View): usize {
   const end = take(entries.prefixLength);
   memory.copy(end, entries.prefix, entries.prefixLength);
@@ -165,8 +169,8 @@ function change(entries: View, entry: usize): i64 {
 }
 
 /**
- * Gives all entries of a view in a key a common deadline, Unix ms, 0: none; whether there are any. A moment that has
- * passed deletes them.
+ * Gives all entries of a view in a key a common deadline, Unix ms, 0: none; whether there are any. A moment
+ * that has passed deletes them.
  */
 export function expireAll(entries: View, deadline: i64): bool {
   entries.requireWritable(entries.prefix, entries.prefixLength);

@@ -53,6 +53,7 @@ export class Writer {
     this.end = this.start + <usize>wanted;
   }
 
+
   @inline
   byte(value: u32): void {
     store<u8>(this.room(1), <u8>value);
@@ -69,7 +70,7 @@ export class Writer {
   /** A length in LEB128. */
   number(value: u32): void {
     let at = this.room(5);
-    for (; value >= 0x80; value >>= 7) store<u8>(at++, <u8>value | 0x80);
+    for (; value >= 0x80; value >>= 7) store<u8>(at++, (<u8>value) | 0x80);
     store<u8>(at, <u8>value);
     this.at = at + 1;
   }
@@ -101,6 +102,7 @@ export class Reader {
     this.failed = false;
   }
 
+
   @inline
   get left(): u32 {
     return <u32>(this.end - this.at);
@@ -113,6 +115,7 @@ export class Reader {
     this.failed = true;
     return false;
   }
+
 
   @inline
   fixed<T>(): T {

@@ -1,7 +1,7 @@
 /**
- * Values as they are stored. Numbers as many bytes as their type has, little-endian; `bool` one byte; strings,
- * `Bytes` and arrays a length in LEB128, and their bytes or elements; a class its fields one after the other;
- * before what may be null one byte, 0 or 1.
+ * Values as they are stored. Numbers as many bytes as their type has, little-endian; `bool` one byte;
+ * strings, `Bytes` and arrays a length in LEB128, and their bytes or elements; a class its fields one after
+ * the other; before what may be null one byte, 0 or 1.
  */
 import { decodeString, encodeString } from "./strings";
 import { Reader, Writer } from "./buffer";

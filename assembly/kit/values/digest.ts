@@ -42,7 +42,7 @@ export function hmac(key: Uint8Array, data: Uint8Array): Uint8Array {
 function keyed(key: Uint8Array, pad: u8, data: usize, length: i32): Uint8Array {
   const block = take(BLOCK_BYTES);
   memory.fill(block, pad, BLOCK_BYTES);
-  for (let index = 0; index < key.length; index++) store<u8>(block + index, <u8>key[index] ^ pad);
+  for (let index = 0; index < key.length; index++) store<u8>(block + index, (<u8>key[index]) ^ pad);
   memory.copy(state, START, DIGEST_BYTES);
   compress(block);
   finish(data, length, BLOCK_BYTES);

@@ -22,13 +22,13 @@ export function writeKey<K>(out: Writer, key: K, ordered: bool): void {
   } else if (isFloat<K>()) {
     out.fixed<u64>(bswap<u64>(orderedBits(<f64>key)));
   } else if (sizeof<K>() == 8) {
-    out.fixed<u64>(bswap<u64>(<u64>key ^ (isSigned<K>() ? 0x8000000000000000 : 0)));
+    out.fixed<u64>(bswap<u64>((<u64>key) ^ (isSigned<K>() ? 0x8000000000000000 : 0)));
   } else if (sizeof<K>() == 4) {
-    out.fixed<u32>(bswap<u32>(<u32>key ^ (isSigned<K>() ? 0x80000000 : 0)));
+    out.fixed<u32>(bswap<u32>((<u32>key) ^ (isSigned<K>() ? 0x80000000 : 0)));
   } else if (sizeof<K>() == 2) {
-    out.fixed<u16>(bswap<u16>(<u16>key ^ (isSigned<K>() ? 0x8000 : 0)));
+    out.fixed<u16>(bswap<u16>((<u16>key) ^ (isSigned<K>() ? 0x8000 : 0)));
   } else {
-    out.byte(<u32>key ^ (isSigned<K>() ? 0x80 : 0));
+    out.byte((<u32>key) ^ (isSigned<K>() ? 0x80 : 0));
   }
 }
 
@@ -97,7 +97,7 @@ export function readKey<K>(from: Reader, ordered: bool): K {
 function readBytesKey(from: Reader, ordered: bool): u64 {
   if (!ordered) {
     const length = from.left;
-    return (<u64>length << 32) | <u64>from.skip(length);
+    return ((<u64>length) << 32) | (<u64>from.skip(length));
   }
   const target = take(from.left + 1);
   let out = target;
@@ -106,7 +106,7 @@ function readBytesKey(from: Reader, ordered: bool): u64 {
     if (!byte && from.fixed<u8>() == 1) break;
     store<u8>(out++, byte);
   }
-  return (<u64>(out - target) << 32) | <u64>target;
+  return ((<u64>(out - target)) << 32) | (<u64>target);
 }
 
 /** A field of a class that is a key of a SortedTable. */

@@ -1,7 +1,7 @@
 /**
  * Strings of the language are UTF-16, those of the server are bytes. Bytes that are no UTF-8 come as lone
- * surrogates U+DC80 … U+DCFF, and go out as they were: what came in goes out the same. Any other lone surrogate
- * goes out as U+FFFD.
+ * surrogates U+DC80 … U+DCFF, and go out as they were: what came in goes out the same. Any other lone
+ * surrogate goes out as U+FFFD.
  */
 import { take } from "../memory/arena";
 
@@ -12,7 +12,7 @@ const NOT_ASCII: u64 = 0x8080808080808080;
 
 /** The string of these bytes. O(length). */
 export function decodeString(bytes: usize, length: u32): string {
-  const string = __new(<usize>length << 1, idof<String>());
+  const string = __new((<usize>length) << 1, idof<String>());
   if (!widen(bytes, length, string)) return decodeAny(bytes, length, string);
   return changetype<string>(string);
 }
@@ -89,8 +89,8 @@ function pointAt(bytes: usize, size: u32): u32 {
 }
 
 /**
- * Writes the bytes of `length` UTF-16 units to `target`, which has room for three bytes each; how many bytes they
- * are. O(length).
+ * Writes the bytes of `length` UTF-16 units to `target`, which has room for three bytes each; how many bytes
+ * they are. O(length).
  */
 export function encodeString(units: usize, length: u32, target: usize): u32 {
   return narrow(units, length, target) ? length : encodeAny(units, length, target);
@@ -122,7 +122,7 @@ function narrow(units: usize, length: u32, target: usize): bool {
 function encodeAny(units: usize, length: u32, target: usize): u32 {
   let out = target;
   for (let at: u32 = 0; at < length;) {
-    const unit = <u32>load<u16>(units + (<usize>at << 1));
+    const unit = <u32>load<u16>(units + ((<usize>at) << 1));
     at++;
     if (unit < 0x80) {
       store<u8>(out++, <u8>unit);
@@ -132,7 +132,7 @@ function encodeAny(units: usize, length: u32, target: usize): u32 {
       out = writePoint(unit, out);
       continue;
     }
-    const next = at < length ? <u32>load<u16>(units + (<usize>at << 1)) : 0;
+    const next = at < length ? <u32>load<u16>(units + ((<usize>at) << 1)) : 0;
     if (unit < 0xdc00 && (next & 0xfc00) == 0xdc00) {
       out = writePoint(0x10000 + ((unit & 0x3ff) << 10) + (next & 0x3ff), out);
       at++;
@@ -168,5 +168,5 @@ function writePoint(point: u32, out: usize): usize {
 export function bytesOf(string: string): u64 {
   const units = <u32>string.length;
   const target = take(units * 3 + 8);
-  return (<u64>encodeString(changetype<usize>(string), units, target) << 32) | <u64>target;
+  return ((<u64>encodeString(changetype<usize>(string), units, target)) << 32) | (<u64>target);
 }

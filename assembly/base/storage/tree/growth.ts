@@ -87,7 +87,10 @@ export class Growth extends Path {
     parent.setLeast(index + 1, right.entry(0));
   }
 
-  /** Allocates all nodes of a split of the leaf found, a leaf behind it as well; false, nothing kept: no memory. */
+  /**
+   * Allocates all nodes of a split of the leaf found, a leaf behind it as well; false, nothing kept: no
+   * memory.
+   */
   private allocate(): bool {
     this.fresh = 0;
     let isRoot = true;
@@ -141,7 +144,10 @@ export class Growth extends Path {
     this.attach(changetype<usize>(right), right.entry(0), right.count);
   }
 
-  /** Puts a leaf behind the one that it was split from, whose counts in the nodes above have its entries still. */
+  /**
+   * Puts a leaf behind the one that it was split from, whose counts in the nodes above have its entries
+   * still.
+   */
   private attach(right: usize, least: usize, size: u32): void {
     for (let level: u32 = 1; level <= this.height; level++) {
       const parent = this.nodeAt(level);

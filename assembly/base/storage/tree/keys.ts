@@ -1,4 +1,6 @@
-/** Keys of entries as the tree orders them: byte by byte, unsigned; of two that begin alike the shorter first. */
+/**
+ * Keys of entries as the tree orders them: byte by byte, unsigned; of two that begin alike the shorter first.
+ */
 import { keyLength, keyOf } from "../entry";
 
 /** How an entry's key stands to another, in the low bits of what `order` answers. */

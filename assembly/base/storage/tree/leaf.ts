@@ -144,7 +144,9 @@ export class Leaf {
     return entry;
   }
 
-  /** Puts a tag in; sixteen at a time, the last first: each lane keeps its tag, or takes the one before it. */
+  /**
+   * Puts a tag in; sixteen at a time, the last first: each lane keeps its tag, or takes the one before it.
+   */
   @inline
   private insertTag(index: u32, tag: u32): void {
     const place = i8x16.splat(<i8>index);

@@ -13,7 +13,9 @@ export const PAST: u32 = 2;
 /** Levels of inner nodes at most: each node but the last of its level has 20 children or more. */
 export const HEIGHT_MAX: u32 = 16;
 
-/** Of the last way down: for each level, node and number of the child taken; level 1 has the leaves' parents. */
+/**
+ * Of the last way down: for each level, node and number of the child taken; level 1 has the leaves' parents.
+ */
 const steps: usize = memory.data(128, 8);
 
 
