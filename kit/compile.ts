@@ -3,7 +3,7 @@
  * and write the module's name into the file.
  */
 import path from 'node:path';
-import type ts from 'typescript';
+import ts from 'typescript';
 import { Compiler } from './asc/compiler.ts';
 import { faultOf } from './asc/diagnostics.ts';
 import type { Outcome } from './asc/job.ts';
@@ -123,7 +123,7 @@ export function rewrite(
   const texts = new Map([...packages].map(([name, text]) => [name, restoreGlobals(text)]));
   // What it exports by itself would be the module's exports.
   texts.set(path.join(path.dirname(file), `${RUNTIME}.ts`), 'import "~lib/redis-wasm/kit/runtime";\n');
-  texts.set(entryOf(file), entryText(path.basename(file, '.ts'), name));
+  texts.set(entryOf(file), entryText(path.basename(file, '.ts'), name, packages.size > 0 || files.some(keepsObjects)));
   // Changes of a file with faults may not go together.
   const changed = (source: ts.SourceFile) => (faults.any() ? new Edits() : editsOf(source)).apply(source.text);
   const rewritten = new Map(files.map((source) => [source.fileName, { source, result: changed(source) }]));
@@ -137,13 +137,24 @@ function noCommand(files: ts.SourceFile[], faults: Faults): void {
   }
 }
 
+/** Whether a file makes objects at module level, beside tables and settings, which a command could change. */
+function keepsObjects(source: ts.SourceFile): boolean {
+  const declarations = source.statements.filter((each) => ts.isVariableStatement(each)).flatMap((each) => each.declarationList.declarations);
+  return declarations.some(({ initializer }) => {
+    if (initializer === undefined) return false;
+    if (ts.isNewExpression(initializer)) return !/^(?:Sorted)?Table$/.test(initializer.expression.getText());
+    return ts.isArrayLiteralExpression(initializer) || (ts.isCallExpression(initializer) && initializer.expression.getText() !== 'setting');
+  });
+}
+
 /** The kit's exports, and the author's first file. */
-function entryText(author: string, name: string): string {
+function entryText(author: string, name: string, keeps: boolean): string {
   return [
     'export * from "~lib/redis-wasm/kit/exports";',
-    'import { nameModule } from "~lib/redis-wasm/kit/generated";',
+    'import { keepObjects, nameModule } from "~lib/redis-wasm/kit/generated";',
     `import "./${author}";`,
     `nameModule("${name}");`,
+    ...(keeps ? ['keepObjects();'] : []),
     '',
   ].join('\n');
 }

@@ -2,6 +2,7 @@
 import { freeBytes as heapFreeBytes, usedBytes } from "../base/storage/heap";
 import { infoField } from "../base/register";
 import { redis } from "../base/redis";
+import "./index";
 import { heldBytes, seal } from "./memory/arena";
 import { bytesOf } from "./values/strings";
 import { begin, hasCommand, register, registered } from "./generated";
@@ -15,6 +16,8 @@ import { dropAll, storedCount } from "./store/tables";
 import { applyEffect } from "./transaction/apply";
 import { recover } from "./transaction/commit";
 import { expired, sweepStep } from "./transaction/sweep";
+
+import { noteObjects } from "./memory/objects";
 
 export { committing } from "../base/change";
 
@@ -30,7 +33,7 @@ export function onLoad(): i32 {
   }
   if (!hasCommand(checkName())) refused += addCheck();
   seal();
-  return refused;
+  return refused + i32(!noteObjects());
 }
 
 /** Adds `<module>.CHECK`, which every module has. */

@@ -3,6 +3,7 @@ import { argument, argumentLength } from "../base/frame";
 import { isWord, parsed, parseInteger } from "../base/parse";
 import { failLine, line } from "../base/text";
 import { take } from "./memory/arena";
+import { hasObjects, restoreObjects } from "./memory/objects";
 import "./abort";
 import { beginCommand } from "./transaction/begin";
 import { Command } from "./transaction/command";
@@ -16,6 +17,7 @@ export { Unknown } from "./store/evolve";
 export { done, reply } from "./reply";
 export { useCustom, useSession } from "./modules";
 export { nameModule } from "./module";
+export { keepObjects } from "./memory/objects";
 
 /** Commands of a module. */
 const COMMANDS_MAX: i32 = 256;
@@ -78,6 +80,7 @@ export function onBegin(action: () => void): void {
 export function begin(number: i32, argc: i32, argv: usize): void {
   recover();
   beginCommand(changetype<Command>(<usize>load<u32>(commands + ((<usize>number) << 2))), argc, argv);
+  if (hasObjects()) restoreObjects();
   if (beginnings.length) restore();
 }
 

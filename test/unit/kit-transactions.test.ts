@@ -146,3 +146,13 @@ test('a key is told of once for each command', () => {
   run('set words a x 0', 'set words a y 0', 'set in-lines b 1 0', 'set in-lines c 1 0');
   expect(server.events).toEqual(['8192 ops.run a', '8192 ops.run k']);
 });
+
+test('each command sees what the module has made at its start as it was then', async () => {
+  placeModule('kept', await kitModule('kept'));
+  const kept = new FakeServer({ kit: 'kept' });
+  for (let round = 0; round < 300; round++) {
+    expect(kept.text('KEPT.ADD', `k${round}`)).toBe('$9\r\na,b 0 3 1\r\n');
+    expect(kept.text('KEPT.GET', `k${round}`)).toBe('$1\r\na\r\n');
+  }
+  kept.check();
+}, 120_000);

@@ -49,13 +49,26 @@ export class Schema {
   valueLength: u32;
   /** Whether the module's own class has these fields, in this order, and no others. */
   isCurrent: bool;
-  /** Whether this process has told the stream of it. */
-  isTold: bool;
 }
 
 const schemas: usize = memory.data(1024, 4);
 /** Schemas that are not those of declared tables, from number TABLES_MAX on. */
 let others: u32 = 0;
+
+/** A byte for each schema: whether this process has told the stream of it. */
+const told: usize = memory.data(256);
+
+/** Whether the stream knows the schema of this number; from now on it does. */
+export function tellSchema(number: u32): bool {
+  const isTold = load<u8>(told + <usize>number) != 0;
+  store<u8>(told + <usize>number, 1);
+  return isTold;
+}
+
+/** Forgets what the stream was told of: another server has written to it meanwhile. */
+export function forgetTold(): void {
+  memory.fill(told, 0, 256);
+}
 
 /** The schema of this number. */
 // prettier-ignore
@@ -139,7 +152,7 @@ export function keepSchema(number: u32, block: usize, text: usize, length: u32, 
   schema.value = partAt(parts, 3).at;
   schema.valueLength = partAt(parts, 3).length;
   schema.isCurrent = isCurrent;
-  schema.isTold = false;
+  store<u8>(told + <usize>number, 0);
   setSchema(number, schema);
 }
 

@@ -6,14 +6,14 @@ import { valueLength, valueOf } from "../../base/storage/entry";
 import { appendNumber, appendText, failLine, failOutOfMemory, line } from "../../base/text";
 import { Reader } from "../values/buffer";
 import { take } from "../memory/arena";
-import { isKey, isValue, NONE, partAt, Schema, schemaAt, schemaOfId, splitSchema } from "../store/schemas";
+import { forgetTold, isKey, isValue, NONE, partAt, Schema, schemaAt, schemaOfId, splitSchema } from "../store/schemas";
 import { adopt } from "../store/adopt";
 import { findStored, hashOf, heads, isSorted, prefixLength, prepare } from "../store/tables";
 import { beginCommand } from "./begin";
 import { Command } from "./command";
 import { addExternal, Deed } from "./external";
 import { commit } from "./commit";
-import { Change, FORMAT, forgetTold } from "./effects";
+import { Change, FORMAT } from "./effects";
 import { addPending, CLEARED, countBytes, DELETED, ENTRY, findPending, HEAD, Pending, PUT, TIMED } from "./pending";
 import { signalOfKey } from "./signals";
 

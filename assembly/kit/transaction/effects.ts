@@ -19,7 +19,7 @@ import { redis } from "../../base/redis";
 import { setArgument } from "../../base/frame";
 import { Writer } from "../values/buffer";
 import { take } from "../memory/arena";
-import { Schema, schemaAt, schemaLimit } from "../store/schemas";
+import { schemaAt, schemaLimit, tellSchema } from "../store/schemas";
 import { running } from "./command";
 import { firstExternal, writeExternal } from "./external";
 import { bytes, CLEARED, count, DELETED, ENTRY, first, HEAD, Pending, PUT, SIGNAL, TIMED, VOID } from "./pending";
@@ -85,7 +85,8 @@ function queueSlot(signal: Pending): void {
 function add(record: Pending, argc: u32): u32 {
   if (record.state == VOID) return argc;
   const isValue = record.kind == ENTRY && (record.state == PUT || record.state == TIMED);
-  const schema = schemaAt(<u32>load<u8>(isValue ? record.value : record.key));
+  const number = <u32>load<u8>(isValue ? record.value : record.key);
+  const schema = schemaAt(number);
   const timed = record.deadline != 0;
   payload.byte(kindOf(record, timed));
   payload.fixed<u32>(schema.id);
@@ -96,8 +97,7 @@ function add(record: Pending, argc: u32): u32 {
     payload.counted(record.value + 1, record.valueLength - 1);
     if (timed) payload.fixed<i64>(record.deadline);
   }
-  if (schema.isTold) return argc;
-  schema.isTold = true;
+  if (tellSchema(number)) return argc;
   setArgument(frame, argc, schema.text, schema.length);
   return argc + 1;
 }
@@ -108,12 +108,4 @@ function kindOf(record: Pending, timed: bool): u32 {
   if (record.state == DELETED) return Change.DELETE;
   if (record.state == TIMED) return Change.DEADLINE;
   return timed ? Change.PUT_UNTIL : Change.PUT;
-}
-
-/** Forgets what the stream was told of: another server has written to it meanwhile. */
-export function forgetTold(): void {
-  for (let number: u32 = 0; number < schemaLimit(); number++) {
-    const schema: Schema = schemaAt(number);
-    if (changetype<usize>(schema)) schema.isTold = false;
-  }
 }
