@@ -63,6 +63,7 @@ class Development {
       out: path.join(this.folder, 'built'),
       levels: LEVELS,
       limit_ms: LIMIT_MS,
+      checks: true,
       followed: (files: string[]) => {
         this.follow(files);
       },

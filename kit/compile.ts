@@ -10,6 +10,7 @@ import type { Outcome } from './asc/job.ts';
 import { rewriteCommands, type Command } from './commands/statements.ts';
 import { checkRules } from './rules/index.ts';
 import { restoreGlobals } from './rules/packages.ts';
+import { tellLines } from './rules/reads.ts';
 import { Edits, type Rewritten } from './source/edits.ts';
 import { Faults, type Fault } from './source/faults.ts';
 import { rewriteImports } from './source/imports.ts';
@@ -30,6 +31,8 @@ export interface Options {
   levels?: number[];
   /** for each level but the last */
   limit_ms?: number;
+  /** whether an object that was changed and not set is an error: for tests and development */
+  checks?: boolean;
 }
 
 export interface Compiled {
@@ -75,7 +78,7 @@ const RESERVED = new Set([
 
 /** Compiles a module. What is wrong with it is among the faults, and nothing is thrown for that. */
 export async function compile(options: Options, compiler: Compiler): Promise<Compiled> {
-  const { texts, faults, commands, rewritten } = rewrite(options.file, options.name);
+  const { texts, faults, commands, rewritten } = rewrite(options.file, options.name, options.checks);
   const files = Object.fromEntries([...texts, ...[...rewritten].map(([file, { result }]) => [file, result.text] as const)]);
   const base = { commands, files: Object.keys(files).filter((file) => !path.basename(file).startsWith('~')), memoryEnd: 0 };
   if (faults.any()) return { ...base, faults: faults.all, level: 0 };
@@ -99,6 +102,7 @@ export interface RewrittenFile {
 export function rewrite(
   file: string,
   name: string,
+  checks = false,
 ): {
   texts: Map<string, string>;
   rewritten: Map<string, RewrittenFile>;
@@ -117,6 +121,7 @@ export function rewrite(
       checkTables(source, { ...context, classes });
       rewriteCommands(source, editsOf(source), context);
       rewriteImports(source, editsOf(source), checker);
+      if (checks) tellLines(source, editsOf(source), checker);
     }
     if (context.commands.size === 0) noCommand(files, faults);
   }
@@ -139,7 +144,9 @@ function noCommand(files: ts.SourceFile[], faults: Faults): void {
 
 /** Whether a file makes objects at module level, beside tables and settings, which a command could change. */
 function keepsObjects(source: ts.SourceFile): boolean {
-  const declarations = source.statements.filter((each) => ts.isVariableStatement(each)).flatMap((each) => each.declarationList.declarations);
+  const declarations = source.statements
+    .filter((each) => ts.isVariableStatement(each))
+    .flatMap((each) => each.declarationList.declarations);
   return declarations.some(({ initializer }) => {
     if (initializer === undefined) return false;
     if (ts.isNewExpression(initializer)) return !/^(?:Sorted)?Table$/.test(initializer.expression.getText());
@@ -175,18 +182,19 @@ async function runLevels(
   const folder = path.dirname(options.file);
   for (const [index, level] of (options.levels ?? LEVELS).entries()) {
     const isLast = index === (options.levels ?? LEVELS).length - 1;
-    const job = { folder, files, library: ASSEMBLY, options: ascOptions(entryOf(options.file), level, options.memoryBase ?? MEMORY_BASE) };
+    const job = { folder, files, library: ASSEMBLY, options: ascOptions(entryOf(options.file), level, options) };
     const outcome = await compiler.run(job, isLast ? undefined : (options.limit_ms ?? LIMIT_MS));
     if (outcome !== undefined) return { outcome, level };
   }
   throw new Error('there is no level to compile at');
 }
 
-function ascOptions(entry: string, level: number, memoryBase: number): string[] {
+function ascOptions(entry: string, level: number, { memoryBase = MEMORY_BASE, checks = false }: Options): string[] {
   const library = '~lib/redis-wasm/kit';
   return [
     entry,
     ...['--runtime', RUNTIME, '--use', `abort=${library}/abort/abort`, '--enable', 'simd'],
+    ...(checks ? ['--use', 'KIT_CHECK=1'] : []),
     ...['--importMemory', '--noExportMemory', '--exportTable', '--debug'],
     ...['--memoryBase', String(memoryBase), '--optimizeLevel', String(level), '--shrinkLevel', '0'],
   ];

@@ -24,6 +24,8 @@ export interface How {
   out: string;
   levels?: number[];
   limit_ms?: number;
+  /** whether an object that was changed and not set is an error */
+  checks?: boolean;
   /** told of the files that a module is made of, whether it builds or not */
   followed?: (files: string[]) => void;
 }

@@ -91,7 +91,7 @@ async function build(given: string[], folder: string): Promise<string[]> {
   if (given.length > 0 && sources.length === 0) return ready;
   const compiler = new Compiler();
   try {
-    const how = { out: path.join(folder, 'modules'), levels: LEVELS, limit_ms: LIMIT_MS };
+    const how = { out: path.join(folder, 'modules'), levels: LEVELS, limit_ms: LIMIT_MS, checks: true };
     const built = await buildModules(modulesOf(sources, process.cwd()), how, compiler);
     return [...ready, ...built.map(({ output }) => output)];
   } finally {

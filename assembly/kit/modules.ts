@@ -8,15 +8,20 @@ import { addExternal, Deed, External, findExternal, useCustomBy, useSessionBy } 
 
 @external("CUSTOM", "get") declare function customGet(key: usize, length: u32): u64;
 
+
 @external("CUSTOM", "set") declare function customSet(key: usize, length: u32, value: usize, valueLength: u32): u64;
+
 
 @external("CUSTOM", "del") declare function customDel(key: usize, length: u32): u64;
 
+
 @external("SESSION", "get") declare function sessionGet(id: usize, length: u32): u64;
+
 
 @external("SESSION", "get_data") declare function sessionGetData(id: usize, length: u32, field: usize, fieldLength: u32): u64;
 // prettier-ignore
 @external("SESSION", "add_data") declare function sessionAddData(id: usize, length: u32, field: usize, fieldLength: u32, value: usize, valueLength: u32): u64;
+
 
 @external("SESSION", "delete") declare function sessionDelete(id: usize, length: u32): u64;
 

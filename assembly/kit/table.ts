@@ -14,6 +14,7 @@ import { requireReach } from "./transaction/command";
 import { scanHash, seeHash } from "./transaction/scan";
 import { sizeChange } from "./transaction/sizes";
 import { KEEP, seen, View } from "./transaction/view";
+import { noteRead, noteSet } from "./transaction/reads";
 import { endOf, expireAll, place, rankOf, step, walkFrom } from "./transaction/walk";
 
 export const keyWriter: Writer = changetype<Writer>(memory.data(offsetof<Writer>(), 4));
@@ -64,6 +65,7 @@ export abstract class Entries<K, V> {
 
   /** Stores a value. `deadline`: Unix ms, 0: none, KEEP: as it was. */
   set(key: K, value: V, deadline: i64 = 0): void {
+    if (isDefined(KIT_CHECK) && isReference<V>()) noteSet(changetype<usize>(value));
     this.writeKey(key);
     const from = keyWriter.start;
     const length = keyWriter.length;
@@ -211,7 +213,11 @@ export abstract class Entries<K, V> {
       const schema = schemaAt(number);
       if (!schema.isCurrent) return readEvolved<V>(reader, schema, schemaAt(this.view.table));
     }
-    return read<V>(reader);
+    const made = read<V>(reader);
+    if (isDefined(KIT_CHECK) && isReference<V>()) {
+      if (!isString<V>()) noteRead(changetype<usize>(made), writerOf<V>(), value + 1, length - 1, this.view.table);
+    }
+    return made;
   }
 
   /** The key of a stored one. */
@@ -226,6 +232,12 @@ export abstract class Entries<K, V> {
     const key = this.keyAt(place.key, place.keyLength);
     return new Entry<K, V>(key, this.valueAt(place.value, place.valueLength), place.deadline);
   }
+}
+
+/** The index in the table of functions of what writes an object once more. */
+function writerOf<V>(): i32 {
+  const writer = (object: usize, out: usize): void => write<V>(changetype<Writer>(out), changetype<V>(object));
+  return writer.index;
 }
 
 /** Declares a table while the module starts; the view of its entries that are in no key. */

@@ -14,10 +14,11 @@ const OUTPUT = path.join(ROOT, 'build/test/kit');
 /**
  * Builds author's files, as the parts of one build; each module is named as its file.
  * @param files absolute
+ * @param checks whether an object that was changed and not set is an error
  * @returns the modules' absolute paths, in the order of the files
  */
-export async function buildKit(files: string[]): Promise<string[]> {
-  const digest = createHash('sha256');
+export async function buildKit(files: string[], checks = false): Promise<string[]> {
+  const digest = createHash('sha256').update(String(checks));
   for (const file of [...files, ...sourcesIn('assembly/base'), ...sourcesIn('assembly/kit'), ...sourcesIn('kit')]) {
     digest.update(file).update('\0').update(readFileSync(file)).update('\0');
   }
@@ -29,7 +30,7 @@ export async function buildKit(files: string[]): Promise<string[]> {
   // Renamed into place as a whole: test files that run beside this one may make it too.
   const own = `${folder}.${process.pid}`;
   try {
-    await buildModules(modules, { out: own }, compiler);
+    await buildModules(modules, { out: own, checks }, compiler);
     if (!existsSync(folder)) renameSync(own, folder);
   } finally {
     compiler.end();
@@ -39,8 +40,8 @@ export async function buildKit(files: string[]): Promise<string[]> {
 }
 
 /** The module of an author's file in test/fixtures/kit, absolute. */
-export async function kitModule(name: string): Promise<string> {
-  const [file = ''] = await buildKit([path.join(ROOT, 'test/fixtures/kit', `${name}.ts`)]);
+export async function kitModule(name: string, checks = false): Promise<string> {
+  const [file = ''] = await buildKit([path.join(ROOT, 'test/fixtures/kit', `${name}.ts`)], checks);
   return file;
 }
 

@@ -156,3 +156,17 @@ test('each command sees what the module has made at its start as it was then', a
   }
   kept.check();
 }, 120_000);
+
+test('an object that was changed and not set is an error in builds for tests, which names table and line', async () => {
+  placeModule('lost', await kitModule('lost', true));
+  const lost = new FakeServer({ kit: 'lost' });
+  const error = (table: string, line: number): string =>
+    `-ERR table ${table}: the object that line ${line} reads was changed and not set, so the change is lost\r\n`;
+  expect(lost.text('LOST.RUN', 'k', 'set')).toBe(':0\r\n');
+  expect(lost.text('LOST.RUN', 'k', 'read')).toBe(':0\r\n');
+  expect(lost.text('LOST.RUN', 'k', 'change')).toBe(error('notes', 13));
+  expect(lost.text('LOST.RUN', 'k', 'push')).toBe(error('notes', 13));
+  expect(lost.text('LOST.RUN', 'k', 'in')).toBe(error('sorted', 22));
+  expect(lost.text('LOST.RUN', 'k', 'set')).toBe(':0\r\n');
+  lost.check();
+}, 120_000);

@@ -34,7 +34,7 @@ export function noteObjects(): bool {
   const bytes = staticBytes + <usize>permanentBytes();
   const pages = memory.grow(<i32>((bytes + 0xffff) >> PAGE_BITS));
   if (pages < 0) return false;
-  copies = <usize>pages << PAGE_BITS;
+  copies = (<usize>pages) << PAGE_BITS;
   memory.copy(copies, first, staticBytes);
   memory.copy(copies + staticBytes, permanentStart(), permanentBytes());
   return true;

@@ -47,7 +47,8 @@ function orderedText(key: usize, length: u32): u64 {
   return pack(text, <u32>(out - text));
 }
 
-function nameOf(table: u32): u64 {
+/** The name of a table, `length << 32 | pointer`. */
+export function nameOf(table: u32): u64 {
   const schema = schemaAt(table);
   splitSchema(schema.text, schema.length, parts);
   return pack(partAt(parts, 1).at, partAt(parts, 1).length);

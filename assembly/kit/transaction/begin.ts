@@ -5,6 +5,7 @@ import { forgetExternal } from "./external";
 import { forgetMessages } from "./messages";
 import { forgetOrdered } from "./ordered";
 import { forgetPending } from "./pending";
+import { forgetReads } from "./reads";
 import { forgetSizes } from "./sizes";
 
 /** Begins a command. */
@@ -15,5 +16,6 @@ export function beginCommand(command: Command, argc: i32, argv: usize): void {
   forgetPending();
   forgetOrdered();
   forgetMessages();
+  if (isDefined(KIT_CHECK)) forgetReads();
   takeCommand(command, argc, argv);
 }

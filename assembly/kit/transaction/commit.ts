@@ -31,6 +31,7 @@ import { queueEffects, reserveEffects } from "./effects";
 import { commitMessages, hasMessages } from "./messages";
 import { running } from "./command";
 import { firstExternal, makeExternal } from "./external";
+import { checkReads } from "./reads";
 import { CLEARED, clearedCount, count, DELETED, ENTRY, findPending, first, HEAD, Pending, PUT, SIGNAL, TIMED } from "./pending";
 
 /** REDISMODULE_NOTIFY_MODULE: keyspace events of class `d`. */
@@ -49,6 +50,7 @@ let written: u32 = 0;
 // prettier-ignore
 @inline
 export function commit(replicates: bool): void {
+  if (isDefined(KIT_CHECK)) checkReads();
   if (count) commitAll(replicates);
   else if (hasMessages()) commitMessages();
 }
