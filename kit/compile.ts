@@ -139,7 +139,9 @@ function noCommand(files: ts.SourceFile[], faults: Faults): void {
 
 /** Whether a file makes objects at module level, beside tables and settings, which a command could change. */
 function keepsObjects(source: ts.SourceFile): boolean {
-  const declarations = source.statements.filter((each) => ts.isVariableStatement(each)).flatMap((each) => each.declarationList.declarations);
+  const declarations = source.statements
+    .filter((each) => ts.isVariableStatement(each))
+    .flatMap((each) => each.declarationList.declarations);
   return declarations.some(({ initializer }) => {
     if (initializer === undefined) return false;
     if (ts.isNewExpression(initializer)) return !/^(?:Sorted)?Table$/.test(initializer.expression.getText());
