@@ -99,14 +99,27 @@ interface Entries<K, V> {
   add(key: K, amount: V): V;
   /** How many entries there are; expired ones count until they are reclaimed. */
   readonly size: i32;
-  /** Deletes all of them. */
+  /** Deletes all of them; of a table not those that are `in` a key. */
   clear(): void;
+  /** All keys, in their order where they have one. A copy: of what is small. */
+  keys(): K[];
+  /**
+   * A page of the keys, as SCAN has them.
+   *
+   * ```ts
+   * const page = users.scan(cursor, 100);
+   * return new Reply().array(2).string(page.cursor).strings(page.keys);
+   * ```
+   * @param cursor `"0"` to begin with, then that of the page before
+   * @param count about how many keys
+   */
+  scan(cursor?: string, count?: i32): Page<K>;
 }
 
 interface OwnEntries<K, V> extends Entries<K, V> {
   /** Sets when an entry expires, in Unix ms; false where there is none. */
   expireAt(key: K, deadline: i64): bool;
-  /** Unix ms at which an entry expires; 0: never; -1: there is none. */
+  /** Unix ms at which an entry expires; 0: never; −1: there is none. */
   deadline(key: K): i64;
 }
 
@@ -117,22 +130,6 @@ interface SubEntries<K, V> extends Entries<K, V> {
   readonly deadline: i64;
 }
 
-interface Listed<K> {
-  /** The keys, of a table that is small. In no order, but for sorted tables and what is `in` a key. */
-  keys(): K[];
-  /**
-   * A page of the keys, as SCAN has them.
-   *
-   * ```ts
-   * const page = users.scan(cursor, 100);
-   * return new Reply().string(page.cursor).strings(page.keys);
-   * ```
-   * @param cursor `"0"` to begin with
-   * @param count about how many
-   */
-  scan(cursor?: string, count?: i32): Page<K>;
-}
-
 /** What `scan` answers. */
 export class Page<K> {
   private constructor();
@@ -141,7 +138,7 @@ export class Page<K> {
   readonly cursor: string;
 }
 
-interface Ordered<K, V> extends Listed<K> {
+interface Ordered<K, V> {
   first(): Entry<K, V> | null;
   last(): Entry<K, V> | null;
   /** The next entry behind a key, be that there or not. */
@@ -156,9 +153,9 @@ interface Ordered<K, V> extends Listed<K> {
    * ```
    */
   range(from: K, to: K, limit?: i32, reverse?: bool): Entry<K, V>[];
-  /** How many entries have smaller keys; -1: there is none with this one. O(log n). */
+  /** How many entries come before the one with this key, −1 where there is none. O(log n). */
   rank(key: K): i32;
-  /** The entry at this place, 0 being the first; a negative one counts from the end. O(log n). */
+  /** The entry at this place, 0 being the first; null where there are not so many. O(log n). */
   at(index: i32): Entry<K, V> | null;
   /** How many entries are from one key to another, O(log n). */
   count(from: K, to: K): i32;
@@ -168,7 +165,7 @@ interface Ordered<K, V> extends Listed<K> {
 export class SubTable<K, V> {
   private constructor();
 }
-export interface SubTable<K, V> extends SubEntries<K, V>, Listed<K> {}
+export interface SubTable<K, V> extends SubEntries<K, V> {}
 
 /** The entries of a `SortedTable` that belong to one key, in order. */
 export class SortedSubTable<K, V> {
@@ -200,7 +197,7 @@ export class Table<K, V> {
    */
   in(key: string | Bytes): SubTable<K, V>;
 }
-export interface Table<K, V> extends OwnEntries<K, V>, Listed<K> {}
+export interface Table<K, V> extends OwnEntries<K, V> {}
 
 /**
  * As `Table`, in the order of its keys: numbers by value, strings by bytes, classes by their fields.
@@ -251,6 +248,7 @@ export function now(): i64;
 export function uuid(): string;
 /** Random bytes that are fit for secrets. */
 export function randomBytes(length: i32): Bytes;
+/** SHA-256, 32 bytes. */
 export function sha256(data: Bytes): Bytes;
 /** HMAC-SHA-256. */
 export function hmac(key: Bytes, data: Bytes): Bytes;
@@ -278,6 +276,7 @@ export const caller: {
  * ```
  */
 export function setting(name: string, initial: i64, min: i64, max: i64): Setting;
+/** What `setting` declares. */
 export class Setting {
   private constructor();
   readonly value: i64;

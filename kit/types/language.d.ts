@@ -48,6 +48,7 @@ interface IntegerFunction {
 interface FloatFunction {
   /** Converts a number: `f64(count) / 2`. */
   (value: number | boolean): number;
+  parse(value: string): number;
   readonly EPSILON: number;
   readonly MIN_VALUE: number;
   readonly MAX_VALUE: number;

@@ -48,12 +48,24 @@ describe('a dependency', () => {
     expect(refused.map(({ name, licence }) => `${name}: ${licence}`)).toEqual([]);
   });
 
+  it('that is installed with the package may be passed on', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as {
+      packages: Record<string, { dev?: true; peer?: true; devOptional?: true }>;
+    };
+    const folders = Object.entries(packages).flatMap(([folder, { dev, devOptional, peer }]) =>
+      folder === '' || dev === true || devOptional === true || peer === true ? [] : [folder.slice('node_modules/'.length)],
+    );
+    const installed = components.filter(({ kind, name }) => kind === 'npm' && folders.includes(name));
+    expect(installed.map(({ name }) => name)).toEqual(expect.arrayContaining(['assemblyscript', 'binaryen', 'long', 'typescript']));
+    expect(installed.filter(({ licence }) => !isMet(licence, SHIPPED))).toEqual([]);
+  });
+
   it('has its purpose in docs/DEPENDENCIES.md, and nothing else has', () => {
-    const { peerDependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+    const { dependencies, peerDependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
     const cargo = ['host/Cargo.toml', 'test/native/Cargo.toml'].flatMap((file) => [
       ...read(file).matchAll(/^([\w-]+) = (?:\{ version = )?"=/gm),
     ]);
-    const own = [...Object.keys({ ...peerDependencies, ...devDependencies }), ...cargo.map(([, name = '']) => name)];
+    const own = [...Object.keys({ ...dependencies, ...peerDependencies, ...devDependencies }), ...cargo.map(([, name = '']) => name)];
     const told = [...read('docs/DEPENDENCIES.md').matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`(.*?)`/g)]);
     expect(told.map(([, name]) => name).sort()).toEqual([...new Set(own)].sort());
   });
@@ -70,8 +82,10 @@ describe('a dependency', () => {
   });
 
   it('is pinned: one version, by the manifest', () => {
-    const { devDependencies } = JSON.parse(read('package.json')) as { devDependencies: Record<string, string> };
-    expect(Object.values(devDependencies).filter((version) => !/^(npm:(@[\w-]+\/)?[\w-]+@)?\d+\.\d+\.\d+$/.test(version))).toEqual([]);
+    const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+    const versions = Object.values({ ...dependencies, ...devDependencies });
+    expect(versions.length).toBeGreaterThan(20);
+    expect(versions.filter((version) => !/^(npm:(@[\w-]+\/)?[\w-]+@)?\d+\.\d+\.\d+$/.test(version))).toEqual([]);
     for (const file of ['host/Cargo.toml', 'test/native/Cargo.toml']) {
       const lines = read(file)
         .split(/^\[(?:dev-)?dependencies\]$/m)[1]!

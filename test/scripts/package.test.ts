@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findOnPath } from '../../bin/process.ts';
+import { freePort } from '../../kit/local-server.ts';
 import { isMet, SHIPPED } from '../../scripts/lib/licences.ts';
 import { testMatrix, type Server } from '../../scripts/lib/servers.ts';
 import * as wheels from '../../scripts/lib/wheels.ts';
@@ -82,8 +83,10 @@ function makeTelling(): string {
 beforeAll(() => {
   mkdirSync(app);
   npm(ROOT, ['pack', '--pack-destination', folder], [makeTelling(), process.env.PATH ?? ''].join(path.delimiter));
-  // What the client has as its peer comes from here, so that nothing is asked of a registry.
-  npm(path.join(ROOT, 'node_modules/@redis/client'), ['pack', '--ignore-scripts', '--pack-destination', folder]);
+  // What it needs beside it comes from here, so that nothing is asked of a registry.
+  for (const name of ['@redis/client', 'assemblyscript', 'binaryen', 'long', 'typescript']) {
+    npm(path.join(ROOT, 'node_modules', name), ['pack', '--ignore-scripts', '--pack-destination', folder]);
+  }
   const archives = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
   writeFileSync(path.join(app, 'package.json'), '{ "private": true }');
   beforeInstallation_ms = children_ms();
@@ -227,6 +230,114 @@ describe('the installed package', () => {
   });
 });
 
+describe('a new project', () => {
+  const project = path.join(app, 'counting');
+  /** For compilers that a machine with ten times as much to do runs. */
+  const TIMEOUT_MS = 600_000;
+  const PATH = () => [makePath('project', servers[0]), path.join(app, 'node_modules/.bin')].join(path.delimiter);
+
+  const inProject = (program: string, ...given: string[]) => {
+    const { status, stdout, stderr } = spawnSync(program, given, { cwd: project, env: { PATH: PATH(), HOME: folder }, encoding: 'utf8' });
+    return { status, output: stdout + stderr };
+  };
+
+  beforeAll(() => {
+    const { status, output } = run(makePath('new'), 'new', 'counting');
+    expect([status, output]).toEqual([0, expect.stringContaining('npm install')]);
+  });
+
+  it('depends on the very package that made it', () => {
+    const { dependencies, name } = JSON.parse(readFileSync(path.join(project, 'package.json'), 'utf8')) as Record<
+      string,
+      Record<string, string>
+    >;
+    expect([name, dependencies]).toEqual(['counting', { 'redis-wasm': 'file:../../redis-wasm-0.1.0.tgz' }]);
+    expect(readdirSync(project).sort()).toEqual([
+      '.gitignore',
+      'README.md',
+      'counter.test.mjs',
+      'counter.ts',
+      'package.json',
+      'tsconfig.json',
+    ]);
+  });
+
+  it('is not made where something is already', () => {
+    expect(run(makePath('new-again'), 'new', 'counting')).toEqual({
+      status: 1,
+      output: expect.stringContaining('is there already') as string,
+    });
+    expect(run(makePath('new-none'), 'new').output).toContain('usage: npx redis-wasm new <folder>');
+  });
+
+  it('has no fault in an editor', () => {
+    expect(inProject('tsc', '--noEmit')).toEqual({ status: 0, output: '' });
+  });
+
+  it('builds, and tells what is wrong in lines of the author’s', { timeout: TIMEOUT_MS }, () => {
+    expect(inProject('redis-wasm', 'build', '--debug').output).toMatch(
+      /^• build\/counter\.wasm: COUNTER\.ADD COUNTER\.GET COUNTER\.TOTAL \(counter, \d+ KiB\)\n$/,
+    );
+    writeFileSync(
+      path.join(project, 'wrong.ts'),
+      'import { query } from "redis-wasm/kit";\nquery("A.B", "", () => 1);\nlet count: i32 = 0;\n',
+    );
+    const { status, output } = inProject('redis-wasm', 'build', 'wrong.ts', '--out', 'elsewhere');
+    rmSync(path.join(project, 'wrong.ts'));
+    expect([status, output]).toEqual([
+      1,
+      expect.stringMatching(/^\nwrong\.ts:2:18: handler does not say what it returns[^]*wrong\.ts:3:5: count is a variable/),
+    ]);
+    expect(existsSync(path.join(project, 'elsewhere/wrong.wasm'))).toBe(false);
+  });
+
+  it('says what a name must be', () => {
+    expect(inProject('redis-wasm', 'build', '--name', 'my_module').output).toContain('my_module is no name of a module');
+    expect(inProject('redis-wasm', 'build', '--name', 'settings').output).toContain("settings cannot be a module's name");
+    expect(inProject('redis-wasm', 'build', 'none.ts').output).toContain('none.ts is no TypeScript file');
+    expect(inProject('redis-wasm', 'build', '--fast').output).toContain('There is no option --fast.');
+  });
+
+  it('has tests that pass', { timeout: TIMEOUT_MS }, () => {
+    const { status, output } = inProject('node', '--test');
+    expect([status, output]).toEqual([0, expect.stringMatching(/pass 2\n/)]);
+  });
+
+  it('is served, and again with each change, with all data', { timeout: TIMEOUT_MS }, async () => {
+    const file = path.join(project, 'counter.ts');
+    const before = readFileSync(file, 'utf8');
+    const port = await freePort();
+    const child = spawn('redis-wasm', ['dev', '--port', String(port)], { cwd: project, env: { PATH: PATH(), HOME: folder } });
+    started.push(child);
+    let text = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+    const says = (pattern: RegExp) =>
+      eventually(
+        () => text,
+        (said) => pattern.test(said) || child.exitCode !== null,
+        TIMEOUT_MS,
+      );
+    const send = async (...words: string[]) => {
+      const connection = await RawConnection.connect(String(port));
+      const reply = await connection.send(...words);
+      connection.close();
+      return reply;
+    };
+    expect(await says(/serves them on port/)).toMatch(/serves them on port/);
+    expect(await send('COUNTER.ADD', 'visits', 'BY', '5')).toBe(':5\r\n');
+    writeFileSync(file, before.replace('return counters.get(key', 'return 100 + counters.get(key'));
+    expect(await says(/served, with all data/)).toMatch(/served, with all data/);
+    expect(await send('COUNTER.GET', 'visits')).toBe(':105\r\n');
+    writeFileSync(file, before.replace('const counter = ', 'let [counter] = '));
+    expect(await says(/is served on/)).toMatch(
+      /counter\.ts:19:\d+: There are no patterns of variables[^]*What was built before is served on/,
+    );
+    expect(await send('COUNTER.GET', 'visits')).toBe(':105\r\n');
+    writeFileSync(file, before);
+    expect(await end(child, 'SIGINT')).toBe(0);
+  });
+});
+
 describe('its files in a server of one’s own', () => {
   const modules = path.join(folder, 'modules');
   let own = '';
@@ -299,9 +410,13 @@ describe('its contents', () => {
   const files = () =>
     readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(path.join(installed, name)).isFile());
 
-  it('are what a server, a client and a reader need, and nothing to build from', () => {
+  it('are what a server, a client, an author and a reader need, and nothing to build the host from', () => {
     const kinds = files().map((name) =>
-      name.replace(/^build\/(bin|client)\/.*\.(js|d\.ts)$/, 'build/$1/*').replace(/^docs\/.*\.(md|svg)$/, 'docs/*'),
+      name
+        .replace(/^build\/(bin|client|kit)\/.*\.(js|d\.ts)$/, 'build/$1/*')
+        .replace(/^docs\/.*\.(md|svg)$/, 'docs/*')
+        .replace(/^assembly\/(base|kit)\/.*\.ts$/, 'assembly/$1/*')
+        .replace(/^kit\/(types|template)\/.*$/, 'kit/$1/*'),
     );
     const buildFiles = ['SHA256SUMS', 'THIRD-PARTY-LICENSES.txt', 'hashmap.wasm', 'host.so', 'sbom.cdx.json', 'session.wasm'];
     expect([...new Set(kinds)].sort()).toEqual(
@@ -316,7 +431,8 @@ describe('its contents', () => {
           'package.json',
           ...['redis.Dockerfile', 'valkey.Dockerfile', 'valkey-entrypoint.sh'].map((name) => `docker/${name}`),
         ],
-        ...['build/bin/*', 'build/client/*', 'docs/*', ...buildFiles.map((name) => `build/${name}`)],
+        ...['assembly/base/*', 'assembly/kit/*', 'kit/types/*', 'kit/template/*'],
+        ...['build/bin/*', 'build/client/*', 'build/kit/*', 'docs/*', ...buildFiles.map((name) => `build/${name}`)],
       ].sort(),
     );
     expect(statSync(path.join(installed, 'build/host.so')).mode & 0o111).not.toBe(0);
