@@ -5,8 +5,8 @@ import { expect, test } from 'vitest';
 
 const HOST = path.resolve(import.meta.dirname, '../../host');
 const PRODUCT_WORD = /custom|session|hashmap/i;
-/** Names of wasmparser's, of sections that a file has beside its code. */
-const FORMAT_WORD = /KnownCustom|CustomSection/g;
+/** Names of sections that a file has beside its code, and of wasmparser's for them. */
+const FORMAT_WORD = /KnownCustom|CustomSection|custom section/g;
 const DEFAULT_FILES = 'const FILES_DEFAULT: [&str; 2] = ["hashmap.wasm", "session.wasm"];';
 
 test('no line of the host but the default files has a word of the product', () => {
