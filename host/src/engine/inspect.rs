@@ -269,3 +269,80 @@ impl<'a> Window<'a> {
         self.0[4] = operator;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(id: u8, body: &[u8]) -> Vec<u8> {
+        let mut section = vec![id];
+        leb(body.len() as u32, &mut section);
+        section.extend_from_slice(body);
+        section
+    }
+
+    /// A file with two mutable globals of type i32, one that is exported under `name`, a function of these
+    /// instructions, and with the second global named so if it is.
+    fn file(name: &str, code: &[u8], named: Option<&str>) -> Vec<u8> {
+        let global = [0x7f, 1, 0x41, 0x80, 0x80, 4, 0x0b]; // i32, mutable, 65536
+        let body = [&[1, 1, 0x7f], code, &[0x0b]].concat(); // one group of one local, an i32
+        let exports = [&[1, name.len() as u8][..], name.as_bytes(), &[EXPORT_GLOBAL, 0]].concat();
+        let names = named.map_or_else(Vec::new, |named| {
+            let map = [&[1, 1, named.len() as u8][..], named.as_bytes()].concat();
+            section(0, &[&[4][..], b"name", &section(7, &map)].concat())
+        });
+        [
+            b"\0asm\x01\0\0\0".to_vec(),
+            section(1, &[1, 0x60, 0, 0]),
+            section(3, &[1, 0]),
+            section(6, &[&[2][..], &global, &global].concat()),
+            section(EXPORT_SECTION, &exports),
+            section(10, &[&[1, body.len() as u8][..], &body].concat()),
+            names,
+        ]
+        .concat()
+    }
+
+    /// `local = global[1] -= 32; global[1] = local + 32`, as LLVM has it.
+    const AS_LLVM: [u8; 14] = [0x23, 1, 0x41, 32, 0x6b, 0x22, 0, 0x24, 1, 0x20, 0, 0x41, 32, 0x6a];
+    const SET: [u8; 2] = [0x24, 1];
+
+    fn pointer(bytes: &[u8]) -> Option<u32> {
+        inspect(bytes).unwrap().stack_pointer.map(|(index, first)| {
+            assert_eq!(first, Some(65536));
+            index
+        })
+    }
+
+    #[test]
+    fn the_stack_pointer_is_found() {
+        let moves = [&AS_LLVM[..], &SET].concat();
+        assert_eq!(pointer(&file("other", &[], None)), None);
+        assert_eq!(pointer(&file("other", &[], Some(STACK_POINTER))), Some(1));
+        assert_eq!(pointer(&file("other", &[], Some("~lib/memory/__stack_pointer"))), Some(1));
+        assert_eq!(pointer(&file("other", &moves, None)), Some(1));
+        // What has names has no other stack pointer than the one that is named so.
+        assert_eq!(pointer(&file("other", &moves, Some("depth"))), None);
+        assert_eq!(pointer(&file(STACK_POINTER, &moves, None)), Some(0));
+        assert_eq!(inspect(b"no module"), Ok(Inspected::default()));
+    }
+
+    #[test]
+    fn it_is_exported_once() {
+        let bytes = file("other", &[], Some(STACK_POINTER));
+        let changed = inspect(&bytes).unwrap().exporting(&bytes).into_owned();
+        let mut found = File::default();
+        found.read(&changed).unwrap();
+        assert_eq!(found.exported, [("other", Some(0)), (STACK_POINTER, Some(1))]);
+        assert_eq!(inspect(&changed).unwrap().exporting(&changed), changed);
+        let none = file("other", &[], None);
+        assert_eq!(inspect(&none).unwrap().exporting(&none), none);
+    }
+
+    #[test]
+    fn code_that_takes_memory_is_told() {
+        assert!(!inspect(&file("other", &[], None)).unwrap().takes_memory);
+        assert!(inspect(&file("other", &[0x3f, 0, 0x1a], None)).unwrap().takes_memory);
+        assert!(inspect(&file("other", &[0x41, 1, 0x40, 0, 0x1a], None)).unwrap().takes_memory);
+    }
+}

@@ -138,8 +138,15 @@ impl WasmFile {
     /// # Errors
     /// What it may say.
     pub fn check_heap(&self) -> Result<(), String> {
-        if self.inspected.takes_memory && self.abi.is_none() && !self.gives_memory() {
+        if !self.inspected.takes_memory || self.gives_memory() {
+            return Ok(());
+        }
+        if self.abi.is_none() {
             return Err(HEAP.into());
+        }
+        // What has a heap of its own has its own way to end too.
+        if self.module.imports().any(|import| import.module() == ENV_NAMESPACE && import.name() == ABORT) {
+            return Err(STOCK_HEAP.into());
         }
         Ok(())
     }
@@ -149,6 +156,9 @@ impl WasmFile {
 pub const ALLOCATE: &str = "allocate";
 
 const HEAP: &str = "its heap may take the host's pages: export allocate, which gives the host memory, or abi, if it uses only what it grew";
+
+const STOCK_HEAP: &str =
+    "AssemblyScript's heap takes every page, so abi is not true of it: export allocate, or use another heap and --use abort=";
 
 /// How the namespaces of WASI begin.
 const WASI: &str = "wasi";
