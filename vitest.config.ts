@@ -17,6 +17,7 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import * as chromium from './scripts/lib/chromium.ts';
 import * as keyv from './scripts/lib/keyv.ts';
+import * as languages from './scripts/lib/languages.ts';
 import { testMatrix, type Server } from './scripts/lib/servers.ts';
 import * as wheels from './scripts/lib/wheels.ts';
 
@@ -38,7 +39,7 @@ const FIRST_SERVER_TESTS = integrationTests(
  */
 const BOTH_LINKS_TESTS = integrationTests(
   ...['acl', 'answers', 'attempt', 'client-*', 'command-info', 'corpus', 'described', 'failing-save', 'hostile-[!p]*', 'large-writes'],
-  ...['kit-examples', 'linking*', 'loaded', 'readers', 'server-rules', 'soak', 'sweep'],
+  ...['kit-examples', 'languages', 'linking*', 'loaded', 'readers', 'server-rules', 'soak', 'stack-pointer', 'sweep'],
 );
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
@@ -86,6 +87,8 @@ if (process.env.SKIPPED_IS_TOLD === undefined) {
   for (const entry of entries) if ('reason' in entry) console.log(`skipped: ${entry.title}: ${entry.reason}`);
   if (keyv.find() === undefined) console.log(`skipped: ${keyv.TITLE}: not fetched: npm run tools`);
   if (browser === undefined) console.log(`skipped: ${chromium.TITLE}: not found: npm run tools`);
+  if (languages.findC() === undefined) console.log(`skipped: ${languages.C_TITLE}: no compiler: npm run tools`);
+  if (languages.findRust() === undefined) console.log(`skipped: ${languages.RUST_TITLE}: no compiler: npm run tools`);
 }
 
 export default defineConfig({

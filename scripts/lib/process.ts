@@ -8,6 +8,8 @@ export { findOnPath, isExecutable, main, Problem, ROOT, say } from '../../bin/pr
 export interface RunOptions {
   /** Set on top of this process's environment. */
   environment?: Record<string, string>;
+  /** Where it runs; by default the project's folder. */
+  folder?: string;
   /** Collect the output instead of showing it. */
   quiet?: boolean;
 }
@@ -24,10 +26,10 @@ export interface Run {
   stderr: string;
 }
 
-/** Runs a program in the project's folder until it ends. */
+/** Runs a program until it ends. */
 export function run(command: string, programArguments: string[], options: RunOptions = {}): Run {
   const { status, stdout, stderr, error } = spawnSync(command, programArguments, {
-    cwd: ROOT,
+    cwd: options.folder ?? ROOT,
     env: { ...process.env, ...options.environment },
     stdio: options.quiet ? 'pipe' : 'inherit',
     encoding: 'utf8',

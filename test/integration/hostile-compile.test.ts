@@ -193,7 +193,7 @@ test('where no process can be had, the server compiles by itself, and says so', 
 const touching = (pages: number) =>
   assemble(
     'touching',
-    `(memory (export "memory") ${pages}) (table (export "table") 1 funcref)
+    `(memory (export "memory") ${pages}) (table (export "table") 1 funcref) (global (export "abi") i32 (i32.const 1))
      (func (export "onLoad") (result i32)
        (memory.fill (i32.const 0) (i32.const 97) (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 1))) (i32.const 0))`,
     { plain: true },

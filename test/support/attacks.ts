@@ -165,8 +165,9 @@ export const NUMBER = `(func $number (param $argv i32) (result i32) (local $at i
       (br $next)))
     (local.get $value))`;
 
-/** Memory, texts and functions that the modules here have in common. */
+/** Memory, texts and functions that the modules here have in common. What they grow is their own. */
 const COMMON = `
+  (global (export "abi") i32 (i32.const 1))
   (memory (export "memory") 1)
   (data (i32.const ${OK}) "OK") (data (i32.const ${TEXT}) "hi") (data (i32.const ${PAIR}) "${littleEndian(TEXT)}${littleEndian(2)}${littleEndian(-1)}${littleEndian(2)}")
   ${NUMBER}`;

@@ -104,7 +104,8 @@ export function file(name: string, bytes: Uint8Array): Promise<string> {
   return cached(name, [Buffer.from(bytes)], () => Promise.resolve(bytes));
 }
 
-async function cached(name: string, inputs: (string | Buffer)[], make: () => Promise<Uint8Array>): Promise<string> {
+/** The file that `make` answers the bytes of, which are made anew where an input has changed. */
+export async function cached(name: string, inputs: (string | Buffer)[], make: () => Promise<Uint8Array>): Promise<string> {
   const digest = createHash('sha256');
   for (const input of inputs) digest.update(input).update('\0');
   const target = path.join(OUTPUT, digest.digest('hex').slice(0, 16), `${name}.wasm`);

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 
 const HOST = path.resolve(import.meta.dirname, '../../host');
 const PRODUCT_WORD = /custom|session|hashmap/i;
+/** Names of sections that a file has beside its code, and of wasmparser's for them. */
+const FORMAT_WORD = /KnownCustom|CustomSection|custom section/g;
 const DEFAULT_FILES = 'const FILES_DEFAULT: [&str; 2] = ["hashmap.wasm", "session.wasm"];';
 
 test('no line of the host but the default files has a word of the product', () => {
@@ -15,5 +17,7 @@ test('no line of the host but the default files has a word of the product', () =
       .split('\n')
       .map((line) => ({ name, line: line.trim() })),
   );
-  expect(lines.filter(({ line }) => PRODUCT_WORD.test(line))).toEqual([{ name: 'src/lib.rs', line: DEFAULT_FILES }]);
+  expect(lines.filter(({ line }) => PRODUCT_WORD.test(line.replaceAll(FORMAT_WORD, '')))).toEqual([
+    { name: 'src/lib.rs', line: DEFAULT_FILES },
+  ]);
 });

@@ -156,6 +156,7 @@ fn admit(host: &Host, slot: &Slot, group: &Group, outer: &Outer, ctx: Context<'_
 /// Ends a command that did not return: with the error that it chose, or with what went wrong.
 #[cold]
 fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, error: &Error) {
+    entered.rewind();
     let committing = entered.is_committing();
     let message = match error.downcast_ref::<Failed>() {
         Some(Failed(text)) if !committing => text::line(text),

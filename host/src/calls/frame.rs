@@ -77,7 +77,7 @@ fn reserve(store: &mut Store<State>, memory: Memory, length: u64) -> Result<u32>
     let mut region = store.data().arguments;
     let frame = region.reserve(&mut store.as_context_mut(), memory, length);
     store.data_mut().arguments = region;
-    frame.ok_or_else(out_of_memory)
+    frame?.ok_or_else(out_of_memory)
 }
 
 /// The running command's argument whose copy in the frame is exactly (`pointer`, `length`). O(log of their

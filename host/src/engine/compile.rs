@@ -230,9 +230,10 @@ fn sort(mut answers: &[u8], sources: &[Source], reason: &str) -> Vec<Compiled> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::inspect::Inspected;
 
     fn source(name: &str) -> Source {
-        Source { name: name.into(), path: name.into(), bytes: Vec::new() }
+        Source { name: name.into(), path: name.into(), bytes: Vec::new(), inspected: Inspected::default() }
     }
 
     fn written(place: u32, is_code: u32, length: u64, bytes: &[u8]) -> Vec<u8> {

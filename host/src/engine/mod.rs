@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod compile;
+pub mod inspect;
 pub mod setup;
 pub mod source;
 pub mod stack;

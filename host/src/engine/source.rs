@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wasmtime::Engine;
 
+use super::inspect::{Inspected, inspect};
 use super::{trap, weight};
 
 /// The longest file that is read.
@@ -17,6 +18,7 @@ pub struct Source {
     pub name: String,
     pub path: PathBuf,
     pub bytes: Vec<u8>,
+    pub inspected: Inspected,
 }
 
 impl Source {
@@ -28,16 +30,18 @@ impl Source {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err("a module's file name may hold letters, digits and - alone".into());
         }
-        Ok(Source { name, path: path.to_path_buf(), bytes })
+        let inspected = inspect(&bytes)?;
+        Ok(Source { name, path: path.to_path_buf(), bytes, inspected })
     }
 
-    /// Checks and compiles it: machine code as `Module::deserialize` takes it. May run on any thread.
+    /// Checks and compiles it, with its stack pointer exported: machine code as `Module::deserialize` takes
+    /// it. May run on any thread.
     ///
     /// # Errors
     /// As [`Source::read`].
     pub fn compile(&self, engine: &Engine) -> Result<Vec<u8>, String> {
         weight::check(&self.bytes)?;
-        engine.precompile_module(&self.bytes).map_err(|error| trap::describe(&error))
+        engine.precompile_module(&self.inspected.exporting(&self.bytes)).map_err(|error| trap::describe(&error))
     }
 }
 

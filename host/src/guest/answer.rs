@@ -27,7 +27,7 @@ pub fn answer(guest: &mut Caller<'_, State>, bytes: &[u8]) -> Result<u64> {
     let mut results = guest.data().results;
     let pointer = results.reserve(&mut guest.as_context_mut(), memory, bytes.len() as u64);
     guest.data_mut().results = results;
-    let pointer = pointer.ok_or_else(out_of_memory)?;
+    let pointer = pointer?.ok_or_else(out_of_memory)?;
     let length = u32::try_from(bytes.len())?;
     memory::slice_mut(memory.data_mut(guest), pointer, length)?.copy_from_slice(bytes);
     Ok(memory::packed(pointer, length))

@@ -9,8 +9,10 @@ use wasmtime::{AsContextMut, Engine, Error, Store, TypedFunc, UpdateDeadline};
 
 use super::back_off::BackOff;
 use super::call::{Lent, Phase};
+use super::committing::{self, is_committing};
 use super::faults::Identity;
 use super::limits;
+use super::stacks;
 use super::state::State;
 use crate::engine::clock::{self, ASIDE_MS};
 use crate::engine::trap::{self, TimedOut};
@@ -116,18 +118,14 @@ impl Group {
         // SAFETY: forgotten when the Entered is dropped, which does not outlive what is lent. Where it is
         // leaked, nobody else enters.
         call.lent = unsafe { lent.forever() };
+        stacks::begin(&mut *store);
         Some(Entered { group: self, store })
     }
 
     /// After a call that failed: whether it did so in the middle of a commit, which leaves the group damaged.
     pub fn note_failure(&self, store: &mut Store<State>) -> bool {
-        let committing = store.data().committing.clone();
-        let mut damaged = false;
-        for global in committing {
-            damaged |= global.get(&mut *store).i32() != Some(0);
-            // The global is an i32 that the module declared mutable: load/instantiate.rs has checked it.
-            let _ = global.set(&mut *store, wasmtime::Val::I32(0));
-        }
+        let damaged = is_committing(store);
+        committing::clear(store);
         self.damaged.set(self.damaged.get() || damaged);
         damaged
     }
@@ -161,12 +159,6 @@ impl Group {
         }
         left < bytes
     }
-}
-
-/// Whether any member of the store's group is in the middle of a commit.
-pub fn is_committing(store: &mut impl AsContextMut<Data = State>) -> bool {
-    let committing = store.as_context().data().committing.clone();
-    committing.iter().any(|global| global.get(&mut *store).i32() != Some(0))
 }
 
 /// How many time limits a commit of a command with `argc` arguments, or what must be obeyed, may run on for
@@ -274,11 +266,20 @@ impl Entered<'_> {
     }
 
     /// Runs `action` in `phase`, and puts the group back to rest.
-    pub fn during<T>(&mut self, phase: Phase, action: impl FnOnce(&mut Store<State>) -> T) -> T {
+    pub fn during<T>(&mut self, phase: Phase, action: impl FnOnce(&mut Store<State>) -> wasmtime::Result<T>) -> wasmtime::Result<T> {
         self.store.data_mut().call.begin(phase);
         let result = action(&mut self.store);
         self.store.data_mut().call.phase = Phase::Idle;
+        if result.is_err() {
+            self.rewind();
+        }
         result
+    }
+
+    /// After a call that did not return: the members' stacks are where they were before it.
+    #[cold]
+    pub fn rewind(&mut self) {
+        stacks::rewind(&mut *self.store);
     }
 }
 

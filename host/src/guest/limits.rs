@@ -1,6 +1,6 @@
 //! What a group may allocate.
 
-use wasmtime::ResourceLimiter;
+use wasmtime::{ResourceLimiter, TypedFunc};
 
 use crate::engine::weight::TABLE_ELEMENTS_MAX;
 use crate::server::{config, log, outermost};
@@ -9,6 +9,8 @@ use crate::server::{config, log, outermost};
 /// that was acknowledged already.
 #[derive(Default)]
 pub struct Limits {
+    /// What gives the host memory for its own regions, where a module has it and is alone.
+    pub allocate: Option<TypedFunc<u32, u32>>,
     /// Whether the host grows the memory now, for its own regions.
     pub by_host: bool,
     /// Bytes that the host has grown the memory by for itself, which do not count. What stays of them between

@@ -1,9 +1,11 @@
 //! Modules that run: their memory, their limits, what they reply, and what becomes of their faults.
 
+pub mod abort;
 pub mod answer;
 pub mod back_off;
 pub mod call;
 pub mod codes;
+pub mod committing;
 pub mod data;
 pub mod faults;
 pub mod group;
@@ -13,4 +15,5 @@ pub mod memory;
 pub mod part;
 pub mod region;
 pub mod reply;
+pub mod stacks;
 pub mod state;

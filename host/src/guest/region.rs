@@ -1,6 +1,6 @@
-//! Linear memory that the host grew for itself.
+//! Linear memory that is the host's: it grew it for itself, or the module's `allocate` gave it.
 
-use wasmtime::{AsContext, AsContextMut, Memory, StoreContextMut};
+use wasmtime::{AsContext, AsContextMut, Memory, Result, StoreContextMut};
 
 use super::limits::Limits;
 use super::memory::{self, PAGE};
@@ -11,7 +11,8 @@ const SMALL: u32 = PAGE as u32;
 /// the call.
 const RESIDENT_MAX: u32 = 4 << 20;
 
-/// A part of linear memory for bytes on their way in. Modules do not know it: their heaps use what they grew.
+/// A part of linear memory for bytes on their way in. Modules do not know it: their heaps use what they grew,
+/// or gave it away.
 ///
 /// ```text
 ///   small: 64 KiB, for nearly every call        large: as big as the longest call so far, found at need
@@ -32,44 +33,43 @@ impl Region {
     }
 
     /// The address of `length` bytes for this call; `None` when the memory cannot grow to hold them.
-    pub fn reserve(&mut self, store: &mut StoreContextMut<'_, impl AsMut<Limits>>, memory: Memory, length: u64) -> Option<u32> {
+    ///
+    /// # Errors
+    /// The module's `allocate` fails, or answers what is no place in its memory.
+    pub fn reserve(&mut self, store: &mut StoreContextMut<'_, impl AsMut<Limits>>, memory: Memory, length: u64) -> Result<Option<u32>> {
         if length <= u64::from(SMALL) {
             if self.small.is_none() {
-                self.small = Some(grow(store, memory, u64::from(SMALL))?);
+                self.small = obtain(store, memory, SMALL)?;
             }
-            return self.small;
+            return Ok(self.small);
         }
-        let length = u32::try_from(length).ok()?;
+        let Ok(length) = u32::try_from(length) else { return Ok(None) };
         let pointer = self.find(store, memory, length)?;
-        self.resident = self.resident.max(length);
-        Some(pointer)
+        self.resident = self.resident.max(pointer.map_or(0, |_| length));
+        Ok(pointer)
     }
 
     /// The address of the large part, which has room for `length` bytes afterwards.
-    fn find(&mut self, store: &mut StoreContextMut<'_, impl AsMut<Limits>>, memory: Memory, length: u32) -> Option<u32> {
-        let Some((pointer, size)) = self.large else {
-            let size = whole_pages(length)?;
-            let pointer = grow(store, memory, size.into())?;
-            self.large = Some((pointer, size));
-            return Some(pointer);
-        };
+    fn find(&mut self, store: &mut StoreContextMut<'_, impl AsMut<Limits>>, memory: Memory, length: u32) -> Result<Option<u32>> {
+        let (pointer, size) = self.large.unwrap_or_default();
         if length <= size {
-            return Some(pointer);
+            return Ok(Some(pointer));
         }
-        let size_new = whole_pages(length.max(size.saturating_mul(2))).or_else(|| whole_pages(length))?;
-        let at_end = u64::from(pointer) + u64::from(size) == memory.data_size(store.as_context()) as u64;
-        let pointer = if at_end {
-            grow(store, memory, u64::from(size_new - size))?;
-            pointer
-        } else {
-            // The old part is given up: its pages go back to the system, and doubling bounds the address
-            // space so lost.
-            let pointer = grow(store, memory, size_new.into())?;
-            self.decommit(store, memory);
-            pointer
-        };
+        let Some(size_new) = whole_pages(length.max(size.saturating_mul(2))).or_else(|| whole_pages(length)) else { return Ok(None) };
+        let is_at_end = u64::from(pointer) + u64::from(size) == memory.data_size(store.as_context()) as u64;
+        if is_at_end && store.data_mut().as_mut().allocate.is_none() {
+            if grow(store, memory, size_new - size).is_none() {
+                return Ok(None);
+            }
+            self.large = Some((pointer, size_new));
+            return Ok(Some(pointer));
+        }
+        let Some(pointer) = obtain(store, memory, size_new)? else { return Ok(None) };
+        // The old part is given up: its pages go back to the system, and doubling bounds the address space so
+        // lost.
+        self.decommit(store, memory);
         self.large = Some((pointer, size_new));
-        Some(pointer)
+        Ok(Some(pointer))
     }
 
     /// Whether more of it is resident than is to stay so between calls.
@@ -93,10 +93,18 @@ fn whole_pages(length: u32) -> Option<u32> {
     length.checked_next_multiple_of(SMALL)
 }
 
+/// The address of `bytes` more, whole pages; `None` when the memory cannot grow to hold them.
+fn obtain(store: &mut StoreContextMut<'_, impl AsMut<Limits>>, memory: Memory, bytes: u32) -> Result<Option<u32>> {
+    let Some(allocate) = store.data_mut().as_mut().allocate.clone() else { return Ok(grow(store, memory, bytes)) };
+    let pointer = allocate.call(store.as_context_mut(), bytes)?;
+    memory::slice(memory.data(store.as_context()), pointer, bytes)?;
+    Ok((pointer != 0).then_some(pointer))
+}
+
 /// Grows `memory` by `bytes`, whole pages, and answers the address of the new part.
-fn grow(store: &mut StoreContextMut<'_, impl AsMut<Limits>>, memory: Memory, bytes: u64) -> Option<u32> {
+fn grow(store: &mut StoreContextMut<'_, impl AsMut<Limits>>, memory: Memory, bytes: u32) -> Option<u32> {
     store.data_mut().as_mut().by_host = true;
-    let page = memory.grow(store.as_context_mut(), bytes / PAGE);
+    let page = memory.grow(store.as_context_mut(), u64::from(bytes) / PAGE);
     store.data_mut().as_mut().by_host = false;
     u32::try_from(page.ok()? * PAGE).ok()
 }

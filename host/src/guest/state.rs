@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 
+use smallvec::SmallVec;
 use wasmtime::{Global, Memory, TypedFunc};
 
 use super::call::Call;
@@ -17,6 +18,18 @@ pub enum Handler {
     Answers(TypedFunc<(i32, i32), u64>),
 }
 
+/// Where a module says, by what is not 0, that it is in the middle of a commit.
+#[derive(Clone, Copy)]
+pub enum Committing {
+    /// In a mutable i32.
+    Global(Global),
+    /// In the i32 at this address of the memory, which holds it.
+    Word(u32),
+}
+
+/// Where each stack pointer of a group is.
+pub type Positions = SmallVec<[i32; 4]>;
+
 /// What the store of a group carries.
 #[derive(Default)]
 pub struct State {
@@ -26,8 +39,12 @@ pub struct State {
     /// … and what import calls and reads from a file answer.
     pub results: Region,
     pub call: Call,
-    /// The exported global `committing` of each member that has one.
-    pub committing: Vec<Global>,
+    /// Of each member that has one.
+    pub committing: Vec<Committing>,
+    /// The stack pointer of each member that has one, a mutable i32, and where they were when the running
+    /// call came in.
+    pub stack_pointers: Vec<Global>,
+    pub stacks: Positions,
     /// In [`Phase::LoadAgain`]: the commands that were registered, in lower case, with their handlers in this
     /// store.
     pub handlers: Vec<(CString, Handler)>,

@@ -9,15 +9,18 @@ use wasmtime::{
 };
 
 use crate::calls::{by_command, imports};
+use crate::engine::inspect::STACK_POINTER;
 use crate::engine::trap;
 use crate::guest::back_off::BackOff;
 use crate::guest::call::{Lent, Phase};
 use crate::guest::codes::Codes;
+use crate::guest::committing::WORD_BYTES;
 use crate::guest::faults::{Faults, Identity};
 use crate::guest::group::{Group, Member};
 use crate::guest::ids::{GroupId, MemberId};
-use crate::guest::state::{Handler, State};
-use crate::modules::file::WasmFile;
+use crate::guest::memory;
+use crate::guest::state::{Committing, Handler, State};
+use crate::modules::file::{ALLOCATE, WasmFile};
 use crate::modules::link::{Link, Plan};
 use crate::modules::loaded::{Host, LoadedModule};
 use crate::modules::namespace::{APPLY_EXPORT, ENV_NAMESPACE};
@@ -132,12 +135,14 @@ fn build(host: &Host, engine: &Engine, group: &Group, member: MemberId, instance
     {
         store.data_mut().memory = Some(memory);
     }
-    if let Some(Extern::Global(global)) = instance.get_export(&mut *store, "committing") {
-        let kind = global.ty(&*store);
-        if kind.mutability() != Mutability::Var || !kind.content().is_i32() {
-            return Err(Error::msg("its export committing is no mutable i32"));
-        }
-        store.data_mut().committing.push(global);
+    if let Some(pointer) = instance.get_global(&mut *store, STACK_POINTER) {
+        store.data_mut().stack_pointers.push(pointer);
+    }
+    if let Some(committing) = committing(store, &instance)? {
+        store.data_mut().committing.push(committing);
+    }
+    if file.gives_memory() {
+        store.data_mut().limits.allocate = optional(store, &instance, ALLOCATE)?;
     }
     reserve_arguments(store)?;
     group.add(Member {
@@ -158,13 +163,38 @@ fn build(host: &Host, engine: &Engine, group: &Group, member: MemberId, instance
     Ok(instance)
 }
 
+/// Where the module says that it is in the middle of a commit: a mutable global, or a word of its memory, as
+/// C and Rust have it, whose address a function answers or an immutable global holds.
+fn committing(store: &mut Store<State>, instance: &Instance) -> Result<Option<Committing>> {
+    const NAME: &str = "committing";
+    let address = match instance.get_export(&mut *store, NAME) {
+        None => return Ok(None),
+        Some(Extern::Global(global)) => {
+            let kind = global.ty(&*store);
+            if kind.mutability() == Mutability::Var && kind.content().is_i32() {
+                return Ok(Some(Committing::Global(global)));
+            }
+            global.get(&mut *store).i32().unwrap_or(0).cast_unsigned()
+        }
+        Some(_) => match optional::<(), u32>(store, instance, NAME)? {
+            Some(function) => function.call(store.as_context_mut(), ())?,
+            None => 0,
+        },
+    };
+    let memory = store.data().memory.ok_or_else(|| Error::msg("it has no memory"))?;
+    match memory::slice(memory.data(&*store), address, WORD_BYTES) {
+        Ok(_) if address != 0 => Ok(Some(Committing::Word(address))),
+        _ => Err(Error::msg("its export committing is neither a mutable i32 nor the address of one")),
+    }
+}
+
 /// The part of the memory that ordinary commands' arguments go to, before the first one comes.
 fn reserve_arguments(store: &mut Store<State>) -> Result<()> {
     let Some(memory) = store.data().memory else { return Err(Error::msg("it has no memory")) };
     let mut region = store.data().arguments;
     let reserved = region.reserve(&mut store.as_context_mut(), memory, 1);
     store.data_mut().arguments = region;
-    reserved.map(|_| ()).ok_or_else(|| Error::msg("wasm.max-memory is too small for it"))
+    reserved?.map(|_| ()).ok_or_else(|| Error::msg("wasm.max-memory is too small for it"))
 }
 
 /// An export that the host calls, if it is there; of another type it is refused.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicI64;
 
-use wasmtime::{Caller, Error, Extern, Linker, Memory, ResourceLimiter, Result, Store};
+use wasmtime::{Caller, Error, Extern, Instance, Linker, Memory, ResourceLimiter, Result, Store};
 
 use super::file::WasmFile;
 use super::namespace::{self, COMMANDS_MAX, ENV_NAMESPACE, HOST_NAMESPACE as NS};
@@ -12,7 +12,7 @@ use crate::describe::declaration::Declaration;
 use crate::describe::description::Description;
 use crate::engine::weight::TABLE_ELEMENTS_MAX;
 use crate::engine::{clock, trap};
-use crate::guest::memory;
+use crate::guest::{abort, memory};
 use crate::server::context::Context;
 use crate::server::{api, config, kit_settings};
 
@@ -38,14 +38,13 @@ impl WasmFile {
                 linker.define(&store, ENV_NAMESPACE, "memory", memory)?;
             }
             declarations(&mut linker)?;
+            abort::define(&mut linker, ENV_NAMESPACE, |declared| declared.memory)?;
             linker.define_unknown_imports_as_traps(&self.module)?;
             let instance = linker.instantiate(&mut store, &self.module)?;
             if let Some(Extern::Memory(memory)) = instance.get_export(&mut store, "memory") {
                 store.data_mut().memory.get_or_insert(memory);
             }
-            if let Some(Extern::Global(abi)) = instance.get_export(&mut store, "abi") {
-                self.abi = abi.get(&mut store).i32().map(|abi| abi as u32);
-            }
+            self.abi = abi(&mut store, &instance)?;
             if let Ok(settings) = instance.get_typed_func::<(), ()>(&mut store, "settings") {
                 store.data_mut().settings_allowed = true;
                 settings.call(&mut store, ())?;
@@ -58,6 +57,7 @@ impl WasmFile {
             Ok(code) => return Err(format!("its onLoad() answered {code}")),
             Err(error) => return Err(format!("its declarations failed: {}", trap::located(&error))),
         }
+        self.check_heap()?;
         let declared = store.into_data();
         self.commands = declared.commands.into_iter().map(|command| command.name).collect();
         self.descriptions = declared.descriptions;
@@ -66,6 +66,20 @@ impl WasmFile {
         self.kit_settings = declared.kit_settings;
         Ok(())
     }
+}
+
+/// What its export `abi` tells: a global, or a function, as C and Rust have it.
+fn abi(store: &mut Store<Declared>, instance: &Instance) -> Result<Option<u32>> {
+    let abi = match instance.get_export(&mut *store, "abi") {
+        None => return Ok(None),
+        Some(Extern::Global(abi)) => abi.get(&mut *store).i32().map(i32::cast_unsigned),
+        Some(Extern::Func(abi)) => match abi.typed::<(), u32>(&*store) {
+            Ok(abi) => Some(abi.call(&mut *store, ())?),
+            Err(_) => None,
+        },
+        Some(_) => None,
+    };
+    abi.map(Some).ok_or_else(|| Error::msg("its export abi is neither an i32 nor a function that answers one"))
 }
 
 /// Bytes that a module's memory may have while it declares itself, and so at first: no setting is known yet.

@@ -12,9 +12,11 @@ use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
 use wasmtime::{ExternType, FuncType, MemoryType, Module};
 
 use super::name;
-use super::namespace::{APPLY_EXPORT, ENV_NAMESPACE, HOST_NAMESPACE};
+use super::namespace::{self, APPLY_EXPORT, ENV_NAMESPACE, HOST_NAMESPACE, TABLES};
 use crate::describe::description::Description;
+use crate::engine::inspect::Inspected;
 use crate::engine::source::Source;
+use crate::guest::abort::ABORT;
 use crate::guest::memory::PAGE;
 
 /// A module that has been compiled and asked what it declares, but does not run yet.
@@ -25,9 +27,11 @@ pub struct WasmFile {
     /// SHA-256 of the file, in hexadecimal.
     pub hash: String,
     pub module: Module,
-    /// The version of the linking convention: the exported global `abi`. A module without one links by
+    /// The version of the linking convention, which its export `abi` tells. A module without one links by
     /// command alone.
     pub abi: Option<u32>,
+    /// What its compiler left in it.
+    pub inspected: Inspected,
     /// The imported memory `env.memory`, if it has one.
     pub memory: Option<MemoryType>,
     /// The bytes of linear memory that the module's static data may take, when they can be told from the
@@ -58,6 +62,7 @@ impl WasmFile {
             path: source.path,
             hash: Sha256::digest(&source.bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
             abi: None,
+            inspected: source.inspected,
             memory: None,
             static_range: None,
             commands: Vec::new(),
@@ -71,7 +76,8 @@ impl WasmFile {
         name::check(&file.name, &source.bytes, file.applies())?;
         file.check_imports()?;
         file.check_exports()?;
-        file.static_range = file.memory.as_ref().and_then(|memory| static_range(&source.bytes, memory.minimum()));
+        let stack = file.inspected.stack_pointer.map(|(_, first)| first);
+        file.static_range = file.memory.as_ref().and_then(|memory| static_range(&source.bytes, memory.minimum(), stack));
         Ok(file)
     }
 
@@ -90,8 +96,11 @@ impl WasmFile {
                     }
                     self.memory = Some(memory);
                 }
-                (HOST_NAMESPACE, ExternType::Func(_)) => {}
-                (ENV_NAMESPACE, _) => return Err(format!("it imports {namespace}.{name}: env holds the memory alone")),
+                (HOST_NAMESPACE, ExternType::Func(_)) if namespace::ALL.iter().any(|function| function.name == name) => {}
+                (HOST_NAMESPACE, _) => return Err(format!("it imports {namespace}.{name}, which this version of the host does not have")),
+                (ENV_NAMESPACE, ExternType::Func(_)) if name == ABORT => {}
+                (ENV_NAMESPACE, _) => return Err(format!("it imports {namespace}.{name}: {IN_ENV}")),
+                _ if namespace.starts_with(WASI) => return Err(format!("it imports {namespace}.{name}: {NO_WASI}")),
                 (_, ExternType::Func(function)) => {
                     self.imports.entry(namespace.into()).or_default().insert(name.into(), function);
                 }
@@ -109,8 +118,8 @@ impl WasmFile {
         if self.memory.is_none() && !matches!(self.module.get_export("memory"), Some(ExternType::Memory(memory)) if !memory.is_64()) {
             return Err("it neither imports env.memory nor exports memory".into());
         }
-        if !matches!(self.module.get_export("table"), Some(ExternType::Table(_))) {
-            return Err("it does not export table".into());
+        if !TABLES.iter().any(|name| matches!(self.module.get_export(name), Some(ExternType::Table(_)))) {
+            return Err("it does not export table, or __indirect_function_table: --exportTable (asc), --export-table (wasm-ld)".into());
         }
         let has = |name: &str| self.module.get_export(name).is_some();
         if self.applies() && !(has("auxSave") && has("auxLoad")) {
@@ -118,15 +127,52 @@ impl WasmFile {
         }
         Ok(())
     }
+
+    /// Whether its heap gives the host memory: it runs alone then, and may use every page.
+    pub fn gives_memory(&self) -> bool {
+        matches!(self.module.get_export(ALLOCATE), Some(ExternType::Func(_)))
+    }
+
+    /// Refuses a module whose heap may take the host's pages for its own: it has not said that it does not.
+    ///
+    /// # Errors
+    /// What it may say.
+    pub fn check_heap(&self) -> Result<(), String> {
+        if !self.inspected.takes_memory || self.gives_memory() {
+            return Ok(());
+        }
+        if self.abi.is_none() {
+            return Err(HEAP.into());
+        }
+        // What has a heap of its own has its own way to end too.
+        if self.module.imports().any(|import| import.module() == ENV_NAMESPACE && import.name() == ABORT) {
+            return Err(STOCK_HEAP.into());
+        }
+        Ok(())
+    }
 }
+
+/// The export by which a module's heap gives the host memory.
+pub const ALLOCATE: &str = "allocate";
+
+const HEAP: &str = "its heap may take the host's pages: export allocate, which gives the host memory, or abi, if it uses only what it grew";
+
+const STOCK_HEAP: &str =
+    "AssemblyScript's heap takes every page, so abi is not true of it: export allocate, or use another heap and --use abort=";
+
+/// How the namespaces of WASI begin.
+const WASI: &str = "wasi";
+const NO_WASI: &str = "there is no WASI here; build for wasm32-unknown-unknown (Rust), or with -nostdlib (C)";
+const IN_ENV: &str = "env holds memory and abort alone; define it in the module (asc --use), or import it from redis";
 
 fn is_i32(mut results: impl ExactSizeIterator<Item = wasmtime::ValType>) -> bool {
     results.len() == 1 && results.next().is_some_and(|result| result.is_i32())
 }
 
-/// Where a module's static data may lie: from its lowest active segment to the end of the pages that it
-/// imports. `None` when an offset is not a constant, and so cannot be told before the module runs.
-fn static_range(bytes: &[u8], pages: u64) -> Option<(u64, u64)> {
+/// Where a module's static data and its stack may lie: from its lowest active segment to the end of the pages
+/// that it imports, or from 0 where its stack begins below. `None` when an offset is not a constant, and so
+/// cannot be told before the module runs. `stack`: where it begins, if there is one.
+fn static_range(bytes: &[u8], pages: u64, stack: Option<Option<u32>>) -> Option<(u64, u64)> {
     let mut lowest = u64::MAX;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.ok()? {
@@ -151,5 +197,11 @@ fn static_range(bytes: &[u8], pages: u64) -> Option<(u64, u64)> {
         }
     }
     let end = pages * PAGE;
+    // It grows downwards, and nothing tells how far.
+    if let Some(first) = stack
+        && u64::from(first?) <= lowest
+    {
+        lowest = 0;
+    }
     Some((lowest.min(end), end))
 }

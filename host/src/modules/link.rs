@@ -120,6 +120,9 @@ fn shareable(files: &[&WasmFile]) -> Result<(), String> {
         let Some(memory) = &file.memory else {
             return Err(format!("{} does not import env.memory", file.name));
         };
+        if file.gives_memory() {
+            return Err(format!("the heap of {} may use every page: it exports allocate", file.name));
+        }
         if memory.maximum().is_some_and(|maximum| maximum * PAGE < 1 << 32) {
             return Err(format!("{} limits its memory by itself", file.name));
         }

@@ -8,7 +8,7 @@ use crate::guest::call::Phase;
 
 /// The namespace of the host's own functions.
 pub const HOST_NAMESPACE: &str = "redis";
-/// The namespace that holds the memory alone.
+/// The namespace that holds the memory, and what the AssemblyScript compiler expects there.
 pub const ENV_NAMESPACE: &str = "env";
 /// The host's own command: the effect of modules that export [`APPLY_EXPORT`], whose data the host looks
 /// after.
@@ -16,6 +16,8 @@ pub const APPLY_COMMAND: &CStr = c"wasm.apply";
 pub const APPLY_EXPORT: &str = "apply";
 /// The host's own data type, in which their data are.
 pub const KITS_TYPE: &CStr = c"wasm-kits";
+/// The names that a module may export its table by: as AssemblyScript has it, and as LLVM.
+pub const TABLES: [&str; 2] = ["table", "__indirect_function_table"];
 /// Commands that one module may register, and all of them.
 pub const COMMANDS_MAX: usize = 256;
 
@@ -63,7 +65,6 @@ macro_rules! functions {
     ($( $constant:ident: $name:literal, $signature:literal, $phases:ident; )*) => {
         $( pub const $constant: Function = Function { name: $name, signature: $signature, phases: $phases }; )*
         /// All of them.
-        #[cfg(test)]
         pub const ALL: &[&Function] = &[$( &$constant ),*];
     };
 }

@@ -11,10 +11,10 @@ use wasmtime::{Caller, Error, Func, Linker, Ref, Result};
 
 use crate::guest::call::{Call, Phase, To};
 use crate::guest::ids::MemberId;
-use crate::guest::memory;
 use crate::guest::state::State;
+use crate::guest::{abort, memory};
 use crate::modules::loaded::{self, Host};
-use crate::modules::namespace::{Function, HOST_NAMESPACE as NS};
+use crate::modules::namespace::{ENV_NAMESPACE, Function, HOST_NAMESPACE as NS, TABLES};
 use crate::server::context::Context;
 use crate::server::strings::{ServerString, with_string};
 
@@ -32,7 +32,8 @@ pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     server::define(linker, member)?;
     effects::define(linker, member)?;
     persistence::define(linker, member)?;
-    info::define(linker, member)
+    info::define(linker, member)?;
+    abort::define(linker, ENV_NAMESPACE, |state| state.memory)
 }
 
 /// The whole linear memory beside the state.
@@ -84,7 +85,7 @@ fn host() -> Result<&'static Host> {
 
 /// The function at this place of the module's exported table.
 fn in_table(guest: &mut Guest<'_>, index: i32) -> Result<Func> {
-    let table = guest.get_export("table").and_then(wasmtime::Extern::into_table);
+    let table = TABLES.iter().find_map(|name| guest.get_export(name)?.into_table());
     match table.and_then(|table| table.get(&mut *guest, index.cast_unsigned().into())) {
         Some(Ref::Func(Some(function))) => Ok(function),
         _ => Err(Error::msg(format!("its table has no function {index}"))),
@@ -141,7 +142,8 @@ mod tests {
         define(&mut linker, MemberId(0)).unwrap();
         let defined: Vec<(String, Extern)> =
             linker.iter(&mut store).map(|(space, name, function)| (format!("{space}.{name}"), function)).collect();
-        assert_eq!(defined.len(), namespace::ALL.len());
+        // Beside them env.abort.
+        assert_eq!(defined.len(), namespace::ALL.len() + 1);
         for function in namespace::ALL {
             let Ok(Extern::Func(found)) = linker.get(&mut store, NS, function.name) else { panic!("{} is missing", function.name) };
             let kind = found.ty(&store);

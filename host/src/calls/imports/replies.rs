@@ -5,15 +5,16 @@ use wasmtime::{Error, Linker, Result};
 use super::{Guest, NS, allow, another_type, bytes, context, host, in_table, parts};
 use crate::engine::trap::Failed;
 use crate::guest::call::To;
-use crate::guest::group::is_committing;
+use crate::guest::committing::is_committing;
 use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::part::{Container, Reply};
 use crate::guest::reply::{CLOSED_BYTES, OPEN_MAX};
+use crate::guest::stacks;
 use crate::guest::state::State;
 use crate::modules::namespace::{
-    ATTEMPT, FAIL, Function, REPLY_SET_ARRAY_LENGTH, REPLY_SET_MAP_LENGTH, REPLY_WITH_ARRAY, REPLY_WITH_DOUBLE, REPLY_WITH_ERROR, REPLY_WITH_LONG_LONG,
-    REPLY_WITH_MAP, REPLY_WITH_NULL, REPLY_WITH_SIMPLE_STRING, REPLY_WITH_STRING_BUFFER, WRONG_ARITY,
+    ATTEMPT, FAIL, Function, REPLY_SET_ARRAY_LENGTH, REPLY_SET_MAP_LENGTH, REPLY_WITH_ARRAY, REPLY_WITH_DOUBLE, REPLY_WITH_ERROR,
+    REPLY_WITH_LONG_LONG, REPLY_WITH_MAP, REPLY_WITH_NULL, REPLY_WITH_SIMPLE_STRING, REPLY_WITH_STRING_BUFFER, WRONG_ARITY,
 };
 use crate::server::text;
 
@@ -103,10 +104,14 @@ fn failures(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         }
         let function = in_table(&mut guest, handler)?;
         let function = function.typed::<(), ()>(&guest).map_err(|_| another_type(handler))?;
+        let before = stacks::positions(&mut guest);
         match function.call(&mut guest, ()) {
             Ok(()) => Ok(0),
             // What is half changed cannot be gone on with.
-            Err(error) if error.downcast_ref::<Failed>().is_some() && !is_committing(&mut guest) => Ok(1),
+            Err(error) if error.downcast_ref::<Failed>().is_some() && !is_committing(&mut guest) => {
+                stacks::put_back(&mut guest, &before);
+                Ok(1)
+            }
             Err(error) => Err(error),
         }
     })?;
