@@ -120,7 +120,8 @@ afterAll(() => {
 
 test('every command that the server has of the module is in the table, and the other way round', () => {
   const families = new Set(COMMANDS.map(([name]) => name.split('.')[0]));
-  const described = [...found.keys()].filter((name) => families.has(name.split('.')[0]));
+  // The host's own command for modules with tables stands for none of these.
+  const described = [...found.keys()].filter((name) => families.has(name.split('.')[0]) && name !== 'wasm.apply');
   expect(described.sort()).toEqual(COMMANDS.map(([name]) => name).sort());
 });
 

@@ -153,6 +153,14 @@ describe.each([
   });
 });
 
+test('effects without any data before them are applied to an empty module', async () => {
+  const { server, write } = await prepared(WITH_NOTES);
+  write([bytes('notes'), ...effect('1', 'key', 'one'), ...effect('1', 'key', 'two'), ...END]);
+  expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toBe('+OK\r\n');
+  expect(await server.send('NOTES.GET', 'key')).toBe(bulk('two'));
+  expect(await server.send('NOTES.COUNT')).toBe(':1\r\n');
+});
+
 test('what is kept of a part comes back as it was, whatever it is', async () => {
   const { server, write, file } = await prepared(WITHOUT_NOTES);
   const strange = [

@@ -25,6 +25,17 @@ const kept = async (server: TestServer) => {
 };
 const NOTHING = [0, false] as const;
 const SOMETHING = [1, true] as const;
+/** Waits until its append-only file is whole: while it is written for the first time, the server does not end. */
+const written = (server: TestServer) =>
+  expect
+    .poll(
+      async () => {
+        const { aof_rewrite_in_progress, aof_rewrite_scheduled } = await server.info('persistence');
+        return [aof_rewrite_in_progress, aof_rewrite_scheduled];
+      },
+      { timeout: 10_000 },
+    )
+    .toEqual(['0', '0']);
 /** Starts it again with other modules. */
 const restartWith = async (server: TestServer, module: string[]) => {
   server.change({ module });
@@ -85,6 +96,7 @@ describe('the effect', () => {
     for (const server of [replica, last]) {
       await expectNotes(server, { before: 'text', key: 'text' });
       await server.send('REPLICAOF', 'NO', 'ONE');
+      await written(server);
       await server.restart();
       await expectNotes(server, { before: 'text', key: 'text' });
     }
@@ -120,6 +132,26 @@ describe('the effect', () => {
     expect(replica.log).toContain(reason);
     expect(replica.log).toContain('this server ends, since its data would diverge');
     expect(await primary.send('PING')).toBe('+PONG\r\n');
+  });
+
+  test('may write to another module, also when it is applied at the end of a load', async () => {
+    const primary = await startServer({ module: WITH_NOTES, tcp: true });
+    const replica = await startServer({ module: WITH_NOTES, arguments: APPEND_ONLY });
+    const without = await startServer({ module: WITHOUT_NOTES });
+    for (const server of [replica, without]) await follow(server, primary);
+    await put(primary, 'key', 'shared');
+    await caughtUp(primary, replica);
+    await caughtUp(primary, without);
+    expect(await replica.send('CUSTOM.GET', 'key')).toBe(bulk('shared'));
+    expect(await without.send('CUSTOM.GET', 'key')).toBe('$-1\r\n');
+    for (const server of [replica, without]) await server.send('REPLICAOF', 'NO', 'ONE');
+    await written(replica);
+    await replica.restart();
+    expect(await replica.send('CUSTOM.GET', 'key')).toBe(bulk('shared'));
+    expect(await without.send('SAVE')).toBe(OK);
+    await restartWith(without, WITH_NOTES);
+    await expectNotes(without, { key: 'shared' });
+    expect(await without.send('CUSTOM.GET', 'key')).toBe(bulk('shared'));
   });
 
   test('that replies harms nothing', async () => {

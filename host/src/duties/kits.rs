@@ -125,7 +125,10 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
             return Err("a module is there twice".into());
         }
         let pieces = Pieces::new(stream, "");
-        if let Some(member) = host.applier(&name) {
+        // A module that had nothing when its first effects were kept has nothing to read.
+        if let Some(member) = host.applier(&name)
+            && pieces.has_values()
+        {
             let taken = host.with_target(member, |group| rdb::load(host, group, member, Data::Shared(&pieces), VERSION));
             if taken != Some(true) {
                 return Err(format!("the module {} refuses its part", name.escape_ascii()));

@@ -57,6 +57,13 @@ impl<'a> Pieces<'a> {
         self.begun.get()
     }
 
+    /// Whether a value comes next, and not the end of all or an effect: whether there is any data.
+    pub fn has_values(&self) -> bool {
+        let kind = self.kind();
+        self.next.set(Some(kind));
+        !matches!(kind, END | EFFECT)
+    }
+
     /// What kind comes next; any where the stream has failed.
     pub fn kind(&self) -> u64 {
         self.next.take().unwrap_or_else(|| self.stream.load_unsigned())
