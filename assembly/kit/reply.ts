@@ -2,7 +2,7 @@
  * What a command answers. It is made before the commit, where making it may still fail, and sent behind it,
  * where nothing can.
  *
- *     reply    kind, and what belongs to it: an integer or number of 8 bytes, or a length u32 and so many bytes
+ *     reply    kind, and what belongs to it: 8 bytes of a number, or a length u32 and so many bytes
  */
 import { redis } from "../base/redis";
 import { INTEGER, NULL, OK, pack, REPLIED } from "../base/frame";

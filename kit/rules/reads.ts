@@ -1,4 +1,6 @@
-/** Where objects are read from tables: builds that check tell the line of one that was changed and not set. */
+/**
+ * Where objects are read from tables: builds that check tell the line of one that was changed and not set.
+ */
 import ts from 'typescript';
 import type { Edits } from '../source/edits.ts';
 import { kitName, walk } from '../source/symbols.ts';

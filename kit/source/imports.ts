@@ -10,7 +10,8 @@ const OF_BUILD = new Set(['command', 'query', 'About']);
 const OF_OTHERS = { custom: 'useCustom', session: 'useSession' };
 
 /**
- * Takes out the names that are used in statements which are taken out, and the word `type`; adds the kit's own.
+ * Takes out the names that are used in statements which are taken out, and the word `type`; adds the kit's
+ * own.
  */
 export function rewriteImports(source: ts.SourceFile, edits: Edits, checker: ts.TypeChecker): void {
   edits.insert(0, 'import * as __kit from "~lib/redis-wasm/kit/generated"; ');

@@ -4,7 +4,8 @@ import { isOfLanguage, kitName, symbolOf } from './symbols.ts';
 
 /**
  * A type in its shortest form: aliases of the author's followed, `Array<T>` as `T[]`, `Uint8Array` as
- * `Bytes`, `boolean` as `bool`, an enum as `i32`, null last. What is none of the kit's stays as it is written.
+ * `Bytes`, `boolean` as `bool`, an enum as `i32`, null last. What is none of the kit's stays as it is
+ * written.
  */
 export function typeText(checker: ts.TypeChecker, node: ts.TypeNode): string {
   if (ts.isParenthesizedTypeNode(node)) return typeText(checker, node.type);

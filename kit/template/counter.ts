@@ -1,6 +1,8 @@
 import { command, query, now, Table } from "redis-wasm/kit";
 
-/** What is stored for each key. A field that is added later has its initial value in what was stored before. */
+/**
+ * What is stored for each key. A field that is added later has its initial value in what was stored before.
+ */
 class Counter {
   constructor(
     public count: i64 = 0,

@@ -25,7 +25,9 @@ const kept = async (server: TestServer) => {
 };
 const NOTHING = [0, false] as const;
 const SOMETHING = [1, true] as const;
-/** Waits until its append-only file is whole: while it is written for the first time, the server does not end. */
+/**
+ * Waits until its append-only file is whole: while it is written for the first time, the server does not end.
+ */
 const written = (server: TestServer) =>
   expect
     .poll(

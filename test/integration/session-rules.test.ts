@@ -254,7 +254,9 @@ describe('permissions', () => {
     expect(await client.send('SESSION.CREATE', 'user:1', 'NEW')).toMatch(/^\+Session created/);
     expect(await client.send('SESSION.CREATE', 'other:1')).toMatch(/^-NOPERM /);
     expect(await client.send('SESSION.CREATE', 'user:1', 'NEW', 'ID', given)).toBe(`+Session created: ${given}\r\n`);
-    expect(await client.send('SESSION.CREATE', 'user:1', 'NEW', 'ID', 'other:an-id-of-the-caller')).toMatch(/^-ERR the user has no permission for the id/);
+    expect(await client.send('SESSION.CREATE', 'user:1', 'NEW', 'ID', 'other:an-id-of-the-caller')).toMatch(
+      /^-ERR the user has no permission for the id/,
+    );
     // A field of that name is none of it.
     expect(await client.send('SESSION.CREATE', 'user:1', 'NEW', 'DATA', 'id', 'other:x')).toMatch(/^\+Session created/);
     expect(await client.send('SESSION.ASSIGN', given, 'user:2')).toBe(':1\r\n');

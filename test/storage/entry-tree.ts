@@ -95,8 +95,8 @@ const keyBytes: usize = memory.data<u8>([
 ]);
 
 /**
- * The key of a number: one of ten for each owner, whose name has the other digits. `shuffle` 0: in the order of
- * the numbers.
+ * The key of a number: one of ten for each owner, whose name has the other digits. `shuffle` 0: in the order
+ * of the numbers.
  */
 function keyOfNumber(number: u32, shuffle: u32): void {
   let rest = shuffle ? <u32>((<u64>number * 7654321) % 10000019) : number;

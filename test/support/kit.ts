@@ -1,6 +1,6 @@
 /**
- * Modules of the kit for tests, built as `npx redis-wasm build` does it. The files stay in build/test/kit/, in
- * a folder named by a digest of what they are made of, so that only a change makes them anew.
+ * Modules of the kit for tests, built as `npx redis-wasm build` does it. The files stay in build/test/kit/,
+ * in a folder named by a digest of what they are made of, so that only a change makes them anew.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';

@@ -8,12 +8,13 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 /** Files that are made, not kept: of builds, of a server, of its operator, of an application. */
 const MADE = /^(?:build\/|target\/|data\/|\.tools\/)|^(?:host\.so|redis\.conf|hashmap\.wasm|session\.wasm|dump\.rdb|redis-cli)$/;
 /** Folders that a page may mean where it names a file alone. */
-const SOURCES = ['assembly', 'host/src', 'bin', 'client', 'example', 'test', 'bench', 'scripts', 'docs'];
+const SOURCES = ['assembly', 'host/src', 'bin', 'client', 'example', 'test', 'bench', 'scripts', 'docs', 'kit'];
 
 const tracked = spawnSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
   .stdout.trim()
   .split('\n');
-const pages = tracked.filter((file) => file.endsWith('.md'));
+// What the template's page names is in the project that is made of it.
+const pages = tracked.filter((file) => file.endsWith('.md') && !file.startsWith('kit/template/'));
 const textOf = (page: string): string => readFileSync(path.join(ROOT, page), 'utf8');
 /** Without blocks of code. */
 const proseOf = (page: string): string => textOf(page).replaceAll(/^```[^]*?^```/gm, '');

@@ -17,6 +17,7 @@ test('the houses are those that ARCHITECTURE.md lists', () => {
     'assembly/hashmap',
     'assembly/session',
     'assembly/base',
+    'assembly/kit',
     'client',
     'bin',
     'kit',

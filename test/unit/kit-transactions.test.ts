@@ -1,6 +1,6 @@
 /**
- * Commands of a kit module as transactions: random steps against a model, with failures at every point, a replica
- * that gets the effects, and files.
+ * Commands of a kit module as transactions: random steps against a model, with failures at every point, a
+ * replica that gets the effects, and files.
  */
 import fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';

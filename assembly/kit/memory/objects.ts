@@ -1,7 +1,7 @@
 /**
- * Objects that were made while the module started, by packages and by an author's constants: each command sees
- * them as they were then, whatever the one before has done to them. This file is the last of the kit's own that
- * the compiler meets, so static data from here on is not the kit's.
+ * Objects that were made while the module started, by packages and by an author's constants: each command
+ * sees them as they were then, whatever the one before has done to them. This file is the last of the kit's
+ * own that the compiler meets, so static data from here on is not the kit's.
  */
 import { permanentBytes, permanentStart } from "./arena";
 

@@ -1,8 +1,8 @@
 /**
  * The tables of a module, below what authors see: byte strings to byte strings.
  *
- *     key      | table u8 | 0 | own key |                              in the table's hash table, or in the tree
- *              | table u8 | n + 1 | the n bytes of the key it is in | own key |             in the tree
+ *     key      | table u8 | 0 | own key |                       in the table's hash table, or in the tree
+ *              | table u8 | n + 1 | the n bytes of the key it is in | own key |      in the tree
  *     value    | schema u8 | value |
  *
  * Entries of unsorted tables that are `in` no key lie in a hash table for each table; all others in one tree,

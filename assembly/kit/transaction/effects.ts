@@ -5,10 +5,10 @@
  *
  *     payload   length | name of the event | change | change | …
  *     change    1 | id u32 | length | key | length | value                       put
- *               2 | id u32 | length | key | length | value | deadline i64        put, with a deadline, Unix ms
+ *               2 | id u32 | length | key | length | value | deadline i64        put, until then, Unix ms
  *               3 | id u32 | length | key                                        deleted
  *               4 | id u32 | length | key | deadline i64                         another deadline, 0: none
- *               5 | id u32 | length | prefix                                     all of this prefix as they were
+ *               5 | id u32 | length | prefix                                     all as they were
  *               6 | id u32 | length | prefix | deadline i64                      the deadline of all in a key
  *               7 | deed u8 | length | key | length | field | length | value     a write of another module
  *

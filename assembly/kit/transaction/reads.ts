@@ -1,6 +1,6 @@
 /**
- * Objects that the running command has got from tables, of builds for tests and development alone: one that was
- * changed and not set is an error, since the change would be lost.
+ * Objects that the running command has got from tables, of builds for tests and development alone: one that
+ * was changed and not set is an error, since the change would be lost.
  */
 import { equal } from "../../base/storage/bytes";
 import { appendEcho, appendNumber, appendText, failLine, line } from "../../base/text";

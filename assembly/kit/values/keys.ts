@@ -3,7 +3,7 @@
  *
  *     of a Table          strings and Bytes as they are
  *     of a SortedTable    order-preserving: strings and Bytes with 0 as 0 255, and 0 1 at their end
- *     of both             integers big-endian, the sign flipped; f64 with all bits flipped where it is negative,
+ *     of both             integers big-endian, the sign flipped; f64 with all bits flipped where negative,
  *                         else the sign: -0 is 0, and NaN is refused; a class its fields one after the other
  */
 import { failLine, line } from "../../base/text";

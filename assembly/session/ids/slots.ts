@@ -1,7 +1,7 @@
 /**
  * A session's id is minted in the cluster slot (base/slots.ts) of its user's key: the last five hexadecimal
- * digits of the UUID are chosen so that its text lands there. Five digits have about 64 choices for each slot,
- * four would not reach all of them.
+ * digits of the UUID are chosen so that its text lands there. Five digits have about 64 choices for each
+ * slot, four would not reach all of them.
  */
 import { crc, next, SLOT_MASK } from "../../base/slots";
 import { writeUuid } from "../../base/uuid";
