@@ -12,7 +12,7 @@ import path from 'node:path';
 /** @typedef {{ start: number, source: { normalizedPath: string } | null }} Range */
 /** @typedef {{ message: string, category: number, range: Range | null }} Message */
 
-/** By a name alone: what it declares of itself for TypeScript would change what arrays are in this program. */
+/** By a name alone: what it declares for TypeScript would change what arrays are in this program. */
 const COMPILER = 'assemblyscript/asc';
 const OUTPUT = 'module.wasm';
 /** The category of a message. */
