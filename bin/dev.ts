@@ -13,9 +13,9 @@ import { requirePlatform } from './platform.ts';
 import { Problem, say } from './process.ts';
 import { UsageProblem } from './usage.ts';
 
-/** Levels of optimisation that build in a moment, and for how long the first is tried. */
+/** Levels of optimisation that build in a moment, and how long the first may run on a processor. */
 const LEVELS = [1, 0];
-const LIMIT_MS = 2000;
+const LIMIT_MS = 4000;
 /** Editors write a file in several steps. */
 const SETTLE_MS = 30;
 const FOLDER = '.redis-wasm';

@@ -29,7 +29,7 @@ export interface Options {
   memoryBase?: number;
   /** levels of optimisation, the best first: a lower one is taken where one takes too long */
   levels?: number[];
-  /** for each level but the last */
+  /** that each level but the last may run on a processor */
   limit_ms?: number;
   /** whether an object that was changed and not set is an error: for tests and development */
   checks?: boolean;
