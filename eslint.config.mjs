@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 
 export default defineConfig(
   // AssemblyScript is checked by its own compiler: its types are not TypeScript's.
-  { ignores: ['assembly/', 'build/', 'data/', 'target/', '.tools/', 'kit/types/', 'kit/template/', 'kit/examples/', 'test/storage/entry.ts', 'test/fixtures/**/*.as.ts'] },
+  { ignores: ['assembly/', 'build/', 'data/', 'target/', '.tools/', 'kit/types/', 'kit/template/', 'kit/examples/', 'test/storage/entry*.ts', 'test/fixtures/**/*.as.ts', 'test/fixtures/kit/'] },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

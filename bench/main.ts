@@ -26,6 +26,7 @@ import { http } from './measures/http.ts';
 import { ids } from './measures/ids.ts';
 import { instructions } from './measures/instructions.ts';
 import { json } from './measures/json.ts';
+import { kit } from './measures/kit.ts';
 import { large } from './measures/large.ts';
 import { limit } from './measures/limit.ts';
 import { load } from './measures/load.ts';
@@ -47,6 +48,7 @@ const MEASURES: Measure[] = [
   ids,
   http,
   calls,
+  kit,
   noop,
   large,
   growth,

@@ -12,3 +12,9 @@ export async function trusted(file: string): Promise<string> {
   const words = await import('../../test/support/trusted.ts');
   return words.trustedWord(file).join();
 }
+
+/** Modules of the kit, compiled as authors' files are: absolute files in, absolute files out. */
+export async function kitModules(files: string[]): Promise<string[]> {
+  const { buildKit } = await import('../../test/support/kit.ts');
+  return buildKit(files);
+}
