@@ -5,8 +5,6 @@ import { type Engine, engineFactory } from './engine.ts';
 /** Where in the engine's own page the tree and a cursor lie. */
 const CURSOR_OFFSET = 512;
 
-const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
-
 /** The tree beside a sorted array of its keys, which are strings of bytes (latin1). */
 class Pair {
   readonly engine: Engine;
@@ -152,7 +150,11 @@ class Pair {
   }
 }
 
-type Step = { kind: 'set' | 'delete' | 'probe'; key: number; length: number };
+interface Step {
+  kind: 'set' | 'delete' | 'probe';
+  key: number;
+  length: number;
+}
 const steps = (most: number): fc.Arbitrary<Step[]> =>
   fc.array(
     fc.record({
@@ -192,7 +194,9 @@ describe('tree', async () => {
 
   test.each(SHAPES)('behaves as a sorted array: %s', (_name, keyFor) => {
     fc.assert(
-      fc.property(steps(600), (all) => run(new Pair(create()), all, keyFor)),
+      fc.property(steps(600), (all) => {
+        run(new Pair(create()), all, keyFor);
+      }),
       { seed: 11, numRuns: 12, endOnFailure: true },
     );
   });
@@ -202,9 +206,9 @@ describe('tree', async () => {
       .array(fc.oneof(fc.constantFrom(0, 1, 97, 255), fc.nat(255)), { maxLength: 12 })
       .map((bytes) => String.fromCharCode(...bytes));
     fc.assert(
-      fc.property(fc.array(key, { minLength: 200, maxLength: 400, size: 'max' }), steps(399), (keys, all) =>
-        run(new Pair(create()), all, (at) => keys[at % keys.length]!),
-      ),
+      fc.property(fc.array(key, { minLength: 200, maxLength: 400, size: 'max' }), steps(399), (keys, all) => {
+        run(new Pair(create()), all, (at) => keys[at % keys.length]!);
+      }),
       { seed: 12, numRuns: 12, endOnFailure: true },
     );
   });

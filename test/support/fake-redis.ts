@@ -296,12 +296,7 @@ export class FakeModule {
           server.reply(`:${value}\r\n`);
         },
       ],
-      ReplyWithDouble: [
-        'command',
-        (value: number) => {
-          server.reply(`$${String(value).length}\r\n${value}\r\n`);
-        },
-      ],
+      ReplyWithDouble: ['command', (value: number) => void server.replyBulk(Buffer.from(String(value)))],
       ReplyWithArray: [
         'command',
         (length: bigint) => {
