@@ -38,7 +38,7 @@ const FIRST_SERVER_TESTS = integrationTests(
  */
 const BOTH_LINKS_TESTS = integrationTests(
   ...['acl', 'answers', 'attempt', 'client-*', 'command-info', 'corpus', 'described', 'failing-save', 'hostile-[!p]*', 'large-writes'],
-  ...['kit-examples', 'linking*', 'loaded', 'readers', 'server-rules', 'soak', 'sweep'],
+  ...['kit-*', 'linking*', 'loaded', 'readers', 'server-rules', 'soak', 'sweep'],
 );
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
