@@ -39,7 +39,7 @@ const FIRST_SERVER_TESTS = integrationTests(
  */
 const BOTH_LINKS_TESTS = integrationTests(
   ...['acl', 'answers', 'attempt', 'client-*', 'command-info', 'corpus', 'described', 'failing-save', 'hostile-[!p]*', 'large-writes'],
-  ...['kit-examples', 'languages', 'linking*', 'loaded', 'readers', 'server-rules', 'soak', 'stack-pointer', 'sweep'],
+  ...['kit-*', 'languages', 'linking*', 'loaded', 'readers', 'server-rules', 'soak', 'stack-pointer', 'sweep'],
 );
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {

@@ -44,9 +44,13 @@ function hasCode(characters: usize, length: u32): bool {
   return false;
 }
 
-/** Whether a file is one of the language's own, whose line says what was wrong better than its message. */
+/**
+ * Whether a file is one of the language's own, whose line says what was wrong better than its message; those of the
+ * kit have messages that say it.
+ */
 function isOfLanguage(file: usize): bool {
-  return load<u32>(file - 4) >= 10 && load<u64>(file) == 0x0062_0069_006c_007e; // "~lib"
+  if (load<u32>(file - 4) < 16 || load<u64>(file) != 0x0062_0069_006c_007e) return false; // "~lib"
+  return load<u64>(file, 8) != 0x0064_0065_0072_002f; // "/red", of "/redis-wasm/"
 }
 
 function appendPlace(used: u32, file: usize, lineNumber: u32): u32 {

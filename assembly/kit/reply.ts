@@ -197,8 +197,11 @@ function replyPresent<T>(value: T): u64 {
   } else {
     made.begin();
     encodePresent<T>(made, value);
+    const kind = <u32>load<u8>(made.start);
+    const isHeld = kind == Kind.ARRAY || kind == Kind.MAP;
+    if (isHeld) send();
     commit(running.writes);
-    send();
+    if (!isHeld) send();
     return REPLIED;
   }
   commit(running.writes);

@@ -296,7 +296,6 @@ export class FakeModule {
           server.reply(`:${value}\r\n`);
         },
       ],
-      ReplyWithDouble: ['command', (value: number) => void server.replyBulk(Buffer.from(String(value)))],
       ReplyWithArray: [
         'command',
         (length: bigint) => {
@@ -358,6 +357,12 @@ export class FakeModule {
       ],
       GetSetting: ['command sweep aux save info', (handle: number) => server.kitSetting(this, handle)],
       GetCurrentUserName: ['command sweep', () => this.give(Buffer.from(server.phase === 'sweep' ? '' : server.userName))],
+      ReplyWithDouble: [
+        'command',
+        (value: number) => {
+          server.replyBulk(Buffer.from(String(value)));
+        },
+      ],
       GetSelectedDb: ['command sweep', () => (server.phase === 'sweep' ? 0 : server.database)],
       ReplicateTables: [
         'command sweep',

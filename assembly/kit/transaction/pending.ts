@@ -83,6 +83,7 @@ export function forgetPending(): void {
   clearedCount = 0;
   bytes = 0;
   buckets = 0;
+  mask = 0;
 }
 
 /** The record of this kind and key; null: there is none. */
