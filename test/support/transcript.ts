@@ -48,7 +48,7 @@ export function exchangesOf(block: string): Exchange[] {
   const exchanges: Exchange[] = [];
   for (const line of block.trimEnd().split('\n')) {
     if (line.startsWith('> ')) exchanges.push({ line: line.slice(2), reply: [] });
-    else exchanges.at(-1)!.reply.push(line);
+    else exchanges.at(-1).reply.push(line);
   }
   return exchanges;
 }
