@@ -5,6 +5,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildKit } from '../support/kit.ts';
 import { parseReply, type Reply } from '../support/reply.ts';
+import { exchangesOf, shown, words } from '../support/transcript.ts';
 import { eventually, HOST_FILE, ROOT, useServer } from '../support/server.ts';
 
 const FOLDER = path.join(ROOT, 'kit/examples');
@@ -48,6 +49,26 @@ test('each is short, has its twin, and is TypeScript to an editor', () => {
     ).toBeLessThanOrEqual(40);
   const { stdout } = spawnSync(process.execPath, [path.join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', FOLDER], { encoding: 'utf8' });
   expect(stdout).toBe('');
+});
+
+test('docs/KIT-EXAMPLES.md shows each as it is, with its commands', () => {
+  const page = readFileSync(path.join(ROOT, 'docs/KIT-EXAMPLES.md'), 'utf8');
+  const blocks = [...page.matchAll(/^```ts\n([^]*?)^```/gm)].map(([, text]) => text);
+  expect(blocks.sort()).toEqual(names.map((name) => readFileSync(path.join(FOLDER, `${name}.ts`), 'utf8')).sort());
+  const table = page
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .join();
+  const commands = blocks.flatMap((text) => [...text!.matchAll(/^(?:command|query)\("([\w.]+)"/gm)].map(([, name]) => name!));
+  expect([...table.matchAll(/`([A-Z]+\.[A-Z]+)/g)].map(([, name]) => name!).sort()).toEqual(commands.sort());
+});
+
+test('README.md shows one of them, and what it answers', async () => {
+  const page = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+  expect(/^```ts\n([^]*?)^```/m.exec(page)?.[1]).toBe(readFileSync(path.join(FOLDER, 'limit.ts'), 'utf8'));
+  const exchanges = exchangesOf(/^```\n(> [^]*?)^```/m.exec(page)?.[1] ?? '');
+  expect(exchanges).toHaveLength(2);
+  for (const { line, reply } of exchanges) expect(shown(await server.send(...words(line)))).toEqual(reply);
 });
 
 describe('limit, a token bucket', () => {

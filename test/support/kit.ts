@@ -15,10 +15,11 @@ const OUTPUT = path.join(ROOT, 'build/test/kit');
  * Builds author's files, as the parts of one build; each module is named as its file.
  * @param files absolute
  * @param checks whether an object that was changed and not set is an error
+ * @param levels of optimisation, as `build` takes them
  * @returns the modules' absolute paths, in the order of the files
  */
-export async function buildKit(files: string[], checks = false): Promise<string[]> {
-  const digest = createHash('sha256').update(String(checks));
+export async function buildKit(files: string[], checks = false, levels = [3, 1, 0]): Promise<string[]> {
+  const digest = createHash('sha256').update(`${checks} ${levels.join()}`);
   for (const file of [...files, ...sourcesIn('assembly/base'), ...sourcesIn('assembly/kit'), ...sourcesIn('kit')]) {
     digest.update(file).update('\0').update(readFileSync(file)).update('\0');
   }
@@ -30,7 +31,7 @@ export async function buildKit(files: string[], checks = false): Promise<string[
   // Renamed into place as a whole: test files that run beside this one may make it too.
   const own = `${folder}.${process.pid}`;
   try {
-    await buildModules(modules, { out: own, checks }, compiler);
+    await buildModules(modules, { out: own, checks, levels }, compiler);
     if (!existsSync(folder)) renameSync(own, folder);
   } finally {
     compiler.end();
