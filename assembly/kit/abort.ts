@@ -45,8 +45,8 @@ function hasCode(characters: usize, length: u32): bool {
 }
 
 /**
- * Whether a file is one of the language's own, whose line says what was wrong better than its message; those of the
- * kit have messages that say it.
+ * Whether a file is one of the language's own, whose line says what was wrong better than its message; those
+ * of the kit have messages that say it.
  */
 function isOfLanguage(file: usize): bool {
   if (load<u32>(file - 4) < 16 || load<u64>(file) != 0x0062_0069_006c_007e) return false; // "~lib"

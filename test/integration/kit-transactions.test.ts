@@ -1,6 +1,6 @@
 /**
- * Commands of a kit module that fail, in whatever way, after two writes, a delete, a write of another module and a
- * message: nothing has changed here, on a replica, in the append-only file and in the next RDB file.
+ * Commands of a kit module that fail, in whatever way, after two writes, a delete, a write of another module
+ * and a message: nothing has changed here, on a replica, in the append-only file and in the next RDB file.
  */
 import { describe, expect, test } from 'vitest';
 import { usePair, caughtUp, follow } from '../support/replication.ts';

@@ -17,7 +17,10 @@ export async function ask(server: TestServer, ...command: string[]): Promise<Rep
   return parseReply(await server.send(...command));
 }
 
-/** All that the module holds, and what the hashmap has under these keys. Throws where the tables are not sound. */
+/**
+ * All that the module holds, and what the hashmap has under these keys. Throws where the tables are not
+ * sound.
+ */
 export async function state(server: TestServer, ...keys: string[]): Promise<Reply[]> {
   expect(await server.send('TRIAL.CHECK')).toBe(OK);
   expect(await server.send('CUSTOM.CHECK')).toBe(OK);
