@@ -113,7 +113,14 @@ export function rewrite(
   const { files, packages, checker } = openProject(file, faults);
   const edits = new Map(files.map((source) => [source, new Edits()]));
   const editsOf = (source: ts.SourceFile) => edits.get(source) ?? new Edits();
-  const context = { checker, faults, editsOf, commands: new Map<string, Command>(), names: new Map<string, ts.Node>() };
+  const context = {
+    checker,
+    faults,
+    editsOf,
+    commands: new Map<string, Command>(),
+    handlers: new Set<ts.Node>(),
+    names: new Map<string, ts.Node>(),
+  };
   const classes = new Classes(context);
   if (!faults.any()) {
     for (const source of files) {

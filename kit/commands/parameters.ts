@@ -85,7 +85,7 @@ export function misfit(slot: Slot, { name, type, isNullable, initial }: Paramete
   if (!slot.types.includes(type)) {
     return `${name} is of type ${type}, and ${title} of the syntax${slot.isArray ? ', which repeats,' : ''} needs ${slot.types.join(' or ')}`;
   }
-  if (isNullable && (initial !== undefined || !slot.isOptional || slot.isArray || !['string', 'Bytes'].includes(type))) {
+  if (isNullable && (!slot.isOptional || slot.isArray || !['string', 'Bytes'].includes(type))) {
     return `${name} can never be null`;
   }
   if (slot.isOptional && !slot.isArray && type !== 'bool' && initial === undefined && !isNullable) {

@@ -6,7 +6,7 @@ import { kitName, symbolOf } from '../source/symbols.ts';
 import { typeText } from '../source/types.ts';
 import { aboutOf, type About } from './about.ts';
 import { keysOf, type Keys } from './keys.ts';
-import { misfit, signatureOf, slotsOf, type Parameter, type Slot } from './parameters.ts';
+import { misfit, signatureOf, slotsOf, zeroOf, type Parameter, type Slot } from './parameters.ts';
 import { resultProblem } from './results.ts';
 import { parseSyntax, SyntaxFault, type Item } from './syntax.ts';
 import { wrapperOf } from './wrapper.ts';
@@ -31,8 +31,12 @@ type Handler = ts.FunctionDeclaration | ts.ArrowFunction | ts.FunctionExpression
 export interface Context {
   checker: ts.TypeChecker;
   faults: Faults;
+  /** of an author's file */
+  editsOf: (source: ts.SourceFile) => Edits;
   /** those of all files so far, by their names in capitals */
   commands: Map<string, Command>;
+  /** their handlers */
+  handlers: Set<ts.Node>;
 }
 
 /** Namespaces of which no author's module has a command. */
@@ -73,6 +77,7 @@ function rewrite(statement: ts.Statement, call: ts.CallExpression, writes: boole
   const given = checkHandler(name, handlerNode, handler, read.slots, context);
   const keys = readKeys(read.items, writes, about, syntaxNode, faults);
   if (given === undefined || keys === undefined) return;
+  fillDefaults(handler, given.parameters, context);
   const index = commands.size;
   commands.set(name.toUpperCase(), { name, syntax, writes, about, keys, ...given, node: nameNode });
   const called = takeOut(statement, handlerNode, index, edits);
@@ -177,6 +182,21 @@ function checkHandler(
     });
   }
   return faults.all.length > before ? undefined : { parameters, result };
+}
+
+/**
+ * The compiler wants a default value of each parameter behind one that has any. They are never used: a command
+ * gives all of them.
+ */
+function fillDefaults(handler: Handler, parameters: Parameter[], { editsOf, handlers }: Context): void {
+  if (handlers.has(handler)) return;
+  handlers.add(handler);
+  const first = parameters.findIndex(({ initial }) => initial !== undefined);
+  parameters.forEach(({ type, isNullable, initial }, index) => {
+    const node = handler.parameters[index];
+    if (first === -1 || index < first || initial !== undefined || node === undefined) return;
+    editsOf(node.getSourceFile()).insert(node.getEnd(), ` = ${isNullable ? 'null' : zeroOf(type)}`);
+  });
 }
 
 const RESULTS = 'A handler returns string, Bytes, a number, bool, arrays and Maps of these, T | null of references, void, or a Reply.';
