@@ -58,7 +58,9 @@ class Development {
 
   private async build(): Promise<Built[]> {
     const begun = performance.now();
-    for (const { file } of this.modules) this.follow([file]);
+    // What is written from here on is another change.
+    for (const file of this.contents.keys()) if (existsSync(file)) this.contents.set(file, readFileSync(file, 'utf8'));
+    this.follow(this.modules.map(({ file }) => file));
     const how = {
       out: path.join(this.folder, 'built'),
       levels: LEVELS,
@@ -80,7 +82,7 @@ class Development {
   /** Watches files: their folders, since an editor may put another file in the place of one. */
   private follow(files: string[]): void {
     for (const file of files) {
-      this.contents.set(file, readFileSync(file, 'utf8'));
+      if (!this.contents.has(file)) this.contents.set(file, readFileSync(file, 'utf8'));
       const folder = path.dirname(file);
       if (this.watchers.has(folder)) continue;
       this.watchers.set(

@@ -185,8 +185,8 @@ function checkHandler(
 }
 
 /**
- * The compiler wants a default value of each parameter behind one that has any. They are never used: a command
- * gives all of them.
+ * The compiler wants a default value of each parameter behind one that has any. They are never used: a
+ * command gives all of them.
  */
 function fillDefaults(handler: Handler, parameters: Parameter[], { editsOf, handlers }: Context): void {
   if (handlers.has(handler)) return;

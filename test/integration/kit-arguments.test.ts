@@ -1,4 +1,4 @@
-/** What the kit's compiler makes of a syntax, on a real server: arguments as an author's handler gets them. */
+/** What the compiler of the kit makes of a syntax, on a real server: arguments as a handler gets them. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -331,7 +331,7 @@ describe('a new project', () => {
     expect(await send('COUNTER.GET', 'visits')).toBe(':105\r\n');
     writeFileSync(file, before.replace('const counter = ', 'let [counter] = '));
     expect(await says(/is served on/)).toMatch(
-      /counter\.ts:17:\d+: There are no patterns of variables[^]*What was built before is served on/,
+      /counter\.ts:\d+:\d+: There are no patterns of variables[^]*What was built before is served on/,
     );
     expect(await send('COUNTER.GET', 'visits')).toBe(':105\r\n');
     writeFileSync(file, before);
