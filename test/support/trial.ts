@@ -31,7 +31,7 @@ export async function state(server: TestServer, ...keys: string[]): Promise<Repl
     await ask(server, 'TRIAL.LOAD', key),
     await ask(server, 'TRIAL.NOTED', key),
     await ask(server, 'CUSTOM.GET', key),
-    await ask(server, 'CUSTOM.PTTL', key).then((left) => Number(left) > 0),
+    await ask(server, 'CUSTOM.PTTL', key).then((left) => Number(Number(left) > 0)),
   ];
   return [await ask(server, 'TRIAL.DUMP'), ...(await Promise.all(keys.map(of)))];
 }
