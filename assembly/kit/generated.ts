@@ -9,6 +9,7 @@ import { readAt } from "./transaction/reads";
 import { beginCommand } from "./transaction/begin";
 import { Command } from "./transaction/command";
 import { recover } from "./transaction/commit";
+import { parseDecimal } from "./values/decimal";
 import { bytesOf, decodeString } from "./values/strings";
 
 export { Reader, Writer } from "./values/buffer";
@@ -127,7 +128,7 @@ export function argF64(argv: usize, index: i32): f64 {
   const pointer = argument(argv, index);
   const length = argumentLength(argv, index);
   let value: f64 = NaN;
-  if (isNumber(pointer, length)) value = parseFloat(decodeString(pointer, length));
+  if (isNumber(pointer, length)) value = parseDecimal(pointer, length);
   if (!isFinite(value)) {
     line(changetype<usize>("ERR value is not a valid float"));
     failLine();

@@ -3,13 +3,14 @@
  * in a folder named by a digest of what they are made of, so that only a change makes them anew.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Compiler } from '../../kit/asc/compiler.ts';
 import { buildModules } from '../../kit/modules.ts';
 import { ROOT } from './server.ts';
 
 const OUTPUT = path.join(ROOT, 'build/test/kit');
+const SOURCES = path.join(ROOT, 'build/test/kit-sources');
 
 /**
  * Builds author's files, as the parts of one build; each module is named as its file.
@@ -43,6 +44,17 @@ export async function buildKit(files: string[], checks = false, levels = [3, 1, 
 /** The module of an author's file in test/fixtures/kit, absolute. */
 export async function kitModule(name: string, checks = false): Promise<string> {
   const [file = ''] = await buildKit([path.join(ROOT, 'test/fixtures/kit', `${name}.ts`)], checks);
+  return file;
+}
+
+/** The module of an author's text, absolute. */
+export async function kitOf(name: string, text: string): Promise<string> {
+  const source = path.join(SOURCES, createHash('sha256').update(text).digest('hex').slice(0, 16), `${name}.ts`);
+  mkdirSync(path.dirname(source), { recursive: true });
+  // Renamed into place: test files that run beside this one may make it too.
+  writeFileSync(`${source}.${process.pid}`, text);
+  renameSync(`${source}.${process.pid}`, source);
+  const [file = ''] = await buildKit([source]);
   return file;
 }
 

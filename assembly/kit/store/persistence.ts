@@ -18,7 +18,7 @@ import { redis } from "../../base/redis";
 import { appendText, line, logNotice, appendNumber, logWarning } from "../../base/text";
 import { Table } from "../../base/storage/table/table";
 import { adopt } from "./adopt";
-import { isKey, isValue, NONE, partAt, schemaAt, schemaLimit, splitSchema } from "./schemas";
+import { areTold, isKey, isValue, NONE, noteTold, partAt, schemaAt, schemaLimit, splitSchema } from "./schemas";
 import {
   ENTRY,
   findStored,
@@ -61,15 +61,7 @@ const cursor: Cursor = changetype<Cursor>(memory.data(offsetof<Cursor>(), 8));
 
 /** Whether there is nothing to be saved. */
 export function isNothing(): bool {
-  return !storedCount() && !hasSchemas();
-}
-
-/** Whether data has brought schemas that are not the module's own. */
-function hasSchemas(): bool {
-  for (let number: u32 = 0; number < schemaLimit(); number++) {
-    if (changetype<usize>(schemaAt(number)) && !schemaAt(number).isCurrent) return true;
-  }
-  return false;
+  return !storedCount() && !areTold;
 }
 
 /** Writes everything. Allocates nothing. O(bytes). */
@@ -131,6 +123,7 @@ function loadSchemas(): bool {
   memory.fill(tableHere, <u8>NONE, 256);
   const count = redis.LoadUnsigned();
   if (count > 255) return refuse(changetype<usize>("there are too many schemas"));
+  if (count) noteTold();
   for (let index: u64 = 0; index < count; index++) {
     const string = redis.LoadStringBuffer();
     const length = lengthOf(string);

@@ -58,8 +58,20 @@ let others: u32 = 0;
 /** A byte for each schema: whether this process has told the stream of it. */
 const told: usize = memory.data(256);
 
+/**
+ * Whether the stream, or a file that it goes on from, has told schemas since the last flush. What follows
+ * there does without them, so every file has them from then on, be there entries or not.
+ */
+export let areTold: bool = false;
+
+/** Notes that schemas were told. */
+export function noteTold(): void {
+  areTold = true;
+}
+
 /** Whether the stream knows the schema of this number; from now on it does. */
 export function tellSchema(number: u32): bool {
+  areTold = true;
   const isTold = load<u8>(told + <usize>number) != 0;
   store<u8>(told + <usize>number, 1);
   return isTold;
@@ -173,8 +185,13 @@ export function addSchema(text: usize, length: u32, table: u32, number: u32 = NO
   return block ? number : NONE;
 }
 
-/** Forgets all schemas but those of declared tables, whose memory is gone with the heap. */
+/**
+ * Forgets all schemas but those of declared tables, whose memory is gone with the heap; and what was told,
+ * since a flush makes whoever reads the stream forget it too.
+ */
 export function forgetSchemas(declared: u32): void {
+  forgetTold();
+  areTold = false;
   for (let number = declared; number < schemaLimit(); number++) setSchema(number, changetype<Schema>(0));
   others = 0;
 }

@@ -6,7 +6,7 @@ import { valueLength, valueOf } from "../../base/storage/entry";
 import { appendNumber, appendText, failLine, failOutOfMemory, line } from "../../base/text";
 import { Reader } from "../values/buffer";
 import { take } from "../memory/arena";
-import { forgetTold, isKey, isValue, NONE, partAt, Schema, schemaAt, schemaOfId, splitSchema } from "../store/schemas";
+import { forgetTold, isKey, isValue, NONE, noteTold, partAt, Schema, schemaAt, schemaOfId, splitSchema } from "../store/schemas";
 import { adopt } from "../store/adopt";
 import { findStored, hashOf, heads, isSorted, prefixLength, prepare } from "../store/tables";
 import { beginCommand } from "./begin";
@@ -35,6 +35,7 @@ export function applyEffect(format: i32, argc: i32, argv: usize): void {
   if (!prepare()) failOutOfMemory();
   for (let index = 1; index < argc; index++) {
     if (adopt(argument(argv, index), argumentLength(argv, index)) == NONE) failLine();
+    noteTold();
   }
   payload.begin(argument(argv, 0), argumentLength(argv, 0));
   const length = payload.number();
