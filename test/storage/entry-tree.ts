@@ -1,10 +1,10 @@
 /** The tree's functions as exports, for the tests alone: a part of entry.ts. */
-import { compact } from '../../assembly/base/storage/compact';
-import { create, destroy } from '../../assembly/base/storage/entry';
-import { checkTree } from '../../assembly/base/storage/tree/check';
-import { Cursor } from '../../assembly/base/storage/tree/cursor';
-import { moveEntry } from '../../assembly/base/storage/tree/move';
-import { Tree } from '../../assembly/base/storage/tree/tree';
+import { compact } from "../../assembly/base/storage/compact";
+import { create, destroy } from "../../assembly/base/storage/entry";
+import { checkTree } from "../../assembly/base/storage/tree/check";
+import { Cursor } from "../../assembly/base/storage/tree/cursor";
+import { moveEntry } from "../../assembly/base/storage/tree/move";
+import { Tree } from "../../assembly/base/storage/tree/tree";
 
 export function treeBytes(): u32 {
   return offsetof<Tree>();
@@ -165,10 +165,31 @@ export function manyScan(tree: Tree, first: u32, count: u32, shuffle: u32, lengt
   return met;
 }
 
+/** Seeks each key by whole keys, as if nodes held nothing of them. */
+function manyCompare(tree: Tree, count: u32): u32 {
+  const cursor = changetype<Cursor>(scanning);
+  let met: u32 = 0;
+  for (let number: u32 = 0; number < count; number++) {
+    keyOfNumber(number, 1);
+    cursor.seekAfter(tree, keyBytes, KEY_BYTES);
+    met += <u32>(cursor.previous() != 0);
+  }
+  return met;
+}
+
+/** Creates and destroys an entry for each number; returns how many. */
+function manyEntries(count: u32): u32 {
+  for (let number: u32 = 0; number < count; number++) {
+    keyOfNumber(number, 1);
+    destroy(create(keyBytes, KEY_BYTES, keyBytes, 16, 0));
+  }
+  return count;
+}
+
 /**
  * For runs outside of JavaScript: a tree in page 1 with `count` entries, then `rounds` times finds (operation
  * 1), scans of 100 (2), ranks (3), absent keys (4), removes and inserts (5), numbers to entries (6), keys
- * alone (7); 0: none.
+ * alone (7), seeks (8), seeks that compare whole keys (9), entries alone (10); 0: none.
  */
 export function benchTree(operation: u32, count: u32, rounds: u32): u32 {
   const tree = changetype<Tree>(<usize>65536);
@@ -183,6 +204,8 @@ export function benchTree(operation: u32, count: u32, rounds: u32): u32 {
     else if (operation == 6) for (let index: u32 = 0; index < count; index++) done += <u32>tree.at((index * 7919) % count);
     else if (operation == 7) for (let index: u32 = 0; index < count; index++) keyOfNumber(index, 1);
     else if (operation == 8) done += manyScan(tree, 0, count, 1, 0);
+    else if (operation == 9) done += manyCompare(tree, count);
+    else if (operation == 10) done += manyEntries(count);
   }
   return done;
 }

@@ -1,7 +1,7 @@
 /** Whether a tree holds together: for diagnostics. */
 import { equal } from "../bytes";
 import { keyLength, keyOf } from "../entry";
-import { BELOW, headOf, order, ORDER_MASK, tagOf } from "./keys";
+import { BELOW, headOf, order, ORDER_MASK } from "./keys";
 import { Inner, INNER_MAX } from "./inner";
 import { Leaf, LEAF_MAX } from "./leaf";
 import { INNER_FEW, LEAF_FEW, Tree } from "./tree";
@@ -55,7 +55,7 @@ function checkLeaf(leaf: Leaf, isLast: bool): usize {
     const entry = leaf.entry(index);
     if (index && !isAscending(leaf.entry(index - 1), entry)) return changetype<usize>("the order of entries");
     if (!sharesPrefix(leaf.entry(0), entry, leaf.prefix)) return changetype<usize>("the prefix of a leaf");
-    if (leaf.tag(index) != tagOf(entry, leaf.prefix)) return changetype<usize>("a tag of a leaf");
+    if (leaf.tag(index) != leaf.tagFor(keyOf(entry), keyLength(entry))) return changetype<usize>("a tag of a leaf");
   }
   return 0;
 }

@@ -2,7 +2,7 @@
 import { keyLength, keyOf } from "../entry";
 import { free } from "../heap";
 import { Inner, INNER_BYTES, INNER_MAX, newInner } from "./inner";
-import { Leaf, LEAF_BYTES, LEAF_MAX, newLeaf } from "./leaf";
+import { Leaf, LEAF_MAX, newLeaf } from "./leaf";
 import { Path } from "./path";
 
 /** A leaf takes some entries of a full one beside it where it has no more than so many. */
@@ -11,12 +11,12 @@ const SPACIOUS: u32 = 38;
 
 @unmanaged
 export class Growth extends Path {
-  /** The new nodes of a split, the next first, linked by their first word; 0: none. */
+  /** The new inner nodes of a split, each with the next one's address as its count; 0: none. */
   private fresh: usize;
 
   /**
-   * Puts an entry in whose key the tree does not hold; the tree owns it now. O(log entries + length), and now
-   * and then O(entries of a node) for each level.
+   * Puts an entry in whose key the tree does not hold; the tree owns it now. What the heap calls where memory
+   * is short must not change the tree. O(log entries + length), now and then O(entries of a node) per level.
    * @returns false, the content unchanged: no memory
    */
   insert(entry: usize): bool {
@@ -88,7 +88,7 @@ export class Growth extends Path {
   }
 
   /**
-   * Allocates all nodes of a split of the leaf found, a leaf behind it as well; false, nothing kept: no
+   * Allocates all nodes of a split of the leaf found, and links a leaf behind it. False, nothing kept: no
    * memory.
    */
   private allocate(): bool {

@@ -56,16 +56,23 @@ export function commonOf(entry: usize, other: usize): u32 {
   return common(keyOf(entry), keyOf(other), 0, min(keyLength(entry), keyLength(other)));
 }
 
-/** The byte at a place of the key, 0 behind its end: it never falls from a key to a greater one. */
+/** The byte at a place of the key, 0 behind its end. */
 // prettier-ignore
 @inline
-export function tagAt(key: usize, length: u32, place: u32): u32 {
+function byteAt(key: usize, length: u32, place: u32): u32 {
   return place < length ? <u32>load<u8>(key + <usize>place) : 0;
 }
 
-/** The byte at a place of an entry's key, 0 behind its end. */
-export function tagOf(entry: usize, place: u32): u32 {
-  return tagAt(keyOf(entry), keyLength(entry), place);
+/** The two bytes from a place of the key on, the first as the lowest, 0 for each behind its end. */
+// prettier-ignore
+@inline
+export function pairAt(key: usize, length: u32, place: u32): u32 {
+  return place + 2 <= length ? <u32>load<u16>(key + <usize>place) : byteAt(key, length, place);
+}
+
+/** The two bytes from a place of an entry's key on, as pairAt. */
+export function pairOf(entry: usize, place: u32): u32 {
+  return pairAt(keyOf(entry), keyLength(entry), place);
 }
 
 /** The four bytes from a place of the key on, the first as the highest, 0 for each behind its end. */
@@ -77,7 +84,7 @@ export function headAt(key: usize, length: u32, place: u32): u32 {
 
 function headAtEnd(key: usize, length: u32, place: u32): u32 {
   let head: u32 = 0;
-  for (let at: u32 = 0; at < 4; at++) head = (head << 8) | tagAt(key, length, place + at);
+  for (let at: u32 = 0; at < 4; at++) head = (head << 8) | byteAt(key, length, place + at);
   return head;
 }
 

@@ -1,11 +1,13 @@
 /** Leaves of the tree (tree.ts draws them): entries in the order of their keys. */
 import { hasKey, keyLength, keyOf } from "../entry";
 import { alloc } from "../heap";
-import { ABOVE, BELOW, commonOf, order, ORDER_BITS, ORDER_MASK, tagAt, tagOf } from "./keys";
+import { ABOVE, BELOW, commonOf, order, ORDER_BITS, ORDER_MASK, pairAt, pairOf } from "./keys";
 
 /** Entries in a leaf. */
 export const LEAF_MAX: u32 = 48;
 export const LEAF_BYTES: u32 = 256;
+/** Two bytes of each key, while its tags are made. */
+const pairs: usize = memory.data(96, 16);
 /** No place in a leaf. */
 export const NOWHERE: u32 = 0xffffffff;
 
@@ -15,10 +17,29 @@ export class Leaf {
   /** The leaves beside it, 0: none. */
   previous: Leaf;
   next: Leaf;
-  /** Entries in it. */
-  count: u32;
+  private size: u8;
+  /**
+   * How the two bytes behind the prefix make a tag: the least of the first, from which on they count; the
+   * least of the second; and how many tags one of the first has, less one (bits 0 to 4), and by how many bits
+   * the second is shifted to be one of them (bits 5 to 7).
+   */
+  private low: u8;
+  private lowSecond: u8;
+  private scale: u8;
   /** So many bytes all of its keys begin with, at least. */
   prefix: u32;
+
+  /** Entries in it. */
+  @inline
+  get count(): u32 {
+    return <u32>this.size;
+  }
+
+
+  @inline
+  set count(count: u32) {
+    this.size = <u8>count;
+  }
 
   /** Address of the first tag. */
   @inline
@@ -42,6 +63,24 @@ export class Leaf {
   @inline
   tag(index: u32): u32 {
     return <u32>load<u8>(this.tags + <usize>index);
+  }
+
+  /** The tag of a key: it never falls from a key to a greater one. */
+  @inline
+  tagFor(key: usize, length: u32): u32 {
+    return this.tagOfPair(pairAt(key, length, this.prefix));
+  }
+
+
+  @inline
+  private tagOfPair(pair: u32): u32 {
+    const first = pair & 255;
+    const low = <u32>this.low;
+    if (first < low) return 0;
+    const scale = <u32>this.scale;
+    const last = scale & 31;
+    const over = max(<i32>(pair >> 8) - <i32>this.lowSecond, 0) >> (scale >> 5);
+    return min((first - low) * (last + 1) + min(<u32>over, last), 255);
   }
 
   /** Puts an entry with the same key in the place of the one in slot `index`. */
@@ -80,7 +119,7 @@ export class Leaf {
   find(key: usize, length: u32): u32 {
     const prefix = this.prefix;
     if (length < prefix) return NOWHERE;
-    const slots = this.matches(tagAt(key, length, prefix));
+    const slots = this.matches(this.tagFor(key, length));
     if (!slots) return NOWHERE;
     let low = <u32>ctz(slots);
     let high = low + <u32>popcnt(slots);
@@ -99,7 +138,7 @@ export class Leaf {
   lower(key: usize, length: u32, needed: u32): u32 {
     const prefix = this.prefix;
     if (length < prefix) return NOWHERE;
-    const tag = tagAt(key, length, prefix);
+    const tag = this.tagFor(key, length);
     let low = <u32>popcnt(this.below(tag));
     let high = low + <u32>popcnt(this.matches(tag));
     needed = max(needed, prefix);
@@ -119,16 +158,21 @@ export class Leaf {
   /** Puts an entry into slot `index`, those from it on go one further: there is room. O(slots). */
   insert(index: u32, entry: usize): void {
     const count = this.count;
-    if (!count) this.prefix = keyLength(entry);
-    else if (!index) this.narrow(commonOf(entry, this.entry(0)));
-    else if (index == count) this.narrow(commonOf(this.entry(0), entry));
     const start = this.slot(index);
     let at = this.slot(count);
     for (; at >= start + 16; at -= 16) v128.store(at - 12, v128.load(at - 16));
     for (; at > start; at -= 4) store<u32>(at, load<u32>(at - 4));
     store<u32>(start, <u32>entry);
-    this.insertTag(index, tagOf(entry, this.prefix));
     this.count = count + 1;
+    // Inside, it begins as those on both sides do. What comes in order is at times given better tags.
+    if (!index || index == count) {
+      const prefix = this.wholePrefix;
+      if (!count || prefix < this.prefix || !(count & 15)) {
+        this.retag(prefix);
+        return;
+      }
+    }
+    this.insertTag(index, this.tagFor(keyOf(entry), keyLength(entry)));
   }
 
   /** Takes the entry out of slot `index`, those behind it go one back. O(slots). */
@@ -144,9 +188,7 @@ export class Leaf {
     return entry;
   }
 
-  /**
-   * Puts a tag in; sixteen at a time, the last first: each lane keeps its tag, or takes the one before it.
-   */
+  /** Puts a tag in, sixteen at a time, the last first: each lane keeps its tag or takes the one before. */
   @inline
   private insertTag(index: u32, tag: u32): void {
     const place = i8x16.splat(<i8>index);
@@ -168,13 +210,6 @@ export class Leaf {
       v128.store(at, v128.bitselect(v128.load(at, 1), v128.load(at), i8x16.ge_s(lanes, place)));
       lanes = i8x16.add(lanes, i8x16.splat(16));
     }
-  }
-
-  /** The keys begin alike in no more than so many bytes from now on: their tags were all the same there. */
-  private narrow(prefix: u32): void {
-    if (prefix >= this.prefix) return;
-    this.prefix = prefix;
-    memory.fill(this.tags, <u8>tagOf(this.entry(0), prefix), this.count);
   }
 
   /** Moves the first `count` entries of the leaf behind this one to its end: there is room. O(slots). */
@@ -201,12 +236,16 @@ export class Leaf {
 
   /** Entries went from one leaf to the other: mends counts, prefixes, tags. */
   private moved(from: Leaf, to: Leaf, own: u32, others: u32): void {
-    const isAlike = from.prefix == to.prefix || !to.count;
-    if (!to.count) to.prefix = from.prefix;
+    const isNew = !to.count;
     this.count = own;
     this.next.count = others;
-    if (isAlike) to.fit();
-    else to.retag(to.wholePrefix);
+    if (isNew) {
+      to.prefix = from.prefix;
+      to.low = from.low;
+      to.lowSecond = from.lowSecond;
+      to.scale = from.scale;
+      to.fit();
+    } else to.retag(to.wholePrefix);
     if (from.count) from.fit();
   }
 
@@ -222,11 +261,29 @@ export class Leaf {
     if (prefix != this.prefix) this.retag(prefix);
   }
 
+  /** Chooses how tags are made, so that they tell apart what they can, and makes them. O(slots). */
   private retag(prefix: u32): void {
     this.prefix = prefix;
-    for (let index: u32 = 0, count = this.count; index < count; index++) {
-      const entry = this.entry(index);
-      store<u8>(this.tags + <usize>index, <u8>tagAt(keyOf(entry), keyLength(entry), prefix));
+    const count = this.count;
+    let lowSecond: u32 = 255;
+    let highSecond: u32 = 0;
+    for (let index: u32 = 0; index < count; index++) {
+      const pair = pairOf(this.entry(index), prefix);
+      store<u16>(pairs + ((<usize>index) << 1), <u16>pair);
+      const second = pair >> 8;
+      lowSecond = min(lowSecond, second);
+      highSecond = max(highSecond, second);
+    }
+    const low = <u32>load<u8>(pairs);
+    const firsts = <u32>load<u8>(pairs + ((<usize>(count - 1)) << 1)) - low + 1;
+    const room = min<u32>(256 / firsts, 32);
+    let shift: u32 = 0;
+    while (shift < 7 && (highSecond - lowSecond) >> shift >= room) shift++;
+    this.low = <u8>low;
+    this.lowSecond = <u8>lowSecond;
+    this.scale = <u8>((shift << 5) | min((highSecond - lowSecond) >> shift, room - 1));
+    for (let index: u32 = 0; index < count; index++) {
+      store<u8>(this.tags + <usize>index, <u8>this.tagOfPair(<u32>load<u16>(pairs + ((<usize>index) << 1))));
     }
   }
 

@@ -5,16 +5,14 @@ import { Leaf, NOWHERE } from "./leaf";
 import { BELOW, order, ORDER_BITS, ORDER_MASK, SAME } from "./keys";
 
 /** Which entries lie before a gap that is looked for: those with a lesser key … */
-export const AT: u32 = 0;
+const AT: u32 = 0;
 /** … and the one with this key … */
 export const AFTER: u32 = 1;
 /** … and all whose keys begin with it. */
 export const PAST: u32 = 2;
-/** Levels of inner nodes at most: each node but the last of its level has 20 children or more. */
-export const HEIGHT_MAX: u32 = 16;
-
 /**
  * Of the last way down: for each level, node and number of the child taken; level 1 has the leaves' parents.
+ * There are 16 at most: each node but the last of its level has 20 children or more.
  */
 const steps: usize = memory.data(128, 8);
 

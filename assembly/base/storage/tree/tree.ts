@@ -2,35 +2,36 @@
  * The tree: entries (entry.ts) in the order of their keys, with their numbers. It is a B+tree. A tree without
  * entries owns no memory.
  *
- *     inner node       1024 bytes: up to 62 children, and of each the least entry below it, the number of
- *                      entries below it, and a head: four bytes of the least entry's key, those behind what
- *                      all of the node's have in common
- *     leaf             256 bytes: up to 48 entries, and of each a tag: the byte of its key behind what all of
- *                      the leaf's have in common. Leaves are linked in both directions.
+ *     leaf         256 bytes: up to 48 entries, and of each a tag: a byte made of the two bytes of its key
+ *                  behind what all of the leaf's have in common. Leaves are linked in both directions.
+ *                  0          4      8       9       12       16        64             256
+ *                  +----------+------+-------+-------+--------+---------+--------------+
+ *                  | previous | next | count | scale | prefix | 48 tags | 48 addresses |
+ *                  +----------+------+-------+-------+--------+---------+--------------+
  *
- *     leaf             0          4      8       12       16                    64                      256
- *                      +----------+------+-------+--------+---------------------+--------------------------+
- *                      | previous | next | count | prefix | 48 tags             | 48 × u32 addresses       |
- *                      +----------+------+-------+--------+---------------------+--------------------------+
+ *     inner node   1024 bytes: up to 62 children, and of each the least entry below it, the number of
+ *                  entries below it, and a head: four bytes of the least entry's key, those behind what all
+ *                  of the node's have in common
+ *                  0       4        8   16         272             520        768      1016
+ *                  +-------+--------+---+----------+---------------+----------+--------+---+
+ *                  | count | prefix | - | 64 heads | least entries | children | counts | - |
+ *                  +-------+--------+---+----------+---------------+----------+--------+---+
  *
- *     inner node       0       4        8      16         272                520            768     1016
- *                      +-------+--------+------+----------+------------------+--------------+---------+---+
- *                      | count | prefix | –    | 64 heads | 62 least entries | 62 children  | counts  | – |
- *                      +-------+--------+------+----------+------------------+--------------+---------+---+
- *
- *     prefix           so many bytes all keys of the leaf, or all least keys of the node, begin with; it may
- *                      be less than that. They are not compared on the way down: where the key that is
- *                      looked for does not begin with them, the entry at its end shows it.
- *     head, tag        0 in the place of each byte behind a key's end: they never fall from an entry to the
- *                      next. Where they are the same, keys are compared.
+ *     prefix       so many bytes all keys of the leaf, or all least keys of the node, begin with; it may be
+ *                  less than that. They are not compared on the way down: where the key that is looked for
+ *                  does not begin with them, an entry at the way's end shows it.
+ *     head, tag    never fall from an entry to the next; a byte behind a key's end counts as 0. Where they
+ *                  are the same, keys are compared.
+ *     scale        how a tag is made, so that of the bytes that are there it tells apart many pairs: all
+ *                  pairs of digits, one after the other
  *
  * A full leaf gives entries to one beside it; where both are full it is split. At the end of the tree it is
  * left full, so that what comes in order fills it. A leaf with few entries takes some from one beside it, or
  * they become one. Only the last node of a level may have fewer than 22 entries, or 20 children.
  */
 import { free } from "../heap";
-import { Inner, INNER_BYTES, INNER_MAX } from "./inner";
-import { Leaf, LEAF_BYTES, LEAF_MAX } from "./leaf";
+import { Inner, INNER_BYTES } from "./inner";
+import { Leaf, LEAF_BYTES } from "./leaf";
 import { Growth } from "./growth";
 
 /** Nodes with fewer are filled up, or become one with another if both have no more than ROOMY. */
@@ -115,10 +116,8 @@ export class Tree extends Growth {
     free(changetype<usize>(this.leaf), LEAF_BYTES);
     let level: u32 = 1;
     for (; this.nodeAt(level).count == 1; level++) free(changetype<usize>(this.nodeAt(level)), INNER_BYTES);
-    const node = this.nodeAt(level);
-    const index = this.indexAt(level);
-    node.remove(index);
-    if (!index) this.tellLeast(level, node.least(0));
+    // The last child of several: only the last node of a level has a single one.
+    this.nodeAt(level).remove(this.indexAt(level));
     this.fillUp(level);
   }
 
