@@ -8,7 +8,7 @@ import { redis } from "../base/redis";
 import { INTEGER, NULL, OK, pack, REPLIED } from "../base/frame";
 import { take } from "./memory/arena";
 import { Reader, Writer } from "./values/buffer";
-import { bytesOf } from "./values/strings";
+import { bytesOf, encodeString } from "./values/strings";
 import { commit } from "./transaction/commit";
 import { running } from "./transaction/command";
 
@@ -55,7 +55,7 @@ export class Reply {
 
   string(value: string): this {
     this.next();
-    writeBytes(this.out, Kind.BYTES, bytesOf(value));
+    writeString(this.out, Kind.BYTES, value);
     return this;
   }
 
@@ -89,7 +89,7 @@ export class Reply {
   /** `+text`. */
   status(text: string): this {
     this.next();
-    writeBytes(this.out, Kind.STATUS, bytesOf(text));
+    writeString(this.out, Kind.STATUS, text);
     return this;
   }
 
@@ -119,6 +119,15 @@ function writeBytes(out: Writer, kind: u32, bytes: u64): void {
   out.bytes(<usize>(<u32>bytes), <u32>(bytes >> 32));
 }
 
+function writeString(out: Writer, kind: u32, value: string): void {
+  const units = <u32>value.length;
+  const start = out.room(units * 3 + 8);
+  const length = encodeString(changetype<usize>(value), units, start + 5);
+  store<u8>(start, <u8>kind);
+  store<u32>(start, length, 1);
+  out.at = start + 5 + <usize>length;
+}
+
 /** Writes a value as a reply. */
 function encode<T>(out: Writer, value: T): void {
   if (isReference<T>()) {
@@ -139,7 +148,7 @@ function encode<T>(out: Writer, value: T): void {
 
 function encodePresent<T>(out: Writer, value: T): void {
   if (isString<T>()) {
-    writeBytes(out, Kind.BYTES, bytesOf(changetype<string>(value)));
+    writeString(out, Kind.BYTES, changetype<string>(value));
   } else if (idof<T>() == idof<Uint8Array>()) {
     const bytes = changetype<Uint8Array>(value);
     writeBytes(out, Kind.BYTES, pack(bytes.dataStart, bytes.length));

@@ -15,7 +15,6 @@ import { addExternal, Deed } from "./external";
 import { commit } from "./commit";
 import { Change, FORMAT } from "./effects";
 import { addPending, CLEARED, countBytes, DELETED, ENTRY, findPending, HEAD, Pending, PUT, TIMED } from "./pending";
-import { signalOfKey } from "./signals";
 
 /** Stands for the command that the effect is of. */
 const command: Command = changetype<Command>(memory.data(offsetof<Command>(), 4));
@@ -130,7 +129,6 @@ function recordOf(kind: u32, key: usize, length: u32, stored: usize): Pending {
   if (changetype<usize>(findPending(kind, key, length))) fail(changetype<usize>("changes the same twice"));
   const record = addPending(kind, key, length, hash);
   record.stored = stored;
-  record.signal = signalOfKey(key, length);
   return record;
 }
 

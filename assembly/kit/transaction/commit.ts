@@ -27,7 +27,10 @@ import {
   startWheel,
   tree,
 } from "../store/tables";
-import { queueEffects, reserveEffects } from "./effects";
+import { queueEffect, queueEffects, reserveEffects } from "./effects";
+import { makeSignals } from "./signals";
+import { signalBytes } from "../store/signal";
+import { lengthOf, pointerOf } from "../../base/frame";
 import { commitMessages, hasMessages } from "./messages";
 import { running } from "./command";
 import { firstExternal, makeExternal } from "./external";
@@ -56,7 +59,12 @@ export function commit(replicates: bool): void {
 }
 
 function commitAll(replicates: bool): void {
-  startWheel();
+  // What most commands change is one entry: its key is told of without a record.
+  const only = count == 1 && first.kind == ENTRY ? first : changetype<Pending>(0);
+  let key: u64 = 0;
+  if (changetype<usize>(only)) key = signalBytes(only.key, only.keyLength);
+  else makeSignals();
+  if (hasDeadlines()) startWheel();
   if (replicates) reserveEffects();
   written = 0;
   beginChange();
@@ -66,14 +74,25 @@ function commitAll(replicates: bool): void {
     failOutOfMemory();
   }
   if (changetype<usize>(firstExternal)) callOthers();
-  if (replicates) queueEffects();
-  for (let at = first; changetype<usize>(at); at = at.next) apply(at);
+  if (changetype<usize>(only)) {
+    if (replicates) queueEffect(only, key);
+    applyEntry(only);
+    redis.KeyChanged(NOTIFY_MODULE, running.event, running.eventLength, pointerOf(key), lengthOf(key), 0);
+  } else {
+    if (replicates) queueEffects();
+    for (let at = first; changetype<usize>(at); at = at.next) apply(at);
+  }
   if (clearedCount) for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == CLEARED) clear(at);
   if (heads.count) for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == ENTRY && at.state == DELETED) dropHead(at);
   isStaged = false;
   endChange();
   commitMessages();
   compactEntries(written);
+}
+
+function hasDeadlines(): bool {
+  for (let at = first; changetype<usize>(at); at = at.next) if (at.deadline) return true;
+  return false;
 }
 
 /** Makes the writes of other modules, between what can fail and what cannot. */

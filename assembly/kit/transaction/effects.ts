@@ -16,7 +16,7 @@
  * number of the table; lengths are LEB128, numbers little-endian. Applying one twice is applying it once.
  */
 import { redis } from "../../base/redis";
-import { setArgument } from "../../base/frame";
+import { lengthOf, pointerOf, setArgument } from "../../base/frame";
 import { Writer } from "../values/buffer";
 import { take } from "../memory/arena";
 import { schemaAt, schemaLimit, tellSchema } from "../store/schemas";
@@ -57,6 +57,13 @@ export function queueEffects(): void {
   }
 }
 
+/** As queueEffects, of the only record, an ENTRY that is told as this key. */
+export function queueEffect(record: Pending, key: u64): void {
+  if (!redis.CountEffect()) return;
+  beginPayload();
+  queue(pointerOf(key), lengthOf(key), add(record, 1));
+}
+
 /** Whether no key before it is in its slot. */
 function isFirstOfSlot(signal: Pending): bool {
   for (let at = first; at != signal; at = at.next) if (at.kind == SIGNAL && at.slot == signal.slot) return false;
@@ -64,8 +71,7 @@ function isFirstOfSlot(signal: Pending): bool {
 }
 
 function queueSlot(signal: Pending): void {
-  payload.at = payload.start;
-  payload.counted(running.event, running.eventLength);
+  beginPayload();
   let argc: u32 = 1;
   // What is cleared comes before what is put in its place.
   for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == CLEARED && at.signal.slot == signal.slot) argc = add(at, argc);
@@ -77,8 +83,17 @@ function queueSlot(signal: Pending): void {
     payload.byte(Change.EXTERNAL);
     writeExternal(payload, at);
   }
+  queue(signal.key, signal.keyLength, argc);
+}
+
+function beginPayload(): void {
+  payload.at = payload.start;
+  payload.counted(running.event, running.eventLength);
+}
+
+function queue(key: usize, length: u32, argc: u32): void {
   setArgument(frame, 0, payload.start, payload.length);
-  redis.ReplicateTables(signal.key, signal.keyLength, FORMAT, frame, argc);
+  redis.ReplicateTables(key, length, FORMAT, frame, argc);
 }
 
 /** Adds a record's change, and its schema to the frame where the stream does not know it. */

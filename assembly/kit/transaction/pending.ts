@@ -112,7 +112,7 @@ export function addPending(kind: u32, key: usize, length: u32, hash: u64 = 0): P
   const record = changetype<Pending>(take(offsetof<Pending>()));
   const kept = take(max(length, 1));
   if (count >= LISTED_MAX && count >= mask) index(max(64, (mask + 1) << 1));
-  for (let at: usize = 0; at < offsetof<Pending>(); at += 8) store<u64>(changetype<usize>(record) + at, 0);
+  clear(changetype<usize>(record));
   copy(kept, key, length);
   record.key = kept;
   record.keyLength = length;
@@ -126,6 +126,20 @@ export function addPending(kind: u32, key: usize, length: u32, hash: u64 = 0): P
   if (kind == CLEARED) clearedCount++;
   if (buckets) file(record);
   return record;
+}
+
+/** Sets a record to 0. */
+// prettier-ignore
+@inline
+function clear(record: usize): void {
+  if (offsetof<Pending>() != 88) ERROR("a record has other bytes than those that are cleared");
+  const zero = i64x2.splat(0);
+  v128.store(record, zero);
+  v128.store(record, zero, 16);
+  v128.store(record, zero, 32);
+  v128.store(record, zero, 48);
+  v128.store(record, zero, 64);
+  store<u64>(record, 0, 80);
 }
 
 /** Counts the bytes of a value that a record was given. */

@@ -2,12 +2,15 @@
 import { lengthOf, pointerOf } from "../../base/frame";
 import { signalBytes } from "../store/signal";
 import { noteKey } from "./command";
-import { addPending, findPending, Pending, SIGNAL } from "./pending";
+import { addPending, findPending, first, Pending, SIGNAL } from "./pending";
 
-/** The record of the key that a stored key, or the prefix of some, is told as. */
-export function signalOfKey(stored: usize, storedLength: u32): Pending {
-  const bytes = signalBytes(stored, storedLength);
-  return signalOfText(pointerOf(bytes), lengthOf(bytes));
+/** Gives each record that has none yet that of the key that it is told as. */
+export function makeSignals(): void {
+  for (let at = first; changetype<usize>(at); at = at.next) {
+    if (at.kind == SIGNAL) continue;
+    const bytes = signalBytes(at.key, at.keyLength);
+    at.signal = signalOfText(pointerOf(bytes), lengthOf(bytes));
+  }
 }
 
 /** The record of a key. */

@@ -8,7 +8,6 @@ import { beginCommand } from "./begin";
 import { Command } from "./command";
 import { commit, isUnder } from "./commit";
 import { addPending, DELETED, ENTRY, findPending, HEAD, Pending } from "./pending";
-import { signalOfKey } from "./signals";
 
 /** Entries, and entries in an expired key, that one step reclaims. */
 const BATCH: u32 = 32;
@@ -88,7 +87,5 @@ function expireHead(head: usize): void {
 function recordOf(kind: u32, key: usize, length: u32): Pending {
   const found = findPending(kind, key, length);
   if (changetype<usize>(found)) return found;
-  const record = addPending(kind, key, length, hashOf(key, length));
-  record.signal = signalOfKey(key, length);
-  return record;
+  return addPending(kind, key, length, hashOf(key, length));
 }

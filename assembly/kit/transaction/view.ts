@@ -26,7 +26,6 @@ import {
   TIMED,
   VOID,
 } from "./pending";
-import { signalOfKey } from "./signals";
 import { changeSize } from "./sizes";
 
 /** What a look-up has found: valid until the next one. */
@@ -159,7 +158,6 @@ export class View {
     if (!changetype<usize>(this.cleared())) {
       const record = addPending(CLEARED, this.prefix, this.prefixLength);
       record.state = PUT;
-      record.signal = signalOfKey(this.prefix, this.prefixLength);
     }
     for (let at = first; changetype<usize>(at); at = at.next) {
       if (at.kind != ENTRY || !this.holds(at.key, at.keyLength)) continue;
@@ -184,7 +182,6 @@ export class View {
       if (!stored && !deadline) return;
       record = addPending(HEAD, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
       record.stored = stored;
-      record.signal = signalOfKey(this.prefix, this.prefixLength);
     }
     record.state = deadline ? PUT : DELETED;
     record.deadline = deadline;
@@ -227,7 +224,6 @@ export class View {
     const stored = seen.stored;
     const record = addPending(ENTRY, key, length, seen.hash);
     record.stored = stored;
-    record.signal = signalOfKey(record.key, length);
     if (isInTree(record.key)) order(record);
     seen.record = record;
     return record;

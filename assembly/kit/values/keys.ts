@@ -8,8 +8,13 @@
  */
 import { failLine, line } from "../../base/text";
 import { Reader, Writer } from "./buffer";
-import { decodeString, encodeString } from "./strings";
+import { decodeString, encodeString, findZero } from "./strings";
+import { copy } from "../../base/storage/bytes";
 import { take } from "../memory/arena";
+
+/** The end of ordered bytes, 0 1. */
+const END: u16 = 0x0100;
+const END_BYTES: u32 = 2;
 
 /** Writes a key; `ordered`: of a SortedTable. */
 export function writeKey<K>(out: Writer, key: K, ordered: bool): void {
@@ -44,23 +49,33 @@ function orderedBits(value: f64): u64 {
 
 function writeStringKey(out: Writer, key: string, ordered: bool): void {
   const units = <u32>key.length;
-  if (ordered) {
-    const bytes = take(units * 3 + 8);
-    return writeBytesKey(out, bytes, encodeString(changetype<usize>(key), units, bytes), true);
-  }
   const start = out.room(units * 3 + 8);
-  out.at = start + <usize>encodeString(changetype<usize>(key), units, start);
+  const length = encodeString(changetype<usize>(key), units, start);
+  if (!ordered) {
+    out.at = start + <usize>length;
+  } else if (findZero(start, length) == length) {
+    store<u16>(start + <usize>length, END);
+    out.at = start + <usize>(length + END_BYTES);
+  } else {
+    const bytes = take(length);
+    copy(bytes, start, length);
+    writeEscaped(out, bytes, length);
+  }
 }
 
 function writeBytesKey(out: Writer, bytes: usize, length: u32, ordered: bool): void {
-  if (!ordered) return out.bytes(bytes, length);
+  if (ordered) writeEscaped(out, bytes, length);
+  else out.bytes(bytes, length);
+}
+
+/** Writes the bytes of an ordered key, with their end. */
+function writeEscaped(out: Writer, bytes: usize, length: u32): void {
   for (let at = bytes, end = bytes + <usize>length; at < end; at++) {
     const byte = <u32>load<u8>(at);
     out.byte(byte);
     if (!byte) out.byte(255);
   }
-  out.byte(0);
-  out.byte(1);
+  out.fixed<u16>(END);
 }
 
 /** Reads a key; `ordered`: of a SortedTable. */
@@ -95,10 +110,19 @@ export function readKey<K>(from: Reader, ordered: bool): K {
 
 /** The bytes of a key, `length << 32 | pointer`: where they lie, or in the arena. */
 function readBytesKey(from: Reader, ordered: bool): u64 {
-  if (!ordered) {
-    const length = from.left;
-    return ((<u64>length) << 32) | (<u64>from.skip(length));
+  const start = from.at;
+  const left = from.left;
+  if (!ordered) return (<u64>left << 32) | <u64>from.skip(left);
+  // Nearly all hold no 0: the first one is the end.
+  const length = findZero(start, left);
+  if (length + 1 < left && load<u8>(start + <usize>length, 1) == 1) {
+    from.at = start + <usize>(length + END_BYTES);
+    return (<u64>length << 32) | <u64>start;
   }
+  return readEscaped(from);
+}
+
+function readEscaped(from: Reader): u64 {
   const target = take(from.left + 1);
   let out = target;
   while (from.left) {
@@ -106,7 +130,7 @@ function readBytesKey(from: Reader, ordered: bool): u64 {
     if (!byte && from.fixed<u8>() == 1) break;
     store<u8>(out++, byte);
   }
-  return ((<u64>(out - target)) << 32) | (<u64>target);
+  return (<u64>(out - target) << 32) | <u64>target;
 }
 
 /** A field of a class that is a key of a SortedTable. */

@@ -170,3 +170,20 @@ export function bytesOf(string: string): u64 {
   const target = take(units * 3 + 8);
   return ((<u64>encodeString(changetype<usize>(string), units, target)) << 32) | (<u64>target);
 }
+
+/** Where the first byte 0 of so many stands; `length`: there is none. Reads nothing outside of them. O(length). */
+export function findZero(bytes: usize, length: u32): u32 {
+  if (length < 16) {
+    for (let at: u32 = 0; at < length; at++) if (!load<u8>(bytes + <usize>at)) return at;
+    return length;
+  }
+  const zero = i8x16.splat(0);
+  // The last 16 once more, with what is left.
+  const last = length - 16;
+  for (let at: u32 = 0; at < last; at += 16) {
+    const found = i8x16.bitmask(i8x16.eq(v128.load(bytes + <usize>at), zero));
+    if (found) return at + <u32>ctz(found);
+  }
+  const found = i8x16.bitmask(i8x16.eq(v128.load(bytes + <usize>last), zero));
+  return found ? last + <u32>ctz(found) : length;
+}
