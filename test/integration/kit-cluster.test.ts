@@ -1,4 +1,6 @@
-/** Kit modules on nodes of a cluster: a command reaches what its declared keys' slots hold, and nothing else. */
+/**
+ * Kit modules on nodes of a cluster: a command reaches what its declared keys' slots hold, and nothing else.
+ */
 import { describe, expect, test } from 'vitest';
 import { startCluster } from '../support/cluster.ts';
 import { startServer } from '../support/server.ts';

@@ -1,6 +1,6 @@
 /**
- * What an author writes no line for: the data of a kit module comes back from files, is on replicas, goes with
- * FLUSHALL, expires everywhere, and is what the server's own rules hold for.
+ * What an author writes no line for: the data of a kit module comes back from files, is on replicas, goes
+ * with FLUSHALL, expires everywhere, and is what the server's own rules hold for.
  */
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** Memory of a kit module: at a constant live size it stays the same, whatever commands do and however they fail. */
+/**
+ * Memory of a kit module: at a constant live size it stays the same, whatever commands do and however they
+ * fail.
+ */
 import { expect, test } from 'vitest';
 import { startServer } from '../support/server.ts';
 import { infoOf, OK, WITH_TRIAL } from '../support/trial.ts';

@@ -1,6 +1,6 @@
 /**
- * Versions of a kit module: classes gain and lose fields, tables move, go and come back, and what a version cannot
- * read is refused by its name.
+ * Versions of a kit module: classes gain and lose fields, tables move, go and come back, and what a version
+ * cannot read is refused by its name.
  */
 import { describe, expect, test } from 'vitest';
 import { kitOf } from '../support/kit.ts';

@@ -1,9 +1,9 @@
 /**
- * The number that a decimal text stands for, to the nearest f64, a tie to the even one. The language's own parseFloat
- * has errors of a last place and more.
+ * The number that a decimal text stands for, to the nearest f64, a tie to the even one. The language's own
+ * parseFloat has errors of a last place and more.
  *
- * What is exact in f64 is computed there (Clinger, "How to read floating point numbers accurately", 1990); the rest
- * by long division of whole numbers of any size, bit for bit.
+ * What is exact in f64 is computed there (Clinger, "How to read floating point numbers accurately", 1990);
+ * the rest by long division of whole numbers of any size, bit for bit.
  */
 import { take } from "../memory/arena";
 

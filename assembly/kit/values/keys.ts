@@ -112,12 +112,12 @@ export function readKey<K>(from: Reader, ordered: bool): K {
 function readBytesKey(from: Reader, ordered: bool): u64 {
   const start = from.at;
   const left = from.left;
-  if (!ordered) return (<u64>left << 32) | <u64>from.skip(left);
+  if (!ordered) return ((<u64>left) << 32) | (<u64>from.skip(left));
   // Nearly all hold no 0: the first one is the end.
   const length = findZero(start, left);
   if (length + 1 < left && load<u8>(start + <usize>length, 1) == 1) {
     from.at = start + <usize>(length + END_BYTES);
-    return (<u64>length << 32) | <u64>start;
+    return ((<u64>length) << 32) | (<u64>start);
   }
   return readEscaped(from);
 }
@@ -130,7 +130,7 @@ function readEscaped(from: Reader): u64 {
     if (!byte && from.fixed<u8>() == 1) break;
     store<u8>(out++, byte);
   }
-  return (<u64>(out - target) << 32) | <u64>target;
+  return ((<u64>(out - target)) << 32) | (<u64>target);
 }
 
 /** A field of a class that is a key of a SortedTable. */

@@ -171,7 +171,10 @@ export function bytesOf(string: string): u64 {
   return ((<u64>encodeString(changetype<usize>(string), units, target)) << 32) | (<u64>target);
 }
 
-/** Where the first byte 0 of so many stands; `length`: there is none. Reads nothing outside of them. O(length). */
+/**
+ * Where the first byte 0 of so many stands; `length`: there is none. Reads nothing outside of them.
+ * O(length).
+ */
 export function findZero(bytes: usize, length: u32): u32 {
   if (length < 16) {
     for (let at: u32 = 0; at < length; at++) if (!load<u8>(bytes + <usize>at)) return at;
