@@ -45,11 +45,14 @@ export function parseInteger(pointer: usize, length: u32): bool {
  * out of range`.
  */
 export function integerOf(pointer: usize, length: u32): i64 {
-  if (!parseInteger(pointer, length)) {
-    line(changetype<usize>("ERR value is not an integer or out of range"));
-    failLine();
-  }
+  if (!parseInteger(pointer, length)) failInteger();
   return parsed;
+}
+
+/** Ends the command: `ERR value is not an integer or out of range`. Does not return. */
+export function failInteger(): void {
+  line(changetype<usize>("ERR value is not an integer or out of range"));
+  failLine();
 }
 
 /**

@@ -1,4 +1,5 @@
 /** What the host calls of a kit module. docs/ABI.md tells the conventions. */
+import { lengthOf, pointerOf } from "../base/frame";
 import { freeBytes as heapFreeBytes, usedBytes } from "../base/storage/heap";
 import { infoField } from "../base/register";
 import { redis } from "../base/redis";
@@ -7,16 +8,14 @@ import { heldBytes, seal } from "./memory/arena";
 import { bytesOf } from "./values/strings";
 import { begin, hasCommand, register, registered } from "./generated";
 import { done } from "./reply";
-import { checkName } from "./module";
 import { checkTables } from "./store/check";
-import { declareSettings } from "./module";
+import { checkName, declareSettings } from "./module";
 import { infoFields } from "./hand";
 import { isNothing, loadTables, saveTables, tellTables } from "./store/persistence";
 import { dropAll, storedCount } from "./store/tables";
 import { applyEffect } from "./transaction/apply";
 import { recover } from "./transaction/commit";
 import { expired, sweepStep } from "./transaction/sweep";
-
 import { noteObjects } from "./memory/objects";
 
 export { committing } from "../base/change";
@@ -29,7 +28,7 @@ export function onLoad(): i32 {
   let refused = 0;
   for (let index = 0; index < registered.length; index++) {
     const text = bytesOf(registered[index].text);
-    refused += redis.AddCommand(<usize>(<u32>text), <u32>(text >> 32), registered[index].handler);
+    refused += redis.AddCommand(pointerOf(text), lengthOf(text), registered[index].handler);
   }
   if (!hasCommand(checkName())) refused += addCheck();
   seal();
@@ -43,7 +42,7 @@ function addCheck(): i32 {
   const text = bytesOf(
     "name: " + name + "\nflags: readonly\nsummary: Checks that the module's tables hold together\ncomplexity: O(entries)\nacl: read",
   );
-  return redis.AddCommand(<usize>(<u32>text), <u32>(text >> 32), registered[checkNumber].handler);
+  return redis.AddCommand(pointerOf(text), lengthOf(text), registered[checkNumber].handler);
 }
 
 let checkNumber: i32 = 0;

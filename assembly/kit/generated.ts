@@ -1,6 +1,6 @@
 /** What the code calls that the compiler adds to an author's file. Authors do not. */
-import { argument, argumentLength } from "../base/frame";
-import { isWord, parsed, parseInteger } from "../base/parse";
+import { argument, argumentLength, lengthOf, pointerOf } from "../base/frame";
+import { failInteger, integerOf, isWord } from "../base/parse";
 import { failLine, line } from "../base/text";
 import { take } from "./memory/arena";
 import { hasObjects, restoreObjects } from "./memory/objects";
@@ -12,6 +12,7 @@ import { recover } from "./transaction/commit";
 import { parseDecimal } from "./values/decimal";
 import { bytesOf, decodeString } from "./values/strings";
 
+export { failSyntax } from "../base/parse";
 export { Reader, Writer } from "./values/buffer";
 export { read, write } from "./values/codec";
 export { readOrdered as readKey, writeOrdered as writeKey } from "./values/keys";
@@ -52,10 +53,11 @@ export function register(
   lastKey: i32,
   keyStep: i32,
 ): i32 {
+  if (registered.length == COMMANDS_MAX) throw new Error("a module has 256 commands at most");
   const command = changetype<Command>(take(offsetof<Command>()));
   const name = bytesOf(event);
-  command.event = <usize>(<u32>name);
-  command.eventLength = <u32>(name >> 32);
+  command.event = pointerOf(name);
+  command.eventLength = lengthOf(name);
   command.writes = writes;
   command.firstKey = firstKey;
   command.lastKey = lastKey;
@@ -112,8 +114,7 @@ export function argBytes(argv: usize, index: i32): Uint8Array {
 
 /** Argument `index` as an integer. Errors: `ERR value is not an integer or out of range`. */
 export function argI64(argv: usize, index: i32): i64 {
-  if (!parseInteger(argument(argv, index), argumentLength(argv, index))) failInteger();
-  return parsed;
+  return integerOf(argument(argv, index), argumentLength(argv, index));
 }
 
 /** As argI64, of 32 bits. */
@@ -175,15 +176,4 @@ function isSign(byte: u32): bool {
 /** Whether argument `index` is this word of upper-case letters, in any case. */
 export function isToken(argv: usize, index: i32, word: string): bool {
   return isWord(argument(argv, index), argumentLength(argv, index), changetype<usize>(word));
-}
-
-/** Ends the command: `ERR syntax error`. */
-export function failSyntax(): void {
-  line(changetype<usize>("ERR syntax error"));
-  failLine();
-}
-
-function failInteger(): void {
-  line(changetype<usize>("ERR value is not an integer or out of range"));
-  failLine();
 }

@@ -1,4 +1,5 @@
 /** The module itself: its name, its settings, its fields of INFO. */
+import { lengthOf, pointerOf } from "../base/frame";
 import { redis } from "../base/redis";
 import { bytesOf } from "./values/strings";
 import { nameExpired } from "./transaction/sweep";
@@ -25,7 +26,7 @@ export function checkName(): string {
 export function nameModule(name: string): void {
   moduleName = name;
   const event = bytesOf(name + ".expired");
-  nameExpired(<usize>(<u32>event), <u32>(event >> 32));
+  nameExpired(pointerOf(event), lengthOf(event));
 }
 
 /** A whole number that operators set, `<module>.<name>` in wasm.settings; declared at module level. */
@@ -49,6 +50,6 @@ export function declareSettings(): void {
   for (let index = 0; index < settings.length; index++) {
     const one = settings[index];
     const name = bytesOf(one.name);
-    redis.RegisterSetting(<usize>(<u32>name), <u32>(name >> 32), one.value, one.least, one.most, index);
+    redis.RegisterSetting(pointerOf(name), lengthOf(name), one.value, one.least, one.most, index);
   }
 }

@@ -5,7 +5,7 @@
  *     reply    kind, and what belongs to it: 8 bytes of a number, or a length u32 and so many bytes
  */
 import { redis } from "../base/redis";
-import { INTEGER, NULL, OK, pack, REPLIED } from "../base/frame";
+import { INTEGER, lengthOf, NULL, OK, pack, pointerOf, REPLIED } from "../base/frame";
 import { take } from "./memory/arena";
 import { Reader, Writer } from "./values/buffer";
 import { bytesOf, encodeString } from "./values/strings";
@@ -115,8 +115,8 @@ export class Reply {
 
 function writeBytes(out: Writer, kind: u32, bytes: u64): void {
   out.byte(kind);
-  out.fixed<u32>(<u32>(bytes >> 32));
-  out.bytes(<usize>(<u32>bytes), <u32>(bytes >> 32));
+  out.fixed<u32>(lengthOf(bytes));
+  out.bytes(pointerOf(bytes), lengthOf(bytes));
 }
 
 function writeString(out: Writer, kind: u32, value: string): void {

@@ -1,6 +1,6 @@
 /** Tables, as authors see them. docs/KIT.md tells of them; `types/kit.d.ts` has the same names. */
 import { failLine, line } from "../base/text";
-import { parsed, parseInteger } from "../base/parse";
+import { cursorOf } from "../base/parse";
 import { lengthOf, pack, pointerOf } from "../base/frame";
 import { top, rewind, take } from "./memory/arena";
 import { Reader, Writer } from "./values/buffer";
@@ -130,8 +130,7 @@ export abstract class Entries<K, V> {
     const view = this.view;
     const start = bytesOf(cursor);
     if (!view.isOrdered) {
-      if (!parseInteger(pointerOf(start), lengthOf(start))) failCursor();
-      let at = <u64>parsed;
+      let at = cursorOf(pointerOf(start), lengthOf(start));
       do {
         at = scanHash(view, at, count - keys.length);
         while (seeHash()) keys.push(this.keyAt(place.key, place.keyLength));
@@ -311,10 +310,5 @@ export class SubTable<K, V> extends Entries<K, V> {
 
 function failSum(text: usize): void {
   line(text);
-  failLine();
-}
-
-function failCursor(): void {
-  line(changetype<usize>("ERR invalid cursor"));
   failLine();
 }

@@ -2,11 +2,12 @@
  * What the link functions and the commands of the same name do, each in the order allocate → commit →
  * replicate, signal.
  */
+import { isExpired } from "../../base/deadline";
 import { beginChange } from "../../base/change";
 import { failOutOfMemory } from "../../base/text";
 import { replicateDel } from "../replication/effects";
 import { Event } from "../replication/events";
-import { findEntry, isExpired, prepareTable, removeEntry, table } from "../store/entries";
+import { findEntry, prepareTable, removeEntry, table } from "../store/entries";
 import { textOf } from "../store/value";
 import { finishWrite, Outcome, storeValue } from "../store/writes";
 

@@ -2,11 +2,12 @@
 import { keyLength, keyOf } from "../../base/storage/entry";
 import { beginChange, endChange } from "../../base/change";
 import { entryMemory } from "../../base/check";
+import { isExpired } from "../../base/deadline";
 import { argument, argumentLength, NULL, REPLIED } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { replyArity, replyInteger } from "../../base/reply";
 import { ask, isAsked, replyAll, replyScan } from "../../base/scan";
-import { dropAll, findEntry, isExpired, table, wheel } from "../store/entries";
+import { dropAll, findEntry, table, wheel } from "../store/entries";
 
 /** `CUSTOM.KEYS [pattern]` → all keys, or those that match, in no particular order. O(entries). */
 export function commandKeys(argc: i32, argv: usize): u64 {

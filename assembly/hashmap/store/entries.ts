@@ -25,7 +25,7 @@ import { forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";
 import { entryMemory } from "../../base/check";
 import { compact } from "../../base/compaction";
-import { repeatsDecisions } from "../../base/context";
+import { isExpired } from "../../base/deadline";
 import { isLate } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { kept } from "./value";
@@ -76,20 +76,6 @@ export function dropAll(): void {
 }
 
 // ── Looking up ─────────────────────────────────────────────────────────────────────────────────────────────
-
-/**
- * Whether the entry's deadline has passed for the running command: not for one that repeats what was decided
- * elsewhere. O(1).
- */
-// prettier-ignore
-@inline
-export function isExpired(entry: usize): bool {
-  return hasRoom(entry) && hasPassed(deadlineOf(entry));
-}
-
-function hasPassed(deadline: i64): bool {
-  return deadline != 0 && deadline <= redis.Milliseconds() && !repeatsDecisions();
-}
 
 /** The entry of a slot, 0 where the slot is 0, or the entry has expired. O(1). */
 // prettier-ignore

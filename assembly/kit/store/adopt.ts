@@ -71,7 +71,7 @@ const TABLE: usize = memory.data<u8>([116, 97, 98, 108, 101]);
 const SORTED: usize = memory.data<u8>([115, 111, 114, 116, 101, 100]);
 
 /** The number of the table of this name. */
-export function tableOf(name: Part): u32 {
+function tableOf(name: Part): u32 {
   for (let number: u32 = 0; number < tableCount(); number++) {
     const schema = schemaAt(number);
     splitSchema(schema.text, schema.length, ours);

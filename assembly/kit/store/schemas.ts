@@ -20,7 +20,7 @@ import { Reader } from "../values/buffer";
 /** Tables of a module, declared or not. */
 export const TABLES_MAX: u32 = 64;
 /** Schemas of a module. */
-export const SCHEMAS_MAX: u32 = 255;
+const SCHEMAS_MAX: u32 = 255;
 /** No table, no schema, no field of this kind. */
 export const NONE: u32 = 255;
 

@@ -5,15 +5,14 @@
  */
 import { pack } from "../../base/frame";
 import { writeDecimal, writeInteger } from "../../base/text";
-import { take } from "../memory/arena";
+import { Reader } from "../values/buffer";
+import { readBytesKey } from "../values/keys";
 import { partAt, schemaAt, splitSchema } from "./schemas";
 import { isSorted, KeyKind, keyKind, prefixLength } from "./tables";
 
-/** Bytes of the end of an ordered text. */
-const END_BYTES: u32 = 2;
-
 const digits: usize = memory.data(24);
 const parts: usize = memory.data(32, 4);
+const ordered: Reader = changetype<Reader>(memory.data(offsetof<Reader>(), 4));
 
 /** Its bytes, `length << 32 | pointer`: valid until the next call, as long as the stored key is. */
 export function signalBytes(key: usize, length: u32): u64 {
@@ -33,18 +32,8 @@ export function signalBytes(key: usize, length: u32): u64 {
 
 /** The text of an ordered key, without its end. */
 function orderedText(key: usize, length: u32): u64 {
-  const end = key + <usize>(length - END_BYTES);
-  let zero = key;
-  while (zero < end && load<u8>(zero)) zero++;
-  if (zero >= end) return pack(key, length - END_BYTES);
-  const text = take(length);
-  let out = text;
-  for (let at = key; at < end; at++) {
-    const byte = load<u8>(at);
-    store<u8>(out++, byte);
-    if (!byte) at++;
-  }
-  return pack(text, <u32>(out - text));
+  ordered.begin(key, length);
+  return readBytesKey(ordered, true);
 }
 
 /** The name of a table, `length << 32 | pointer`. */

@@ -11,20 +11,7 @@
  * A head is what all entries `in` a key have in common, their deadline: an entry of its own, with the key
  * | table u8 | n + 1 | the n bytes |.
  */
-import {
-  create,
-  createUntil,
-  deadlineOf,
-  destroy,
-  hasRoom,
-  keyLength,
-  keyOf,
-  kindOf,
-  nodeOf,
-  setDeadline,
-  valueLength,
-  valueOf,
-} from "../../base/storage/entry";
+import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, kindOf, nodeOf, setDeadline } from "../../base/storage/entry";
 import { heapReset } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { moveEntry } from "../../base/storage/table/move";
@@ -34,7 +21,6 @@ import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
 import { forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";
 import { compact } from "../../base/compaction";
-import { repeatsDecisions } from "../../base/context";
 import { redis } from "../../base/redis";
 import { forgetChunks, take } from "../memory/arena";
 import { forgetSchemas, keepSchema, NONE, partAt, Schema, splitSchema, TABLES_MAX, widthOf } from "./schemas";
@@ -196,17 +182,6 @@ export function findStored(key: usize, length: u32, hash: u64): usize {
   return slot ? <usize>load<u32>(slot) : 0;
 }
 
-/** Whether the entry's or head's deadline has passed for the running command. */
-// prettier-ignore
-@inline
-export function isExpired(entry: usize): bool {
-  return hasRoom(entry) && hasPassed(deadlineOf(entry));
-}
-
-function hasPassed(deadline: i64): bool {
-  return deadline != 0 && deadline <= redis.Milliseconds() && !repeatsDecisions();
-}
-
 /** Entries in all, and heads. */
 export function storedCount(): u64 {
   if (!isPrepared) return 0;
@@ -333,17 +308,4 @@ function relocated(block: usize): usize {
   const key = keyOf(block);
   if (keyLength(block) < 2 || load<u8>(key) >= <u8>tableCount()) return 0;
   return isInTree(key) ? moveInTree(tree, block) : moveEntry(hashTable(load<u8>(key)), block);
-}
-
-/** The bytes of an entry's value, after the number of its schema. */
-// prettier-ignore
-@inline
-export function valueAt(entry: usize): usize {
-  return valueOf(entry) + 1;
-}
-
-// prettier-ignore
-@inline
-export function valueBytes(entry: usize): u32 {
-  return valueLength(entry) - 1;
 }

@@ -35,7 +35,7 @@ import { commitMessages, hasMessages } from "./messages";
 import { running } from "./command";
 import { firstExternal, makeExternal } from "./external";
 import { checkReads } from "./reads";
-import { CLEARED, clearedCount, count, DELETED, ENTRY, findPending, first, HEAD, Pending, PUT, SIGNAL, TIMED } from "./pending";
+import { CLEARED, clearedCount, count, DELETED, ENTRY, findPending, first, HEAD, isSeen, Pending, PUT, SIGNAL, TIMED } from "./pending";
 
 /** REDISMODULE_NOTIFY_MODULE: keyspace events of class `d`. */
 const NOTIFY_MODULE: i32 = 1 << 13;
@@ -120,7 +120,7 @@ export function recover(): void {
 function stage(): bool {
   isStaged = true;
   for (let at = first; changetype<usize>(at); at = at.next) {
-    if (at.kind == ENTRY && (at.state == PUT || at.state == TIMED) && !stageEntry(at)) return false;
+    if (at.kind == ENTRY && isSeen(at) && !stageEntry(at)) return false;
     if (at.kind == HEAD && at.state == PUT && !stageHead(at)) return false;
   }
   return true;
@@ -253,7 +253,7 @@ export function isUnder(entry: usize, prefix: usize, length: u32): bool {
 /** Whether the command has put this entry. */
 function isPut(entry: usize): bool {
   const record = findPending(ENTRY, keyOf(entry), keyLength(entry));
-  return changetype<usize>(record) != 0 && (record.state == PUT || record.state == TIMED);
+  return changetype<usize>(record) != 0 && isSeen(record);
 }
 
 /** After the last entry in a key has gone: its head goes too. */

@@ -22,7 +22,7 @@ import { take } from "../memory/arena";
 import { schemaAt, schemaLimit, tellSchema } from "../store/schemas";
 import { running } from "./command";
 import { firstExternal, writeExternal } from "./external";
-import { bytes, CLEARED, count, DELETED, ENTRY, first, HEAD, Pending, PUT, SIGNAL, TIMED, VOID } from "./pending";
+import { bytes, CLEARED, count, DELETED, ENTRY, first, HEAD, isSeen, Pending, PUT, SIGNAL, TIMED, VOID } from "./pending";
 
 /** The format of payloads. */
 export const FORMAT: i32 = 1;
@@ -99,7 +99,7 @@ function queue(key: usize, length: u32, argc: u32): void {
 /** Adds a record's change, and its schema to the frame where the stream does not know it. */
 function add(record: Pending, argc: u32): u32 {
   if (record.state == VOID) return argc;
-  const isValue = record.kind == ENTRY && (record.state == PUT || record.state == TIMED);
+  const isValue = record.kind == ENTRY && isSeen(record);
   const number = <u32>load<u8>(isValue ? record.value : record.key);
   const schema = schemaAt(number);
   const timed = record.deadline != 0;

@@ -59,6 +59,13 @@ export class Pending {
   sum: i32;
 }
 
+/** Whether there is an entry, as the record has it. */
+// prettier-ignore
+@inline
+export function isSeen(record: Pending): bool {
+  return record.state == PUT || record.state == TIMED;
+}
+
 /** Records that are searched one by one. */
 const LISTED_MAX: u32 = 8;
 

@@ -2,6 +2,7 @@
  * Objects that the running command has got from tables, of builds for tests and development alone: one that
  * was changed and not set is an error, since the change would be lost.
  */
+import { lengthOf, pointerOf } from "../../base/frame";
 import { equal } from "../../base/storage/bytes";
 import { appendEcho, appendNumber, appendText, failLine, line } from "../../base/text";
 import { take } from "../memory/arena";
@@ -64,7 +65,7 @@ export function checkReads(): void {
     if (again.length == at.length && equal(again.start, at.bytes, at.length)) continue;
     const name = nameOf(at.table);
     line(changetype<usize>("ERR table "));
-    appendEcho(<usize>(<u32>name), <u32>(name >> 32));
+    appendEcho(pointerOf(name), lengthOf(name));
     appendText(changetype<usize>(": the object that line "));
     appendNumber(at.line);
     appendText(changetype<usize>(" reads was changed and not set, so the change is lost"));

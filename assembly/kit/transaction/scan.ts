@@ -2,11 +2,12 @@
  * The entries of a hash table as the running command sees them, in the order of the hash; what the command is
  * about to put in comes after the last stored one.
  */
-import { deadlineOf, keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
+import { isExpired } from "../../base/deadline";
+import { keyLength, keyOf } from "../../base/storage/entry";
 import { Table } from "../../base/storage/table/table";
 import { Writer } from "../values/buffer";
-import { hashTable, isExpired } from "../store/tables";
-import { count, ENTRY, findPending, first, Pending, PUT, TIMED } from "./pending";
+import { hashTable } from "../store/tables";
+import { count, ENTRY, findPending, first, isSeen, Pending } from "./pending";
 import { View } from "./view";
 import { place } from "./walk";
 
@@ -64,31 +65,17 @@ export function seeHash(): bool {
   return false;
 }
 
-// prettier-ignore
-@inline
-function isSeen(at: Pending): bool {
-  return at.state == PUT || at.state == TIMED;
-}
-
 /** Whether no stored entry stands for the record. */
 function isNew(at: Pending): bool {
   return !at.stored || isExpired(at.stored) || view.hidesStored();
 }
 
 function seeStored(entry: usize): bool {
-  place.key = keyOf(entry);
-  place.keyLength = keyLength(entry);
-  place.value = valueOf(entry);
-  place.valueLength = valueLength(entry);
-  place.deadline = deadlineOf(entry);
+  place.toStored(entry);
   return true;
 }
 
 function seeRecord(at: Pending): bool {
-  place.key = at.key;
-  place.keyLength = at.keyLength;
-  place.value = at.value;
-  place.valueLength = at.valueLength;
-  place.deadline = at.deadline;
+  place.toRecord(at);
   return true;
 }

@@ -3,7 +3,7 @@ import { deadlineOf, entryOf, keyLength, keyOf, kindOf, nodeOf } from "../../bas
 import { Cursor } from "../../base/storage/tree/cursor";
 import { beginChange, endChange } from "../../base/change";
 import { redis } from "../../base/redis";
-import { compactEntries, findStored, hashOf, HEAD as STORED_HEAD, heads, tree, wheel } from "../store/tables";
+import { compactEntries, hashOf, HEAD as STORED_HEAD, tree, wheel } from "../store/tables";
 import { beginCommand } from "./begin";
 import { Command } from "./command";
 import { commit, isUnder } from "./commit";

@@ -2,14 +2,15 @@
  * A table, or the entries of one that are in a key, as the running command sees them: what is stored, and on
  * it what the command is about to change.
  */
+import { isExpired } from "../../base/deadline";
 import { equal } from "../../base/storage/bytes";
 import { deadlineOf, spanOf } from "../../base/storage/entry";
 import { lengthOf, pointerOf } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { failLine, failOutOfMemory, line } from "../../base/text";
-import { findStored, hashOf, heads, isExpired, isInTree, isSorted, prepare } from "../store/tables";
+import { findStored, hashOf, heads, isInTree, isSorted, prepare } from "../store/tables";
 import { mayWrite, requireReach } from "./command";
-import { hasOrdered, order, weigh } from "./ordered";
+import { order, weigh } from "./ordered";
 import {
   addPending,
   CLEARED,
@@ -21,6 +22,7 @@ import {
   findPending,
   first,
   HEAD,
+  isSeen,
   Pending,
   PUT,
   TIMED,
@@ -231,9 +233,8 @@ export class View {
 
   /** What the record changes the number of entries by that are seen. */
   private weighIn(record: Pending): void {
-    const isSeen = record.state == PUT || record.state == TIMED;
     const wasSeen = record.stored != 0 && !this.hidesStored();
-    const weight = i32(isSeen) - i32(wasSeen);
+    const weight = i32(isSeen(record)) - i32(wasSeen);
     if (this.isOrdered) weigh(record, weight);
     else changeSize(this.table, record, weight);
   }
@@ -241,11 +242,10 @@ export class View {
 
 function seePending(record: Pending): bool {
   seen.stored = record.stored;
-  const isSeen = record.state == PUT || record.state == TIMED;
-  seen.value = isSeen ? record.value : 0;
+  seen.value = isSeen(record) ? record.value : 0;
   seen.length = record.valueLength;
   seen.deadline = record.deadline;
-  return isSeen;
+  return isSeen(record);
 }
 
 /** Ends the command unless a deadline is one. */

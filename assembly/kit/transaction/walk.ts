@@ -2,13 +2,14 @@
  * The entries of a view in the tree, in the order of their keys, as the running command sees them: stored
  * ones and records side by side. A position of the walk is a key; nothing changes between two steps.
  */
+import { isExpired } from "../../base/deadline";
 import { deadlineOf, keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
 import { Cursor } from "../../base/storage/tree/cursor";
 import { redis } from "../../base/redis";
 import { take } from "../memory/arena";
-import { isExpired, tree } from "../store/tables";
+import { tree } from "../store/tables";
 import { compareKeys, firstFrom, hasOrdered, lastBefore, nextOf, weightBefore } from "./ordered";
-import { Pending, PUT, TIMED } from "./pending";
+import { isSeen, Pending } from "./pending";
 import { requireDeadline, View } from "./view";
 
 /** The entry that a step has come to: valid until the next command. */
@@ -20,6 +21,24 @@ export class Place {
   value: usize;
   valueLength: u32;
   deadline: i64;
+
+  /** Goes to a stored entry. */
+  toStored(entry: usize): void {
+    this.key = keyOf(entry);
+    this.keyLength = keyLength(entry);
+    this.value = valueOf(entry);
+    this.valueLength = valueLength(entry);
+    this.deadline = deadlineOf(entry);
+  }
+
+  /** Goes to a record of an entry. */
+  toRecord(record: Pending): void {
+    this.key = record.key;
+    this.keyLength = record.keyLength;
+    this.value = record.value;
+    this.valueLength = record.valueLength;
+    this.deadline = record.deadline;
+  }
 }
 
 export const place: Place = changetype<Place>(memory.data(offsetof<Place>(), 8));
@@ -63,22 +82,14 @@ export function step(): bool {
       const at = record;
       if (order == 0) stored = nextStored();
       record = nextRecord();
-      if (at.state != PUT && at.state != TIMED) continue;
-      place.key = at.key;
-      place.keyLength = at.keyLength;
-      place.value = at.value;
-      place.valueLength = at.valueLength;
-      place.deadline = at.deadline;
+      if (!isSeen(at)) continue;
+      place.toRecord(at);
       return true;
     }
     const entry = stored;
     stored = nextStored();
     if (isExpired(entry)) continue;
-    place.key = keyOf(entry);
-    place.keyLength = keyLength(entry);
-    place.value = valueOf(entry);
-    place.valueLength = valueLength(entry);
-    place.deadline = deadlineOf(entry);
+    place.toStored(entry);
     return true;
   }
   return false;

@@ -6,6 +6,7 @@
  *     of both             integers big-endian, the sign flipped; f64 with all bits flipped where negative,
  *                         else the sign: -0 is 0, and NaN is refused; a class its fields one after the other
  */
+import { lengthOf, pack, pointerOf } from "../../base/frame";
 import { failLine, line } from "../../base/text";
 import { Reader, Writer } from "./buffer";
 import { decodeString, encodeString, findZero } from "./strings";
@@ -83,11 +84,11 @@ export function readKey<K>(from: Reader, ordered: bool): K {
   if (isReference<K>()) {
     if (isString<K>()) {
       const bytes = readBytesKey(from, ordered);
-      return changetype<K>(decodeString(<usize>(<u32>bytes), <u32>(bytes >> 32)));
+      return changetype<K>(decodeString(pointerOf(bytes), lengthOf(bytes)));
     } else if (idof<K>() == idof<Uint8Array>()) {
       const bytes = readBytesKey(from, ordered);
-      const copied = new Uint8Array(<i32>(bytes >> 32));
-      memory.copy(copied.dataStart, <usize>(<u32>bytes), copied.length);
+      const copied = new Uint8Array(<i32>lengthOf(bytes));
+      memory.copy(copied.dataStart, pointerOf(bytes), copied.length);
       return changetype<K>(copied);
     } else {
       const made = changetype<K>(__new(offsetof<K>(), idof<K>()));
@@ -109,15 +110,15 @@ export function readKey<K>(from: Reader, ordered: bool): K {
 }
 
 /** The bytes of a key, `length << 32 | pointer`: where they lie, or in the arena. */
-function readBytesKey(from: Reader, ordered: bool): u64 {
+export function readBytesKey(from: Reader, ordered: bool): u64 {
   const start = from.at;
   const left = from.left;
-  if (!ordered) return ((<u64>left) << 32) | (<u64>from.skip(left));
+  if (!ordered) return pack(from.skip(left), left);
   // Nearly all hold no 0: the first one is the end.
   const length = findZero(start, left);
   if (length + 1 < left && load<u8>(start + <usize>length, 1) == 1) {
     from.at = start + <usize>(length + END_BYTES);
-    return ((<u64>length) << 32) | (<u64>start);
+    return pack(start, length);
   }
   return readEscaped(from);
 }
@@ -130,7 +131,7 @@ function readEscaped(from: Reader): u64 {
     if (!byte && from.fixed<u8>() == 1) break;
     store<u8>(out++, byte);
   }
-  return ((<u64>(out - target)) << 32) | (<u64>target);
+  return pack(target, <u32>(out - target));
 }
 
 /** A field of a class that is a key of a SortedTable. */

@@ -3,6 +3,7 @@
  * surrogates U+DC80 … U+DCFF, and go out as they were: what came in goes out the same. Any other lone
  * surrogate goes out as U+FFFD.
  */
+import { pack } from "../../base/frame";
 import { take } from "../memory/arena";
 
 const ESCAPED: u32 = 0xdc00;
@@ -168,7 +169,7 @@ function writePoint(point: u32, out: usize): usize {
 export function bytesOf(string: string): u64 {
   const units = <u32>string.length;
   const target = take(units * 3 + 8);
-  return ((<u64>encodeString(changetype<usize>(string), units, target)) << 32) | (<u64>target);
+  return pack(target, encodeString(changetype<usize>(string), units, target));
 }
 
 /**
