@@ -14,7 +14,7 @@ import { infoFields } from "./hand";
 import { isNothing, loadTables, saveTables, tellTables } from "./store/persistence";
 import { dropAll, storedCount } from "./store/tables";
 import { applyEffect } from "./transaction/apply";
-import { recover } from "./transaction/commit";
+import { forgetStaged, recover } from "./transaction/commit";
 import { expired, sweepStep } from "./transaction/sweep";
 import { noteObjects } from "./memory/objects";
 
@@ -66,6 +66,7 @@ export function apply(format: i32, argc: i32, argv: usize): void {
 
 /** Drops all data at once. */
 export function flush(): void {
+  forgetStaged();
   dropAll();
 }
 

@@ -535,6 +535,8 @@ export interface Options {
   mayGrow?: (pages: number) => boolean;
   /** A kit's module, from `placeModule`, that is loaded beside the two. */
   kit?: string;
+  /** What it is linked to, by namespaces. */
+  kitLinks?: Record<string, Record<string, unknown>>;
 }
 
 /** A server with both modules loaded. */
@@ -591,7 +593,7 @@ export class FakeServer {
   readonly maxPages: number;
   readonly mayGrow: Options['mayGrow'];
 
-  constructor({ link = 'direct', maxPages = 4096, seed = 1, mayGrow, kit }: Options = {}) {
+  constructor({ link = 'direct', maxPages = 4096, seed = 1, mayGrow, kit, kitLinks = {} }: Options = {}) {
     this.mayGrow = mayGrow;
     this.seed = seed;
     this.maxPages = maxPages;
@@ -599,7 +601,7 @@ export class FakeServer {
     this.hashmap = this.add('hashmap', region, {});
     const custom = link === 'direct' ? this.direct() : this.byCommand();
     this.session = this.add('session', link === 'direct' ? region : this.newRegion(), { CUSTOM: custom });
-    this.kit = kit === undefined ? undefined : this.add(kit, this.newRegion(pagesOf(kit)), {});
+    this.kit = kit === undefined ? undefined : this.add(kit, this.newRegion(pagesOf(kit)), kitLinks);
     this.phase = 'idle';
   }
 

@@ -170,3 +170,22 @@ test('an object that was changed and not set is an error in builds for tests, wh
   expect(lost.text('LOST.RUN', 'k', 'set')).toBe(':0\r\n');
   lost.check();
 }, 120_000);
+
+test('a command that is ended within another module leaves nothing behind, before a flush and after it', async () => {
+  placeModule('cut', await kitModule('cut'));
+  const ended = (): never => {
+    throw new Fault('the time limit');
+  };
+  const cut = new FakeServer({ kit: 'cut', kitLinks: { CUSTOM: { get: () => 0n, set: ended, del: ended } } });
+  const { kit } = cut;
+  if (kit === undefined) throw new Fault('no module');
+  expect(cut.text('CUT.SET', 'kept')).toBe('+OK\r\n');
+  expect(() => cut.text('CUT.SET', 'new', 'CUSTOM')).toThrow('the time limit');
+  expect(cut.text('CUT.SIZE')).toBe(':1\r\n');
+  cut.check();
+  expect(() => cut.text('CUT.SET', 'newer', 'CUSTOM')).toThrow('the time limit');
+  kit.exports.flush();
+  for (let round = 0; round < 50; round++) expect(cut.text('CUT.SET', `key${round}`)).toBe('+OK\r\n');
+  expect(cut.text('CUT.SIZE')).toBe(':50\r\n');
+  cut.check();
+}, 120_000);

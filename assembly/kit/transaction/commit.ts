@@ -114,6 +114,11 @@ export function recover(): void {
   endChange();
 }
 
+/** Forgets what a command has put in: it is gone with all data. */
+export function forgetStaged(): void {
+  isStaged = false;
+}
+
 // ── What can fail ──────────────────────────────────────────────────────────────────────────────────────────
 
 /** Makes and puts in what is new; false: no memory. */
