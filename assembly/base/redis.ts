@@ -148,6 +148,15 @@ export namespace redis {
   @external("redis", "ReplySetMapLength")
   export declare function ReplySetMapLength(length: i64): void;
 
+  /**
+   * Some replies as the calls above send them one after the other, in one call. Host's own.
+   * @param parts one after the other: a kind u8, a number of 8 bytes, little-endian, and of kinds 0 and 3 so
+   *   many bytes: 0 a bulk string, 1 null, 2 an integer, 3 a status, 6 an array of so many elements, 7 a map
+   *   of so many pairs, 10 an f64. Bytes that are no such parts end the call.
+   */
+  @external("redis", "ReplyWithParts")
+  export declare function ReplyWithParts(parts: usize, length: u32): void;
+
   /** The server's own "ERR wrong number of arguments for '<command>' command". */
   @external("redis", "WrongArity")
   export declare function WrongArity(): void;

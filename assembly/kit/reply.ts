@@ -1,25 +1,38 @@
 /**
  * What a command answers. It is made before the commit, where making it may still fail, and sent behind it,
  * where nothing can.
- *
- *     reply    kind, and what belongs to it: 8 bytes of a number, or a length u32 and so many bytes
+ * It is a row of parts, as `redis.ReplyWithParts` takes them.
  */
 import { redis } from "../base/redis";
 import { INTEGER, lengthOf, NULL, OK, pack, pointerOf, REPLIED } from "../base/frame";
 import { take } from "./memory/arena";
-import { Reader, Writer } from "./values/buffer";
+import { Writer } from "./values/buffer";
 import { bytesOf, encodeString } from "./values/strings";
 import { commit } from "./transaction/commit";
 import { running } from "./transaction/command";
 
+/** Kinds of parts. */
 namespace Kind {
-  export const INTEGER: u32 = 1;
-  export const NUMBER: u32 = 2;
-  export const BYTES: u32 = 3;
-  export const STATUS: u32 = 4;
-  export const NULL: u32 = 5;
+  export const BYTES: u32 = 0;
+  export const NULL: u32 = 1;
+  export const INTEGER: u32 = 2;
+  export const STATUS: u32 = 3;
   export const ARRAY: u32 = 6;
   export const MAP: u32 = 7;
+  export const NUMBER: u32 = 10;
+}
+
+/** Bytes of a kind and its number. */
+const HEAD_BYTES: u32 = 9;
+
+/** Writes a part, but for the bytes that its number is the length of. */
+// prettier-ignore
+@inline
+function writeHead(out: Writer, kind: u32, number: u64): void {
+  const at = out.room(HEAD_BYTES);
+  store<u8>(at, <u8>kind);
+  store<u64>(at, number, 1);
+  out.at = at + HEAD_BYTES;
 }
 
 /**
@@ -47,8 +60,8 @@ export class Reply {
 
   private container(kind: u32, length: i32, elements: i64): this {
     if (length < 0) throw new Error("a Reply has a length below 0");
-    this.next(kind);
-    this.out.fixed<i64>(length);
+    this.next();
+    writeHead(this.out, kind, length);
     this.due += elements;
     return this;
   }
@@ -66,14 +79,14 @@ export class Reply {
   }
 
   integer(value: i64): this {
-    this.next(Kind.INTEGER);
-    this.out.fixed<i64>(value);
+    this.next();
+    writeHead(this.out, Kind.INTEGER, <u64>value);
     return this;
   }
 
   double(value: f64): this {
-    this.next(Kind.NUMBER);
-    this.out.fixed<f64>(value);
+    this.next();
+    writeHead(this.out, Kind.NUMBER, reinterpret<u64>(value));
     return this;
   }
 
@@ -82,7 +95,8 @@ export class Reply {
   }
 
   null(): this {
-    this.next(Kind.NULL);
+    this.next();
+    writeHead(this.out, Kind.NULL, 0);
     return this;
   }
 
@@ -100,10 +114,9 @@ export class Reply {
     return this;
   }
 
-  private next(kind: u32 = 0): void {
+  private next(): void {
     if (!this.due) throw new Error("a Reply holds more than its arrays and maps say");
     this.due--;
-    if (kind) this.out.byte(kind);
   }
 
   /** Writes it where replies are made. */
@@ -114,35 +127,31 @@ export class Reply {
 }
 
 function writeBytes(out: Writer, kind: u32, bytes: u64): void {
-  out.byte(kind);
-  out.fixed<u32>(lengthOf(bytes));
+  writeHead(out, kind, lengthOf(bytes));
   out.bytes(pointerOf(bytes), lengthOf(bytes));
 }
 
 function writeString(out: Writer, kind: u32, value: string): void {
   const units = <u32>value.length;
-  const start = out.room(units * 3 + 8);
-  const length = encodeString(changetype<usize>(value), units, start + 5);
-  store<u8>(start, <u8>kind);
-  store<u32>(start, length, 1);
-  out.at = start + 5 + <usize>length;
+  const start = out.room(HEAD_BYTES + units * 3);
+  const length = encodeString(changetype<usize>(value), units, start + HEAD_BYTES);
+  writeHead(out, kind, length);
+  out.at += <usize>length;
 }
 
 /** Writes a value as a reply. */
 function encode<T>(out: Writer, value: T): void {
   if (isReference<T>()) {
     if (isNullable<T>()) {
-      if (changetype<usize>(value) == 0) out.byte(Kind.NULL);
+      if (changetype<usize>(value) == 0) writeHead(out, Kind.NULL, 0);
       else encodePresent<NonNullable<T>>(out, value!);
     } else {
       encodePresent<T>(out, value);
     }
   } else if (isFloat<T>()) {
-    out.byte(Kind.NUMBER);
-    out.fixed<f64>(<f64>value);
+    writeHead(out, Kind.NUMBER, reinterpret<u64>(<f64>value));
   } else {
-    out.byte(Kind.INTEGER);
-    out.fixed<i64>(<i64>value);
+    writeHead(out, Kind.INTEGER, <u64>(<i64>value));
   }
 }
 
@@ -153,14 +162,12 @@ function encodePresent<T>(out: Writer, value: T): void {
     const bytes = changetype<Uint8Array>(value);
     writeBytes(out, Kind.BYTES, pack(bytes.dataStart, bytes.length));
   } else if (isArray<T>()) {
-    out.byte(Kind.ARRAY);
-    out.fixed<i64>(value.length);
+    writeHead(out, Kind.ARRAY, value.length);
     for (let index = 0; index < value.length; index++) encode<valueof<T>>(out, value[index]);
   } else if (value instanceof Map) {
     const keys = value.keys();
     const values = value.values();
-    out.byte(Kind.MAP);
-    out.fixed<i64>(keys.length);
+    writeHead(out, Kind.MAP, keys.length);
     for (let index = 0; index < keys.length; index++) {
       encode<indexof<T>>(out, keys[index]);
       encode<valueof<T>>(out, values[index]);
@@ -171,7 +178,6 @@ function encodePresent<T>(out: Writer, value: T): void {
 }
 
 const made: Writer = changetype<Writer>(memory.data(offsetof<Writer>(), 4));
-const sent: Reader = changetype<Reader>(memory.data(offsetof<Reader>(), 4));
 
 /** Commits, and answers the value. */
 export function reply<T>(value: T): u64 {
@@ -225,18 +231,5 @@ export function done(): u64 {
 
 /** Sends what was made. */
 function send(): void {
-  sent.begin(made.start, made.length);
-  while (sent.left) {
-    const kind = <u32>sent.fixed<u8>();
-    if (kind == Kind.BYTES || kind == Kind.STATUS) {
-      const length = sent.fixed<u32>();
-      const bytes = sent.skip(length);
-      if (kind == Kind.BYTES) redis.ReplyWithStringBuffer(bytes, length);
-      else redis.ReplyWithSimpleString(bytes, length);
-    } else if (kind == Kind.INTEGER) redis.ReplyWithLongLong(sent.fixed<i64>());
-    else if (kind == Kind.NUMBER) redis.ReplyWithDouble(sent.fixed<f64>());
-    else if (kind == Kind.ARRAY) redis.ReplyWithArray(sent.fixed<i64>());
-    else if (kind == Kind.MAP) redis.ReplyWithMap(sent.fixed<i64>());
-    else redis.ReplyWithNull();
-  }
+  redis.ReplyWithParts(made.start, made.length);
 }

@@ -22,20 +22,20 @@ export function __new(size: usize, id: u32): usize {
   return object;
 }
 
-/** Sets an object to 0, whole words of eight bytes: blocks of the arena are made of them. */
+/** Sets an object to 0, and maybe some of the SLACK bytes behind it: nothing lies there yet. */
 // prettier-ignore
 @inline
 function clear(object: usize, size: usize): void {
-  if (size > INLINE_MAX) return memory.fill(object, 0, size);
-  const end = object + size;
-  for (; object + 32 <= end; object += 32) {
-    v128.store(object, i64x2.splat(0));
-    v128.store(object, i64x2.splat(0), 16);
-  }
-  if (object < end) store<u64>(object, 0);
-  if (object + 8 < end) store<u64>(object, 0, 8);
-  if (object + 16 < end) store<u64>(object, 0, 16);
-  if (object + 24 < end) store<u64>(object, 0, 24);
+  const zero = i64x2.splat(0);
+  v128.store(object, zero);
+  if (size <= 16) return;
+  v128.store(object, zero, 16);
+  if (size > 32) clearLong(object + 32, size - 32);
+}
+
+function clearLong(rest: usize, size: usize): void {
+  if (size > INLINE_MAX) return memory.fill(rest, 0, size);
+  for (let at: usize = 0; at < size; at += 16) v128.store(rest + at, i64x2.splat(0));
 }
 
 // @ts-ignore: decorator

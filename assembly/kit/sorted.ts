@@ -1,8 +1,7 @@
 /** Tables in the order of their keys. */
 import { declare, Entries, Entry, keyWriter, viewIn } from "./table";
-import { compareKeys } from "./transaction/ordered";
 import { View } from "./transaction/view";
-import { endOf, expireAll, place, rankOf, step, walkAt, walkBackFrom, walkFrom } from "./transaction/walk";
+import { endOf, expireAll, rankOf, step, walkAt, walkBackFrom, walkBetween, walkFrom } from "./transaction/walk";
 
 /** What tables in the order of their keys have beside. */
 export abstract class SortedEntries<K, V> extends Entries<K, V> {
@@ -50,14 +49,8 @@ export abstract class SortedEntries<K, V> extends Entries<K, V> {
     const lowLength = keyWriter.length;
     this.writeKey(to);
     keyWriter.byte(0);
-    const high = keyWriter.start;
-    const highLength = keyWriter.length;
-    if (reverse) walkBackFrom(view, high, highLength);
-    else walkFrom(view, low, lowLength);
-    while (entries.length < limit && step()) {
-      if (reverse ? isBefore(low, lowLength) : !isBefore(high, highLength)) break;
-      entries.push(this.entryHere());
-    }
+    walkBetween(view, low, lowLength, keyWriter.start, keyWriter.length, !reverse);
+    while (entries.length < limit && step()) entries.push(this.entryHere());
     return entries;
   }
 
@@ -94,11 +87,6 @@ export abstract class SortedEntries<K, V> extends Entries<K, V> {
   private next(): Entry<K, V> | null {
     return step() ? this.entryHere() : null;
   }
-}
-
-/** Whether the entry that a walk has come to has a key before this one. */
-function isBefore(key: usize, length: u32): bool {
-  return compareKeys(place.key, place.keyLength, key, length) < 0;
 }
 
 /**

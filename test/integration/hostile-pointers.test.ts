@@ -49,6 +49,7 @@ function expected(attack: Attack, moment: Moment | 'command'): RegExp | undefine
   if (OWN_ERROR.test(name)) return name.startsWith('Get') ? /it declared no setting 0/ : NOT_NOW;
   if (name === 'Attempt' && moment === 'command') return /function 0 of its table has another type than is called/;
   if (!BY_MOMENT[moment].test(name)) return NOT_NOW;
+  if (name === 'ReplyWithParts' && attack.isHarmless) return /bytes that are no parts of a reply/;
   if (name === 'ReadArgument') return /it is no late argument/;
   if (name === 'ReplicateTables') return /it replicates tables and does not export apply/;
   if (name === 'Replicate' && attack.isHarmless) return /it replicates .*, which is no command that its linked group writes by/;

@@ -314,6 +314,7 @@ export class FakeModule {
           server.openReply('Map', length);
         },
       ],
+      ReplyWithParts: ['command', this.sendingParts(read)],
       ReplySetMapLength: [
         'command',
         (length: bigint) => {
@@ -321,6 +322,29 @@ export class FakeModule {
         },
       ],
     };
+  }
+
+  private sendingParts(read: (pointer: number, length: number) => Buffer): (pointer: number, length: number) => void {
+    return (pointer, length) => {
+      this.sendParts(read(pointer, length));
+    };
+  }
+
+  /** What ReplyWithParts takes; numbers but integers are for real servers. */
+  private sendParts(written: Buffer): void {
+    const { server } = this;
+    for (let at = 0; at < written.length;) {
+      const kind = written.readUInt8(at);
+      const number = written.readBigInt64LE(at + 1);
+      at += 9;
+      if (kind === 0) server.replyBulk(written.subarray(at, at + Number(number)));
+      else if (kind === 1) server.reply(NULL);
+      else if (kind === 2) server.reply(`:${number}\r\n`);
+      else if (kind === 3) server.reply(`+${written.toString('utf8', at, at + Number(number))}\r\n`);
+      else if (kind === 6 || kind === 7) server.openReply(kind === 6 ? 'Array' : 'Map', number);
+      else throw new Fault(`no part of a reply: ${kind}`);
+      if (kind === 0 || kind === 3) at += Number(number);
+    }
   }
 
   private readArgument(words: number[]): Buffer {

@@ -26,6 +26,17 @@ const map = (length: number) => `(call $ReplyWithMap (i64.const ${length}))`;
 const arrayLength = (length: number | string) => `(call $ReplySetArrayLength (i64.const ${length}))`;
 const bulk = (length: number | string) => `(call $ReplyWithStringBuffer (i32.const 0) (i32.const ${length}))`;
 
+/** Replies that are written at 4096: a kind and a number each, or bytes of a bulk string. */
+function written(...parts: [kind: number, number: number | string, bytes?: string][]): string {
+  const bytes = parts.map(([kind, number, text = '']) => {
+    const head = Buffer.alloc(9, kind);
+    head.writeBigUInt64LE(BigInt.asUintN(64, BigInt(number)), 1);
+    return Buffer.concat([head, Buffer.from(text)]);
+  });
+  const stores = [...Buffer.concat(bytes)].map((byte, at) => `(i32.store8 (i32.const ${4096 + at}) (i32.const ${byte}))`);
+  return `${stores.join(' ')} (call $ReplyWithParts (i32.const 4096) (i32.const ${stores.length}))`;
+}
+
 /** Commands that run on, or take what they can get. */
 export const greedy = hostile(
   `${registering([
@@ -82,6 +93,7 @@ export const greedy = hostile(
 const MISSING = '-ERR the module sent no reply\r\n';
 const TRAP = '-ERR module hostile: wasm trap: wasm `unreachable` instruction executed\r\n';
 const TOO_DEEP = '-ERR module hostile: more than 32 arrays within each other\r\n';
+const NO_PARTS = '-ERR module hostile: bytes that are no parts of a reply\r\n';
 export const REPLIES: Record<string, { body: string; reply: RegExp | string }> = {
   none: { body: '', reply: MISSING },
   two: { body: `${OK} ${one}`, reply: '+OK\r\n' },
@@ -122,6 +134,19 @@ export const REPLIES: Record<string, { body: string; reply: RegExp | string }> =
   },
   many_errors: { body: array(9000), reply: `*9000\r\n${MISSING.repeat(9000)}` },
   huge_trap: { body: `${array(1e9)} ${one} unreachable`, reply: TRAP },
+  written: {
+    body: written([7, 2], [0, 1, 'a'], [6, 2], [2, -5], [1, 0], [0, 0], [3, 5, 'b\r\nc\0']),
+    reply: '*4\r\n$1\r\na\r\n*2\r\n:-5\r\n$-1\r\n$0\r\n\r\n+b  c \r\n',
+  },
+  written_few: { body: written([6, 3], [2, 1]), reply: `*3\r\n:1\r\n${MISSING}${MISSING}` },
+  written_many: { body: written([2, 1], [2, 2], [6, 9]), reply: ':1\r\n' },
+  written_none: { body: written(), reply: MISSING },
+  written_longer: { body: written([6, 1], [0, 2, 'a']), reply: NO_PARTS },
+  written_longest: { body: written([6, 1], [0, -1, 'a']), reply: NO_PARTS },
+  written_error: { body: written([6, 1], [4, 2, 'OK']), reply: NO_PARTS },
+  written_length: { body: written([6, -1], [8, 9]), reply: NO_PARTS },
+  written_unknown: { body: written([6, 1], [11, 0]), reply: NO_PARTS },
+  written_deep: { body: written(...Array.from({ length: 40 }, (): [number, number] => [6, 1])), reply: TOO_DEEP },
   wide: { body: forever(array(65536)), reply: TOO_DEEP },
   replied_trap: { body: `${OK} unreachable`, reply: '+OK\r\n' },
   deep: { body: forever(array(1)), reply: TOO_DEEP },

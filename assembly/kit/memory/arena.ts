@@ -15,6 +15,8 @@ import { failLine, failOutOfMemory, line } from "../../base/text";
 const PAGE_BYTES: u32 = 65536;
 /** Bytes that one command may take beside the static page. */
 const COMMAND_BYTES_MAX: u32 = 64 << 20;
+/** Bytes behind the last block of a chunk that may be written: objects are cleared by 16 bytes at a time. */
+const SLACK: u32 = 16;
 const CHUNK_BYTES_MIN: u32 = 128 << 10;
 /** Chunks of one command: each is twice as large as the one before, or as large as one object. */
 const CHUNKS_MAX: u32 = 64;
@@ -29,7 +31,7 @@ let chunkBytes: u32 = 0;
 
 /** The next free byte, and the end of the chunk that it lies in. */
 export let top: usize = page;
-let end: usize = page + 65536;
+let end: usize = page + 65520;
 /** The beginning of that chunk. */
 let start: usize = page;
 /** Where commands begin. */
@@ -70,7 +72,7 @@ export function forgetChunks(): void {
   chunkCount = 0;
   chunkBytes = 0;
   top = base;
-  end = page + PAGE_BYTES;
+  end = page + PAGE_BYTES - SLACK;
   start = page;
 }
 
@@ -117,7 +119,7 @@ function takeFurther(size: u32): usize {
   if (size > COMMAND_BYTES_MAX) failTooMuch();
   const last = chunkCount ? load<u32>(chunks + ((<usize>(chunkCount - 1)) << 3), 4) : CHUNK_BYTES_MIN >> 1;
   // As much as is left, where twice as much is not.
-  const bytes = max(min(last << 1, COMMAND_BYTES_MAX - chunkBytes), size + 8);
+  const bytes = max(min(last << 1, COMMAND_BYTES_MAX - chunkBytes), size + 8 + SLACK);
   if (chunkBytes + bytes > COMMAND_BYTES_MAX || chunkCount == CHUNKS_MAX) failTooMuch();
   // A command that has used up its stack must not do so while the heap is being changed.
   probe(PROBE_DEPTH);
@@ -133,7 +135,7 @@ function takeFurther(size: u32): usize {
   if (!chunk) failOutOfMemory();
   top = (chunk + 7) & ~7;
   start = top;
-  end = chunk + bytes;
+  end = chunk + bytes - SLACK;
   const block = top;
   top = block + ((<usize>size + 7) & ~7);
   return block;
@@ -163,6 +165,6 @@ function freeChunks(): void {
   chunkCount = 0;
   chunkBytes = 0;
   endChange();
-  end = page + PAGE_BYTES;
+  end = page + PAGE_BYTES - SLACK;
   start = page;
 }

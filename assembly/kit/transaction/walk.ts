@@ -3,7 +3,8 @@
  * ones and records side by side. A position of the walk is a key; nothing changes between two steps.
  */
 import { isExpired } from "../../base/deadline";
-import { deadlineOf, keyLength, keyOf, valueLength, valueOf } from "../../base/storage/entry";
+import { lengthOf, pointerOf } from "../../base/frame";
+import { deadlineOf, hasRoom, keyLength, keyOf, spanOf } from "../../base/storage/entry";
 import { Cursor } from "../../base/storage/tree/cursor";
 import { redis } from "../../base/redis";
 import { take } from "../memory/arena";
@@ -21,15 +22,6 @@ export class Place {
   value: usize;
   valueLength: u32;
   deadline: i64;
-
-  /** Goes to a stored entry. */
-  toStored(entry: usize): void {
-    this.key = keyOf(entry);
-    this.keyLength = keyLength(entry);
-    this.value = valueOf(entry);
-    this.valueLength = valueLength(entry);
-    this.deadline = deadlineOf(entry);
-  }
 
   /** Goes to a record of an entry. */
   toRecord(record: Pending): void {
@@ -50,6 +42,10 @@ let isForward: bool = true;
 let isHidden: bool = false;
 let stored: usize = 0;
 let record: Pending = changetype<Pending>(0);
+/** The key that the walk ends at, 0: it ends with its view; the stored entry that it ends before, 0: none. */
+let limit: usize = 0;
+let limitLength: u32 = 0;
+let stop: usize = 0;
 
 /** Begins before the first entry whose key is not before this one. */
 export function walkFrom(entries: View, key: usize, length: u32): void {
@@ -67,14 +63,45 @@ export function walkBackFrom(entries: View, key: usize, length: u32): void {
   record = hasOrdered() ? within(lastBefore(key, length)) : changetype<Pending>(0);
 }
 
+/**
+ * Begins before the first entry whose key is not before `low`, and ends behind the last one whose key is
+ * before `high`; or the other way round. Both are keys of the view.
+ */
+export function walkBetween(entries: View, low: usize, lowLength: u32, high: usize, highLength: u32, forward: bool): void {
+  begin(entries, forward);
+  stored = 0;
+  record = changetype<Pending>(0);
+  if (compareKeys(low, lowLength, high, highLength) >= 0) return;
+  limit = forward ? high : low;
+  limitLength = forward ? highLength : lowLength;
+  if (!isHidden) {
+    cursor.seek(tree, limit, limitLength);
+    stop = forward ? cursor.next() : cursor.previous();
+    cursor.seek(tree, forward ? low : high, forward ? lowLength : highLength);
+    stored = nextStored();
+  }
+  if (hasOrdered()) record = within(forward ? firstFrom(low, lowLength) : lastBefore(high, highLength));
+}
+
 function begin(entries: View, forward: bool): void {
   view = entries;
   isForward = forward;
+  limit = 0;
   isHidden = !tree.count || entries.hidesStored();
 }
 
 /** Goes to the next entry, into `place`; false: there is none. */
 export function step(): bool {
+  if (changetype<usize>(record)) return stepBoth();
+  while (stored) {
+    const entry = stored;
+    stored = nextStored();
+    if (seeStored(entry)) return true;
+  }
+  return false;
+}
+
+function stepBoth(): bool {
   while (stored || changetype<usize>(record)) {
     const order = compareNext();
     if (order <= 0) {
@@ -88,11 +115,23 @@ export function step(): bool {
     }
     const entry = stored;
     stored = nextStored();
-    if (isExpired(entry)) continue;
-    place.toStored(entry);
-    return true;
+    if (seeStored(entry)) return true;
   }
   return false;
+}
+
+/** Goes to a stored entry; false: it has expired. */
+function seeStored(entry: usize): bool {
+  const timed = hasRoom(entry);
+  if (timed && isExpired(entry)) return false;
+  const length = keyLength(entry);
+  const span = spanOf(entry);
+  place.key = pointerOf(span) - <usize>length;
+  place.keyLength = length;
+  place.value = pointerOf(span);
+  place.valueLength = lengthOf(span);
+  place.deadline = timed ? deadlineOf(entry) : 0;
+  return true;
 }
 
 /**
@@ -108,6 +147,8 @@ function compareNext(): i32 {
 function nextStored(): usize {
   if (isHidden) return 0;
   const entry = isForward ? cursor.next() : cursor.previous();
+  // Between two keys of a view all keys are of the view.
+  if (limit) return entry == stop ? 0 : entry;
   return entry && view.holds(keyOf(entry), keyLength(entry)) ? entry : 0;
 }
 
@@ -116,7 +157,9 @@ function nextRecord(): Pending {
 }
 
 function within(at: Pending): Pending {
-  return changetype<usize>(at) && view.holds(at.key, at.keyLength) ? at : changetype<Pending>(0);
+  if (!changetype<usize>(at) || !view.holds(at.key, at.keyLength)) return changetype<Pending>(0);
+  if (limit && compareKeys(at.key, at.keyLength, limit, limitLength) < 0 != isForward) return changetype<Pending>(0);
+  return at;
 }
 
 // ── Positions ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -67,8 +67,14 @@ export class Writer {
     this.at += sizeof<T>();
   }
 
-  /** A length in LEB128. */
+  /** A length in LEB128: nearly all are one byte. */
+  @inline
   number(value: u32): void {
+    if (value < 0x80) this.byte(value);
+    else this.longNumber(value);
+  }
+
+  private longNumber(value: u32): void {
     let at = this.room(5);
     for (; value >= 0x80; value >>= 7) store<u8>(at++, (<u8>value) | 0x80);
     store<u8>(at, <u8>value);
@@ -125,8 +131,16 @@ export class Reader {
     return value;
   }
 
-  /** A length in LEB128 of at most five bytes. */
+  /** A length in LEB128 of at most five bytes: nearly all are one. */
+  @inline
   number(): u32 {
+    const at = this.at;
+    if (at >= this.end || load<u8>(at) >= 0x80) return this.longNumber();
+    this.at = at + 1;
+    return <u32>load<u8>(at);
+  }
+
+  private longNumber(): u32 {
     let value: u64 = 0;
     for (let shift: u64 = 0; shift < 35; shift += 7) {
       const byte = <u64>this.fixed<u8>();

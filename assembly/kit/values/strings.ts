@@ -20,24 +20,37 @@ export function decodeString(bytes: usize, length: u32): string {
 
 /** Writes ASCII as UTF-16; false: it is none. */
 function widen(bytes: usize, length: u32, target: usize): bool {
-  let seen: u64 = 0;
-  if (length < 8) {
-    for (let at: usize = 0; at < <usize>length; at++) {
-      const byte = <u64>load<u8>(bytes + at);
-      seen |= byte;
-      store<u16>(target + (at << 1), <u16>byte);
-    }
-    return !(seen & 0x80);
+  const size = <usize>length;
+  if (length >= 16) {
+    let seen = i8x16.splat(0);
+    // The last 16 once more, with what is left.
+    const last = size - 16;
+    for (let at: usize = 0; at < last; at += 16) seen = v128.or(seen, widenBlock(bytes + at, target + (at << 1)));
+    seen = v128.or(seen, widenBlock(bytes + last, target + (last << 1)));
+    return !i8x16.bitmask(seen);
   }
-  // The last eight once more, with what is left.
-  const last = <usize>length - 8;
-  for (let at: usize = 0; at < last; at += 8) {
-    seen |= load<u64>(bytes + at);
-    v128.store(target + (at << 1), v128.load8x8_u(bytes + at));
+  if (length >= 8) {
+    const last = size - 8;
+    v128.store(target, v128.load8x8_u(bytes));
+    v128.store(target + (last << 1), v128.load8x8_u(bytes + last));
+    return !((load<u64>(bytes) | load<u64>(bytes + last)) & NOT_ASCII);
   }
-  seen |= load<u64>(bytes + last);
-  v128.store(target + (last << 1), v128.load8x8_u(bytes + last));
-  return !(seen & NOT_ASCII);
+  let seen: u32 = 0;
+  for (let at: usize = 0; at < size; at++) {
+    const byte = <u32>load<u8>(bytes + at);
+    seen |= byte;
+    store<u16>(target + (at << 1), <u16>byte);
+  }
+  return seen < 0x80;
+}
+
+// prettier-ignore
+@inline
+function widenBlock(bytes: usize, target: usize): v128 {
+  const block = v128.load(bytes);
+  v128.store(target, i16x8.extend_low_i8x16_u(block));
+  v128.store(target, i16x8.extend_high_i8x16_u(block), 16);
+  return block;
 }
 
 /** As decodeString, into the string that was made for it. */
@@ -99,25 +112,44 @@ export function encodeString(units: usize, length: u32, target: usize): u32 {
 
 /** Writes UTF-16 as ASCII; false: it is none. */
 function narrow(units: usize, length: u32, target: usize): bool {
-  if (length < 8) {
-    let seen: u32 = 0;
-    for (let at: usize = 0; at < <usize>length; at++) {
-      const unit = <u32>load<u16>(units + (at << 1));
-      seen |= unit;
-      store<u8>(target + at, <u8>unit);
-    }
-    return seen < 0x80;
+  const size = <usize>length;
+  if (length >= 16) {
+    let seen = i16x8.splat(0);
+    const last = size - 16;
+    for (let at: usize = 0; at < last; at += 16) seen = v128.or(seen, narrowBlock(units + (at << 1), target + at));
+    seen = v128.or(seen, narrowBlock(units + (last << 1), target + last));
+    return isAscii(seen);
   }
-  let seen = i16x8.splat(0);
-  const last = <usize>length - 8;
-  for (let at: usize = 0; at < last; at += 8) {
-    const block = v128.load(units + (at << 1));
-    seen = v128.or(seen, block);
-    v128.store64_lane(target + at, i8x16.narrow_i16x8_u(block, block), 0);
+  if (length >= 8) {
+    const last = size - 8;
+    const low = v128.load(units);
+    const high = v128.load(units + (last << 1));
+    v128.store64_lane(target, i8x16.narrow_i16x8_u(low, low), 0);
+    v128.store64_lane(target + last, i8x16.narrow_i16x8_u(high, high), 0);
+    return isAscii(v128.or(low, high));
   }
-  const block = v128.load(units + (last << 1));
-  v128.store64_lane(target + last, i8x16.narrow_i16x8_u(block, block), 0);
-  return !v128.any_true(v128.and(v128.or(seen, block), i16x8.splat(<i16>0xff80)));
+  let seen: u32 = 0;
+  for (let at: usize = 0; at < size; at++) {
+    const unit = <u32>load<u16>(units + (at << 1));
+    seen |= unit;
+    store<u8>(target + at, <u8>unit);
+  }
+  return seen < 0x80;
+}
+
+// prettier-ignore
+@inline
+function narrowBlock(units: usize, target: usize): v128 {
+  const low = v128.load(units);
+  const high = v128.load(units, 16);
+  v128.store(target, i8x16.narrow_i16x8_u(low, high));
+  return v128.or(low, high);
+}
+
+// prettier-ignore
+@inline
+function isAscii(units: v128): bool {
+  return !v128.any_true(v128.and(units, i16x8.splat(<i16>0xff80)));
 }
 
 function encodeAny(units: usize, length: u32, target: usize): u32 {

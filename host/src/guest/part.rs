@@ -78,6 +78,16 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// As [`decode`](Self::decode), off what a module has written: `None` also for what is no part of it, as
+    /// errors and lengths that are told afterwards are not.
+    #[inline(always)]
+    pub fn decode_written(written: &mut &'a [u8]) -> Option<Reply<'a>> {
+        if !matches!(written.first(), Some(0..=3 | 6 | 7 | 10)) {
+            return None;
+        }
+        Reply::decode(written)
+    }
+
     /// Takes the first part off what is held; `None` at its end.
     #[inline(always)]
     pub fn decode(held: &mut &'a [u8]) -> Option<Reply<'a>> {

@@ -93,6 +93,7 @@ functions! {
     REPLY_SET_ARRAY_LENGTH: "ReplySetArrayLength", "(length: i64)", COMMAND;
     REPLY_WITH_MAP: "ReplyWithMap", "(length: i64)", COMMAND;
     REPLY_SET_MAP_LENGTH: "ReplySetMapLength", "(length: i64)", COMMAND;
+    REPLY_WITH_PARTS: "ReplyWithParts", "(parts: bytes)", COMMAND;
     WRONG_ARITY: "WrongArity", "()", COMMAND;
     FAIL: "Fail", "(text: bytes)", RUNNING;
     ATTEMPT: "Attempt", "(handler: i32) -> i32", RUNNING;

@@ -14,7 +14,8 @@ use crate::guest::stacks;
 use crate::guest::state::State;
 use crate::modules::namespace::{
     ATTEMPT, FAIL, Function, REPLY_SET_ARRAY_LENGTH, REPLY_SET_MAP_LENGTH, REPLY_WITH_ARRAY, REPLY_WITH_DOUBLE, REPLY_WITH_ERROR,
-    REPLY_WITH_LONG_LONG, REPLY_WITH_MAP, REPLY_WITH_NULL, REPLY_WITH_SIMPLE_STRING, REPLY_WITH_STRING_BUFFER, WRONG_ARITY,
+    REPLY_WITH_LONG_LONG, REPLY_WITH_MAP, REPLY_WITH_NULL, REPLY_WITH_PARTS, REPLY_WITH_SIMPLE_STRING, REPLY_WITH_STRING_BUFFER,
+    WRONG_ARITY,
 };
 use crate::server::text;
 
@@ -48,6 +49,7 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     linker.func_wrap(NS, WRONG_ARITY.name, |mut guest: Guest<'_>| -> Result<()> {
         reply(&mut guest, &WRONG_ARITY, NOTHING, |_| Reply::WrongArity)
     })?;
+    written(linker)?;
     containers(linker)?;
     failures(linker, member)
 }
@@ -64,6 +66,35 @@ fn reply(guest: &mut Guest<'_>, function: &Function, (pointer, length): (u32, u3
     Ok(())
 }
 
+/// Replies that the module has written one after the other, in the form in which the host holds parts.
+fn written(linker: &mut Linker<State>) -> Result<()> {
+    linker.func_wrap(NS, REPLY_WITH_PARTS.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        allow(&guest, &REPLY_WITH_PARTS)?;
+        let (all, state) = parts(&mut guest)?;
+        let call = &mut state.call;
+        let context = context(call, &REPLY_WITH_PARTS)?;
+        let mut rest = memory::slice(all, pointer, length)?;
+        while !rest.is_empty() {
+            let before = rest.len();
+            let part = Reply::decode_written(&mut rest).ok_or_else(|| Error::msg("bytes that are no parts of a reply"))?;
+            call.hand(To::Client, (before - rest.len()) as u64, all.len())?;
+            match part {
+                Reply::Open(_, _) if !call.replies.may_open() => return Err(too_deep()),
+                Reply::Open(container, length) => call.replies.open(context, container, length),
+                Reply::Status(text) => call.replies.send(context, Reply::Status(text::cut(text))),
+                _ => call.replies.send(context, part),
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+#[cold]
+fn too_deep() -> Error {
+    Error::msg(format!("more than {OPEN_MAX} arrays within each other"))
+}
+
 fn containers(linker: &mut Linker<State>) -> Result<()> {
     const KINDS: [(Container, &Function, &Function); 2] =
         [(Container::Array, &REPLY_WITH_ARRAY, &REPLY_SET_ARRAY_LENGTH), (Container::Map, &REPLY_WITH_MAP, &REPLY_SET_MAP_LENGTH)];
@@ -74,7 +105,7 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
             let call = &mut state.call;
             call.hand(To::Client, 0, all.len())?;
             if !call.replies.may_open() {
-                return Err(Error::msg(format!("more than {OPEN_MAX} arrays within each other")));
+                return Err(too_deep());
             }
             call.replies.open(context(call, open)?, container, length);
             Ok(())
