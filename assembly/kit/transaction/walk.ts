@@ -23,6 +23,17 @@ export class Place {
   valueLength: u32;
   deadline: i64;
 
+  /** Goes to a stored entry. */
+  toStored(entry: usize): void {
+    const length = keyLength(entry);
+    const span = spanOf(entry);
+    this.key = pointerOf(span) - <usize>length;
+    this.keyLength = length;
+    this.value = pointerOf(span);
+    this.valueLength = lengthOf(span);
+    this.deadline = hasRoom(entry) ? deadlineOf(entry) : 0;
+  }
+
   /** Goes to a record of an entry. */
   toRecord(record: Pending): void {
     this.key = record.key;
@@ -121,16 +132,11 @@ function stepBoth(): bool {
 }
 
 /** Goes to a stored entry; false: it has expired. */
+// prettier-ignore
+@inline
 function seeStored(entry: usize): bool {
-  const timed = hasRoom(entry);
-  if (timed && isExpired(entry)) return false;
-  const length = keyLength(entry);
-  const span = spanOf(entry);
-  place.key = pointerOf(span) - <usize>length;
-  place.keyLength = length;
-  place.value = pointerOf(span);
-  place.valueLength = lengthOf(span);
-  place.deadline = timed ? deadlineOf(entry) : 0;
+  if (isExpired(entry)) return false;
+  place.toStored(entry);
   return true;
 }
 
