@@ -7,7 +7,7 @@ import { hasObjects, restoreObjects } from "./memory/objects";
 import "./abort";
 import { readAt } from "./transaction/reads";
 import { beginCommand } from "./transaction/begin";
-import { Command } from "./transaction/command";
+import { Command, takeKey } from "./transaction/command";
 import { recover } from "./transaction/commit";
 import { parseDecimal } from "./values/decimal";
 import { bytesOf, decodeString } from "./values/strings";
@@ -92,6 +92,11 @@ export function begin(number: i32, argc: i32, argv: usize): void {
   beginCommand(changetype<Command>(<usize>load<u32>(commands + ((<usize>number) << 2))), argc, argv);
   if (hasObjects()) restoreObjects();
   if (beginnings.length) restore();
+}
+
+/** Argument `index` is a key, of which the places of the command's keys do not tell. */
+export function declareKey(argv: usize, index: i32): void {
+  takeKey(argv, index);
 }
 
 function restore(): void {

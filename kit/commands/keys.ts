@@ -75,8 +75,10 @@ class Finder {
     if (item.is === 'argument') {
       if (item.kind !== 'key') return;
       const { name, token } = item;
-      if (token !== undefined && (item.isOptional || behind === undefined)) this.found.push({ token, from: least, name });
-      else if (behind === undefined || (item.isMultiple && !isLast)) throw nowhere(name);
+      if (token !== undefined && (item.isOptional || behind === undefined)) {
+        if (item.isMultiple) throw nowhere(name);
+        this.found.push({ token, from: least, name });
+      } else if (behind === undefined || (item.isMultiple && !isLast)) throw nowhere(name);
       else if (item.isMultiple) this.found.push({ first: behind, last: -1, step: 1, name });
       // Left out, it is not there: nothing else can be at its place, as it is the last.
       else if (item.isOptional && !isLast) throw nowhere(name);

@@ -169,7 +169,7 @@ class Writer {
     return name;
   }
 
-  private argument(_: Argument, isTop: boolean): void {
+  private argument({ kind }: Argument, isTop: boolean): void {
     const parameter = this.command.parameters[this.slot];
     const read = (at: string) => `__kit.${READERS[parameter?.type ?? ''] ?? ''}(__argv, ${at})`;
     if (isTop) {
@@ -179,6 +179,7 @@ class Writer {
     }
     const name = this.declare();
     const at = this.next();
+    if (kind === 'key') this.lines.push(`__kit.declareKey(__argv, ${at.replace('++', '')});`);
     this.lines.push(`${name} = ${read(at)};`);
   }
 

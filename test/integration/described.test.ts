@@ -98,7 +98,7 @@ test('COMMAND INFO shows arity, flags, keys, tips and categories', async () => {
     ['described.mset', -3, ['module', 'write'], 1, -1, 2, [], [], [spec(['OW', 'update'], index(1), -1, 2)]],
     [
       ...['described.create', -2, ['module', 'movablekeys', 'write'], 1, 1, 1, [], []],
-      [spec(['RW', 'update'], index(1)), spec(['OW', 'insert'], word)],
+      [spec(['RW', 'update'], index(1)), spec(['OW', 'insert', 'incomplete'], word)],
     ],
     [
       ...['described.count', -1, ['module', 'readonly'], 1, 1, 1],

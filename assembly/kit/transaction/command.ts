@@ -43,6 +43,11 @@ function declaredSlot(command: Command, argc: i32, argv: usize): u32 {
   return index < argc ? slotOf(argument(argv, index), argumentLength(argv, index)) : NO_SLOT;
 }
 
+/** Takes a key that stands behind a word: the server has seen that it is in the slot of the others. */
+export function takeKey(argv: usize, index: i32): void {
+  if (clustered && reach == NO_SLOT) reach = slotOf(argument(argv, index), argumentLength(argv, index));
+}
+
 /** Ends the command unless it may write. */
 export function mayWrite(): void {
   if (running.writes) return;

@@ -9,6 +9,7 @@ use wasmtime::{AsContextMut, Error, Result, Store};
 
 use super::refuse::{DAMAGED, give_up, refuse, refuse_unknown};
 use super::{apply, frame};
+use crate::describe::find::Finder;
 use crate::duties::maxmemory;
 use crate::engine::stack::DEPTH_MAX;
 use crate::engine::trap::Failed;
@@ -35,9 +36,21 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
         if let Some(host) = loaded::get()
             && let Some(slot) = host.slots.get(N)
         {
-            dispatch(host, slot, ctx, arguments);
+            match &slot.finder {
+                Some(finder) if ctx.is_asked_for_keys() => tell_keys(finder, ctx, arguments),
+                _ => dispatch(host, slot, ctx, arguments),
+            }
         }
     })
+}
+
+/// Tells the server where the keys are: it runs nothing.
+#[cold]
+fn tell_keys(finder: &Finder, ctx: Context<'_>, arguments: Arguments<'_>) {
+    let words: Vec<&[u8]> = arguments.iter().map(|word| word.bytes()).collect();
+    for (place, flags) in finder.places(&words) {
+        ctx.tell_key(place, flags);
+    }
 }
 
 #[inline]

@@ -6,6 +6,7 @@ use std::ffi::c_int;
 use super::dispatch::TRAMPOLINES;
 use crate::describe::declaration::{Declaration, FLAG_EFFECT};
 use crate::describe::description::{Begin, Description, Keys};
+use crate::describe::find::Finder;
 use crate::describe::tell;
 use crate::guest::ids::MemberId;
 use crate::guest::state::Handler;
@@ -32,7 +33,12 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
     let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
     let Declaration { name, keys, arity, .. } = declaration;
     let (write, effect) = (flags.contains(&"write"), flags.contains(&FLAG_EFFECT));
-    let server_flags = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).collect::<Vec<_>>().join(" ");
+    let none = Description::default();
+    let description = host.description(member, &shown.to_ascii_lowercase()).unwrap_or(&none);
+    let finder = Finder::of(description);
+    // The server asks the command itself for its keys, then.
+    let asked = finder.is_some().then_some("getkeys-api");
+    let server_flags = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).chain(asked).collect::<Vec<_>>().join(" ");
     let created = if effect {
         ctx.create_effect(name, trampoline, &server_flags, *keys)
     } else {
@@ -46,8 +52,6 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
             format!("the command {shown}, with the flags {server_flags} and keys at {first} to {last} by {step}")
         });
     }
-    let none = Description::default();
-    let description = host.description(member, &shown.to_ascii_lowercase()).unwrap_or(&none);
     let told_arity = if effect { ANY_ARITY } else { *arity };
     let told = tell::describe(ctx, name, &flags, told_arity, specification(declaration, write), description, &host.categories);
     told.map_err(|what| format!("the command {shown}: {what}"))?;
@@ -60,6 +64,7 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
         calls: Cell::new(0),
         arity: *arity,
         late: declaration.late,
+        finder,
         handler: RefCell::new(handler),
         write,
         may_replicate: write || flags.contains(&"may-replicate"),

@@ -137,8 +137,8 @@ fn keys(value: &str) -> Result<Keys, String> {
     let place = words.next().unwrap_or_default();
     let mut keys = match place.split_once('@') {
         Some((word, from)) => {
-            if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_uppercase()) {
-                return Err("the word before @ is of upper-case letters".into());
+            if !syntax::is_token(word) {
+                return Err("what stands before @ is no word of a syntax, of capitals".into());
             }
             Keys { begin: Begin::After(c_string(word), positive(from)?), last: 0, step: 1, flags: 0 }
         }

@@ -2,5 +2,6 @@
 
 pub mod declaration;
 pub mod description;
+pub mod find;
 pub mod syntax;
 pub mod tell;

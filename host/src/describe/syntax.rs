@@ -83,6 +83,12 @@ pub fn arity(arguments: &[Argument]) -> c_int {
     if is_exact { least + 1 } else { -least - 1 }
 }
 
+/// The words that an argument takes at least where it is given, its own word counted.
+pub fn least(argument: &Argument) -> usize {
+    let given = Argument { optional: false, ..argument.clone() };
+    words_of(std::slice::from_ref(&given)).0.unsigned_abs() as usize
+}
+
 /// The words that these arguments take at least, and whether they never take more.
 fn words_of(arguments: &[Argument]) -> (c_int, bool) {
     arguments.iter().fold((0, true), |(sum, all_exact), argument| {
@@ -227,7 +233,8 @@ fn single(mut items: Vec<Argument>) -> Option<Argument> {
     Some(Argument { children: items, ..Argument::new(name, Kind::Block) })
 }
 
-fn is_token(word: &str) -> bool {
+/// Whether it is a word of capitals, as a TOKEN of a syntax is.
+pub fn is_token(word: &str) -> bool {
     word.starts_with(|letter: char| letter.is_ascii_uppercase())
         && !word.contains(|letter: char| letter.is_ascii_lowercase() || letter == ':')
 }

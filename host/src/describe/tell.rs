@@ -48,11 +48,12 @@ pub fn describe(
 }
 
 fn spec(keys: &Keys) -> KeySpec {
-    let begin = match &keys.begin {
-        Begin::At(index) => (api::KSPEC_BS_INDEX, KeySpecBegin { index: *index }),
-        Begin::After(word, from) => (api::KSPEC_BS_KEYWORD, KeySpecBegin { keyword: (word.as_ptr(), *from) }),
+    let (begin, doubt) = match &keys.begin {
+        Begin::At(index) => ((api::KSPEC_BS_INDEX, KeySpecBegin { index: *index }), 0),
+        // A search takes a value that reads like the word for it: `describe::find` does not.
+        Begin::After(word, from) => ((api::KSPEC_BS_KEYWORD, KeySpecBegin { keyword: (word.as_ptr(), *from) }), api::CMD_KEY_INCOMPLETE),
     };
-    KeySpec::range(keys.flags, begin, keys.last, keys.step)
+    KeySpec::range(keys.flags | doubt, begin, keys.last, keys.step)
 }
 
 /// What the server's structures point to while it reads them.

@@ -5,6 +5,7 @@ use std::ffi::{CString, c_int};
 use std::rc::Rc;
 
 use crate::describe::declaration::Late;
+use crate::describe::find::Finder;
 use crate::guest::faults::Identity;
 use crate::guest::ids::{GroupId, MemberId};
 use crate::guest::state::Handler;
@@ -22,6 +23,8 @@ pub struct Slot {
     /// As declared. The server checks it too, but not of what it reads from the append-only file.
     pub arity: c_int,
     pub late: Option<Late>,
+    /// What finds its keys, where the server cannot by itself.
+    pub finder: Option<Finder>,
     /// Changes with the contents of the group.
     pub handler: RefCell<Handler>,
     pub write: bool,

@@ -56,6 +56,8 @@ pub const CMD_KEY_ACCESS: u64 = 1 << 4;
 pub const CMD_KEY_UPDATE: u64 = 1 << 5;
 pub const CMD_KEY_INSERT: u64 = 1 << 6;
 pub const CMD_KEY_DELETE: u64 = 1 << 7;
+/// That it may be wrong: the server asks the command itself for its keys, where that can tell.
+pub const CMD_KEY_INCOMPLETE: u64 = 1 << 9;
 
 pub const CMD_ARG_OPTIONAL: c_int = 1 << 0;
 pub const CMD_ARG_MULTIPLE: c_int = 1 << 1;
@@ -287,6 +289,8 @@ api! {
     fn ReplyWithMap(ctx: *mut Ctx, length: c_long) -> c_int;
     fn ReplySetMapLength(ctx: *mut Ctx, length: c_long);
     fn WrongArity(ctx: *mut Ctx) -> c_int;
+    fn IsKeysPositionRequest(ctx: *mut Ctx) -> c_int;
+    fn KeyAtPosWithFlags(ctx: *mut Ctx, position: c_int, flags: c_int);
 
     fn GetClientId(ctx: *mut Ctx) -> c_ulonglong;
     fn GetClientUserNameById(ctx: *mut Ctx, client: u64) -> *mut Str;

@@ -114,6 +114,19 @@ impl Context<'_> {
         unsafe { rm!(ReplySetMapLength(self.raw, length as c_long)) };
     }
 
+    /// Whether the server calls only to hear where the keys are: no reply, and nothing runs.
+    #[inline]
+    pub fn is_asked_for_keys(self) -> bool {
+        // SAFETY: as above.
+        unsafe { rm!(IsKeysPositionRequest(self.raw)) != 0 }
+    }
+
+    /// Tells the place of a key, while `is_asked_for_keys`, with the bits of a key specification.
+    pub fn tell_key(self, place: c_int, flags: u64) {
+        // SAFETY: as above; the server takes any place, and the bits are its own.
+        unsafe { rm!(KeyAtPosWithFlags(self.raw, place, flags as c_int)) };
+    }
+
     pub fn wrong_arity(self) {
         // SAFETY: as above.
         unsafe { _ = rm!(WrongArity(self.raw)) };
