@@ -25,7 +25,11 @@ const MESSAGES: [RegExp, Words][] = [
     /^Operator '(.*)' cannot be applied to types '(.*)' and '(.*)'\.$/,
     (_, operator = '', left = '', right = '') => ({
       message: `${left} ${operator} ${right} does not go together`,
-      instead: [left, right].every((type) => NUMBER.test(type)) ? 'Write f64(…) or i64(…) around one of them.' : undefined,
+      instead: [left, right].every((type) => NUMBER.test(type))
+        ? 'Write f64(…) or i64(…) around one of them.'
+        : [left, right].includes('string')
+          ? 'Write `${value}` for what is no text.'
+          : undefined,
     }),
   ],
   [
@@ -36,10 +40,17 @@ const MESSAGES: [RegExp, Words][] = [
     }),
   ],
   [
+    /^Type '(\(.*\) => .*)' is not assignable to type '(\(.*\) => .*)'\.$/,
+    (_, from = '', to = '') => ({
+      message: `This is ${from}, and ${to} is wanted`,
+      instead: 'Write the function there, with a call in it: list.map<i64>((item) => change(item))',
+    }),
+  ],
+  [
     /^Type '(.*)' is not assignable to type '(.*)'\.$/,
     (_, from = '', to = '') => ({
       message: `This is ${from}, and ${to} is wanted`,
-      instead: to === 'string' && NUMBER.test(from) ? 'Write `${value}`, or value.toString().' : undefined,
+      instead: /^string(?: \| null)?$/.test(to) && NUMBER.test(from) ? 'Write `${value}`, or value.toString().' : undefined,
     }),
   ],
   [
@@ -51,6 +62,28 @@ const MESSAGES: [RegExp, Words][] = [
   [
     /^Expected (?:at least )?(\d+) arguments, but got (\d+)\.$/,
     (_, wanted = '', given = '') => ({ message: `${wanted} arguments are wanted here, and ${given} given` }),
+  ],
+  [
+    /^A required parameter cannot follow an optional parameter\.$/,
+    () => ({
+      message: 'A parameter without a default value stands behind one that has one',
+      instead: 'Put it before that, or give it one too.',
+    }),
+  ],
+  [
+    /^Type argument expected\.$/,
+    () => ({ message: 'What the function answers is not known', instead: 'Name the type: list.map<string>((item) => …).' }),
+  ],
+  [
+    /^Property '.*#(.*)' has no initializer and is not assigned in the constructor/,
+    (_, name = '') => ({
+      message: `${name} has no value in a new object`,
+      instead: 'Give it one: name: string = "", or in the constructor.',
+    }),
+  ],
+  [
+    /^Duplicate identifier '(.*)'\.$/,
+    (_, name = '') => ({ message: `There are two ${name} here`, instead: 'Write let or const for var, or choose another name.' }),
   ],
   [/^Type expected\.$/, () => ({ message: 'A type is missing', instead: 'Write it behind a colon: (value: i64): string => …' })],
   [

@@ -1,5 +1,6 @@
 /** Expressions and statements that the language does not have, each with what to write instead. */
 import ts from 'typescript';
+import { missingOf } from './meanings.ts';
 import type { Context, Rule } from './rule.ts';
 
 /** Of nodes of one kind, whatever they hold. */
@@ -25,6 +26,7 @@ const KINDS = new Map<ts.SyntaxKind, [message: string, instead: string]>([
   [ts.SyntaxKind.SatisfiesExpression, ['There is no satisfies', 'Leave it out.']],
   [ts.SyntaxKind.TaggedTemplateExpression, ['There are no tags of templates', 'Call a function.']],
   [ts.SyntaxKind.MetaProperty, ['A module knows nothing of its place', 'Leave it out.']],
+  [ts.SyntaxKind.VoidExpression, ['There is no undefined in a module', 'What may be missing is null.']],
   [ts.SyntaxKind.WithStatement, ['There is no with', 'Name the object each time.']],
 ]);
 
@@ -74,10 +76,13 @@ function checkOptional(node: OptionalAccess, { faults }: Context): void {
 const NULLISH = new Set([ts.SyntaxKind.QuestionQuestionToken, ts.SyntaxKind.QuestionQuestionEqualsToken]);
 const LOGICAL = new Set([ts.SyntaxKind.BarBarEqualsToken, ts.SyntaxKind.AmpersandAmpersandEqualsToken]);
 
-function checkBinary(node: ts.BinaryExpression, { faults }: Context): void {
+function checkBinary(node: ts.BinaryExpression, context: Context): void {
+  const { faults } = context;
   const { left, right, operatorToken } = node;
   const [leftText, rightText] = [left.getText(), right.getText()];
   if (NULLISH.has(operatorToken.kind)) {
+    // Another rule tells of it.
+    if (operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken && missingOf(left, context) !== undefined) return;
     const [, table, key] = /^(.*)\.find\((.*)\)$/s.exec(leftText) ?? [];
     const isSet = operatorToken.kind === ts.SyntaxKind.QuestionQuestionEqualsToken;
     const plain = ts.isIdentifier(left) ? leftText : 'value';

@@ -7,13 +7,15 @@ import { closures } from './closures.ts';
 import { declarations } from './declarations.ts';
 import { expressions } from './expressions.ts';
 import { loops, Loops } from './loops.ts';
+import { meanings } from './meanings.ts';
 import { names } from './names.ts';
+import { numbers } from './numbers.ts';
 import { objects } from './objects.ts';
 import type { Rule } from './rule.ts';
 import { state } from './state.ts';
 import { types } from './types.ts';
 
-const RULES: Rule[] = [state, closures, declarations, expressions, objects, names, types];
+const RULES: Rule[] = [state, closures, declarations, expressions, meanings, numbers, objects, names, types];
 
 /** Checks a file, and rewrites its loops. */
 export function checkRules(source: ts.SourceFile, edits: Edits, { checker, faults }: { checker: ts.TypeChecker; faults: Faults }): void {

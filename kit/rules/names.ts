@@ -53,6 +53,7 @@ const MEMBERS: Partial<Record<string, string>> = {
   keys: 'Write for (let i = 0; i < list.length; i++).',
   values: 'Walk over it itself: for (const item of list).',
   parseInt: 'Write i64.parse(text), or i32(parseInt(text)).',
+  now: 'Write now(), of "redis-wasm/kit".',
   toSorted: 'Write list.slice().sort(…).',
   toReversed: 'Write list.slice().reverse().',
 };

@@ -213,7 +213,6 @@ declare class Set<T> implements Iterable<T> {
 declare class Date {
   static UTC(year: i32, month?: i32, day?: i32, hour?: i32, minute?: i32, second?: i32, millisecond?: i32): i64;
   static fromString(text: string): Date;
-  static now(): i64;
   static parse(text: string): Date;
   constructor(ms: i64);
   getTime(): i64;

@@ -19,7 +19,7 @@ query("ARG.OPTIONS", "a [COST cost:double] [NX|XX] [RANGE low:integer high:integ
 function options(a: string, cost: f64 = 1.5, nx: bool, xx: bool, low: i64 = -1, high: i64 = -1, get: bool): string {
   return \`\${a} \${cost} \${nx} \${xx} \${low} \${high} \${get}\`;
 }
-query("ARG.PLACES", "a [b [c:integer]]", (a: string, b: string | null = null, c: i64 = 7): string => \`\${a} \${b ? b : "none"} \${c}\`);
+query("ARG.PLACES", "a [b [c:integer]]", (a: string, b: string | null = null, c: i64 = 7): string => \`\${a} \${b !== null ? b : "none"} \${c}\`);
 query("ARG.REPEATS", "names ... [LIMIT limit:integer]", (names: string[], limit: i64 = 0): string => names.join(",") + \` \${limit}\`);
 query("ARG.PAIRS", "first [DATA field value:integer ...] [LAST]", (first: string, fields: string[], values: i64[], last: bool): string =>
   \`\${first} \${fields.join(",")} \${values.join(",")} \${last}\`);
@@ -63,14 +63,14 @@ async function run(line: string): Promise<string> {
 
 describe('arguments', () => {
   test.each([
-    ['ARG.FIXED x 12 -1.5e1 abc -3', 'x 12 -15.0 3 -3'],
+    ['ARG.FIXED x 12 -1.5e1 abc -3', 'x 12 -15 3 -3'],
     ['ARG.FIXED x 1.5 1 a 1', '-ERR value is not an integer or out of range\r\n'],
     ['ARG.FIXED x 1 nan a 1', '-ERR value is not a valid float\r\n'],
     ['ARG.FIXED x 1 inf a 1', '-ERR value is not a valid float\r\n'],
     ['ARG.FIXED x 1 1 a 3000000000', '-ERR value is not an integer or out of range\r\n'],
     ['ARG.FIXED x 1 1 a', "-ERR wrong number of arguments for 'arg.fixed' command\r\n"],
     ['ARG.OPTIONS x', 'x 1.5 false false -1 -1 false'],
-    ['ARG.OPTIONS x get range 1 2 xx cost 3', 'x 3.0 false true 1 2 true'],
+    ['ARG.OPTIONS x get range 1 2 xx cost 3', 'x 3 false true 1 2 true'],
     ['ARG.OPTIONS x NX GET', 'x 1.5 true false -1 -1 true'],
     ['ARG.OPTIONS x NX XX', SYNTAX],
     ['ARG.OPTIONS x NX NX', SYNTAX],

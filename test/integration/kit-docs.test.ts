@@ -108,7 +108,7 @@ const rows = [...instead.matchAll(/^\| `(.*?)` \| `(.*?)` \|$/gm)].map(([, not, 
 );
 
 const inside = (code: string) =>
-  `import { log, command } from "redis-wasm/kit";\n` +
+  `import { log, command, now } from "redis-wasm/kit";\n` +
   `function f(list: i64[], text: string | null, map: Map<string, i64>): void { ${code} }\ncommand("T.EST", "", test); function test(): void {}\n`;
 
 test.each(rows)('%s is told of, and %s is not', (not, but) => {
@@ -124,6 +124,6 @@ test('what is to be written instead compiles', async () => {
   );
   const calls = rows.map((_, at) => `f${at}([1, 2], "", new Map<string, i64>());`);
   const handler = `command("T.EST", "", test); function test(): void { ${calls.join(' ')} }`;
-  writeFileSync(file, `import { log, command } from "redis-wasm/kit";\n${functions.join('\n')}\n${handler}\n`);
+  writeFileSync(file, `import { log, command, now } from "redis-wasm/kit";\n${functions.join('\n')}\n${handler}\n`);
   await expect(buildKit([file], true, [1])).resolves.toHaveLength(1);
 });

@@ -81,12 +81,16 @@ describe('the syntax', () => {
     expect(keysOf(parseSyntax(syntax), (name) => name === 'source')).toEqual({ lines, first, last, step });
   });
 
-  test.each(['[n:integer] key:key', 'a ... key:key', '[key:key] value', '(a|b c) key:key', '[(key:key value ...)] a'])(
-    'has no place for the key of %s',
-    (syntax) => {
-      expect(() => keysOf(parseSyntax(syntax), () => false)).toThrow('servers cannot find the key key');
-    },
-  );
+  test.each([
+    '[n:integer] key:key',
+    'a ... key:key',
+    '[key:key] value',
+    '(a|b c) key:key',
+    '[(key:key value ...)] a',
+    '[FROM key:key ...]',
+  ])('has no place for the key of %s', (syntax) => {
+    expect(() => keysOf(parseSyntax(syntax), () => false)).toThrow('servers cannot find the key key');
+  });
 });
 
 describe('a wrapper', () => {
@@ -173,6 +177,11 @@ describe('the rest of a file', () => {
     );
     expect(text).toContain('for (let __list2 = (new Set<string>()).values(), __at2: i32 = 0;');
     expect(text).toContain('import { characters as __characters } from "~lib/redis-wasm/kit/characters";');
+  });
+
+  test('sorts by more than the 32 bits of a difference', () => {
+    const text = rewritten('command("A.B", "", f);\nfunction f(): void { [1.5].sort((a, b) => b - a); [2].sort((a, b) => i32(a) - 1); }');
+    expect(text).toContain('.sort((a, b) => i32(b > a) - i32(b < a)); [2].sort((a, b) => i32(a) - 1);');
   });
 
   test('has codecs for the classes of tables', () => {

@@ -101,7 +101,7 @@ function store(key: Bytes, value: string): Reply {
   const bytes = new Uint8Array(3);
   bytes[0] = u8(kind) + 1;
   const time = new Date(kit.now()).toISOString();
-  return new Reply().array(4).string(shared ? shared : time).bytes(page.keys[0]).integer(caller.db).string(data === null ? "" : data);
+  return new Reply().array(4).string(shared !== null ? shared : time).bytes(page.keys[0]).integer(caller.db).string(data === null ? "" : data);
 }
 `;
 

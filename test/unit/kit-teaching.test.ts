@@ -145,6 +145,74 @@ describe('statements and expressions', () => {
   });
 });
 
+describe('what TypeScript takes and means otherwise', () => {
+  const KEY = 'Of a key that is not there get is an error, and no undefined';
+  const TEXT = 'An empty text is not false here';
+  const FRACTION = 'Whole numbers divide to whole numbers: the fraction is lost';
+  const PRODUCT = 'An i32 times an i32 is an i32, which a large product does not fit into';
+  test.each([
+    ['const n = map.get("x") || 5;', KEY, 'Write map.has("x") ? map.get("x") : 5'],
+    ['const n = map.get("x") ?? 5;', KEY, 'Write map.has("x") ? map.get("x") : 5'],
+    ['map.set("x", (map.get("x") || 0) + 1);', KEY, 'Write map.has("x") ? map.get("x") : 0'],
+    ['if (!map.get("x")) return;', KEY, 'Write !map.has("x")'],
+    ['if (map.get("x") && list.length > 0) return;', KEY, 'Write map.has("x")'],
+    ['const n = map.get("x"); if (n == null) return;', KEY, 'Ask !map.has("x") before it is read.'],
+    ['if (map.get("x") !== null) return;', KEY, 'Ask map.has("x") before it is read.'],
+    ['const n = list[3] || 5;', 'An index out of range is an error, and no undefined', 'Write 3 < list.length ? list[3] : 5'],
+    ['const n = list[3] ?? 5;', 'An index out of range is an error, and no undefined', 'Write 3 < list.length ? list[3] : 5'],
+    ['const n = list.pop() || 5;', 'Of an empty array pop is an error', 'Write list.length > 0 ? list.pop() : 5'],
+    ['const n = list.shift(); if (n === null) return;', 'Of an empty array shift is an error', 'Ask !(list.length > 0) before it is read.'],
+    ['if (list == null) return;', 'list is never null', 'Leave the question out.'],
+    ['const b = a || "x";', TEXT, 'Write a === null || a == "" ? "x" : a'],
+    ['const s = "a"; const b = s || "x";', TEXT, 'Write s == "" ? "x" : s'],
+    ['const s = "a"; if (s) return;', TEXT, 'Write s != ""'],
+    ['if (a) return;', TEXT, 'Write a !== null, or a !== null && a != ""'],
+    ['const n = a ? 1 : 2;', TEXT, 'Write a !== null, or'],
+    ['while (list.length > 0 && a) list.pop();', TEXT, 'Write a !== null, or'],
+    ['const mean: f64 = list[0] / list.length;', FRACTION, 'Write f64(list[0]) / f64(list.length)'],
+    ['const mean: f64 = map.get("a") / list.length;', FRACTION, 'Write f64(map.get("a")) / f64(list.length)'],
+    ['const mean: f64 = counts.get("a", 1) / 2;', FRACTION, 'Write f64(counts.get("a", 1)) / f64(2)'],
+    ['const n = list.length; const mean: f64 = n / 2;', FRACTION, 'Write f64(n) / f64(2)'],
+    ['const n = list.length; const pages = Math.ceil(n / 10);', FRACTION, 'Write f64(n) / f64(10)'],
+    ['const n = list.length; if (n / 3 > 1.5) return;', FRACTION, 'Write f64(n) / f64(3)'],
+    ['let x: f64 = 0; const n: i64 = 3; x += n / 2;', FRACTION, 'Write f64(n) / f64(2)'],
+    ['const n = list.length; const ms: i64 = n * 24 * 3600000;', PRODUCT, 'Write i64(n) * 24 * 3600000'],
+    ['const n = list.length; counts.set("a", 1, now() + n * 1000);', PRODUCT, 'Write i64(n) * 1000'],
+    ['const month = 1000 * 60 * 60 * 24 * 30;', 'is more than an i32 holds', 'Write const value: i64 = …'],
+    ['const s = `${10 ** 12}`;', 'is more than an i32 holds', 'Write const value: i64 = …'],
+    ['list.push(1, 2);', 'push takes 1 argument here', 'Write a push for each'],
+    ['list.splice(1, 1, 5);', 'splice takes 2 arguments here', 'list.slice(0, at)'],
+    ['const l = list.concat([1], [2]);', 'concat takes 1 argument here', 'a.concat(b).concat(c)'],
+    ['const m = new Map<string, i64>([["a", 1]]);', 'Map takes 0 arguments here', 'map.set("a", 1)'],
+    ['const s = new Set<string>(["a"]);', 'Set takes 0 arguments here', 'set.add("a")'],
+    ['const n = list.reduce((x, y) => x + y);', 'reduce takes 2 arguments here', 'list.reduce<i64>('],
+    ['const n = Math.max(1, 2, 3);', 'max takes 2 arguments here', 'Math.max(a, Math.max(b, c))'],
+    ['const d = new Date();', 'Date takes 1 argument here', 'new Date(now())'],
+    ['const n = Date.now();', 'There is no Date.now in a module', 'Write now(), of "redis-wasm/kit".'],
+    ['const s = String(5);', 'String makes no text of a value', 'Write `${5}`'],
+    ['const n = +"5";', 'A text does not become a number by itself', 'Write parseFloat("5").'],
+    ['const n = void 0;', 'There is no undefined in a module', 'What may be missing is null.'],
+    [
+      'list.sort((x, y) => f64(x) - f64(y));',
+      'A difference does not fit into what sort takes',
+      'i32(f64(x) > f64(y)) - i32(f64(x) < f64(y))',
+    ],
+  ])('%j', (body, message, instead) => {
+    const found = faultsOf(`const counts = new Table<string, i64>("counts");\n${inside(body)}`);
+    expect(found[0]).toMatch(/^4:\d+ /);
+    expect(found[0]).toContain(message);
+    expect(found[0]).toContain(instead);
+  });
+
+  test('what means the same is taken', () => {
+    const body = `const flags = new Map<string, bool>(); if (flags.get("a") || map.has("a")) return; if (!a) return; if (a !== null) list.pop();
+      const n: i64 = 5; const r: f64 = f64(n) / 2; const half = n / 2; const day: i64 = 1000 * 60 * 60 * 24 * 30; const m = n || 7;
+      const at = now() + 1000 * 60 * 60 * 24 * 30; let s: string | null = null; s = "a"; if (s !== null) return; const k = i64(list.length) * 1000;
+      const mean = 7 / 2.0; if (list.length) list.pop(); const big = 3000000000; const x = list[0] == 5 ? 1 : 2;`;
+    expect(faultsInside(body)).toEqual([]);
+  });
+});
+
 describe('declarations and types', () => {
   test.each([
     ['async function g(): i64 { return 1; }', 'A command does not wait', 'Leave async out.'],
@@ -315,5 +383,18 @@ test('what the compiler says is in plain words', () => {
   );
   expect(said("Type 'limit/Bucket | null' is not assignable to type 'limit/Bucket'.")).toContain('This may be null, and Bucket is wanted');
   expect(said("Operator '*' cannot be applied to types 'i64' and 'f64'.")).toContain('i64 * f64 does not go together');
+  expect(said("Type 'i64' is not assignable to type '~lib/string/String | null'.")).toContain('Write `${value}`');
+  expect(said("Operator '+' cannot be applied to types 'i64' and '~lib/string/String'.")).toContain(
+    'Write `${value}` for what is no text.',
+  );
+  expect(said('A required parameter cannot follow an optional parameter.')).toContain('Put it before that, or give it one too.');
+  expect(said('Type argument expected.')).toContain('Name the type: list.map<string>((item) => …).');
+  expect(said("Type '(i32) => i32' is not assignable to type '(i32, i32, ~lib/array/Array<i32>) => i32'.")).toContain(
+    'list.map<i64>((item) => change(item))',
+  );
+  expect(said("Duplicate identifier 'x'.")).toContain('Write let or const for var');
+  expect(
+    said("Property 'limit/A#b' has no initializer and is not assigned in the constructor before 'this' is used or returned."),
+  ).toContain('b has no value in a new object → Give it one');
   expect(said('Something else.')).toBe('Something else.');
 });
