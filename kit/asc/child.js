@@ -8,7 +8,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /** @import { Diagnostic, Job, Outcome } from './job.ts' */
-/** @typedef {{ main: (given: string[], api: object) => Promise<{ error: Error | null }> }} Compiler */
+/** @typedef {(given: string[], api: object) => Promise<{ error: Error | null }>} Main */
+/** @typedef {{ main: Main, libraryFiles: Record<string, string> }} Compiler */
 /** @typedef {{ start: number, source: { normalizedPath: string } | null }} Range */
 /** @typedef {{ message: string, category: number, range: Range | null }} Message */
 
@@ -29,6 +30,40 @@ class WithoutShadowStack {
     );
     program.options.stackSize = 0;
     program.module.useShadowStack = false;
+  }
+}
+
+/**
+ * What the language's library has otherwise: numbers and texts become each other as in JavaScript, and not
+ * about so.
+ * @type {[file: string, from: string, to: string][]}
+ */
+const CHANGES = [
+  ['util/string', 'export function strtod(', 'export { readFloat as strtod } from "~lib/redis-wasm/kit/values/floats";\nfunction unused('],
+  ['util/number', '', 'import { shorten, shortenedPower } from "~lib/redis-wasm/kit/values/floats";\n'],
+  [
+    'util/number',
+    'len = prettify(buffer + (sign << 1), len - sign, _K);',
+    `let digits = len - sign, power = _K;
+    if (!isSingle) { digits = shorten(value, buffer + (sign << 1), digits, power); power = shortenedPower(); }
+    len = prettify(buffer + (sign << 1), digits, power);
+    if (len > 2 && load<u32>(buffer + ((sign + len - 2) << 1)) == 0x30002e) len -= 2;`,
+  ],
+  ['util/number', 'if (value == 0) return "0.0";', 'if (value == 0) return "0";'],
+  [
+    'util/number',
+    /store<u16>\(buffer, CharCode\._0\);\s*store<u16>\(buffer, CharCode\.DOT, 2\);[^}]*?return 3;/.source,
+    'store<u16>(buffer, CharCode._0); return 1;',
+  ],
+];
+
+/** @param {Record<string, string>} library */
+function changeLibrary(library) {
+  for (const [file, from, to] of CHANGES) {
+    const before = library[file] ?? '';
+    const after = from.includes('\\') ? before.replace(new RegExp(from), to) : before.replace(from, () => to);
+    if (after === before) throw new Error(`the library of AssemblyScript has another ${file}`);
+    library[file] = after;
   }
 }
 
@@ -65,7 +100,10 @@ async function compile({ folder, files, options, library }, asc) {
   return { wasm: error === null ? wasm : undefined, diagnostics };
 }
 
-const loading = /** @type {Promise<Compiler>} */ (/** @type {unknown} */ (import(COMPILER)));
+const loading = /** @type {Promise<Compiler>} */ (/** @type {unknown} */ (import(COMPILER))).then((asc) => {
+  changeLibrary(asc.libraryFiles);
+  return asc;
+});
 process.on('message', (/** @type {Job} */ job) => {
   void loading
     .then((asc) => compile(job, asc))

@@ -23,10 +23,10 @@ class Whole {
   length: u32;
   words: usize;
 
-  set(value: u32): void {
+  set(value: u64): void {
     this.words = take(WORDS << 2);
-    this.length = value ? 1 : 0;
-    store<u32>(this.words, value);
+    this.length = value >> 32 ? 2 : value ? 1 : 0;
+    store<u64>(this.words, value);
   }
 
   // prettier-ignore
@@ -200,4 +200,35 @@ function quotient(exponent: i32): f64 {
   if (order > 0 || (order == 0 && bits & 1)) bits++;
   // A carry goes on into the exponent.
   return reinterpret<f64>(precision == 53 ? ((<u64>(exponent + 1022)) << 52) + bits : bits);
+}
+
+/**
+ * The digits of a number above 10^exponent, cut; the last one is not 0 where others follow, unless it were 5.
+ * @param value over 0, less than 10^19 times that
+ */
+export function significant(value: f64, exponent: i32): u64 {
+  const bits = reinterpret<u64>(value);
+  const biased = <i32>(bits >> 52);
+  const mantissa = (bits & 0xfffffffffffff) | (biased ? 0x10000000000000 : 0);
+  const binary = max(biased, 1) - 1075;
+  above.set(mantissa);
+  below.set(1);
+  if (exponent > 0) below.raise(exponent);
+  else above.raise(-exponent);
+  const shift = binary - exponent;
+  if (shift > 0) above.shift(<u32>shift);
+  else below.shift(<u32>-shift);
+  let digits: u64 = 0;
+  const steps = max(above.bits() - below.bits(), 0);
+  below.shift(<u32>steps);
+  for (let left = steps; left >= 0; left--) {
+    digits <<= 1;
+    if (above.compare(below) >= 0) {
+      above.subtract(below);
+      digits |= 1;
+    }
+    above.multiply(2);
+  }
+  const isCut = above.length != 0;
+  return isCut && digits % 5 == 0 ? digits + 1 : digits;
 }
