@@ -11,6 +11,7 @@ import { rewriteCommands, type Command } from './commands/statements.ts';
 import { checkRules } from './rules/index.ts';
 import { restoreGlobals } from './rules/packages.ts';
 import { tellLines } from './rules/reads.ts';
+import { untrusted } from './rules/trust.ts';
 import { Edits, type Rewritten } from './source/edits.ts';
 import { Faults, type Fault } from './source/faults.ts';
 import { rewriteImports } from './source/imports.ts';
@@ -111,6 +112,7 @@ export function rewrite(
 } {
   const faults = new Faults();
   const { files, packages, checker } = openProject(file, faults);
+  for (const fault of untrusted(packages, file)) faults.note(fault);
   const edits = new Map(files.map((source) => [source, new Edits()]));
   const editsOf = (source: ts.SourceFile) => edits.get(source) ?? new Edits();
   const context = {

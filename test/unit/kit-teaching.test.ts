@@ -278,6 +278,47 @@ describe('imports', () => {
   });
 });
 
+describe('packages', () => {
+  const files = (text: string, own: object = {}) => ({
+    'limit.ts': `${IMPORTS}\nimport { f } from "raw";\ncommand("T.EST", "", (): void => { f(); });`,
+    'package.json': JSON.stringify(own),
+    'node_modules/raw/index.ts': `import { g } from "@of/it";\nexport function f(): void { g(); }`,
+    'node_modules/@of/it/index.ts': text,
+  });
+  test.each([
+    ['export function g(): i32 { return load<i32>(0); }', '1:35', 'load'],
+    ['export function g(): void {\n  changetype<string>(0).trim(); }', '2:3', 'changetype'],
+    ['export function g(): void { memory.fill(0, 0, 1); }', '1:29', 'memory'],
+    ['export function g(l: i32[] = []): i32 { return unchecked(l[0]); }', '1:48', 'unchecked'],
+    ['export function g(): void { i32.store(0, 1); }', '1:33', 'store'],
+    ['export function g(): usize { return "".length ? [1].dataStart : 0; }', '1:53', 'dataStart'],
+    ['export function g(): void { __new(1, 1); }', '1:29', '__new'],
+    ['export function h(load: i32): void {} export function g(): i32 { return load<i32>(0); }', '1:73', 'load'],
+    ['export function g(): void { { let load = 1; } load<i32>(0); }', '1:47', 'load'],
+    ['@external("redis", "Replicate") declare function r(): void;\nexport function g(): void { r(); }', '1:1', '@external'],
+  ])('%j', (text, place, word) => {
+    const [fault, ...others] = check(files(text)).faults;
+    expect(others).toEqual([]);
+    expect(fault!.file).toMatch(/node_modules\/@of\/it\/index\.ts$/);
+    expect(`${fault!.line}:${fault!.column}`).toBe(place);
+    expect(fault!.message).toContain(`The package @of/it reaches raw memory, or the host, by ${word}`);
+    expect(fault!.instead).toContain('"redis-wasm": { "trusted": ["@of/it"] }');
+    expect(check(files(text, { 'redis-wasm': { trusted: ['raw'] } })).faults).toHaveLength(1);
+    expect(check(files(text, { 'redis-wasm': { trusted: ['@of/it'] } })).faults).toEqual([]);
+  });
+
+  test('names of their own are theirs', () => {
+    const text = `function load(): i32 { return 1; } class A { store: i32 = 0; }
+      export function h(memory: A): i32 { const heap = memory; return heap.store; }
+      export function g(): void { new A().store = load(); }`;
+    expect(check(files(text)).faults).toEqual([]);
+  });
+
+  test('what trusts is a list', () => {
+    expect(() => check(files('export function g(): void {}', { 'redis-wasm': { trusted: 'raw' } }))).toThrow('is a list of names');
+  });
+});
+
 describe('tables', () => {
   const declared = 'const counts = new Table<string, i64>("counts");\n';
   test.each([
