@@ -13,9 +13,8 @@ import { requirePlatform } from './platform.ts';
 import { Problem, say } from './process.ts';
 import { UsageProblem } from './usage.ts';
 
-/** Levels of optimisation that build in a moment, and how long the first may run on a processor. */
-const LEVELS = [1, 0];
-const LIMIT_MS = 4000;
+/** Nothing is optimised: that takes three quarters of a build. */
+const LEVELS = [0];
 /** Editors write a file in several steps. */
 const SETTLE_MS = 30;
 const FOLDER = '.redis-wasm';
@@ -64,7 +63,6 @@ class Development {
     const how = {
       out: path.join(this.folder, 'built'),
       levels: LEVELS,
-      limit_ms: LIMIT_MS,
       checks: true,
       followed: (files: string[]) => {
         this.follow(files);
@@ -72,10 +70,7 @@ class Development {
     };
     const built = await buildModules(this.modules, how, this.compiler);
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-    for (const each of built) {
-      say(`${told(each, process.cwd())}, in ${seconds} s`);
-      if (each.compiled.level < (LEVELS[0] ?? 0)) say('  not optimised: that takes too long for it');
-    }
+    for (const each of built) say(told(each, process.cwd(), `, in ${seconds} s`));
     return built;
   }
 

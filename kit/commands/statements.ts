@@ -4,6 +4,7 @@ import type { Edits } from '../source/edits.ts';
 import type { Faults } from '../source/faults.ts';
 import { kitName, symbolOf } from '../source/symbols.ts';
 import { typeText } from '../source/types.ts';
+import { clusterNote, type Note } from './cluster.ts';
 import { aboutOf, type About } from './about.ts';
 import { keysOf, type Keys } from './keys.ts';
 import { misfit, signatureOf, slotsOf, zeroOf, type Parameter, type Slot } from './parameters.ts';
@@ -23,6 +24,8 @@ export interface Command {
   /** the type that its handler returns, as it is written */
   result: string;
   node: ts.Node;
+  /** what does not work in a cluster */
+  note?: Note;
 }
 
 type Handler = ts.FunctionDeclaration | ts.ArrowFunction | ts.FunctionExpression;
@@ -79,7 +82,8 @@ function rewrite(statement: ts.Statement, call: ts.CallExpression, writes: boole
   if (given === undefined || keys === undefined) return;
   fillDefaults(handler, given.parameters, context);
   const index = commands.size;
-  commands.set(name.toUpperCase(), { name, syntax, writes, about, keys, ...given, node: nameNode });
+  const note = clusterNote({ name, writes, hasKeys: keys.lines.length > 0 }, handler, context.checker);
+  commands.set(name.toUpperCase(), { name, syntax, writes, about, keys, ...given, node: nameNode, note });
   const called = takeOut(statement, handlerNode, index, edits);
   const wrapper = wrapperOf({ index, handler: called, items: read.items, slots: read.slots, ...given });
   const { text } = statement.getSourceFile();

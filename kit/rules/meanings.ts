@@ -194,7 +194,7 @@ function isPath(node: ts.Expression): boolean {
   return ts.isIdentifier(node) || (ts.isPropertyAccessExpression(node) && isPath(node.expression));
 }
 
-// ── Places and types ────────────────────────────────────────────────────────────────────────────────────────
+// ── Places and types ───────────────────────────────────────────────────────────────────────────────────────
 
 function plain(node: ts.Expression): ts.Expression {
   return ts.isParenthesizedExpression(node) || ts.isNonNullExpression(node) ? plain(node.expression) : node;

@@ -143,6 +143,41 @@ describe('a wrapper', () => {
   });
 });
 
+describe('what does not work in a cluster', () => {
+  const tables = `const words = new Table<string, i64>("words");
+const numbers = new Table<i64, i64>("numbers");
+class At { constructor(public ms: i64) {} }
+const times = new SortedTable<At, i64>("times");
+function deep(): void { helper(); }
+function helper(): void { words.clear(); }`;
+  const noteOf = (line: string) => {
+    const { faults, commands } = check(`${IMPORTS}\n${tables}\n${line}`);
+    expect(faults).toEqual([]);
+    return commands[0]!.note?.text;
+  };
+  test.each([
+    ['command("A.B", "", (): void => words.set("a", 1));', 'in a cluster A.B writes words on whichever node it is sent to'],
+    ['command("A.B", "n:integer", (n: i64): i64 => numbers.add(n, 1));', 'in a cluster A.B writes numbers on whichever node'],
+    ['command("A.B", "", (): void => deep());', 'in a cluster A.B writes words on'],
+    ['command("A.B", "key:key", (key: string): void => deep());', 'is refused for words.clear, which reaches other slots'],
+    ['query("A.B", "key:key", (key: string): i32 => words.size);', 'is refused for words.size, which reaches other slots'],
+    ['command("A.B", "key:key", (key: string): i64 => numbers.add(1, 1));', 'is refused for numbers, whose keys are no texts'],
+    ['query("A.B", "key:key", (key: string): bool => times.has(new At(1)));', 'is refused for times, whose keys are no texts'],
+  ])('%s', (line, note) => {
+    expect(noteOf(line)).toContain(note);
+  });
+
+  test.each([
+    'command("A.B", "key:key", (key: string): i64 => words.add(key, 1));',
+    'command("A.B", "key:key n:integer", (key: string, n: i64): i64 => numbers.in(key).add(n, 1));',
+    'command("A.B", "key:key", (key: string): void => times.in(key).clear());',
+    'query("A.B", "", (): i32 => words.size + numbers.size);',
+    'command("A.B", "[FROM key:key]", (key: string | null): void => { if (key !== null) words.delete(key); });',
+  ])('%s works', (line) => {
+    expect(noteOf(line)).toBeUndefined();
+  });
+});
+
 describe('the rest of a file', () => {
   test('stands on the lines where it was', () => {
     const lines = 'command(\n  "A.B",\n  "",\n  (): string =>\n    "x",\n);\n\nfunction marked(): void {}\n// the end';
