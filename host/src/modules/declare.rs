@@ -196,6 +196,10 @@ fn check_room(count: usize, what: &str) -> Result<()> {
 fn declarations(linker: &mut Linker<Declared>) -> Result<()> {
     commands(linker)?;
     linker.func_wrap(NS, namespace::CREATE_DATA_TYPE.name, |_: u32, _: u32, _: i32| 0)?;
+    linker.func_wrap(NS, namespace::FAIL.name, |guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
+        let reason = text(&guest, pointer, length)?.replace(|character: char| character.is_control(), " ");
+        Err(Error::msg(format!("it failed: {reason}")))
+    })?;
     linker.func_wrap(
         NS,
         namespace::SERVED_BY.name,
