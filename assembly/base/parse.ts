@@ -59,11 +59,14 @@ export function failInteger(): void {
  * The cursor of a SCAN that the argument spells. Ends the command when it spells none: `ERR invalid cursor`.
  */
 export function cursorOf(pointer: usize, length: u32): u64 {
-  if (!parseInteger(pointer, length) || parsed < 0) {
-    line(changetype<usize>("ERR invalid cursor"));
-    failLine();
-  }
+  if (!parseInteger(pointer, length) || parsed < 0) failCursor();
   return <u64>parsed;
+}
+
+/** Ends the command: `ERR invalid cursor`. Does not return. */
+export function failCursor(): void {
+  line(changetype<usize>("ERR invalid cursor"));
+  failLine();
 }
 
 /** Ends the command: `ERR syntax error`. Does not return. */

@@ -1,15 +1,17 @@
 /** Tables, as authors see them. docs/KIT.md tells of them; `types/kit.d.ts` has the same names. */
 import { failLine, line } from "../base/text";
-import { cursorOf } from "../base/parse";
+import { cursorOf, failCursor } from "../base/parse";
 import { lengthOf, pack, pointerOf } from "../base/frame";
 import { top, rewind, take } from "./memory/arena";
 import { Reader, Writer } from "./values/buffer";
 import { read, typeName, write } from "./values/codec";
 import { readEvolved, schemaWith } from "./store/evolve";
 import { readKey, writeKey } from "./values/keys";
-import { bytesOf, decodeString } from "./values/strings";
-import { schemaAt } from "./store/schemas";
-import { declareTable, hashTable, isSorted } from "./store/tables";
+import { cursorBehind, isBehind, readCursor } from "./values/page";
+import { bytesOf } from "./values/strings";
+import { isSchema, isTaken } from "./store/adopt";
+import { schemaAt, TABLES_MAX, TEXT_MAX } from "./store/schemas";
+import { declareTable, hashTable, isSorted, tableCount } from "./store/tables";
 import { requireReach } from "./transaction/command";
 import { scanHash, seeHash } from "./transaction/scan";
 import { sizeChange } from "./transaction/sizes";
@@ -123,9 +125,10 @@ export abstract class Entries<K, V> {
     return keys;
   }
 
-  /** Some keys, as SCAN gives them: from cursor "0" on, about `count` at a time. */
+  /** Some keys, as SCAN gives them: from cursor "0" on, about `count` at a time, at least one. */
   scan(cursor: string = "0", count: i32 = 10): Page<K> {
     this.requireAll();
+    count = max(count, 1);
     const keys: K[] = [];
     const view = this.view;
     const start = bytesOf(cursor);
@@ -137,25 +140,27 @@ export abstract class Entries<K, V> {
       } while (at && keys.length < count);
       return new Page<K>(keys, at.toString());
     }
-    // After "0" comes the key that was last.
-    const isBegin = lengthOf(start) == 1;
-    if (isBegin) walkFrom(view, view.prefix, view.prefixLength);
-    else walkFrom(view, this.keyAfter(pointerOf(start) + 1, lengthOf(start) - 1), view.prefixLength + lengthOf(start));
+    if (isBehind(pointerOf(start), lengthOf(start))) {
+      walkFrom(view, this.keyAfter(pointerOf(start), lengthOf(start)), view.prefixLength + (lengthOf(start) >> 1) + 1);
+    } else {
+      if (cursorOf(pointerOf(start), lengthOf(start))) failCursor();
+      walkFrom(view, view.prefix, view.prefixLength);
+    }
     while (keys.length < count) {
       if (!step()) return new Page<K>(keys, "0");
       keys.push(this.keyAt(place.key, place.keyLength));
     }
     const own = view.prefixLength;
-    return new Page<K>(keys, "k" + decodeString(place.key + <usize>own, place.keyLength - own));
+    return new Page<K>(keys, cursorBehind(place.key + <usize>own, place.keyLength - own));
   }
 
-  /** The bytes behind a key: the key and a 0. */
-  private keyAfter(own: usize, length: u32): usize {
+  /** The bytes right behind the key that a cursor names: the stored key and a 0. */
+  private keyAfter(cursor: usize, length: u32): usize {
     const view = this.view;
-    const key = take(view.prefixLength + length + 1);
+    const key = take(view.prefixLength + (length >> 1) + 1);
     memory.copy(key, view.prefix, view.prefixLength);
-    memory.copy(key + <usize>view.prefixLength, own, length);
-    store<u8>(key + <usize>(view.prefixLength + length), 0);
+    readCursor(cursor, length, key + <usize>view.prefixLength);
+    store<u8>(key + <usize>(view.prefixLength + (length >> 1)), 0);
     return key;
   }
 
@@ -239,9 +244,19 @@ function writerOf<V>(): i32 {
   return writer.index;
 }
 
+/** Ends the start of a module whose table could not be found again, or not be read, in its own files. */
+function checkDeclared(name: string, text: u64): void {
+  if (tableCount() == TABLES_MAX) throw new Error("a module has 64 tables at most");
+  if (lengthOf(text) > TEXT_MAX) throw new Error("table " + name + ": the names and types of its fields have more than 8192 characters");
+  if (!isSchema(pointerOf(text), lengthOf(text)))
+    throw new Error("table " + name + ": its name is none, or its classes are nested over 32 deep");
+  if (isTaken()) throw new Error("table " + name + ": there are two of this name");
+}
+
 /** Declares a table while the module starts; the view of its entries that are in no key. */
 export function declare<K, V>(name: string, sorted: bool): View {
   const text = bytesOf((sorted ? "sorted " : "table ") + name + " " + typeName<K>() + " " + typeName<V>());
+  checkDeclared(name, text);
   const number = declareTable(sorted, pointerOf(text), lengthOf(text));
   const view = changetype<View>(take(offsetof<View>()));
   view.prefix = take(2);

@@ -116,11 +116,18 @@ function growingFile(name: string): WebAssembly.Module {
 }
 
 /** Pages of the memory that a module imports. */
+const pages = new Map<string, number>();
 function pagesOf(name: string): number {
+  const found = pages.get(name) ?? readPages(name);
+  pages.set(name, found);
+  return found;
+}
+
+function readPages(name: string): number {
   const text = binaryen.readBinary(contentsOf(name));
-  const pages = Number(/\(import "env" "memory" \(memory \S+ (\d+)/.exec(text.emitText())?.[1] ?? 3);
+  const count = Number(/\(import "env" "memory" \(memory \S+ (\d+)/.exec(text.emitText())?.[1] ?? 3);
   text.dispose();
-  return pages;
+  return count;
 }
 
 export const bytes = (value: Bytes): Buffer => (typeof value === 'string' ? Buffer.from(value) : Buffer.from(value));

@@ -5,9 +5,11 @@
  *     further chunks   blocks of the heap, each twice as large, freed when the next command begins
  *
  * What is made while the module starts, before `seal`, stays for good: it lies at the beginning of the static
- * page. A command may take 64 MiB.
+ * page, and what does not fit there in pages that no heap has. Commands begin behind it. They, and the start,
+ * may take 64 MiB.
  */
 import { alloc, free, usableSize } from "../../base/storage/heap";
+import { pack } from "../../base/frame";
 import { beginChange, endChange } from "../../base/change";
 import { failLine, failOutOfMemory, line } from "../../base/text";
 
@@ -20,6 +22,10 @@ const SLACK: u32 = 16;
 const CHUNK_BYTES_MIN: u32 = 128 << 10;
 /** Chunks of one command: each is twice as large as the one before, or as large as one object. */
 const CHUNKS_MAX: u32 = 64;
+/** Parts that the start may fill. */
+const FILLED_MAX: u32 = 64;
+/** Bytes that commands have without a chunk of their own, at least. */
+const FIRST_BYTES_MIN: u32 = 16 << 10;
 /** Calls that the probe of the stack is deep. */
 const PROBE_DEPTH: i32 = 200;
 
@@ -34,12 +40,23 @@ export let top: usize = page;
 let end: usize = page + 65520;
 /** The beginning of that chunk. */
 let start: usize = page;
-/** Where commands begin. */
+/** Where commands begin, and the chunk that this lies in. */
 let base: usize = page;
+let baseStart: usize = page;
+let baseEnd: usize = end;
+/** Whether the module has started. */
+let isSealed: bool = false;
+/** What the start has filled before the chunk that it ended in: address and end of each part. */
+const filled: usize = memory.data(512, 4);
+let filledCount: u32 = 0;
 
 /** Everything that was made until now stays. */
 export function seal(): void {
+  if (end - top < <usize>FIRST_BYTES_MIN) top = takeForGood(0);
   base = top;
+  baseStart = start;
+  baseEnd = end;
+  isSealed = true;
 }
 
 /** Drops what the command before has made. */
@@ -57,14 +74,16 @@ export function rewind(mark: usize): void {
   if (mark <= top && mark >= start) top = mark;
 }
 
-/** Bytes that the module keeps for good beside its tables. */
-export function permanentBytes(): u32 {
-  return <u32>(base - page);
+/** In how many parts of the memory the permanent objects lie. */
+export function permanentParts(): u32 {
+  return filledCount + 1;
 }
 
-/** Where the permanent objects lie. */
-export function permanentStart(): usize {
-  return page;
+/** Where part `index` of the permanent objects begins, and its bytes, `bytes << 32 | pointer`. */
+export function permanentPart(index: u32): u64 {
+  if (index == filledCount) return pack(baseStart, <u32>(base - baseStart));
+  const part = filled + ((<usize>index) << 3);
+  return pack(load<u32>(part), load<u32>(part, 4) - load<u32>(part));
 }
 
 /** The chunks are gone with the heap that they came from. */
@@ -72,8 +91,8 @@ export function forgetChunks(): void {
   chunkCount = 0;
   chunkBytes = 0;
   top = base;
-  end = page + PAGE_BYTES - SLACK;
-  start = page;
+  end = baseEnd;
+  start = baseStart;
 }
 
 /** Bytes that the chunks' blocks really have. */
@@ -115,7 +134,23 @@ export function extend(block: usize, size: u32, bytes: u32): bool {
   return true;
 }
 
+/** As takeFurther, while the module starts: of pages that are taken for this. */
+function takeForGood(size: u32): usize {
+  // Twice as much as the part before, so that there are few.
+  const bytes = (max(size, min((<u32>(end - start)) << 1, COMMAND_BYTES_MAX)) + SLACK + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+  const first = size > COMMAND_BYTES_MAX || filledCount == FILLED_MAX ? -1 : memory.grow(<i32>(bytes / PAGE_BYTES));
+  if (first < 0) failOutOfMemory();
+  store<u32>(filled + ((<usize>filledCount) << 3), <u32>start);
+  store<u32>(filled + ((<usize>filledCount) << 3), <u32>top, 4);
+  filledCount++;
+  start = <usize>first * PAGE_BYTES;
+  end = start + <usize>bytes - SLACK;
+  top = start + ((<usize>size + 7) & ~7);
+  return start;
+}
+
 function takeFurther(size: u32): usize {
+  if (!isSealed) return takeForGood(size);
   if (size > COMMAND_BYTES_MAX) failTooMuch();
   const last = chunkCount ? load<u32>(chunks + ((<usize>(chunkCount - 1)) << 3), 4) : CHUNK_BYTES_MIN >> 1;
   // As much as is left, where twice as much is not.
@@ -165,6 +200,6 @@ function freeChunks(): void {
   chunkCount = 0;
   chunkBytes = 0;
   endChange();
-  end = page + PAGE_BYTES - SLACK;
-  start = page;
+  end = baseEnd;
+  start = baseStart;
 }

@@ -3,7 +3,8 @@
  * sees them as they were then, whatever the one before has done to them. This file is the last of the kit's
  * own that the compiler meets, so static data from here on is not the kit's.
  */
-import { permanentBytes, permanentStart } from "./arena";
+import { lengthOf, pointerOf } from "../../base/frame";
+import { permanentPart, permanentParts } from "./arena";
 
 const PAGE_BITS: usize = 16;
 
@@ -31,17 +32,28 @@ export function hasObjects(): bool {
 export function noteObjects(): bool {
   if (!isWanted) return true;
   staticBytes = __heap_base - first;
-  const bytes = staticBytes + <usize>permanentBytes();
+  let bytes = staticBytes;
+  for (let index: u32 = 0; index < permanentParts(); index++) bytes += <usize>lengthOf(permanentPart(index));
   const pages = memory.grow(<i32>((bytes + 0xffff) >> PAGE_BITS));
   if (pages < 0) return false;
   copies = (<usize>pages) << PAGE_BITS;
   memory.copy(copies, first, staticBytes);
-  memory.copy(copies + staticBytes, permanentStart(), permanentBytes());
+  let copy = copies + staticBytes;
+  for (let index: u32 = 0; index < permanentParts(); index++) {
+    const part = permanentPart(index);
+    memory.copy(copy, pointerOf(part), <usize>lengthOf(part));
+    copy += <usize>lengthOf(part);
+  }
   return true;
 }
 
 /** Puts all objects back. O(bytes). */
 export function restoreObjects(): void {
   memory.copy(first, copies, staticBytes);
-  memory.copy(permanentStart(), copies + staticBytes, permanentBytes());
+  let copy = copies + staticBytes;
+  for (let index: u32 = 0; index < permanentParts(); index++) {
+    const part = permanentPart(index);
+    memory.copy(pointerOf(part), copy, <usize>lengthOf(part));
+    copy += <usize>lengthOf(part);
+  }
 }

@@ -3,7 +3,7 @@
  * tables can be read by them.
  */
 import { appendEcho, appendText, line } from "../../base/text";
-import { addSchema, findSchema, NONE, Part, partAt, schemaAt, schemaId, schemaOfId, splitSchema, typeEnd } from "./schemas";
+import { addSchema, findSchema, NONE, Part, partAt, schemaAt, schemaId, schemaOfId, splitSchema, TEXT_MAX, typeEnd } from "./schemas";
 import { addTable, declared, tableCount } from "./tables";
 
 const theirs: usize = memory.data(32, 4);
@@ -22,7 +22,7 @@ const VALUE: u32 = 3;
 export function adopt(text: usize, length: u32): u32 {
   const known = findSchema(text, length);
   if (known != NONE) return known;
-  if (!isSound(text, length)) return refuse(changetype<usize>("a schema is none: "), text, length);
+  if (!isSchema(text, length)) return refuse(changetype<usize>("a schema is none: "), text, length);
   if (schemaOfId(schemaId(text, length)) != NONE) return refuse(changetype<usize>("two schemas have the same id: "), text, length);
   const name = partAt(theirs, NAME);
   const table = tableOf(name);
@@ -43,9 +43,14 @@ function adoptTable(text: usize, length: u32): u32 {
   return number == NONE ? refuse(changetype<usize>("there are too many tables: "), name.at, name.length) : number;
 }
 
+/** Whether there is a table of the name in the text that isSchema was asked of. */
+export function isTaken(): bool {
+  return tableOf(partAt(theirs, NAME)) != NONE;
+}
+
 /** Splits the text into `theirs`; whether it is a schema's. */
-function isSound(text: usize, length: u32): bool {
-  if (!splitSchema(text, length, theirs)) return false;
+export function isSchema(text: usize, length: u32): bool {
+  if (length > TEXT_MAX || !splitSchema(text, length, theirs)) return false;
   const kind = partAt(theirs, KIND);
   if (!kind.is(TABLE, 5) && !kind.is(SORTED, 6)) return false;
   const key = partAt(theirs, KEY);

@@ -5,7 +5,7 @@
 import { failLine, line } from "../../base/text";
 import { take } from "../memory/arena";
 import { Field } from "./adopt";
-import { addSchema, findSchema, NONE, Part, Schema, skipValue } from "./schemas";
+import { addSchema, findSchema, NONE, Part, Schema, skipValue, TEXT_MAX } from "./schemas";
 import { Reader, Writer } from "../values/buffer";
 
 /** What a newer version's fields held, with their names and types: `name:type,…`. */
@@ -57,6 +57,7 @@ export function readEvolved<T>(from: Reader, stored: Schema, own: Schema): T {
 /** The number of the schema that has the own fields and, behind them, the unknown ones. */
 export function schemaWith(own: Schema, unknown: Unknown): u32 {
   const length = own.length + unknown.namesLength + 1;
+  if (length > TEXT_MAX) failFields();
   const text = take(length);
   // The text ends with the brace of the class, which moves behind the unknown fields.
   memory.copy(text, own.text, own.length - 1);
@@ -73,4 +74,9 @@ export function schemaWith(own: Schema, unknown: Unknown): u32 {
     failLine();
   }
   return number;
+}
+
+function failFields(): void {
+  line(changetype<usize>("ERR a table's class has too many fields, with those that other versions have left"));
+  failLine();
 }

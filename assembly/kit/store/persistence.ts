@@ -18,20 +18,21 @@ import { redis } from "../../base/redis";
 import { appendText, line, logNotice, appendNumber, logWarning } from "../../base/text";
 import { Table } from "../../base/storage/table/table";
 import { adopt } from "./adopt";
-import { areTold, isKey, isValue, NONE, noteTold, partAt, schemaAt, schemaLimit, splitSchema } from "./schemas";
+import { areTold, isKey, isValue, NONE, noteTold, partAt, schemaAt, schemaLimit, splitSchema, TEXT_MAX } from "./schemas";
 import {
   ENTRY,
   findStored,
   hashOf,
   hashTable,
+  hasUnder,
   HEAD,
   heads,
   insert,
   insertHead,
   isSorted,
   make,
-  prefixLength,
   prepare,
+  soundPrefix,
   startWheel,
   storedCount,
   tableCount,
@@ -45,8 +46,6 @@ const FORMAT: i32 = 1;
 const DEADLINE_BYTES: u32 = 8;
 /** Bytes before a schema's text. */
 const NUMBERS: u32 = 2;
-/** The longest schema's text that is written. */
-export const TEXT_MAX: u32 = 8192;
 
 const UNTIMED: u32 = 0;
 const TIMED: u32 = 1;
@@ -161,8 +160,8 @@ function loadRecord(kind: u32): bool {
   const length = item.aLength - before;
   const table = load<u8>(tableHere + <usize>load<u8>(key));
   if (table == <u8>NONE) return refuse(changetype<usize>("an entry is of no table"));
-  const own = prefixLength(key);
-  if (own > length) return refuse(changetype<usize>("a key is cut short"));
+  const own = soundPrefix(key, length);
+  if (!own) return refuse(changetype<usize>("a key is cut short"));
   // The item lies in memory that the host owns: its number is changed there, for the search.
   store<u8>(key, table);
   return kind == HEADS ? loadHead(key, length, own, deadline) : loadEntry(key, length, own, deadline);
@@ -172,6 +171,8 @@ function loadHead(key: usize, length: u32, own: u32, deadline: i64): bool {
   if (own != length || !load<u8>(key, 1) || item.bLength) return refuse(changetype<usize>("a head is none"));
   const hash = hashOf(key, length);
   if (heads.count && heads.lookup(key, length, hash)) return refuse(changetype<usize>("a head is there twice"));
+  // It has nothing to hold for.
+  if (!hasUnder(key, length)) return true;
   const head = make(key, length, 0, 0, deadline, HEAD);
   if (head && insertHead(head, hash)) return true;
   if (head) destroy(head);

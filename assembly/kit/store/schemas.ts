@@ -21,6 +21,8 @@ import { Reader } from "../values/buffer";
 export const TABLES_MAX: u32 = 64;
 /** Schemas of a module. */
 const SCHEMAS_MAX: u32 = 255;
+/** Bytes of a schema's text. */
+export const TEXT_MAX: u32 = 8192;
 /** No table, no schema, no field of this kind. */
 export const NONE: u32 = 255;
 

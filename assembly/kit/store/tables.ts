@@ -15,6 +15,8 @@ import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, kindOf, nod
 import { heapReset } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { moveEntry } from "../../base/storage/table/move";
+import { equal } from "../../base/storage/bytes";
+import { Cursor } from "../../base/storage/tree/cursor";
 import { Tree } from "../../base/storage/tree/tree";
 import { moveEntry as moveInTree } from "../../base/storage/tree/move";
 import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
@@ -200,6 +202,38 @@ export function prefixLength(key: usize): u32 {
     if (byte < 0x80) break;
   }
   return <u32>(at - key) + (length ? length - 1 : 0);
+}
+
+/**
+ * As prefixLength, of bytes that may be anything: 0 where they are no stored key. A length is written in as few
+ * bytes as it needs, so that no two prefixes stand for the same owner.
+ */
+export function soundPrefix(key: usize, length: u32): u32 {
+  let owner: u64 = 0;
+  let at: u32 = 1;
+  for (let shift: u32 = 0; shift < 35 && at < length; shift += 7) {
+    const byte = <u32>load<u8>(key + <usize>at);
+    at++;
+    owner |= (<u64>(byte & 0x7f)) << shift;
+    if (byte >= 0x80) continue;
+    const end = <u64>at + (owner ? owner - 1 : 0);
+    return (!byte && shift) || end > <u64>length ? 0 : <u32>end;
+  }
+  return 0;
+}
+
+/** Whether an entry's key begins with the prefix. */
+export function isUnder(entry: usize, prefix: usize, length: u32): bool {
+  return keyLength(entry) >= length && equal(keyOf(entry), prefix, length);
+}
+
+const cursor: Cursor = changetype<Cursor>(memory.data(offsetof<Cursor>(), 8));
+
+/** Whether the tree has entries whose keys begin with the prefix. O(log entries). */
+export function hasUnder(prefix: usize, length: u32): bool {
+  cursor.seek(tree, prefix, length);
+  const entry = cursor.next();
+  return entry != 0 && isUnder(entry, prefix, length);
 }
 
 // ── Steps of a commit: inside a change ─────────────────────────────────────────────────────────────────────

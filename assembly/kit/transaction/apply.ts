@@ -8,7 +8,7 @@ import { Reader } from "../values/buffer";
 import { take } from "../memory/arena";
 import { forgetTold, isKey, isValue, NONE, noteTold, partAt, Schema, schemaAt, schemaOfId, splitSchema } from "../store/schemas";
 import { adopt } from "../store/adopt";
-import { findStored, hashOf, heads, isSorted, prefixLength, prepare } from "../store/tables";
+import { findStored, hashOf, heads, isSorted, prepare, soundPrefix } from "../store/tables";
 import { beginCommand } from "./begin";
 import { Command } from "./command";
 import { addExternal, Deed } from "./external";
@@ -107,7 +107,9 @@ function readExternal(): void {
 }
 
 function readPrefix(kind: u32, prefix: usize, length: u32): void {
-  if (length < 2 || prefixLength(prefix) != length) fail(changetype<usize>("holds a prefix that is none"));
+  // All entries of a table may be cleared, but only those in a key have a common deadline.
+  if (soundPrefix(prefix, length) != length || (kind == Change.HEAD && !load<u8>(prefix, 1)))
+    fail(changetype<usize>("holds a prefix that is none"));
   if (kind == Change.CLEAR) {
     recordOf(CLEARED, prefix, length, 0).state = PUT;
     return;
@@ -135,8 +137,8 @@ function recordOf(kind: u32, key: usize, length: u32, stored: usize): Pending {
 function checkKey(schema: Schema, key: usize, length: u32): void {
   splitSchema(schema.text, schema.length, parts);
   const type = partAt(parts, 2);
-  const own = length < 2 ? length : prefixLength(key);
-  if (length < 2 || own > length || !isKey(type.at, type.length, isSorted(schema.table), key + <usize>own, length - own)) {
+  const own = soundPrefix(key, length);
+  if (!own || !isKey(type.at, type.length, isSorted(schema.table), key + <usize>own, length - own)) {
     fail(changetype<usize>("holds a key of another type"));
   }
 }

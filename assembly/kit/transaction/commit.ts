@@ -4,7 +4,6 @@
  * replaced and taken out, keys told of.
  */
 import { deadlineOf, destroy, hasRoom, keyLength, keyOf, overwrite, valueLength } from "../../base/storage/entry";
-import { equal } from "../../base/storage/bytes";
 import { Cursor } from "../../base/storage/tree/cursor";
 import { beginChange, endChange } from "../../base/change";
 import { redis } from "../../base/redis";
@@ -13,11 +12,13 @@ import {
   compactEntries,
   ENTRY as STORED_ENTRY,
   hashTable,
+  hasUnder,
   HEAD as STORED_HEAD,
   heads,
   insert,
   insertHead,
   isSorted,
+  isUnder,
   make,
   prefixLength,
   remove,
@@ -83,7 +84,7 @@ function commitAll(replicates: bool): void {
     for (let at = first; changetype<usize>(at); at = at.next) apply(at);
   }
   if (clearedCount) for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == CLEARED) clear(at);
-  if (heads.count) for (let at = first; changetype<usize>(at); at = at.next) if (at.kind == ENTRY && at.state == DELETED) dropHead(at);
+  if (heads.count) for (let at = first; changetype<usize>(at); at = at.next) if (mayEmpty(at)) dropHead(at);
   isStaged = false;
   endChange();
   commitMessages();
@@ -250,24 +251,22 @@ function clearTree(record: Pending): void {
   }
 }
 
-/** Whether an entry's key begins with the prefix. */
-export function isUnder(entry: usize, prefix: usize, length: u32): bool {
-  return keyLength(entry) >= length && equal(keyOf(entry), prefix, length);
-}
-
 /** Whether the command has put this entry. */
 function isPut(entry: usize): bool {
   const record = findPending(ENTRY, keyOf(entry), keyLength(entry));
   return changetype<usize>(record) != 0 && isSeen(record);
 }
 
-/** After the last entry in a key has gone: its head goes too. */
+/** Whether a key may have a head and no entry after this: the last one has gone, or was here in this command alone. */
+function mayEmpty(record: Pending): bool {
+  return record.kind == ENTRY ? record.state == DELETED : record.kind == HEAD && record.state == PUT;
+}
+
+/** Takes the head of a key out in which there are no entries. */
 function dropHead(record: Pending): void {
   if (load<u8>(record.key, 1) == 0) return;
   const length = prefixLength(record.key);
   const head = heads.find(record.key, length);
   if (!head) return;
-  cursor.seek(tree, record.key, length);
-  const next = cursor.next();
-  if (!next || !isUnder(next, record.key, length)) removeHead(head);
+  if (!hasUnder(record.key, length)) removeHead(head);
 }

@@ -3,10 +3,10 @@ import { deadlineOf, entryOf, keyLength, keyOf, kindOf, nodeOf } from "../../bas
 import { Cursor } from "../../base/storage/tree/cursor";
 import { beginChange, endChange } from "../../base/change";
 import { redis } from "../../base/redis";
-import { compactEntries, hashOf, HEAD as STORED_HEAD, tree, wheel } from "../store/tables";
+import { compactEntries, hashOf, HEAD as STORED_HEAD, isUnder, tree, wheel } from "../store/tables";
 import { beginCommand } from "./begin";
 import { Command } from "./command";
-import { commit, isUnder } from "./commit";
+import { commit } from "./commit";
 import { addPending, DELETED, ENTRY, findPending, HEAD, Pending } from "./pending";
 
 /** Entries, and entries in an expired key, that one step reclaims. */
