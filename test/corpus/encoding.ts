@@ -73,18 +73,27 @@ export function digest(bytes: string): string {
   return `${bytes.length} bytes, sha256 ${createHash('sha256').update(bytes, 'latin1').digest('hex')}`;
 }
 
+/** How the names of samples of kit modules begin: their state is the lines of `KINDS.DUMP`. */
+export const KIT = 'kit-';
+
 const FOLDER = import.meta.dirname;
 /** A run of one byte that is as long as this is written as b*n. */
 const RUN_MIN = 8;
 
-/** The names of all samples, `<module>-<encoding>`. */
+/** The names of all samples of the two modules, `<module>-<encoding>`. */
 export function sampleNames(): string[] {
-  const files = readdirSync(FOLDER).filter((name) => name.endsWith('.txt'));
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith('.txt') && !name.startsWith(KIT));
   return files.map((name) => path.basename(name, '.txt')).sort();
 }
 
 export function fileOf(name: string, extension: 'txt' | 'json'): string {
   return path.join(FOLDER, `${name}.${extension}`);
+}
+
+/** The sample of a kit module, and the lines that it stands for. */
+export function readKitSample(name: string): { sample: Sample; lines: string[] } {
+  const lines = JSON.parse(readFileSync(fileOf(name, 'json'), 'utf8')) as string[];
+  return { sample: parse(readFileSync(fileOf(name, 'txt'), 'utf8')), lines };
 }
 
 export function readSample(name: string): { sample: Sample; expected: Expected } {

@@ -4,7 +4,8 @@
  */
 import { existsSync, writeFileSync } from 'node:fs';
 import { main, say } from '../../scripts/lib/process.ts';
-import { bytes, elements, FakeServer, type FakeModule } from '../support/fake-redis.ts';
+import { bytes, elements, FakeServer, placeModule, type FakeModule, type Saved } from '../support/fake-redis.ts';
+import { kindsModule, KINDS_PLACES, stepsOfKinds } from '../support/kinds.ts';
 import { dayAt, dayOf, DIFFICULT, digest, FIELDS, fileOf, format, noonOf, sessionOf, type Expected } from './encoding.ts';
 
 const MANY = 300;
@@ -120,7 +121,71 @@ function add(server: FakeServer, module: FakeModule, state: () => Expected): voi
   say(`${name} is added`);
 }
 
-await main(() => {
+const counted = (text: string): Buffer => Buffer.concat([Buffer.from([text.length]), latin1(text)]);
+
+/** FNV-1a of a schema's text, as effects have it. */
+function schemaId(schema: string): Buffer {
+  const hash = [...latin1(schema)].reduce((sum, byte) => Math.imul(sum ^ byte, 0x01000193), 0x811c9dc5);
+  const id = Buffer.alloc(4);
+  id.writeInt32LE(hash | 0);
+  return id;
+}
+
+/** The payload of an effect that puts one entry, of its own key. */
+function putting(schema: string, key: string, value: Buffer): Buffer {
+  const stored = counted(`\0${key}`);
+  return Buffer.concat([counted('kinds.run'), Buffer.from([1]), schemaId(schema), stored, Buffer.from([value.length]), value]);
+}
+
+/**
+ * What the host's own type holds: a module of tables of all kinds, with values of other versions of it, a table
+ * that it does not have, and an effect that came while it was missing; and a module that is nowhere.
+ */
+async function addKit(): Promise<void> {
+  const name = 'kit-1';
+  if (existsSync(fileOf(name, 'txt'))) {
+    say(`${name} is there, and stays as it is`);
+    return;
+  }
+  placeModule('kinds', await kindsModule());
+  const server = new FakeServer({ kit: 'kinds' });
+  for (const step of stepsOfKinds()) {
+    const reply = server.text('KINDS.RUN', 'key', step);
+    if (reply.startsWith('-')) throw new Error(`${step}: ${reply}`);
+  }
+  // A later version of the class At, with a field more and one less.
+  const later = 'table of-u32 u32 {id:string,ms:i64,more:string?,raw:bytes,real:f64}';
+  const value = Buffer.concat([counted('later'), Buffer.alloc(8, 1), Buffer.from([1]), counted('more'), counted('raw'), Buffer.alloc(8)]);
+  const gone = 'table gone i64 string';
+  const effects: [payload: Buffer, schema: string][] = [
+    [putting(later, '\0\0\0\x07', value), later],
+    [putting(gone, '\x80\0\0\0\0\0\0\x01', counted('a table that the module does not have')), gone],
+  ];
+  for (const [payload, schema] of effects) {
+    const reply = server.text('wasm.apply', 'key', 'kinds', '1', payload, schema);
+    if (reply !== '+OK\r\n') throw new Error(reply);
+  }
+  server.check();
+  if (server.kit === undefined) throw new Error('no module');
+  const kept = 'table of-string string {kept:i64}';
+  const pieces = (saved: Saved): Saved => saved.flatMap((piece) => [typeof piece === 'bigint' ? 2n : 1n, piece]);
+  const payload = [
+    latin1('absent'), 2n, 2n ** 64n - 1n, 1n, latin1('\0\xff'), 3n, latin1('key'), latin1('1'), 1n, latin1('payload'), 0n,
+    latin1('kinds'), ...pieces(server.save(server.kit)),
+    3n, latin1('key'), latin1('1'), 2n, putting(kept, 'kept', Buffer.alloc(8, 2)), latin1(kept), 0n,
+    latin1(''),
+  ]; // prettier-ignore
+  server.replay([['wasm.apply', 'key', 'kinds', '1', putting(kept, 'kept', Buffer.alloc(8, 2)), kept].map(bytes)]);
+  const dump = elements(server.call('KINDS.DUMP', 'key', ...KINDS_PLACES)).map((line) => line.toString('latin1'));
+  const comment =
+    '# Auxiliary data of the host for kit modules, encoding 1, as encoding.ts describes it. It must load for ever: do not change it.\n';
+  writeFileSync(fileOf(name, 'txt'), comment + format({ type: 'wasm-kits', version: 1, payload }));
+  writeFileSync(fileOf(name, 'json'), `${JSON.stringify(dump.sort(), undefined, 1)}\n`);
+  say(`${name} is added`);
+}
+
+await main(async () => {
+  await addKit();
   const server = new FakeServer();
   fillHashmap(server);
   add(server, server.hashmap, () => ({ entries: entriesOf(server), deadlines: deadlinesOf(server), sessions: [] }));

@@ -123,7 +123,7 @@ function hex(bytes: Bytes): string {
 function textFrom(seed: i64): string { return seed % 7 == 0 ? '' : ('t' + seed.toString() + '\\0é').repeat(i32(seed % 5 + 1)); }
 function bytesFrom(seed: i64): Bytes {
   const bytes = new Uint8Array(i32(seed % 300));
-  for (let index = 0; index < bytes.length; index++) bytes[index] = u8(seed * 31 + index * 7);
+  for (let index = 0; index < bytes.length; index++) bytes[index] = u8(seed * 31 + i64(index) * 7);
   return bytes;
 }
 function innerFrom(seed: i64): Inner {
