@@ -38,7 +38,7 @@ export function onLoad(): i32 {
 /** Adds `<module>.CHECK`, which every module has. */
 function addCheck(): i32 {
   const name = checkName();
-  checkNumber = register("", check, name, false, 0, 0, 0);
+  checkNumber = register("", check, name, false, 0);
   const text = bytesOf(
     "name: " + name + "\nflags: readonly\nsummary: Checks that the module's tables hold together\ncomplexity: O(entries)\nacl: read",
   );

@@ -42,17 +42,9 @@ const beginnings: (() => void)[] = [];
  * Notes a command, for onLoad; its number.
  * @param text as `redis.AddCommand` takes it
  * @param event what its changes are told as
- * @param firstKey places of its keys, the name being 0; 0: it has none
+ * @param firstKey place of its first key, the name being 0; 0: it has none
  */
-export function register(
-  text: string,
-  handler: (argc: i32, argv: usize) => u64,
-  event: string,
-  writes: bool,
-  firstKey: i32,
-  lastKey: i32,
-  keyStep: i32,
-): i32 {
+export function register(text: string, handler: (argc: i32, argv: usize) => u64, event: string, writes: bool, firstKey: i32): i32 {
   if (registered.length == COMMANDS_MAX) throw new Error("a module has 256 commands at most");
   const command = changetype<Command>(take(offsetof<Command>()));
   const name = bytesOf(event);
@@ -60,8 +52,6 @@ export function register(
   command.eventLength = lengthOf(name);
   command.writes = writes;
   command.firstKey = firstKey;
-  command.lastKey = lastKey;
-  command.keyStep = keyStep;
   registered.push(new Registered(text, handler.index, event, command));
   store<u32>(commands + ((<usize>(registered.length - 1)) << 2), <u32>changetype<usize>(command));
   return registered.length - 1;

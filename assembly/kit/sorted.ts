@@ -80,7 +80,7 @@ export abstract class SortedEntries<K, V> extends Entries<K, V> {
   }
 
   private begin(): View {
-    this.requireAll();
+    this.view.requireReach();
     return this.view;
   }
 

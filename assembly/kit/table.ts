@@ -96,7 +96,7 @@ export abstract class Entries<K, V> {
 
   /** How many entries there are; those that have expired may count until they are reclaimed. */
   get size(): i32 {
-    this.requireAll();
+    this.view.requireReach();
     const view = this.view;
     if (view.isOrdered) return <i32>rankOf(view, endOf(view), view.prefixLength);
     return sizeChange(view.table) + (view.hidesStored() ? 0 : <i32>hashTable(view.table).count);
@@ -109,7 +109,7 @@ export abstract class Entries<K, V> {
 
   /** All keys: of a SortedTable, and of what is `in` a key, in their order. */
   keys(): K[] {
-    this.requireAll();
+    this.view.requireReach();
     const keys: K[] = [];
     const view = this.view;
     if (view.isOrdered) {
@@ -127,7 +127,7 @@ export abstract class Entries<K, V> {
 
   /** Some keys, as SCAN gives them: from cursor "0" on, about `count` at a time, at least one. */
   scan(cursor: string = "0", count: i32 = 10): Page<K> {
-    this.requireAll();
+    this.view.requireReach();
     count = max(count, 1);
     const keys: K[] = [];
     const view = this.view;
@@ -177,14 +177,6 @@ export abstract class Entries<K, V> {
 
   deadlineOf(key: K): i64 {
     return this.look(key) ? seen.deadline : -1;
-  }
-
-  /**
-   * Ends the command where it reads what it cannot reach in a cluster: entries of keys that it has not
-   * declared.
-   */
-  requireAll(): void {
-    requireReach(this.view.prefix, this.view.prefixLength);
   }
 
   look(key: K): bool {

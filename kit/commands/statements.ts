@@ -271,5 +271,5 @@ function registration(name: string, syntax: string, writes: boolean, about: Abou
     ...keys.lines.map((line) => `keys: ${line}`),
   ];
   const values = [lines.join('\n'), lower].map((text) => JSON.stringify(text));
-  return `__kit.register(${values[0] ?? ''}, __command${index}, ${values[1] ?? ''}, ${writes}, ${keys.first}, ${keys.last}, ${keys.step});`;
+  return `__kit.register(${values[0] ?? ''}, __command${index}, ${values[1] ?? ''}, ${writes}, ${keys.first});`;
 }

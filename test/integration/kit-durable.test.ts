@@ -230,6 +230,7 @@ describe("the server's rules", () => {
     ['in', ['TRIAL.CLEAR', 'in']],
     ['to', ['TRIAL.MOVE', 'key', 'to']],
     ['key', ['TRIAL.CUSTOM', 'key', 'x']],
+    ['key', ['TRIAL.RESET']],
   ])('whoever watches or caches %s is told by %j', async (key, command) => {
     const [watcher, cacher] = [await server.connect(), await server.connect(3)];
     await watcher.send('WATCH', key);
@@ -251,6 +252,8 @@ describe("the server's rules", () => {
     await server.send('TRIAL.EXPIRE', 'none', FAR);
     await server.send('TRIAL.FAIL', 'key', 'throw');
     await server.send('TRIAL.MOVE', 'none', 'key');
+    await server.send('TRIAL.CLEAR', 'none');
+    await server.send('TRIAL.REMAKE', 'none');
     await watcher.send('MULTI');
     await watcher.send('PING');
     expect(await watcher.send('EXEC')).toBe('*1\r\n+PONG\r\n');
@@ -277,6 +280,13 @@ describe("the server's rules", () => {
     await server.send('TRIAL.EXPIREALL', 'in', await soon(server));
     await told('trial.expireall', 'in');
     await told('trial.expired', 'in');
+    // Each key of the tables that are cleared, and none that says that it is all of them.
+    await server.send('TRIAL.REMAKE', 'none');
+    await server.send('TRIAL.CLEAR', 'none');
+    await server.send('TRIAL.RESET');
+    await told('trial.reset', 'to');
+    await told('trial.reset', '-12');
+    await server.send('TRIAL.RESET');
     await server.send('TRIAL.SET', 'last', 'x');
     await told('trial.set', 'last');
     await server.send('CONFIG', 'SET', 'notify-keyspace-events', '');

@@ -15,13 +15,13 @@ import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, kindOf, nod
 import { heapReset } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { moveEntry } from "../../base/storage/table/move";
-import { equal } from "../../base/storage/bytes";
 import { Cursor } from "../../base/storage/tree/cursor";
 import { Tree } from "../../base/storage/tree/tree";
 import { moveEntry as moveInTree } from "../../base/storage/tree/move";
 import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
 import { forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";
+import { equal } from "../../base/storage/bytes";
 import { compact } from "../../base/compaction";
 import { redis } from "../../base/redis";
 import { forgetChunks, take } from "../memory/arena";

@@ -13,10 +13,8 @@ export class Command {
   event: usize;
   eventLength: u32;
   writes: bool;
-  /** Places of its keys, as servers know them: the first, the last (from the end if negative), the step. */
+  /** Place of its first key, the name being 0; 0: it has none. */
   firstKey: i32;
-  lastKey: i32;
-  keyStep: i32;
 }
 
 /** Slots that a command's keys may be in: more are CROSSSLOT. */
@@ -57,7 +55,10 @@ export function mayWrite(): void {
 
 function requireSlot(key: usize, length: u32): void {
   const signal = signalBytes(key, length);
-  if (slotOf(pointerOf(signal), lengthOf(signal)) == reach) return;
+  requireReachOfText(pointerOf(signal), lengthOf(signal));
+}
+
+function failReach(): void {
   line(changetype<usize>("CROSSSLOT the command reaches a key in another slot than that of its own keys"));
   failLine();
 }
@@ -71,7 +72,22 @@ export function requireReach(key: usize, length: u32): void {
   if (reach != NO_SLOT) requireSlot(key, length);
 }
 
-/** Notes the slot of a key that is told of. */
+/** As requireReach, of a whole table: there is no slot that all of it lies in. */
+export function requireReachOfAll(): void {
+  if (reach != NO_SLOT) failReach();
+}
+
+/** As requireReach, of a key as clients know it. */
+export function requireReachOfText(key: usize, length: u32): void {
+  if (reach != NO_SLOT && slotOf(key, length) != reach) failReach();
+}
+
+/** Whether what the command changes may lie in several slots: it has declared no key. */
+export function mayCrossSlots(): bool {
+  return clustered && reach == NO_SLOT;
+}
+
+/** Notes where the effect of a key's slot comes: 0 is that of whole tables, or the only one. */
 export function noteKey(signal: Pending): void {
-  signal.slot = clustered ? slotOf(signal.key, signal.keyLength) : 0;
+  signal.slot = mayCrossSlots() ? slotOf(signal.key, signal.keyLength) + 1 : 0;
 }

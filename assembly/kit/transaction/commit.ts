@@ -29,17 +29,29 @@ import {
   tree,
 } from "../store/tables";
 import { queueEffect, queueEffects, reserveEffects } from "./effects";
-import { makeSignals } from "./signals";
+import { isWhole, makeSignals, tell, tellCleared } from "./signals";
 import { signalBytes } from "../store/signal";
 import { lengthOf, pointerOf } from "../../base/frame";
 import { commitMessages, hasMessages } from "./messages";
-import { running } from "./command";
 import { firstExternal, makeExternal } from "./external";
 import { checkReads } from "./reads";
-import { CLEARED, clearedCount, count, DELETED, ENTRY, findPending, first, HEAD, isSeen, Pending, PUT, SIGNAL, TIMED } from "./pending";
-
-/** REDISMODULE_NOTIFY_MODULE: keyspace events of class `d`. */
-const NOTIFY_MODULE: i32 = 1 << 13;
+import { dropEmptyHeads } from "./walk";
+import {
+  CLEARED,
+  clearedCount,
+  count,
+  DELETED,
+  ENTRY,
+  findPending,
+  first,
+  HEAD,
+  isSeen,
+  Pending,
+  PUT,
+  SIGNAL,
+  TIMED,
+  VOID,
+} from "./pending";
 
 /** Whether entries were put in that the commit has not been made of: a call into another module failed. */
 let isStaged: bool = false;
@@ -60,13 +72,14 @@ export function commit(replicates: bool): void {
 }
 
 function commitAll(replicates: bool): void {
+  if (replicates) dropEmptyHeads();
   // What most commands change is one entry: its key is told of without a record.
-  const only = count == 1 && first.kind == ENTRY ? first : changetype<Pending>(0);
+  const only = count == 1 && first.kind == ENTRY && first.state != VOID ? first : changetype<Pending>(0);
   let key: u64 = 0;
   if (changetype<usize>(only)) key = signalBytes(only.key, only.keyLength);
   else makeSignals();
   if (hasDeadlines()) startWheel();
-  if (replicates) reserveEffects();
+  if (replicates) reserveEffects(changetype<usize>(only) != 0);
   written = 0;
   beginChange();
   if (!stage()) {
@@ -78,7 +91,7 @@ function commitAll(replicates: bool): void {
   if (changetype<usize>(only)) {
     if (replicates) queueEffect(only, key);
     applyEntry(only);
-    redis.KeyChanged(NOTIFY_MODULE, running.event, running.eventLength, pointerOf(key), lengthOf(key), 0);
+    tell(pointerOf(key), lengthOf(key));
   } else {
     if (replicates) queueEffects();
     for (let at = first; changetype<usize>(at); at = at.next) apply(at);
@@ -192,8 +205,9 @@ function takeBack(): void {
 // ── What cannot ────────────────────────────────────────────────────────────────────────────────────────────
 
 function apply(record: Pending): void {
-  if (record.kind == SIGNAL) redis.KeyChanged(NOTIFY_MODULE, running.event, running.eventLength, record.key, record.keyLength, 0);
-  else if (record.kind == ENTRY) applyEntry(record);
+  if (record.kind == SIGNAL) {
+    if (record.isTold) tell(record.key, record.keyLength);
+  } else if (record.kind == ENTRY) applyEntry(record);
   else if (record.kind == HEAD) applyHead(record);
 }
 
@@ -227,7 +241,7 @@ function clearHash(record: Pending): void {
   let cursor: u64 = 0;
   do {
     table.seek(cursor);
-    for (let entry = table.next(); entry; entry = table.next()) if (!isPut(entry)) remove(entry);
+    for (let entry = table.next(); entry; entry = table.next()) if (!isPut(entry)) drop(entry, true);
     cursor = table.cursor;
   } while (cursor);
 }
@@ -247,8 +261,14 @@ function clearTree(record: Pending): void {
       entry = cursor.next();
     }
     if (!entry || !isUnder(entry, record.key, record.keyLength)) return;
-    remove(entry);
+    drop(entry, isWhole(record));
   }
+}
+
+/** Takes an entry out; `isOwn`: whether its key is told of, not one that it is in. */
+function drop(entry: usize, isOwn: bool): void {
+  if (isOwn) tellCleared(entry);
+  remove(entry);
 }
 
 /** Whether the command has put this entry. */

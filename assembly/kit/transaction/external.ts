@@ -7,8 +7,7 @@ import { redis } from "../../base/redis";
 import { failLine, line } from "../../base/text";
 import { take } from "../memory/arena";
 import { Writer } from "../values/buffer";
-import { noteExternal, Pending } from "./pending";
-import { signalOfText } from "./signals";
+import { addPending, countBytes, EXTERNAL, PUT } from "./pending";
 
 /** What is done. */
 export namespace Deed {
@@ -33,8 +32,6 @@ export class External {
   before: usize;
   beforeLength: u32;
   isDone: bool;
-  /** The record of its key, for the slot. */
-  signal: Pending;
   next: External;
 }
 
@@ -82,8 +79,10 @@ export function addExternal(deed: u32, key: usize, keyLength: u32, field: usize,
   external.fieldLength = fieldLength;
   external.value = copied(value, valueLength);
   external.valueLength = valueLength;
-  external.signal = signalOfText(external.key, keyLength);
-  noteExternal(keyLength + fieldLength + valueLength);
+  const record = addPending(EXTERNAL, key, keyLength);
+  record.state = PUT;
+  record.value = changetype<usize>(external);
+  countBytes(fieldLength + valueLength);
   if (changetype<usize>(firstExternal)) last.next = external;
   else firstExternal = external;
   last = external;

@@ -5,6 +5,7 @@
  *     ENTRY      an entry that is put, deleted or given another deadline
  *     HEAD       the deadline of all entries in a key
  *     CLEARED    all entries in a key, or of a table that are in none, as they were before, are gone
+ *     EXTERNAL   a write of another module: external.ts
  *     SIGNAL     a key that WATCH, tracking and subscribers know; those above name theirs
  *
  * Few records are searched one by one, more by their hashes.
@@ -17,6 +18,7 @@ export const ENTRY: u32 = 0;
 export const HEAD: u32 = 1;
 export const CLEARED: u32 = 2;
 export const SIGNAL: u32 = 3;
+export const EXTERNAL: u32 = 4;
 
 /** Nothing is to be done: the record only hides what was done before it was cleared. */
 export const VOID: u32 = 0;
@@ -44,8 +46,10 @@ export class Pending {
   made: usize;
   /** The record of the key that it belongs to. */
   signal: Pending;
-  /** Of a SIGNAL: the slot in a cluster. */
+  /** Of a SIGNAL: where its slot comes among the command's effects. */
   slot: u32;
+  /** Of a SIGNAL: whether whoever watches the key is told. */
+  isTold: bool;
   /** Whether the commit writes the value where the old one was. */
   inPlace: bool;
   /** The next one, in the order in which they came; the next one with a like hash. */
@@ -149,16 +153,11 @@ function clear(record: usize): void {
   store<u64>(record, 0, 80);
 }
 
-/** Counts the bytes of a value that a record was given. */
+/** Counts the bytes of a value that a record was given, or of what it says beside its key. */
 // prettier-ignore
 @inline
 export function countBytes(length: u32): void {
   bytes += length;
-}
-
-/** Counts the bytes of a write that is another module's. */
-export function noteExternal(length: u32): void {
-  bytes += <u64>length + 32;
 }
 
 /** Files all records in so many buckets, a power of two. */

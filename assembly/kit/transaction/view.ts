@@ -8,8 +8,8 @@ import { deadlineOf, spanOf } from "../../base/storage/entry";
 import { lengthOf, pointerOf } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { failLine, failOutOfMemory, line } from "../../base/text";
-import { findStored, hashOf, heads, isInTree, isSorted, prepare } from "../store/tables";
-import { mayWrite, requireReach } from "./command";
+import { findStored, hashOf, hashTable, hasUnder, heads, isInTree, isSorted, prepare } from "../store/tables";
+import { mayWrite, requireReach, requireReachOfAll } from "./command";
 import { order, weigh } from "./ordered";
 import {
   addPending,
@@ -156,8 +156,8 @@ export class View {
 
   /** Deletes all entries. */
   clear(): void {
-    this.requireWritable(this.prefix, this.prefixLength);
-    if (!changetype<usize>(this.cleared())) {
+    this.requireWritableAll();
+    if (this.isAnyStored() && !changetype<usize>(this.cleared())) {
       const record = addPending(CLEARED, this.prefix, this.prefixLength);
       record.state = PUT;
     }
@@ -167,6 +167,10 @@ export class View {
       this.weighIn(at);
     }
     if (this.isIn) this.setHead(0);
+  }
+
+  private isAnyStored(): bool {
+    return this.isOrdered ? hasUnder(this.prefix, this.prefixLength) : hashTable(this.table).count != 0;
   }
 
   /** Whether a key is one of its entries'. */
@@ -185,12 +189,13 @@ export class View {
       record = addPending(HEAD, this.prefix, this.prefixLength, hashOf(this.prefix, this.prefixLength));
       record.stored = stored;
     }
-    record.state = deadline ? PUT : DELETED;
+    record.state = deadline ? PUT : record.stored ? DELETED : VOID;
     record.deadline = deadline;
   }
 
   /** The common deadline of all entries, Unix ms, 0: none. */
   headDeadline(): i64 {
+    this.requireReach();
     if (count) {
       const record = findPending(HEAD, this.prefix, this.prefixLength);
       if (changetype<usize>(record)) return record.deadline;
@@ -208,10 +213,23 @@ export class View {
   }
 
   /** Ends the command unless it may write a stored key, and memory can be had. */
-  requireWritable(key: usize, length: u32): void {
+  private requireWritable(key: usize, length: u32): void {
     mayWrite();
     requireReach(key, length);
     if (!prepare()) failOutOfMemory();
+  }
+
+  /** As requireWritable, of all entries. */
+  requireWritableAll(): void {
+    mayWrite();
+    this.requireReach();
+    if (!prepare()) failOutOfMemory();
+  }
+
+  /** Ends the command where it does not reach all entries: in a cluster, those of keys in other slots. */
+  requireReach(): void {
+    if (this.isIn) requireReach(this.prefix, this.prefixLength);
+    else requireReachOfAll();
   }
 
   /** What is stored and has expired as a whole goes before the first new entry comes. */

@@ -10,7 +10,7 @@ import { redis } from "../../base/redis";
 import { take } from "../memory/arena";
 import { tree } from "../store/tables";
 import { compareKeys, firstFrom, hasOrdered, lastBefore, nextOf, weightBefore } from "./ordered";
-import { isSeen, Pending } from "./pending";
+import { DELETED, first, HEAD, isSeen, Pending, PUT, VOID } from "./pending";
 import { requireDeadline, View } from "./view";
 
 /** The entry that a step has come to: valid until the next command. */
@@ -233,7 +233,7 @@ function change(entries: View, entry: usize): i64 {
  * that has passed deletes them.
  */
 export function expireAll(entries: View, deadline: i64): bool {
-  entries.requireWritable(entries.prefix, entries.prefixLength);
+  entries.requireWritableAll();
   requireDeadline(deadline);
   walkFrom(entries, entries.prefix, entries.prefixLength);
   if (!step()) return false;
@@ -241,3 +241,20 @@ export function expireAll(entries: View, deadline: i64): bool {
   else entries.setHead(deadline);
   return true;
 }
+
+/** The deadlines that the command gives to all entries in a key, where there are none any more, go with them. */
+export function dropEmptyHeads(): void {
+  for (let at = first; changetype<usize>(at); at = at.next) {
+    if (at.kind != HEAD || at.state != PUT) continue;
+    const entries = inView;
+    entries.prefix = at.key;
+    entries.prefixLength = at.keyLength;
+    entries.table = load<u8>(at.key);
+    entries.isIn = true;
+    if (rankOf(entries, endOf(entries), at.keyLength)) continue;
+    at.state = at.stored ? DELETED : VOID;
+    at.deadline = 0;
+  }
+}
+
+const inView: View = changetype<View>(memory.data(offsetof<View>(), 4));
