@@ -8,6 +8,7 @@ import { registerCommands } from "./hashmap/commands";
 import { loadEntries, saveEntries, tellEntries, VERSION } from "./hashmap/persistence";
 import { dropAll, findEntry, table } from "./hashmap/store/entries";
 import { expired, sweepStep } from "./hashmap/sweep";
+import { expireIn, msLeft } from "./hashmap/handlers/deadlines";
 import { deleteValue, getValue, setValue } from "./hashmap/actions/values";
 
 export { committing } from "./base/change";
@@ -88,6 +89,19 @@ export function set(key: usize, keyLength: u32, value: usize, valueLength: u32):
  */
 export function del(key: usize, keyLength: u32): u64 {
   return <u64>deleteValue(key, keyLength, false);
+}
+
+/** Link function of CUSTOM.PTTL: ms until the deadline, -1 without one, -2 when absent. */
+export function pttl(key: usize, keyLength: u32): u64 {
+  return msLeft(key, keyLength);
+}
+
+/**
+ * Link function of CUSTOM.PEXPIRE, of ms in decimal: 1, or 0 when the key was absent. Errors: those of the
+ * command. Does not replicate: the caller's effect does.
+ */
+export function pexpire(key: usize, keyLength: u32, ms: usize, msLength: u32): u64 {
+  return <u64>expireIn(key, keyLength, ms, msLength, 0, changetype<usize>("custom.pexpire"), false);
 }
 
 /** Link function of CUSTOM.EXISTS: 1 or 0. */

@@ -4,10 +4,11 @@
  */
 import { infoField, dataType, servedBy } from "./base/register";
 import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
+import { setArgument } from "./base/frame";
 import { failLine } from "./base/text";
 import { registerCommands } from "./session/commands";
 import { created, createSession } from "./session/actions/create";
-import { addField, getData } from "./session/actions/data";
+import { addField, deleteData, getData } from "./session/actions/data";
 import { deleteSession, expired } from "./session/actions/end";
 import { evicted } from "./session/actions/evict";
 import { storageCalls } from "./session/mapping/custom";
@@ -20,7 +21,7 @@ import { beginCommand, countSessions, dropAll } from "./session/store/records";
 import { sweepStep } from "./session/sweep";
 
 export { committing } from "./base/change";
-export { del as delete };
+export { del as delete, delOwn as delete$own };
 
 /** Version of the conventions between directly linked modules. */
 export const abi: u32 = 1;
@@ -114,11 +115,47 @@ export function get_data(id: usize, idLength: u32, field: usize, fieldLength: u3
 
 /** Link function of SESSION.DELETE: 1, or 0 when unknown. */
 function del(id: usize, idLength: u32): u64 {
+  return remove(id, idLength, false);
+}
+
+function remove(id: usize, idLength: u32, own: bool): u64 {
   beginCommand();
   const record = sessionOf(id, idLength);
-  if (record) deleteSession(record, false);
+  if (record) deleteSession(record, own);
   return record ? 1 : 0;
 }
+
+// Those with a `$` leave their own effects.
+
+/** Link function of SESSION.CREATE user NEW ID id: the text of the reply. Errors: those of the command. */
+// prettier-ignore
+export function create$own(
+  user: usize, userLength: u32, isNew: usize, isNewLength: u32, word: usize, wordLength: u32, id: usize, idLength: u32,
+): u64 {
+  beginCommand();
+  return createdText(createSession(user, userLength, options.useId(id, idLength), true));
+}
+
+/** As add_data. */
+export function add_data$own(id: usize, idLength: u32, field: usize, fieldLength: u32, value: usize, valueLength: u32): u64 {
+  addField(found(id, idLength), field, fieldLength, value, valueLength, true);
+  return 1;
+}
+
+/** Link function of SESSION.DEL_DATA: 1, or 0 when the field was absent. Errors: `Session not found: <id>`. */
+export function del_data$own(id: usize, idLength: u32, field: usize, fieldLength: u32): u64 {
+  const record = found(id, idLength);
+  setArgument(name, 0, field, fieldLength);
+  return deleteData(record, name, 1);
+}
+
+/** As delete. */
+function delOwn(id: usize, idLength: u32): u64 {
+  return remove(id, idLength, true);
+}
+
+/** A field that is removed. */
+const name: usize = memory.data(8, 4);
 
 /** The session of this id; ends the command when it is unknown. */
 function found(id: usize, idLength: u32): usize {

@@ -22,11 +22,16 @@ export function randomBytes(length: i32): Uint8Array {
 export function uuid(): string {
   const raw = take(16);
   const text = take(40);
+  drawUuid(raw);
+  writeUuid(raw, text);
+  return decodeString(text, 36);
+}
+
+/** A random UUID, version 4: 16 raw bytes. */
+export function drawUuid(raw: usize): void {
   redis.GetRandomBytes(raw, 16);
   store<u8>(raw, (load<u8>(raw, 6) & 0x0f) | 0x40, 6);
   store<u8>(raw, (load<u8>(raw, 8) & 0x3f) | 0x80, 8);
-  writeUuid(raw, text);
-  return decodeString(text, 36);
 }
 
 /** Who runs the command. */

@@ -4,9 +4,44 @@
  */
 import { describe, expect, test } from 'vitest';
 import { usePair, caughtUp, follow } from '../support/replication.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { kitOf } from '../support/kit.ts';
+import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, type TestServer } from '../support/server.ts';
 import { ReplicationStream } from '../support/stream.ts';
 import { APPEND_ONLY, ask, infoOf, NIL, OK, state, WITH_TRIAL } from '../support/trial.ts';
+
+/** Writes of sessions and of the hashmap. */
+const MAKER = `import { command, custom, query, Reply, session, Table } from "redis-wasm/kit";
+const ids = new Table<string, string>("ids");
+command("MAKER.MAKE", "key:key user how", make);
+function make(key: string, user: string, how: string): Reply {
+  const id = session.create(user);
+  session.addData(id, "field", how);
+  ids.set(key, id);
+  if (how == "throw") throw new Error("as it was asked");
+  const none = session.getData(id, "none");
+  const reply = new Reply().array(3).string(id).string(session.getData(id, "field")!);
+  return none === null ? reply.null() : reply.string(none);
+}
+command("MAKER.END", "key:key id", (key: string, id: string): bool => session.delete(id));
+query("MAKER.LAST", "key:key", (key: string): string | null => ids.find(key));
+command("MAKER.ALL", "key:key id other how", all);
+function all(key: string, id: string, other: string, how: string): void {
+  session.delete(id);
+  const made = session.create("ann");
+  ids.set(key, made);
+  session.addData(made, "field", "new");
+  custom.set("set", "x");
+  custom.set("set", "y");
+  custom.del("deleted");
+  custom.set("plain", "x");
+  custom.set("new", "x");
+  session.addData(other, "field", "after");
+  session.addData(other, "new", "after");
+  if (how == "throw") throw new Error("as it was asked");
+  session.create("eve");
+}
+`;
+const WITH_MAKER = [HOST_FILE, HASHMAP_FILE, SESSION_FILE, await kitOf('maker', MAKER)];
 
 const KEYS = ['key', 'key:old', 'other'];
 
@@ -246,5 +281,105 @@ describe.each(['auto', 'command'] as const)('a write of another module, linked b
     const after = await state(server, ...keys);
     await server.restart();
     expect(await state(server, ...keys)).toEqual(after);
+  });
+
+  test('that is a session is made with its own effect, and taken back with one', async () => {
+    const times = ['--wasm.session-idle', '500', '--wasm.session-ttl', '1000'];
+    const primary = await startServer({ module: WITH_MAKER, link, tcp: true, arguments: [...APPEND_ONLY, ...times] });
+    const replica = await startServer({ module: WITH_MAKER, link });
+    await follow(replica, primary);
+    const stream = await ReplicationStream.of(primary);
+    const sessions = (of: TestServer) => ask(of, 'SESSION.LIST').catch(() => []);
+    expect(await primary.send('MAKER.MAKE', 'key', 'ann', 'throw')).toBe('-ERR as it was asked\r\n');
+    expect(await primary.send('SESSION.COUNT')).toBe(':0\r\n');
+    expect(await stream.commands()).toEqual([]);
+    const reply = await ask(primary, 'MAKER.MAKE', 'key', 'ann', 'value');
+    const [id = '', field, none] = reply as string[];
+    expect([field, none]).toEqual(['value', null]);
+    expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
+    const effects = await stream.commands();
+    expect(effects.map(([name, ...rest]) => [name?.toLowerCase(), ...rest.slice(0, name === 'wasm.apply' ? 2 : 3)])).toEqual([
+      ['multi'],
+      ['session.apply', '1', 'create', id],
+      ['session.apply', '1', 'set', id],
+      ['wasm.apply', 'key', 'maker'],
+      ['exec'],
+    ]);
+    await caughtUp(primary, replica);
+    const shown = async (of: TestServer) => [
+      await ask(of, 'SESSION.GET', id),
+      await ask(of, 'CUSTOM.GET', 'ann'),
+      await ask(of, 'MAKER.LAST', 'key'),
+      Number(await ask(of, 'SESSION.TTL', id)) > 400_000,
+    ];
+    const before = await shown(primary);
+    expect(before.slice(1)).toEqual([id, id, true]);
+    expect(await shown(replica)).toEqual(before);
+    await primary.restart();
+    expect(await shown(primary)).toEqual(before);
+    expect(await sessions(primary)).toEqual(await sessions(replica));
+    expect(await primary.send('MAKER.END', 'key', id)).toBe(':1\r\n');
+    expect(await primary.send('SESSION.COUNT')).toBe(':0\r\n');
+  });
+
+  test('that fails behind others has them taken back, with their deadlines', async () => {
+    const server = await startServer({ module: WITH_MAKER, link, arguments: APPEND_ONLY });
+    const [id, other] = ['an-id-of-more-than-16-characters', 'another-id-of-a-session'];
+    const prepare = async () => {
+      await server.send('FLUSHALL');
+      await server.send('SESSION.CREATE', 'bob', 'ID', id);
+      await server.send('SESSION.CREATE', 'carl', 'ID', other, 'DATA', 'field', 'before');
+      for (const key of ['set', 'deleted']) await server.send('CUSTOM.SET', key, 'with a deadline', 'PX', '100000000');
+      await server.send('CUSTOM.SET', 'plain', 'without');
+    };
+    await prepare();
+    const hoursLeft = async (key: string) => Math.ceil(Number(await ask(server, 'CUSTOM.PTTL', key)) / 3_600_000) || 0;
+    const shown = async () => [
+      await Promise.all([id, other].map((each) => ask(server, 'SESSION.GET', each))).then((all) =>
+        all.map((text) => /"data":.*/.exec(`${text}`)?.[0]),
+      ),
+      await ask(server, 'SESSION.COUNT'),
+      await ask(server, 'CUSTOM.MGET', 'set', 'deleted', 'plain', 'new', 'ann', 'bob', 'carl', 'eve'),
+      await Promise.all(['set', 'deleted', 'plain'].map(hoursLeft)),
+      await ask(server, 'MAKER.LAST', 'key'),
+    ];
+    const before = await shown();
+    expect(before).toEqual([
+      ['"data":{}}', '"data":{"field":"before"}}'],
+      2,
+      ['with a deadline', 'with a deadline', 'without', null, null, id, other, null],
+      [28, 28, 0],
+      null,
+    ]);
+    expect(await server.send('MAKER.ALL', 'key', id, other, 'throw')).toBe('-ERR as it was asked\r\n');
+    expect(await shown()).toEqual(before);
+    // A user that may use every second id: the first session may be made, and the second refused.
+    await server.send('ACL', 'SETUSER', 'half', 'on', 'nopass', '+@all', '~key', '~[0-7]*');
+    const client = await server.connect();
+    await client.send('AUTH', 'half', 'x');
+    const created = async () => Number((await server.info('wasm')).wasm_session_created);
+    const refused = '-ERR another module has refused a write of the command: nothing has changed\r\n';
+    const made = new Set<number>();
+    for (let attempts = 0; attempts < 200 && !(made.has(0) && made.has(1)); attempts++) {
+      const soFar = await created();
+      const reply = await client.send('MAKER.ALL', 'key', id, other, 'not');
+      if (reply === OK) {
+        expect((await shown()).slice(1, 4)).toEqual([
+          3,
+          ['y', null, 'x', 'x', expect.any(String), null, other, expect.any(String)],
+          [0, 0, 0],
+        ]);
+        await prepare();
+        continue;
+      }
+      expect(reply).toBe(refused);
+      made.add((await created()) - soFar);
+      expect(await shown()).toEqual(before);
+    }
+    expect([...made].sort()).toEqual([0, 1]);
+    await server.restart();
+    expect(await shown()).toEqual(before);
+    expect(await server.send('SESSION.CHECK')).toBe(OK);
+    expect(await server.send('CUSTOM.CHECK')).toBe(OK);
   });
 });

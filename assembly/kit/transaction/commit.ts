@@ -87,7 +87,7 @@ function commitAll(replicates: bool): void {
     endChange();
     failOutOfMemory();
   }
-  if (changetype<usize>(firstExternal)) callOthers();
+  if (changetype<usize>(firstExternal)) callOthers(replicates);
   if (changetype<usize>(only)) {
     if (replicates) queueEffect(only, key);
     applyEntry(only);
@@ -110,9 +110,9 @@ function hasDeadlines(): bool {
 }
 
 /** Makes the writes of other modules, between what can fail and what cannot. */
-function callOthers(): void {
+function callOthers(replicates: bool): void {
   endChange();
-  if (!makeExternal()) {
+  if (!makeExternal(replicates)) {
     recover();
     line(changetype<usize>("ERR another module has refused a write of the command: nothing has changed"));
     failLine();

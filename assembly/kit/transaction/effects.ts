@@ -22,7 +22,7 @@ import { Writer } from "../values/buffer";
 import { take } from "../memory/arena";
 import { schemaAt, schemaLimit, tellSchema } from "../store/schemas";
 import { mayCrossSlots, running } from "./command";
-import { External, writeExternal } from "./external";
+import { External, isCustom, writeExternal } from "./external";
 import { bytes, CLEARED, count, DELETED, ENTRY, EXTERNAL, first, HEAD, isSeen, Pending, PUT, SIGNAL, TIMED, VOID } from "./pending";
 import { isWhole } from "./signals";
 
@@ -101,6 +101,7 @@ function sortChanges(): u32 {
 // prettier-ignore
 @inline
 function isChange(record: Pending): bool {
+  if (record.kind == EXTERNAL) return isCustom(changetype<External>(record.value));
   return record.kind != SIGNAL && record.state != VOID;
 }
 

@@ -14,7 +14,7 @@ import { evict, replicateEvictions, victimsAmong } from "./evict";
 import { finishWrite } from "./finish";
 import { ID_BYTES, IdKey, IdText } from "../ids/ids";
 import { slotOf } from "../../base/slots";
-import { moveToSlot } from "../ids/slots";
+import { moveToSlot } from "../../base/slot-ids";
 import { ID_SIZE } from "../ids/uuid";
 import { customGet, customSet } from "../mapping/custom";
 import { Options } from "./options";

@@ -62,6 +62,15 @@ export class Options {
     return this;
   }
 
+  /** As `NEW ID id`. */
+  useId(id: usize, length: u32): Options {
+    this.useDefaults();
+    this.given = NEW | ID;
+    this.id = id;
+    this.idLength = length;
+    return this;
+  }
+
   /** Reads the options from argument `first` on. Errors: `ERR syntax error`, those of numbers and times. */
   read(argc: i32, argv: usize, first: u32): Options {
     this.useDefaults();

@@ -14,6 +14,7 @@ use crate::guest::call::To;
 use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
+use crate::modules::link::command_part;
 use crate::modules::loaded;
 use crate::modules::namespace::RUNNING;
 use crate::server::reply::{Answer, Kind};
@@ -25,8 +26,10 @@ use crate::server::text;
 /// # Errors
 /// The import is defined already, or its name is none of a command.
 pub fn define(linker: &mut Linker<State>, member: MemberId, namespace: &str, name: &str, function: &FuncType) -> Result<()> {
-    let command = CString::new(format!("{namespace}.{name}").to_ascii_uppercase());
-    let command = Command { name: command.map_err(|_| Error::msg("a name that holds a NUL"))?, namespace: namespace.into(), member };
+    let part = command_part(name);
+    let command = CString::new(format!("{namespace}.{part}").to_ascii_uppercase());
+    let command = command.map_err(|_| Error::msg("a name that holds a NUL"))?;
+    let command = Command { name: command, namespace: namespace.into(), member, replicates: part != name };
     linker.func_new(namespace, name, function.clone(), move |mut guest, params, results| {
         results[0] = Val::I64(call(&mut guest, &command, params)?.cast_signed());
         Ok(())
@@ -39,6 +42,8 @@ struct Command {
     name: CString,
     namespace: String,
     member: MemberId,
+    /// Whether its effects are propagated.
+    replicates: bool,
 }
 
 fn call(guest: &mut Caller<'_, State>, command: &Command, params: &[Val]) -> Result<u64> {
@@ -56,8 +61,8 @@ fn call(guest: &mut Caller<'_, State>, command: &Command, params: &[Val]) -> Res
     state.call.hand(To::Server, memory::sum(&arguments), all.len())?;
     let strings = Strings::new(arguments);
     let ctx = state.call.lent.ctx.ok_or_else(|| Error::msg(format!("{shown} is called outside a command")))?;
-    // Nothing is propagated: the caller's own effect is.
-    let reply = ctx.call(&command.name, &strings);
+    // Nothing else is propagated: the caller's own effect is.
+    let reply = if command.replicates { ctx.call_replicating(&command.name, &strings) } else { ctx.call(&command.name, &strings) };
     drop(strings);
     match reply {
         Ok(reply) => convert(guest, &shown, &reply),
@@ -67,7 +72,7 @@ fn call(guest: &mut Caller<'_, State>, command: &Command, params: &[Val]) -> Res
 
 /// Why the server ran no command.
 fn refusal(errno: i32, command: &Command) -> String {
-    let Command { name, namespace, member } = command;
+    let Command { name, namespace, member, .. } = command;
     let command = name.to_string_lossy();
     match errno {
         libc::ENOENT => {

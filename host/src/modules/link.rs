@@ -1,5 +1,6 @@
 //! The import rule: an import (`SPACE`, `name`) is linked to the export `name` of the loaded module that
-//! registers the command `SPACE.NAME`.
+//! registers the command `SPACE.NAME`. What stands behind a `$` in a name is the export's alone: such a
+//! function leaves the effects that the command would.
 //!
 //! Where that cannot be, all imports of the namespace become calls of the commands of those names, and the
 //! reason is told.
@@ -59,6 +60,11 @@ pub fn plan(files: &[WasmFile], by_command: bool, is_trusted: impl Fn(&WasmFile)
     Ok(plan)
 }
 
+/// The part of a function's name that is the command's.
+pub fn command_part(name: &str) -> &str {
+    name.split_once('$').map_or(name, |(command, _)| command)
+}
+
 /// Puts both modules' groups into one.
 fn join(group: &mut [MemberId], one: MemberId, other: MemberId) {
     let (from, to) = (group[one.0].max(group[other.0]), group[one.0].min(group[other.0]));
@@ -70,7 +76,7 @@ fn join(group: &mut [MemberId], one: MemberId, other: MemberId) {
 /// The module that `consumer` can be linked to directly for `namespace`, or the reason why there is none.
 fn provider(files: &[WasmFile], plan: &Plan, consumer: MemberId, namespace: &str) -> Result<MemberId, String> {
     let functions = &files[consumer.0].imports[namespace];
-    let command = |name: &str| format!("{namespace}.{name}").to_ascii_lowercase();
+    let command = |name: &str| format!("{namespace}.{}", command_part(name)).to_ascii_lowercase();
     let serves = |file: &WasmFile| functions.keys().any(|name| file.commands.contains(&command(name)));
     let Some(provider) = files.iter().position(serves).map(MemberId) else {
         return Err(format!("no module loaded here registers {namespace} commands"));

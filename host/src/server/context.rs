@@ -196,11 +196,23 @@ impl Context<'_> {
     /// # Errors
     /// The number of the system's error that tells why nothing ran.
     pub fn call(self, name: &CStr, arguments: &Strings<'_>) -> Result<Answer, c_int> {
+        self.call_as(c"v", name, arguments)
+    }
+
+    /// As `call`, and the effects of the command are propagated.
+    ///
+    /// # Errors
+    /// As `call`.
+    pub fn call_replicating(self, name: &CStr, arguments: &Strings<'_>) -> Result<Answer, c_int> {
+        self.call_as(c"!v", name, arguments)
+    }
+
+    fn call_as(self, format: &CStr, name: &CStr, arguments: &Strings<'_>) -> Result<Answer, c_int> {
         // SAFETY: as above. Format "v" takes an array and its length. Without `E`, null and errno tell why
         // nothing ran.
         unsafe {
             *libc::__errno_location() = 0;
-            let reply = rm!(Call(self.raw, name.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len()));
+            let reply = rm!(Call(self.raw, name.as_ptr(), format.as_ptr(), arguments.as_ptr(), arguments.len()));
             Answer::new(reply).ok_or_else(|| *libc::__errno_location())
         }
     }

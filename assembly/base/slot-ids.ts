@@ -1,11 +1,10 @@
 /**
- * A session's id is minted in the cluster slot (base/slots.ts) of its user's key: the last five hexadecimal
+ * A session's id is minted in the cluster slot (slots.ts) of its user's key: the last five hexadecimal
  * digits of the UUID are chosen so that its text lands there. Five digits have about 64 choices for each
  * slot, four would not reach all of them.
  */
-import { crc, next, SLOT_MASK } from "../../base/slots";
-import { writeUuid } from "../../base/uuid";
-import { ID_TEXT_SIZE } from "./uuid";
+import { crc, next, SLOT_MASK } from "./slots";
+import { UUID_TEXT, writeUuid } from "./uuid";
 
 /** Digits of the text that no slot concerns. */
 const FREE_DIGITS: u32 = 31;
@@ -30,7 +29,7 @@ export function moveToSlot(id: usize, slot: u32): void {
   if (!ready) prepare();
   writeUuid(id, text);
   // The CRC of the text with nothing in the place of the five digits: five zero bytes.
-  const base = advance(crc(0, text, FREE_DIGITS), ID_TEXT_SIZE - FREE_DIGITS);
+  const base = advance(crc(0, text, FREE_DIGITS), UUID_TEXT - FREE_DIGITS);
   const random = (((<u32>load<u8>(id, 13)) & 15) << 16) | ((<u32>load<u8>(id, 14)) << 8) | (<u32>load<u8>(id, 15));
   const stride = ((random & 255) << 1) | 1;
   let triple = random >> 8;
