@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { bulk, bulks, type RawConnection } from '../support/raw.ts';
 import { caughtUp, follow, Proxy, usePair } from '../support/replication.ts';
-import { eventually, startServer, useServer, type TestServer } from '../support/server.ts';
+import { eventually, hasShortScores, startServer, useServer, type TestServer } from '../support/server.ts';
 import { ReplicationStream } from '../support/stream.ts';
 import { APPEND_ONLY, ask, infoOf, NIL, OK, state, WITH_TRIAL } from '../support/trial.ts';
 import { DIFFICULT_BYTES } from './suites/custom.ts';
@@ -348,6 +348,32 @@ describe("the server's rules", () => {
     }
     const replies = await Promise.all(texts.map((text) => server.send('TRIAL.NOTE', 'key', 'text', text)));
     expect(texts.filter((text, index) => !Object.is(Number(replies[index]!.split('\r\n')[1]), Number(text)))).toEqual([]);
+  });
+
+  // As a score is told: whole numbers as such up to 2^62, an exponent with its sign where there are many zeros.
+  test.each([
+    ['1e15', '1000000000000000'],
+    ['1e16', '10000000000000000'],
+    ['4.6e18', '4600000000000000000'],
+    ['5e18', '5e+18'],
+    ['-1e21', '-1e+21'],
+    ['12345678901234567000', '12345678901234567000'],
+    ['123456789012345680000', '123456789012345680000'],
+    ['1.2345678901234567e24', '1.2345678901234568e+24'],
+    ['1.7976931348623157e308', '1.7976931348623157e+308'],
+    ['0.1', '0.1'],
+    ['-123456.789', '-123456.789'],
+    ['0.000001', '0.000001'],
+    ['1e-7', '1e-7'],
+    ['0.0012345678', '0.0012345678'],
+    ['0.00012345', '1.2345e-4'],
+    ['0.000012', '0.000012'],
+    ['5e-324', '5e-324'],
+  ])('the double %s is told as %s', async (number, text) => {
+    expect(await server.send('TRIAL.NOTE', 'key', 'text', number)).toBe(bulk(text));
+    if (!hasShortScores) return;
+    await server.send('ZADD', 'scores', number, 'member');
+    expect(await server.send('ZSCORE', 'scores', 'member')).toBe(bulk(text));
   });
 
   test.each(['nan', 'inf', '-inf', '1e999', '', ' 1', '0x10', '1_0', 'Infinity'])('%s is no double', async (text) => {

@@ -57,6 +57,9 @@ export const hidesEffects = tested.name === 'Redis' && isAtLeast('8.0', '0.0');
 /** Whether it tells modules of the time that stands still within a transaction or a script. */
 export const hasTimeOfCommand = isAtLeast('7.2', '7.2');
 
+/** Whether it writes a score as the shortest text that reads back. */
+export const hasShortScores = isAtLeast('7.2', '7.2');
+
 export interface ServerOptions {
   /** The module file and its arguments; false: no module. By default build/host.so without arguments. */
   module?: string[] | false;

@@ -176,7 +176,10 @@ test('a command that is ended within another module leaves nothing behind, befor
   const ended = (): never => {
     throw new Fault('the time limit');
   };
-  const cut = new FakeServer({ kit: 'cut', kitLinks: { CUSTOM: { get: () => 0n, set: ended, del: ended, pttl: () => -2n, pexpire: ended } } });
+  const cut = new FakeServer({
+    kit: 'cut',
+    kitLinks: { CUSTOM: { get: () => 0n, set: ended, del: ended, pttl: () => -2n, pexpire: ended } },
+  });
   const { kit } = cut;
   if (kit === undefined) throw new Fault('no module');
   expect(cut.text('CUT.SET', 'kept')).toBe('+OK\r\n');

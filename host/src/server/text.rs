@@ -36,15 +36,20 @@ pub fn with_line<T>(bytes: &[u8], action: impl FnOnce(&CStr) -> T) -> T {
     action(unsafe { CStr::from_bytes_with_nul_unchecked(&buffer[..=bytes.len()]) })
 }
 
-/// The shortest text that reads back as this number, with an exponent where it would be long.
+/// The shortest text that reads back as this number, as servers write scores from Redis 7.2 on: with an
+/// exponent, and its sign, where there would be many zeros.
 pub fn double(value: f64) -> String {
-    const WHOLE_MAX: f64 = 1e17;
-    const SMALL_MIN: f64 = 1e-5;
-    match value.abs() {
-        size if value.is_nan() || size == f64::INFINITY => format!("{value}").to_lowercase(),
-        size if size == 0.0 || (SMALL_MIN..WHOLE_MAX).contains(&size) => format!("{value}"),
-        _ => format!("{value:e}"),
+    const WHOLE_MAX: f64 = (i64::MAX / 2) as f64;
+    if !value.is_finite() {
+        return format!("{value}").to_lowercase();
     }
+    let short = format!("{value:e}");
+    let (digits, exponent) = short.split_once('e').unwrap_or((&short, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let count = digits.bytes().filter(u8::is_ascii_digit).count() as i32;
+    let last = exponent - (count - 1);
+    let zeros_are_few = if last < 0 { last > -7 || exponent.abs() < 4 } else { exponent.abs() < count + 7 };
+    if zeros_are_few || (value.fract() == 0.0 && value.abs() <= WHOLE_MAX) { format!("{value}") } else { format!("{digits}e{exponent:+}") }
 }
 
 #[inline]
@@ -64,7 +69,7 @@ mod tests {
     #[test]
     fn a_double_reads_back_and_is_short() {
         let told: Vec<String> = [0.1, -0.0, 3.0, 1e300, -2.5e-9, f64::NAN, f64::NEG_INFINITY].into_iter().map(double).collect();
-        assert_eq!(told, ["0.1", "-0", "3", "1e300", "-2.5e-9", "nan", "-inf"]);
+        assert_eq!(told, ["0.1", "-0", "3", "1e+300", "-2.5e-9", "nan", "-inf"]);
     }
 
     #[test]
