@@ -142,7 +142,7 @@ export function add_data$own(id: usize, idLength: u32, field: usize, fieldLength
   return 1;
 }
 
-/** Link function of SESSION.DEL_DATA: 1, or 0 when the field was absent. Errors: `Session not found: <id>`. */
+/** Link function of SESSION.DEL_DATA: 1, or 0 without such a field. Errors: `Session not found: <id>`. */
 export function del_data$own(id: usize, idLength: u32, field: usize, fieldLength: u32): u64 {
   const record = found(id, idLength);
   setArgument(name, 0, field, fieldLength);

@@ -114,7 +114,7 @@ function takeBackSession(external: External): void {
   }
 }
 
-/** The bytes of a key. Ends the command where it is in a slot of a cluster that the command does not reach. */
+/** The bytes of a key. Ends the command where it does not reach the key's slot of a cluster. */
 function keyOf(key: string): u64 {
   const bytes = bytesOf(key);
   requireReachOfText(pointerOf(bytes), lengthOf(bytes));

@@ -350,7 +350,7 @@ describe("the server's rules", () => {
     expect(texts.filter((text, index) => !Object.is(Number(replies[index]!.split('\r\n')[1]), Number(text)))).toEqual([]);
   });
 
-  // As a score is told: whole numbers as such up to 2^62, an exponent with its sign where there are many zeros.
+  // As a score is told: whole numbers as such up to 2^62, an exponent where there are many zeros.
   test.each([
     ['1e15', '1000000000000000'],
     ['1e16', '10000000000000000'],

@@ -336,7 +336,7 @@ describe.each(['auto', 'command'] as const)('a write of another module, linked b
     const hoursLeft = async (key: string) => Math.ceil(Number(await ask(server, 'CUSTOM.PTTL', key)) / 3_600_000) || 0;
     const shown = async () => [
       await Promise.all([id, other].map((each) => ask(server, 'SESSION.GET', each))).then((all) =>
-        all.map((text) => /"data":.*/.exec(`${text}`)?.[0]),
+        all.map((text) => /"data":.*/.exec(String(text))?.[0]),
       ),
       await ask(server, 'SESSION.COUNT'),
       await ask(server, 'CUSTOM.MGET', 'set', 'deleted', 'plain', 'new', 'ann', 'bob', 'carl', 'eve'),

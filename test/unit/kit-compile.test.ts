@@ -136,9 +136,9 @@ describe('a wrapper', () => {
       ...['name: move.some', 'flags: write deny-oom fast', 'syntax: source:key target:key', 'acl: @moves write', 'summary: Moves'],
       ...['complexity: O(1)', 'since: 1.0.0', 'keys: 1 RO ACCESS', 'keys: 2 RW UPDATE'],
     ];
-    expect(text).toContain(`__kit.register(${JSON.stringify(lines.join('\n'))}, __command0, "move.some", true, 1, 2, 1);`);
+    expect(text).toContain(`__kit.register(${JSON.stringify(lines.join('\n'))}, __command0, "move.some", true, 1);`);
     expect(text).toContain(
-      '__kit.register("name: move.none\\nflags: readonly\\narity: 1\\nacl: read", __command1, "move.none", false, 0, 0, 0);',
+      '__kit.register("name: move.none\\nflags: readonly\\narity: 1\\nacl: read", __command1, "move.none", false, 0);',
     );
   });
 });

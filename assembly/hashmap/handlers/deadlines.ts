@@ -28,8 +28,9 @@ function expireAs(argv: usize, form: u32, command: usize): u64 {
 }
 
 /**
- * Gives the key a deadline, so many seconds or ms from now as the text `time` says; whether it is there. One that is not in the future deletes it. O(key), where there was no deadline also O(value). `own`: whether it
- * replicates.
+ * Gives the key a deadline, so many seconds or ms from now as the text `time` says; whether it is there. One
+ * that is not in the future deletes it. O(key), where there was no deadline also O(value).
+ * @param own whether it replicates
  * Errors: `ERR value is not an integer or out of range`, `ERR invalid expire time in '<command>' command`,
  * `OOM …`, nothing changed.
  */

@@ -43,7 +43,7 @@ export class External {
   fieldLength: u32;
   value: usize;
   valueLength: u32;
-  /** What takes it back: the value before, 0: there was none, and how long it had yet, ms. Made at the commit. */
+  /** What takes it back: the value before, 0: there was none, and the ms that it had left. */
   before: usize;
   beforeLength: u32;
   msLeft: i64;

@@ -242,7 +242,7 @@ export function expireAll(entries: View, deadline: i64): bool {
   return true;
 }
 
-/** The deadlines that the command gives to all entries in a key, where there are none any more, go with them. */
+/** Drops the deadlines that the command gives to all entries in a key where there are none any more. */
 export function dropEmptyHeads(): void {
   for (let at = first; changetype<usize>(at); at = at.next) {
     if (at.kind != HEAD || at.state != PUT) continue;
