@@ -31,7 +31,7 @@ const BAD: Record<string, [saved: Saved[], cause: string, without?: string | nul
   'nothing at all': [[], 'it ends early'],
   'a kind that is not known': [[...PART, 9n, ...END], 'the kind 9 of a value is not known'],
   'a kind in the place of the first value': [[bytes('notes'), 4n, 1n, ...END], 'the module notes refuses its part', 'the kind 4'],
-  'the same module twice': [[...PART, 0n, ...PART, ...END], 'a module is there twice'],
+  'the same module twice': [[...PART, 0n, ...PART, ...END], 'the module notes is there twice'],
   'more than the module reads': [[...PART, 2n, 5n, ...END], 'the module notes has not read all of its part', null],
   'less than the module reads': [[bytes('notes'), ...NOTE.slice(0, 4), ...END], 'the module notes refuses its part', null],
   'a number in the place of a text': [
@@ -60,6 +60,8 @@ interface Prepared {
   file: string;
   /** The same file with this in the place of the section. */
   write: (saved: Saved[], version?: bigint) => void;
+  /** The same file with several sections in its place. */
+  writeAll: (parts: Saved[][]) => void;
   /** The file as it was. */
   reset: () => void;
 }
@@ -81,6 +83,10 @@ async function prepared(module: string[]): Promise<Prepared> {
     file,
     write: (saved, version = 1n) => {
       const sections = rdb.sections.map((section) => (isKits(section) ? { type: (section.type & ~1023n) | version, saved } : section));
+      writeRdb(file, { ...rdb, sections });
+    },
+    writeAll: (parts) => {
+      const sections = rdb.sections.flatMap((section) => (isKits(section) ? parts.map((saved) => ({ ...section, saved })) : [section]));
       writeRdb(file, { ...rdb, sections });
     },
     reset: () => {
@@ -126,6 +132,32 @@ describe.each([
       expect(await server.send('CUSTOM.GET', 'key')).toBe(bulk('value'));
     }
     if (!isMissing) expect(await server.send('NOTES.GET', 'key')).toBe(bulk('text'));
+  });
+
+  test('a second section for the same module is refused, and one for another is taken', async () => {
+    const { server, writeAll, reset } = await prepared([...module]);
+    const whole = [...PART, ...END];
+    const onlyEffects = [bytes('notes'), ...effect('1', 'key', 'other'), ...END];
+    for (const second of [whole, onlyEffects]) {
+      writeAll([whole, second]);
+      const from = server.log.length;
+      expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toMatch(FAILED);
+      await expectLogged(server, from, 'the module notes is there twice');
+      expect((await server.info('wasm')).wasm_kept_modules).toBe('0');
+      expect(await server.send('CUSTOM.LEN')).toBe(':0\r\n');
+      reset();
+      expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toBe('+OK\r\n');
+    }
+    writeAll([whole, [bytes('absent'), ...NOTE, ...END]]);
+    expect(await server.send('DEBUG', 'RELOAD', 'NOSAVE')).toBe('+OK\r\n');
+    expect((await server.info('wasm')).wasm_kept_modules).toBe(isMissing ? '2' : '1');
+  });
+
+  test('a file that is loaded over the present data takes its place', async () => {
+    const { server, file } = await prepared([...module]);
+    expect(await server.send('DEBUG', 'RELOAD', 'NOFLUSH', 'MERGE')).toBe('+OK\r\n');
+    expect(await server.send('SAVE')).toBe('+OK\r\n');
+    expect(readRdb(file).sections.find(isKits)?.saved).toEqual([...PART, ...END]);
   });
 
   test('a newer version of the type is refused', async () => {

@@ -1,7 +1,6 @@
 //! The host's own data type, in which all modules are that export `apply`: what such a module holds has its
 //! name before it, and stays in the file where the module is missing, with the effects that came meanwhile.
 
-use std::collections::BTreeSet;
 use std::ffi::c_int;
 
 use super::rdb;
@@ -109,21 +108,19 @@ unsafe extern "C" fn aux_load(io: *mut Io, version: c_int, _when: c_int) -> c_in
 }
 
 const CUT: &str = "it ends early: the file is cut short, or the link that it comes by was cut";
+const NO_STORES: &str = "no second memory to load beside the present data";
 
 /// Takes the data of every module that is in the file, and keeps that of those that are missing.
 ///
 /// # Errors
 /// Why the file is to be refused.
 fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
-    let mut seen: BTreeSet<Box<[u8]>> = BTreeSet::new();
     loop {
         let name = stream.load_copy().ok_or(CUT)?;
         if name.is_empty() {
             return Ok(());
         }
-        if !seen.insert(name.clone()) {
-            return Err("a module is there twice".into());
-        }
+        host.with_kept(|kept| kept.begin_part(&name)).ok_or(NO_STORES)??;
         let pieces = Pieces::new(stream, "");
         // A module that had nothing when its first effects were kept has nothing to read.
         if let Some(member) = host.applier(&name)
@@ -135,7 +132,7 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
             }
         }
         let behind = host.with_kept(|kept| load_rest(kept, &name, stream, &pieces, host.applier(&name).is_none()));
-        behind.ok_or("no second memory to load beside the present data")??;
+        behind.ok_or(NO_STORES)??;
     }
 }
 

@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_void};
 
 use super::{ended, fresh};
 use crate::duties::{append_only, maxmemory, rdb, sweep};
+use crate::modules::kept::Kept;
 use crate::modules::loaded::{self, Host};
 use crate::server::api::{self, ConfigChange, Ctx, Event, FlushInfo};
 use crate::server::context::Context;
@@ -62,7 +63,10 @@ unsafe extern "C" fn on_loading(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut 
     let action = |host: &Host, ctx: Context<'_>| match subevent {
         api::SUBEVENT_LOADING_FAILED if !host.target.beside.get() => rdb::flush_all(host, ctx),
         api::SUBEVENT_LOADING_ENDED if !host.target.beside.get() => ended::tell(host, ctx),
-        api::SUBEVENT_LOADING_RDB_START..=api::SUBEVENT_LOADING_REPL_START => host.target.note_load(),
+        api::SUBEVENT_LOADING_RDB_START..=api::SUBEVENT_LOADING_REPL_START => {
+            host.target.note_load();
+            host.with_kept(Kept::begin_load);
+        }
         _ => {}
     };
     // SAFETY: the server calls this with an event's own context.

@@ -2,7 +2,7 @@
 //! behind it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::guest::data::Piece;
 
@@ -34,6 +34,8 @@ pub struct Kept {
     /// By the module's name. Within one call of the host alone.
     parts: RefCell<BTreeMap<Box<[u8]>, Part>>,
     effect_bytes: Cell<u64>,
+    /// The modules that the running load, or the last one, has come to a part of, missing here or not.
+    begun: RefCell<BTreeSet<Box<[u8]>>>,
 }
 
 impl Effect {
@@ -49,6 +51,23 @@ impl Effect {
 }
 
 impl Kept {
+    /// A load begins.
+    pub fn begin_load(&self) {
+        self.begun.borrow_mut().clear();
+    }
+
+    /// A module's part of a file begins: it takes the place of what is kept for that module.
+    ///
+    /// # Errors
+    /// The running load has come to a part of this module before, in whichever section.
+    pub fn begin_part(&self, module: &[u8]) -> Result<(), String> {
+        if !self.begun.borrow_mut().insert(module.into()) {
+            return Err(format!("the module {} is there twice", module.escape_ascii()));
+        }
+        self.take(|name| name == module);
+        Ok(())
+    }
+
     /// Keeps a value of a module's data behind those that are kept already.
     pub fn add_piece(&self, module: &[u8], piece: Piece) {
         let length = if let Piece::Bytes(bytes) = &piece { bytes.len() } else { 0 };
@@ -118,5 +137,6 @@ impl Kept {
     pub fn swap(&self, other: &Kept) {
         self.parts.swap(&other.parts);
         self.effect_bytes.swap(&other.effect_bytes);
+        self.begun.swap(&other.begun);
     }
 }
