@@ -33,9 +33,12 @@ class WithoutShadowStack {
   }
 }
 
+const LENGTHS = 'import { boundedLength } from "~lib/redis-wasm/kit/memory/arena";\n';
+
 /**
  * What the language's library has otherwise: numbers and texts become each other as in JavaScript, and not
- * about so.
+ * about so. No sum of lengths wraps around, nor is a buffer shorter than what is written to it. A text with a
+ * backslash is a regular expression.
  * @type {[file: string, from: string, to: string][]}
  */
 const CHANGES = [
@@ -55,13 +58,39 @@ const CHANGES = [
     /store<u16>\(buffer, CharCode\._0\);\s*store<u16>\(buffer, CharCode\.DOT, 2\);[^}]*?return 3;/.source,
     'store<u16>(buffer, CharCode._0); return 1;',
   ],
+  ['util/string', 'itoa64(<i32>value, 10)', 'itoa64(<i64>value, 10)'],
+  ['util/string', '', LENGTHS],
+  [
+    'util/string',
+    'let estLen = (valueLen + sepLen) * lastIndex + valueLen;',
+    'let estLen = <i32>boundedLength((<u64>valueLen + sepLen) * lastIndex + valueLen);',
+  ],
+  ['util/string', 'let estLen = 0;', 'let estLen: u64 = 0;'],
+  ['util/string', '(estLen + sepLen * lastIndex) << 1', 'boundedLength(estLen + <u64>sepLen * lastIndex) << 1'],
+  ['string', '', LENGTHS],
+  ['string', '(thisLen + (thisLen + 1) * replaceLen) << 1', 'boundedLength(thisLen + (<u64>thisLen + 1) * replaceLen) << 1'],
+  [
+    'string',
+    'if (offset + chunk + replaceLen > outSize) {',
+    'if (offset + chunk + replaceLen > outSize) { while (offset + chunk + replaceLen > outSize << 1) outSize <<= 1;',
+  ],
+  ['array', '', LENGTHS],
+  [
+    'array',
+    'size += child == 0 ? 0 : load<i32>(child, offsetof<T>("length_"));',
+    'if (child) size = <i32>boundedLength(<u64>size + load<u32>(child, offsetof<T>("length_")));',
+  ],
+  ['typedarray', 'byteOffset + byteLength > bufferByteLength', '<i64>byteOffset + (<i64>len << alignof<T>()) > <i64>bufferByteLength'],
+  ['typedarray', 'sourceLen + offset > target.length', '<i64>sourceLen + <i64>offset > <i64>target.length'],
+  ['dataview', 'i32(<u32>byteOffset + byteLength > <u32>buffer', 'i32(<u64><u32>byteOffset + <u64>byteLength > <u64>buffer'],
+  ['dataview', /i32\(byteOffset \+ (\d) > this/.source, 'i32(<i64>byteOffset + $1 > <i64>this'],
 ];
 
 /** @param {Record<string, string>} library */
 function changeLibrary(library) {
   for (const [file, from, to] of CHANGES) {
     const before = library[file] ?? '';
-    const after = from.includes('\\') ? before.replace(new RegExp(from), to) : before.replace(from, () => to);
+    const after = from === '' ? to + before : before.replaceAll(from.includes('\\') ? new RegExp(from, 'g') : from, to);
     if (after === before) throw new Error(`the library of AssemblyScript has another ${file}`);
     library[file] = after;
   }

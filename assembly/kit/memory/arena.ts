@@ -186,6 +186,12 @@ export function probeStack(): void {
   probe(PROBE_DEPTH);
 }
 
+/** A length of a text or an array, in units of any size, if a command may have as many bytes. */
+export function boundedLength(units: u64): usize {
+  if (units > <u64>COMMAND_BYTES_MAX) failTooMuch();
+  return <usize>units;
+}
+
 function failTooMuch(): void {
   line(changetype<usize>("ERR the command takes more than 64 MiB of memory"));
   failLine();
