@@ -15,26 +15,55 @@ class Entries {
 
   constructor(private readonly model: Model) {}
 
+  /** The command that has looked last, and whether there were some for it that had all expired. */
+  private lookedBy = '';
+  private wereOver = false;
+
   /** Drops all whose time has come. */
   private expire(): void {
-    if (this.deadline !== 0 && this.deadline <= this.model.now) this.clear();
+    const command = `${this.model.commands} ${this.model.now}`;
+    if (this.lookedBy !== command) {
+      this.lookedBy = command;
+      this.wereOver = this.items.size > 0 && [...this.items.values()].every((item) => this.hasPassed(item.deadline));
+    }
+    if (this.hasPassed(this.deadline)) this.clear();
+  }
+
+  private hasPassed(deadline: number): boolean {
+    return deadline !== 0 && deadline <= this.model.now;
+  }
+
+  /** The deadline of all of them: none for those that have expired one by one. */
+  common(): number {
+    this.expire();
+    return this.wereOver ? 0 : this.deadline;
+  }
+
+  /** Before one is changed: where all have expired, they go with their common deadline. */
+  private begin(name: string): Item | undefined {
+    const before = this.get(name);
+    if (before === undefined && this.wereOver && this.deadline !== 0) {
+      this.clear();
+      this.wereOver = false;
+    }
+    return before;
   }
 
   get(name: string): Item | undefined {
     this.expire();
     const item = this.items.get(name);
-    return item === undefined || (item.deadline !== 0 && item.deadline <= this.model.now) ? undefined : item;
+    return item === undefined || this.hasPassed(item.deadline) ? undefined : item;
   }
 
   set(name: string, value: string, deadline: number): void {
-    const before = this.get(name);
+    const before = this.begin(name);
     if (deadline === -1) this.items.set(name, { value, deadline: before?.deadline ?? 0 });
     else if (deadline !== 0 && deadline <= this.model.now) this.delete(name);
     else this.items.set(name, { value, deadline });
   }
 
   delete(name: string): boolean {
-    if (this.get(name) === undefined) return false;
+    if (this.begin(name) === undefined) return false;
     this.items.delete(name);
     // A common deadline holds until there are none.
     this.model.emptied.add(this);
@@ -72,6 +101,9 @@ export class Model {
   private readonly inLines = new Entries(this);
   private readonly sums = new Entries(this);
 
+  /** How many commands there were. */
+  commands = 0;
+
   constructor(public now: number) {}
 
   private table(name: string): Entries {
@@ -81,6 +113,7 @@ export class Model {
   }
 
   commit(): void {
+    this.commands++;
     for (const entries of this.emptied) entries.settle();
     this.emptied.clear();
   }
@@ -109,8 +142,7 @@ export class Model {
         return of.startsWith('in-') ? yes(this.expireAll(entries, Number(a))) : yes(this.expireOne(entries, a, Number(b)));
       case 'deadline':
         if (!of.startsWith('in-')) return String(entries.get(a)?.deadline ?? -1);
-        entries.names();
-        return String(entries.deadline);
+        return String(entries.common());
       case 'clear':
         entries.clear();
         return 'ok';
@@ -175,7 +207,7 @@ export class Model {
       ...of('in-lines', this.inLines, true),
       ...of('in-words', this.inWords, false),
       `sums ${this.sums.size()}`,
-      `heads ${this.inLines.deadline} ${this.inWords.deadline}`,
+      `heads ${this.inLines.common()} ${this.inWords.common()}`,
     ].join('\n');
   }
 }

@@ -95,6 +95,51 @@ describe('random commands', () => {
   });
 });
 
+describe('the common deadline of a key whose entries have all expired, and are not reclaimed yet', () => {
+  const soon = () => server.clock + 1000;
+  const far = () => server.clock + 100_000;
+  const prepare = (of: string): void => {
+    run(`set ${of} a 1 ${soon()}`, `set ${of} b 2 ${soon()}`, `expire ${of} ${far()}`);
+    server.clock += 1000;
+  };
+
+  test.each([
+    ['in-lines', '-1'],
+    ['in-words', '-'],
+  ])('is none, and a new entry does not get it: %s', (of, none) => {
+    prepare(of);
+    expect(run(`deadline ${of}`)).toEqual(['0']);
+    expect(run(`size ${of}`, `set ${of} c 3 0`, `deadline ${of}`, `get ${of} a`, `size ${of}`)).toEqual(['2', 'ok', '0', none, '1']);
+    const replica = replicaOf(server);
+    expect(dump(replica)).toBe(dump(server));
+    for (const each of [server, replica]) {
+      each.clock += 200_000;
+      expect(each.text('OPS.ASK', 'k', `get ${of} c`)).toBe('*1\r\n$1\r\n3\r\n');
+      each.check();
+    }
+  });
+
+  test('is the new one, where one is set', () => {
+    prepare('in-lines');
+    const later = far() + 7;
+    expect(run(`expire in-lines ${later}`)).toEqual(['no']);
+    expect(run('set in-lines c 3 0', `expire in-lines ${later}`, 'deadline in-lines')).toEqual(['ok', 'yes', String(later)]);
+    expect(dump(replicaOf(server))).toBe(dump(server));
+  });
+
+  test('holds as long as one of them is there, and until the end of a command that deletes it', () => {
+    const until = far();
+    run(`set in-lines a 1 ${soon()}`, 'set in-lines b 2 0', `expire in-lines ${until}`);
+    server.clock += 1000;
+    expect(run('delete in-lines b', 'set in-lines c 3 0', 'deadline in-lines')).toEqual(['yes', 'ok', String(until)]);
+    expect(run('set in-lines d 4 0', 'deadline in-lines')).toEqual(['ok', String(until)]);
+    expect(run('delete in-lines c', 'delete in-lines d')).toEqual(['yes', 'yes']);
+    expect(run('set in-lines e 5 0', 'deadline in-lines')).toEqual(['ok', '0']);
+    expect(dump(replicaOf(server))).toBe(dump(server));
+    server.check();
+  });
+});
+
 describe('a command that fails after two writes and a delete', () => {
   test.each([
     ['fail throw', '-BROKEN as it was asked\r\n'],

@@ -21,6 +21,7 @@ import { moveEntry as moveInTree } from "../../base/storage/tree/move";
 import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
 import { forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";
+import { isExpired } from "../../base/deadline";
 import { equal } from "../../base/storage/bytes";
 import { compact } from "../../base/compaction";
 import { redis } from "../../base/redis";
@@ -234,6 +235,15 @@ export function hasUnder(prefix: usize, length: u32): bool {
   cursor.seek(tree, prefix, length);
   const entry = cursor.next();
   return entry != 0 && isUnder(entry, prefix, length);
+}
+
+/** Whether the tree has entries whose keys begin with the prefix that have not expired. O(those that have). */
+export function hasLiveUnder(prefix: usize, length: u32): bool {
+  cursor.seek(tree, prefix, length);
+  for (let entry = cursor.next(); entry && isUnder(entry, prefix, length); entry = cursor.next()) {
+    if (!isExpired(entry)) return true;
+  }
+  return false;
 }
 
 // ── Steps of a commit: inside a change ─────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import { forgetOrdered } from "./ordered";
 import { forgetPending } from "./pending";
 import { forgetReads } from "./reads";
 import { forgetSizes } from "./sizes";
+import { forgetAsked } from "./view";
 
 /** Begins a command. */
 export function beginCommand(command: Command, argc: i32, argv: usize): void {
@@ -15,6 +16,7 @@ export function beginCommand(command: Command, argc: i32, argv: usize): void {
   forgetExternal();
   forgetPending();
   forgetOrdered();
+  forgetAsked();
   forgetMessages();
   if (isDefined(KIT_CHECK)) forgetReads();
   takeCommand(command, argc, argv);

@@ -8,7 +8,7 @@ import { deadlineOf, spanOf } from "../../base/storage/entry";
 import { lengthOf, pointerOf } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { failLine, failOutOfMemory, line } from "../../base/text";
-import { findStored, hashOf, hashTable, hasUnder, heads, isInTree, isSorted, prepare } from "../store/tables";
+import { findStored, hashOf, hashTable, hasLiveUnder, hasUnder, heads, isInTree, isSorted, prepare } from "../store/tables";
 import { mayWrite, requireReach, requireReachOfAll } from "./command";
 import { order, weigh } from "./ordered";
 import {
@@ -41,6 +41,17 @@ export namespace seen {
   /** The hash of the key, of an entry in a hash table. */
   export let hash: u64 = 0;
   export let record: Pending = changetype<Pending>(0);
+}
+
+/** The head that the command has asked last whether its entries have all expired, and the answer. */
+let asked: usize = 0;
+let hasEnded: bool = false;
+
+/** Forgets what was asked. */
+// prettier-ignore
+@inline
+export function forgetAsked(): void {
+  asked = 0;
 }
 
 /** Keys up to this moment, Unix ms, may have a deadline. */
@@ -201,7 +212,17 @@ export class View {
       if (changetype<usize>(record)) return record.deadline;
     }
     const head = this.head();
-    return head && !isExpired(head) ? deadlineOf(head) : 0;
+    return head && !this.isOver(head) ? deadlineOf(head) : 0;
+  }
+
+  /** Whether all that was stored in the key when the command began has expired, as a whole or one by one. */
+  private isOver(head: usize): bool {
+    if (isExpired(head)) return true;
+    if (asked != head) {
+      hasEnded = !hasLiveUnder(this.prefix, this.prefixLength);
+      asked = head;
+    }
+    return hasEnded;
   }
 
   /** Ends the command unless it may write here, and looks the entry up; whether it is seen. */
@@ -232,10 +253,10 @@ export class View {
     else requireReachOfAll();
   }
 
-  /** What is stored and has expired as a whole goes before the first new entry comes. */
+  /** What is stored and has expired goes, with its common deadline, before the first new entry comes. */
   private startAnew(): void {
     const head = this.head();
-    if (head && isExpired(head) && !(clearedCount && changetype<usize>(this.cleared()))) this.clear();
+    if (head && this.isOver(head) && !(clearedCount && changetype<usize>(this.cleared()))) this.clear();
   }
 
   /** The record of an entry that has been looked up. */
