@@ -1,5 +1,6 @@
 /** Declarations that the language does not have, or needs more of. */
 import ts from 'typescript';
+import { kitName } from '../source/symbols.ts';
 import type { Context, Rule } from './rule.ts';
 
 export const declarations: Rule = (node, context) => {
@@ -17,6 +18,7 @@ export const declarations: Rule = (node, context) => {
   } else if (ts.isEnumMember(node) && node.initializer !== undefined && ts.isStringLiteralLike(node.initializer)) {
     faults.add(node, 'Values of an enum are whole numbers', `Write const ${node.name.getText()} = ${node.initializer.getText()};`);
   } else if (ts.isImportDeclaration(node)) stripTypes(node, context);
+  else if (ts.isHeritageClause(node)) checkHeritage(node, context);
   else if (ts.isParameter(node) || ts.isPropertyDeclaration(node)) checkMember(node, context);
   if (ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node) || ts.isGetAccessor(node)) checkFunction(node, context);
 };
@@ -38,6 +40,20 @@ function checkPattern(node: ts.BindingPattern, { faults }: Context): void {
     : names.map((name, index) => `const ${name} = value[${index}];`);
   const from = value === 'value' ? '' : `const value = ${value.length > 30 ? '…' : value}; `;
   faults.add(node, 'There are no patterns of variables', `Write ${from}${each.join(' ')}`);
+}
+
+/** A class of the author's that is a table would be declared past the checks of names and types. */
+function checkHeritage({ types }: ts.HeritageClause, { checker, faults }: Context): void {
+  for (const type of types) {
+    const name = kitName(checker, type.expression);
+    if (name?.endsWith('Table') !== true) continue;
+    const kind = name.replace('Sub', '');
+    faults.add(
+      type,
+      `No class extends a ${name}`,
+      `Write const entries = new ${kind}<string, i64>("entries"); at the top level, and functions that use it.`,
+    );
+  }
 }
 
 /** `import type` is an import as any other. */

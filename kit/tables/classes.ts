@@ -115,6 +115,10 @@ export class Classes {
       member.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword) ?? false;
     const properties = node.members.filter((member) => ts.isPropertyDeclaration(member)).filter((member) => !isStatic(member));
     const inOrder = [...parameters, ...properties].toSorted((a, b) => a.getStart() - b.getStart());
+    if (inOrder.length === 0 && heritage === undefined) {
+      const instead = `Give it one: class ${nameOf(node)} { constructor(public at: i64) {} }; for keys alone, a table of bool.`;
+      faults.add(at, `${nameOf(node)} has no fields, so that a table has nothing to keep of it`, instead);
+    }
     return inOrder.flatMap((member) => this.fieldOf(member) ?? []);
   }
 

@@ -145,6 +145,21 @@ describe('a schema', () => {
     again.check();
   });
 
+  test.each(['{}', '{}[]', '{}?', '{a:{}}', '{a:{}[]}', '{a:i64,b:{c:{}}}'])('with a class without fields is refused: %s', (type) => {
+    const schema = `table more string ${type}`;
+    // A count of values that take no bytes.
+    const many = change(PUT, schema, Buffer.from('\0key'), counted(leb(2 ** 32 - 1)));
+    expect(apply(server, [many], schema)).toBe(`-a schema is none: ${schema}\r\n`);
+    const file: Saved = [1n, Buffer.from(`\0\0${schema}`), 0n, END(0n), 0n, END(0n), 0n, END(0n)];
+    expect(server.load(server.kit!, file, 1)).toBe(false);
+    server.check();
+  });
+
+  test('with a class without fields as its key is refused', () => {
+    const schema = 'sorted more {} i64';
+    expect(apply(server, [change(PUT, schema, Buffer.from('\0'), NINE)], schema)).toBe(`-a schema is none: ${schema}\r\n`);
+  });
+
   test('of more is refused', () => {
     const schema = long(8193);
     expect(apply(server, [put(schema)], schema)).toMatch(/^-a schema is none: table more string/);

@@ -338,11 +338,32 @@ describe('tables', () => {
     ['new Table<string, C>("a"); class C { kitNew: i64 = 0; }', 'Names that begin with "kit"'],
     ['new Table<string, C>("a"); class C extends D {} class D {}', 'C extends another class'],
     ['new Table<string, i64>("counts")', 'There are two tables "counts"'],
+    ['new Table<string, C>("a"); class C {}', 'C has no fields'],
+    ['new Table<string, C>("a"); class C { static readonly N: i32 = 1; n(): i64 { return 1; } }', 'C has no fields'],
+    ['new Table<string, C>("a"); class C { d: D[] = []; } class D {}', 'D has no fields'],
+    ['new SortedTable<C, i64>("a"); class C {}', 'C has no fields'],
   ])('%s', (expression, fault) => {
     const found = faultsOf(`${declared}const t = ${expression};`);
     expect(found).toHaveLength(1);
     expect(found[0]).toContain(`3:`);
     expect(found[0]).toContain(fault);
+  });
+
+  test.each([
+    ['class T2 extends Table<string, i64> { constructor() { super("counts"); } }', 'Table', 'new Table<string, i64>("entries")'],
+    ['class T2<V> extends SortedTable<string, V> {}', 'SortedTable', 'new SortedTable<string, i64>("entries")'],
+    ['import { Table as T, SubTable } from "redis-wasm/kit"; class T2 extends T<string, i64> {}', 'Table', 'new Table<'],
+    ['import { SubTable } from "redis-wasm/kit"; class T2 extends SubTable<string, i64> {}', 'SubTable', 'new Table<'],
+    ['import * as kit from "redis-wasm/kit"; class T2 extends kit.SortedTable<string, i64> {}', 'SortedTable', 'new SortedTable<'],
+  ])('%s', (line, kind, instead) => {
+    const found = faultsOf(declared + line);
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/^3:\d+ /);
+    expect(found[0]).toContain(`No class extends a ${kind} → Write const entries = ${instead}`);
+  });
+
+  test('a name for a table’s type makes none', () => {
+    expect(faultsOf('type T = Table<string, i64>;\nconst t = new T("Counts");')).toEqual(['3:15 There is no T in a module']);
   });
 
   test('in a function', () => {

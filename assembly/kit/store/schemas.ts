@@ -227,9 +227,8 @@ export function typeEnd(at: usize, end: usize, depth: u32 = 0): usize {
   return at;
 }
 
-/** After the closing brace. */
+/** After the closing brace. A class has a field, so that each value takes a byte: a count is one of bytes too. */
 function classEnd(at: usize, end: usize, depth: u32): usize {
-  if (at < end && load<u8>(at) == 0x7d) return at + 1;
   while (at < end) {
     const name = at;
     while (at < end && isNameByte(load<u8>(at))) at++;
