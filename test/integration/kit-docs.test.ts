@@ -85,7 +85,7 @@ test('the page has blocks of each kind', () => {
   const count = (language: string) => blocks.filter((block) => block.language === language).length;
   expect(count('ts')).toBeGreaterThan(10);
   expect(count('')).toBeGreaterThan(10);
-  expect(new Set(blocks.map(({ language }) => language))).toEqual(new Set(['ts', '', 'js', 'sh']));
+  expect(new Set(blocks.map(({ language }) => language))).toEqual(new Set(['ts', '', 'js', 'json', 'sh']));
 });
 
 test.for(blocks.filter(({ language }) => language === 'ts' || language === ''))('line $line', async ({ language, text }) => {
