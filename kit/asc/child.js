@@ -33,6 +33,8 @@ class WithoutShadowStack {
   }
 }
 
+const COUNT = 'let count = min(last - from, len - to);';
+const COUNT_FROM_0 = 'let count = max(min(last - from, len - to), 0);';
 const LENGTHS = 'import { boundedLength } from "~lib/redis-wasm/kit/memory/arena";\n';
 
 /**
@@ -74,6 +76,11 @@ const CHANGES = [
     'if (offset + chunk + replaceLen > outSize) {',
     'if (offset + chunk + replaceLen > outSize) { while (offset + chunk + replaceLen > outSize << 1) outSize <<= 1;',
   ],
+  ['string', 'let intStart: isize = start;', 'let intStart: isize = min(start, this.length);'],
+  ['string', 'if (targetSize < thisSize || !padSize)', 'if (length < 0 || targetSize < thisSize || !padSize)'],
+  ['util/bytes', /max\(len \+ (start|end), +0\)/.source, 'max(<isize>len + $1, 0)'],
+  ['util/sort', 'i32(a) - i32(b)', 'i32(a > b) - i32(a < b)'],
+  ...['array', 'staticarray', 'typedarray'].map((file) => /** @type {[string, string, string]} */ ([file, COUNT, COUNT_FROM_0])),
   ['array', '', LENGTHS],
   [
     'array',

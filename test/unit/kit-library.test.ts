@@ -19,6 +19,24 @@ function join(separator: string, list: i64[]): Reply {
 query("LIB.REPLACE", "text search replacement", (text: string, search: string, replacement: string): string =>
   text.replaceAll(search, replacement), "A text with others in it");
 
+query("LIB.SUBSTR", "text from:integer length:integer", (text: string, from: i64, length: i64): string =>
+  text.substr(i32(from), i32(length)), "A part of a text");
+query("LIB.PART", "text number:integer from:integer to:integer [list:integer ...]", part, "Parts of a text and of arrays, changed");
+function part(text: string, number: i64, from: i64, to: i64, list: i64[]): Reply {
+  const n = i32(number);
+  const i = i32(from);
+  const j = i32(to);
+  const reply = new Reply().array(11).string(text.substr(i, j)).string(text.padStart(i, "ab")).string(text.padEnd(i, "ab"));
+  reply.string(list.slice().fill(number, i, j).join()).string(list.slice().copyWithin(n, i, j).join());
+  reply.string(list.map<i32>((each) => i32(each)).fill(n, i, j).join());
+  const fixed = StaticArray.fromArray<i64>(list).copyWithin(n, i, j);
+  reply.string(fixed.join()).string(StaticArray.fromArray<i64>(list).fill(number, i, j).join());
+  const typed = new Int32Array(list.length);
+  for (let index = 0; index < list.length; index++) typed[index] = i32(list[index]);
+  reply.string(typed.slice().fill(n, i, j).join()).string(typed.slice().copyWithin(n, i, j).join());
+  return reply.string(typed.sort().join());
+}
+
 query("LIB.LONG", "what", long, "What would take more than there is");
 function long(what: string): i32 {
   const text = "x".repeat(1 << 20);
@@ -100,6 +118,28 @@ test('replaceAll is as in Node, however long the replacement is', () => {
   fc.assert(
     fc.property(text, fc.constantFrom('a', 'b', 'ab', '<', ''), fc.string({ unit: fc.constantFrom('x', 'a'), maxLength: 200 }), replaced),
   );
+});
+
+test('parts that begin or end beyond a text or an array are as in Node', () => {
+  const far = fc.constantFrom(-(2 ** 31), -40, -3, -1, 0, 1, 3, 40, 2 ** 31 - 1);
+  const list = fc.array(fc.oneof(far, fc.integer({ min: -9, max: 9 })), { maxLength: 9 });
+  const changed = (text: string, n: number, from: number, to: number, of: number[]) => {
+    const padding = Math.min(from, 40);
+    const typed = () => new Int32Array(of);
+    const [filled, moved] = [[...of].fill(n, from, to).join(), [...of].copyWithin(n, from, to).join()];
+    // As substr has it.
+    const begin = from < 0 ? Math.max(text.length + from, 0) : Math.min(from, text.length);
+    const part = text.slice(begin, begin + Math.max(to, 0));
+    const texts = [part, text.padStart(padding, 'ab'), text.padEnd(padding, 'ab'), filled, moved, filled, moved, filled];
+    const expected = [...texts, typed().fill(n, from, to).join(), typed().copyWithin(n, from, to).join(), typed().sort().join()];
+    const reply = `*${expected.length}\r\n${expected.map((each) => `$${each.length}\r\n${each}\r\n`).join('')}`;
+    const asked = server.text('LIB.PART', text, ...[n, from, to, ...of].map(String));
+    // As long as that no text is.
+    if (from > 40) expect(asked).toBe('-ERR the command takes more than 64 MiB of memory\r\n');
+    else expect(asked).toBe(reply);
+  };
+  fc.assert(fc.property(fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 9 }), far, far, far, list, changed), { numRuns: 2000 });
+  expect(server.text('LIB.SUBSTR', 'abc', '2147483647', '9')).toBe('$0\r\n\r\n');
 });
 
 test.each(['numbers', 'flags', 'floats', 'separators', 'texts', 'flat', 'between', 'each', 'lists'])(
