@@ -2,13 +2,14 @@
 //! linked directly where that can be.
 //!
 //! This host knows no command and no product. Entry point: [`RedisModule_OnLoad`]. Each folder uses those
-//! that are listed before it: `server`, `engine`, `describe`, `guest`, `modules`, `duties`, `calls`, `load`.
+//! that are listed before it: `server`, `engine`, `describe`, `guest`, `modules`, `duties`, `calls`, `load`, `live`.
 
 mod calls;
 mod describe;
 mod duties;
 mod engine;
 mod guest;
+mod live;
 mod load;
 mod modules;
 mod server;
@@ -20,8 +21,10 @@ use std::time::Instant;
 use calls::apply;
 use duties::{append_only, info, kits, maxmemory};
 use engine::clock::Ticker;
-use load::{events, files, instantiate};
-use modules::link;
+use guest::ids::MemberId;
+use load::files::Found;
+use load::{events, files, instantiate, satellite};
+use modules::folder::Folder;
 use modules::loaded::{self, Host};
 use server::api::{self, Ctx, Str};
 use server::context::Context;
@@ -31,8 +34,6 @@ use server::{config, guard, log, ok, register};
 /// The module's name: the prefix of its settings and of its fields in INFO.
 const NAME: &CStr = c"wasm";
 const VERSION: c_int = 1;
-/// What is loaded, from the library's own folder, when no path is given.
-const FILES_DEFAULT: [&str; 2] = ["hashmap.wasm", "session.wasm"];
 
 /// What the server calls to load this library, with the paths of .wasm files as arguments.
 ///
@@ -49,13 +50,16 @@ pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, argv: *mut *mut Str, 
     }
     // SAFETY: by this function's contract.
     let (ctx, arguments) = unsafe { (Context::new(ctx), Arguments::new(argv, argc)) };
+    if satellite::is_one(arguments) {
+        return guard::guarded(|| satellite::on_load(ctx, arguments)).unwrap_or(api::ERR);
+    }
     // A second load must fail before it touches anything of the first one, which runs in this same library.
     if register::is_module_loaded(NAME) {
         log::warning(Some(ctx), "a module named wasm is loaded already");
         return api::ERR;
     }
     ctx.name_module(NAME, VERSION);
-    let failure = match guard::guarded(|| load(ctx, &files::paths(arguments, &FILES_DEFAULT))) {
+    let failure = match guard::guarded(|| load(ctx, &files::paths(arguments))) {
         Some(Ok(())) => return api::OK,
         Some(Err(failure)) => failure,
         None => "the host failed".into(),
@@ -76,17 +80,26 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     // Left behind where the server unloaded the module by itself: it does so after LOADEX with an unknown
     // setting.
     loaded::remove();
-    loaded::install(Host::new(paths.len(), ticker));
+    loaded::install(Host::new(engine, ticker));
     let host = loaded::get().expect("installed");
-    let modules = files::open(ctx, &engine, paths)?;
+    let given = files::open(ctx, &host.engine, paths)?;
     if !ctx.load_settings() {
         return Err("a setting has a value that it cannot take".into());
     }
-    let plan = link::plan(&modules, config::link_by_command(), |file| files::is_trusted(file, &FILES_DEFAULT));
-    let plan = plan.map_err(|(member, reason)| files::refusal(&paths[member.0], &reason))?;
+    let mut found = Found { files: given, missing: Vec::new() };
+    let folder = Folder::named(ctx)?;
+    if let Some(folder) = &folder {
+        found = files::open_folder(ctx, &host.engine, folder, found.files)?;
+    }
+    let refusal = |(member, reason): (MemberId, String)| files::refusal(&paths[member.0], &reason);
+    let plan = files::plan(ctx, &mut found, paths.len()).map_err(refusal)?;
     apply::register(host, ctx).map_err(refused)?;
-    let started = instantiate::all(host, ctx, &engine, modules, &plan);
-    started.map_err(|(member, reason)| files::refusal(&paths[member.0], &reason))?;
+    instantiate::all(host, ctx, found.files, paths.len(), &plan).map_err(refusal)?;
+    instantiate::note_missing(host, found.missing)?;
+    if let Some(folder) = folder {
+        host.folder.set(folder).ok();
+    }
+    live::commands::register(host, ctx).map_err(refused)?;
     kits::register(ctx).map_err(refused)?;
     info::register(host, ctx).map_err(refused)?;
     ctx.set_options(api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD);

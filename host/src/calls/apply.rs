@@ -10,8 +10,10 @@ use super::frame;
 use super::refuse::{DAMAGED, give_up, refuse_unknown};
 use crate::describe::description::{Begin, Description, Keys};
 use crate::describe::tell;
+use crate::duties::rdb;
 use crate::engine::trap::Failed;
 use crate::guest::call::{Lent, Phase};
+use crate::guest::group::Group;
 use crate::guest::ids::MemberId;
 use crate::modules::kept::Effect;
 use crate::modules::loaded::{self, Host};
@@ -24,6 +26,25 @@ use crate::server::{outermost, text};
 
 /// What COMMAND DOCS tells of it.
 const APPLY_TEXT: &str = "summary: The effect of a kit module on its tables\ncomplexity: O(1)\nsince: 0.1.0";
+
+/// The format of an effect by which all data of a module goes.
+const DROP: i32 = -1;
+
+/// Has replicas, and the append-only file, drop all data of a module.
+pub fn replicate_drop(ctx: Context<'_>, module: &[u8]) {
+    let format = DROP.to_string();
+    ctx.replicate(APPLY_COMMAND, &Strings::new([&b""[..], module, format.as_bytes()]));
+}
+
+/// Drops all data of a module, or what is kept for it.
+fn drop_data(host: &Host, name: &[u8]) {
+    host.kept.forget(name);
+    if let Some(member) = host.applier(name)
+        && !rdb::flush(host, member)
+    {
+        give_up(APPLY, "a module does not drop its data");
+    }
+}
 
 /// Registers the command.
 ///
@@ -66,6 +87,11 @@ fn obey(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
         let bytes = |index: usize| arguments.get(index).bytes();
         let Some(format) = Effect::format_of(bytes(FORMAT)) else { give_up(APPLY, "its format is no number") };
         apply_kept(host, ctx);
+        if format == DROP {
+            drop_data(host, bytes(MODULE));
+            ctx.replicate_verbatim();
+            return ctx.reply_status(c"OK");
+        }
         match host.applier(bytes(MODULE)) {
             Some(member) => apply(host, member, ctx, arguments.after(FORMAT), format),
             None => {
@@ -95,27 +121,52 @@ fn of(module: &str) -> String {
 pub fn apply_kept(host: &Host, ctx: Context<'_>) {
     while let Some((name, part)) = host.kept.take(|name| host.applier(name).is_some()) {
         let Some(member) = host.applier(&name) else { continue };
-        outermost::obeying(ctx, || {
-            for effect in &part.effects {
-                let words = [&*effect.format].into_iter().chain(effect.arguments.iter().map(|argument| &**argument));
-                let strings = Strings::new(words);
-                let format = Effect::format_of(&effect.format).unwrap_or_default();
-                apply(host, member, ctx, strings.arguments(), format);
-            }
-        });
+        if let Err(reason) = apply_all(host, host.group_of(member), member, ctx, &part.effects) {
+            give_up(&of(host.modules[member.0].name()), &reason);
+        }
     }
+}
+
+/// Has a module in `group` apply effects that were kept.
+///
+/// # Errors
+/// Why it does not apply one.
+pub fn apply_all(host: &Host, group: &Group, member: MemberId, ctx: Context<'_>, effects: &[Effect]) -> std::result::Result<(), String> {
+    outermost::obeying(ctx, || {
+        effects.iter().try_for_each(|effect| {
+            let words = [&*effect.format].into_iter().chain(effect.arguments.iter().map(|argument| &**argument));
+            let strings = Strings::new(words);
+            let format = Effect::format_of(&effect.format).unwrap_or_default();
+            apply_to(host, group, member, ctx, strings.arguments(), format)
+        })
+    })
 }
 
 /// Has a module apply an effect, whose `arguments` follow its format. The server ends where it does not.
 fn apply(host: &Host, member: MemberId, ctx: Context<'_>, arguments: Arguments<'_>, format: i32) {
-    let module = &host.modules[member.0];
-    let group = &host.groups[module.group.0];
-    let shown = of(&module.file.name);
-    if group.damaged.get() {
-        give_up(&shown, DAMAGED);
+    if let Err(reason) = apply_to(host, host.group_of(member), member, ctx, arguments, format) {
+        give_up(&of(host.modules[member.0].name()), &reason);
     }
-    let Some(functions) = group.member(module.place) else { give_up(&shown, "it is not there") };
-    let Some(mut entered) = group.enter_with(Lent::command(ctx, arguments)) else { give_up(&shown, "its group is busy") };
+}
+
+/// Has a module in `group` apply an effect.
+///
+/// # Errors
+/// Why it does not.
+fn apply_to(
+    host: &Host,
+    group: &Group,
+    member: MemberId,
+    ctx: Context<'_>,
+    arguments: Arguments<'_>,
+    format: i32,
+) -> std::result::Result<(), String> {
+    let module = &host.modules[member.0];
+    if group.damaged.get() {
+        return Err(DAMAGED.into());
+    }
+    let functions = group.member(&module.identity).ok_or("it is not there")?;
+    let mut entered = group.enter_with(Lent::command(ctx, arguments)).ok_or("its group is busy")?;
     let result = (|| -> Result<()> {
         let store = &mut entered.store;
         store.data_mut().limits.begin_command(false);
@@ -130,11 +181,11 @@ fn apply(host: &Host, member: MemberId, ctx: Context<'_>, arguments: Arguments<'
         function.call(store.as_context_mut(), (format, arguments.count() - 1, frame.cast_signed()))
     })();
     entered.store.data_mut().call.phase = Phase::Idle;
-    let Err(error) = result else { return };
+    let Err(error) = result else { return Ok(()) };
     let committing = entered.is_committing();
     let reason = match error.downcast_ref::<Failed>() {
         Some(Failed(text)) if !committing => text::line(text),
         _ => entered.fault(&module.identity, APPLY_COMMAND, &error),
     };
-    give_up(&shown, &reason.to_string_lossy());
+    Err(reason.to_string_lossy().into_owned())
 }

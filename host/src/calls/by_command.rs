@@ -77,7 +77,8 @@ fn refusal(errno: i32, command: &Command) -> String {
     match errno {
         libc::ENOENT => {
             let host = loaded::get();
-            let hint = host.and_then(|host| host.served_by(*member, namespace)).map_or_else(
+            let running = host.and_then(|host| host.running(*member));
+            let hint = running.as_ref().and_then(|running| running.file.served_by.get(namespace)).map_or_else(
                 || format!("load a module that serves {command}"),
                 |file| format!("load {file} or another module that serves it"),
             );

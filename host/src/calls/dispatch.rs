@@ -55,11 +55,14 @@ fn tell_keys(finder: &Finder, ctx: Context<'_>, arguments: Arguments<'_>) {
 
 #[inline]
 fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>) {
-    let group = &host.groups[slot.group.0];
+    let group = &host.groups[slot.group.get().0];
     outermost::within(ctx, Some(arguments.get(0)), slot.write, |outer| {
-        let name = &slot.module.name;
         if outer.is_deeper_than(DEPTH_MAX) {
+            let name = &slot.module.borrow().name;
             return refuse(ctx, &format!("ERR module {name}: commands call each other more than {DEPTH_MAX} deep"));
+        }
+        if slot.is_parked() {
+            return answer_parked(slot, outer, ctx, arguments);
         }
         // Nothing is entered before it is admitted: reclaiming may have to enter any group.
         let is_plain = !(slot.effect || slot.deny_oom || slot.write) && slot.takes(arguments.count());
@@ -67,6 +70,7 @@ fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>
             return;
         }
         let Some(mut entered) = group.enter_with(Lent::command(ctx, arguments)) else {
+            let name = &slot.module.borrow().name;
             return refuse(ctx, &format!("ERR module {name}: it called itself through a command"));
         };
         slot.calls.set(slot.calls.get() + 1);
@@ -87,23 +91,33 @@ fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>
     });
 }
 
+/// Answers a command that no module has any longer.
+#[cold]
+fn answer_parked(slot: &Slot, outer: &Outer, ctx: Context<'_>, arguments: Arguments<'_>) {
+    if outer.is_from_stream() {
+        give_up(&slot.shown(), "no module has the command any longer");
+    }
+    refuse_unknown(ctx, arguments);
+}
+
 /// Copies the arguments into linear memory and runs the handler.
 fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: Context<'_>, arguments: Arguments<'_>) -> Result<()> {
     // First of all: arguments that are refused get a reply too.
     entered.store.data_mut().call.replies.reset();
     entered.store.data_mut().limits.begin_command(slot.deny_oom);
-    let frame = frame::place(&mut entered.store, arguments, slot.late)?;
+    let frame = frame::place(&mut entered.store, arguments, slot.late.get())?;
     let state = &mut entered.store.data_mut().call;
     state.begin(Phase::Command);
     state.may_replicate = slot.may_replicate;
     state.frame = frame;
     let given = (arguments.count() - 1, frame.cast_signed());
     let result = match &*slot.handler.borrow() {
-        Handler::Answers(handler) => match handler.call(entered.store.as_context_mut(), given) {
+        Some(Handler::Answers(handler)) => match handler.call(entered.store.as_context_mut(), given) {
             Ok(result) => answer(&mut entered.store, ctx, result),
             Err(error) => Err(error),
         },
-        Handler::Replies(handler) => handler.call(entered.store.as_context_mut(), given),
+        Some(Handler::Replies(handler)) => handler.call(entered.store.as_context_mut(), given),
+        None => Err(Error::msg("no module has the command")),
     };
     entered.store.data_mut().call.phase = Phase::Idle;
     result
@@ -173,7 +187,7 @@ fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, 
     let committing = entered.is_committing();
     let message = match error.downcast_ref::<Failed>() {
         Some(Failed(text)) if !committing => text::line(text),
-        _ => entered.fault(&slot.module, &slot.name, error),
+        _ => entered.fault(&slot.module.borrow(), &slot.name, error),
     };
     if slot.effect || (slot.may_replicate && outer.is_from_stream()) {
         give_up(&slot.shown(), &message.to_string_lossy());

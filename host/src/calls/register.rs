@@ -12,13 +12,14 @@ use crate::guest::ids::MemberId;
 use crate::guest::state::Handler;
 use crate::modules::loaded::Host;
 use crate::modules::namespace::COMMANDS_MAX;
-use crate::modules::slot::Slot;
+use crate::modules::slot::{Fixed, Slot};
 use crate::server::api;
+use crate::server::config;
 use crate::server::context::Context;
 use crate::server::text;
 
 /// What the server is told of an effect's arity: any, so that a client hears that the command is unknown and
-/// not how it is used.
+/// not how it is used. And of each command's where another file may change it: the server takes it once.
 const ANY_ARITY: c_int = -1;
 
 /// Registers a command with the server, while its module is loaded.
@@ -34,7 +35,10 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
     let Declaration { name, keys, arity, .. } = declaration;
     let (write, effect) = (flags.contains(&"write"), flags.contains(&FLAG_EFFECT));
     let none = Description::default();
-    let description = host.description(member, &shown.to_ascii_lowercase()).unwrap_or(&none);
+    let running = host.running(member);
+    let description = running.as_ref().and_then(|running| running.file.descriptions.get(&shown.to_ascii_lowercase()));
+    let fixed = Fixed::of(declaration, description);
+    let description = description.unwrap_or(&none);
     let finder = Finder::of(description);
     // The server asks the command itself for its keys, then.
     let asked = finder.is_some().then_some("getkeys-api");
@@ -52,20 +56,22 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
             format!("the command {shown}, with the flags {server_flags} and keys at {first} to {last} by {step}")
         });
     }
-    let told_arity = if effect { ANY_ARITY } else { *arity };
+    let told_arity = if effect || config::may_load() { ANY_ARITY } else { *arity };
     let told = tell::describe(ctx, name, &flags, told_arity, specification(declaration, write), description, &host.categories);
     told.map_err(|what| format!("the command {shown}: {what}"))?;
     let module = &host.modules[member.0];
     host.slots.push(Slot {
         name: name.clone(),
-        member,
-        module: module.identity.clone(),
-        group: module.group,
+        member: Cell::new(member),
+        module: RefCell::new(module.identity.clone()),
+        group: Cell::new(module.group),
         calls: Cell::new(0),
-        arity: *arity,
-        late: declaration.late,
-        finder,
-        handler: RefCell::new(handler),
+        finder: RefCell::new(finder),
+        arity: Cell::new(*arity),
+        late: Cell::new(declaration.late),
+        handler: RefCell::new(Some(handler)),
+        fixed,
+        is_known: Cell::new(true),
         write,
         may_replicate: write || flags.contains(&"may-replicate"),
         deny_oom: flags.contains(&"deny-oom"),

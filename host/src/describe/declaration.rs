@@ -8,7 +8,7 @@ use crate::server::register::Places;
 use crate::server::text;
 
 /// What a module says of a command when it registers it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Declaration {
     pub name: CString,
     pub flags: String,

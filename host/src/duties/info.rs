@@ -4,6 +4,7 @@
 //! The names of the first release, `wasm_<field>`, stand beside them for one release more.
 
 use std::ffi::c_int;
+use std::rc::Rc;
 
 use wasmtime::{AsContextMut, ExternType};
 
@@ -14,7 +15,7 @@ use crate::guest::ids::MemberId;
 use crate::guest::part::{Container, Reply};
 use crate::guest::reply::Replies;
 use crate::modules::link::Link;
-use crate::modules::loaded::{self, Host, LoadedModule};
+use crate::modules::loaded::{self, Host, LoadedModule, Running};
 use crate::server::api::{Ctx, InfoCtx, Str};
 use crate::server::context::Context;
 use crate::server::guard::{answering, guarded};
@@ -63,15 +64,16 @@ unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
 fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
     let module = &host.modules[member.0];
     let group = &host.groups[module.group.0];
-    if !info.section(&module.file.name) {
+    let name = module.name();
+    if !info.section(name) {
         return;
     }
-    let name = &module.file.name;
     let told = |field: &str, value: &str| {
         info.text_of(name, field, value);
         info.text(field, value);
     };
-    for (namespace, link) in &module.links {
+    let running = module.running();
+    for (namespace, link) in running.iter().flat_map(|running| &running.links) {
         let (word, reason) = describe(host, link);
         told(&format!("link_{namespace}"), word);
         told(&format!("link_{namespace}_reason"), &reason);
@@ -92,7 +94,7 @@ fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
     number("traps", faults.traps());
     number("timeouts", faults.timeouts());
     number("damaged", group.damaged.get().into());
-    let Some(functions) = group.member(module.place) else { return };
+    let Some(functions) = group.member(&module.identity) else { return };
     if let Some(fields) = &functions.info
         && !functions.info_back_off.lasts()
         && let Some(mut entered) = group.enter_with(Lent::info(info))
@@ -108,7 +110,7 @@ fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
 /// A link in words: how it is resolved, and why.
 fn describe(host: &Host, link: &Link) -> (&'static str, String) {
     match link {
-        Link::Direct(provider) => ("direct", format!("linked to {}", host.modules[provider.0].file.name)),
+        Link::Direct(provider) => ("direct", format!("linked to {}", host.modules[provider.0].name())),
         Link::Command(reason) => ("command", reason.clone()),
     }
 }
@@ -127,9 +129,10 @@ fn list_modules(ctx: Context<'_>, argc: c_int) {
     if argc != 1 {
         return replies.send(ctx, Reply::WrongArity);
     }
-    replies.open(ctx, Container::Array, host.modules.len() as i64);
-    for module in host.modules.iter() {
-        let file = &module.file;
+    let present: Vec<Rc<Running>> = host.modules.iter().filter_map(LoadedModule::running).collect();
+    replies.open(ctx, Container::Array, present.len() as i64);
+    for running in present {
+        let file = &running.file;
         let texts = [("name", file.name.as_str()), ("path", &file.path.to_string_lossy()), ("sha256", &file.hash)];
         replies.open(ctx, Container::Map, 6);
         for (name, value) in texts {
@@ -140,7 +143,7 @@ fn list_modules(ctx: Context<'_>, argc: c_int) {
         replies.send(ctx, Reply::Integer(file.abi.unwrap_or(0).into()));
         let exports = file.module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
         let exports = exports.map(|export| export.name().into()).collect();
-        for (name, values) in [("exports", exports), ("imports", imports(host, module))] {
+        for (name, values) in [("exports", exports), ("imports", imports(host, &running))] {
             replies.send(ctx, Reply::Bulk(name.as_bytes()));
             replies.open(ctx, Container::Array, values.len() as i64);
             for value in values {
@@ -152,9 +155,9 @@ fn list_modules(ctx: Context<'_>, argc: c_int) {
 }
 
 /// Every import with how it is resolved: `SPACE.name: direct, linked to <module>`.
-fn imports(host: &Host, module: &LoadedModule) -> Vec<String> {
+fn imports(host: &Host, running: &Running) -> Vec<String> {
     let resolved = |namespace: &str| {
-        let link = module.links.iter().find(|(linked, _)| linked == namespace);
+        let link = running.links.iter().find(|(linked, _)| linked == namespace);
         link.map_or_else(
             || "host".to_string(),
             |(_, link)| {
@@ -163,14 +166,15 @@ fn imports(host: &Host, module: &LoadedModule) -> Vec<String> {
             },
         )
     };
-    module.file.module.imports().map(|import| format!("{}.{}: {}", import.module(), import.name(), resolved(import.module()))).collect()
+    running.file.module.imports().map(|import| format!("{}.{}: {}", import.module(), import.name(), resolved(import.module()))).collect()
 }
 
 /// The lines that tell, at load, how a module is linked.
 pub fn log_links(host: &Host, ctx: Context<'_>, module: &LoadedModule) {
-    for (namespace, link) in &module.links {
+    let running = module.running();
+    for (namespace, link) in running.iter().flat_map(|running| &running.links) {
         let (word, reason) = describe(host, link);
         let how = if word == "direct" { "directly" } else { "by command" };
-        log::notice(Some(ctx), &format!("module {}: imports of {namespace} are resolved {how}: {reason}", module.file.name));
+        log::notice(Some(ctx), &format!("module {}: imports of {namespace} are resolved {how}: {reason}", module.name()));
     }
 }

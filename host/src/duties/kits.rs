@@ -15,7 +15,8 @@ use crate::server::guard::guarded;
 use crate::server::log;
 use crate::server::stream::Stream;
 
-const VERSION: c_int = 1;
+/// The encoding of the type.
+pub const VERSION: c_int = 1;
 
 /// Registers the type: in any case, since a file may hold data of a module that is missing.
 ///
@@ -53,8 +54,11 @@ unsafe fn save_kits_or_fail(io: *mut Io, may_be_nothing: bool) {
 /// Whether every module has written its data, and what is kept has been written.
 fn save(host: &Host, stream: Stream<'_>, may_be_nothing: bool) -> bool {
     let mut anything = !may_be_nothing;
-    for (place, module) in host.modules.iter().enumerate().filter(|(_, module)| module.file.applies()) {
-        let pieces = Pieces::new(stream, &module.file.name);
+    for (place, module) in host.modules.iter().enumerate() {
+        if !module.running().is_some_and(|running| running.file.applies()) {
+            continue;
+        }
+        let pieces = Pieces::new(stream, module.name());
         if !rdb::save(host, MemberId(place), Data::Shared(&pieces), true) {
             return false;
         }
@@ -126,14 +130,36 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
         if let Some(member) = host.applier(&name)
             && pieces.has_values()
         {
+            // Where its file came by itself, it does not stop the server: what it refuses is kept.
+            let may_miss = !host.modules[member.0].is_given;
+            if may_miss {
+                pieces.begin_copy();
+            }
             let taken = host.with_target(member, |group| rdb::load(host, group, member, Data::Shared(&pieces), VERSION));
-            if taken != Some(true) {
-                return Err(format!("the module {} refuses its part", name.escape_ascii()));
+            let copy = pieces.take_copy();
+            match (taken, copy) {
+                (Some(true), _) => {}
+                (Some(false), Some(read)) if may_miss && !stream.has_failed() => refuse(host, member, read)?,
+                _ => return Err(format!("the module {} refuses its part", name.escape_ascii())),
             }
         }
-        let behind = host.with_kept(|kept| load_rest(kept, &name, stream, &pieces, host.applier(&name).is_none()));
+        let is_missing = host.applier(&name).is_none();
+        let behind = host.with_kept(|kept| load_rest(kept, &name, stream, &pieces, is_missing));
         behind.ok_or(NO_STORES)??;
     }
+}
+
+const NO_SECOND: &str = "no second memory to load beside the present data";
+
+/// A module has refused what it has `read` of its part: from now on it is missing, and its part is kept.
+///
+/// # Errors
+/// There is nowhere to keep it.
+fn refuse(host: &Host, member: MemberId, read: Vec<Piece>) -> Result<(), String> {
+    let module = &host.modules[member.0];
+    log::warning(None, &format!("module {}: it is missing from now on, and its data are kept for it", module.name()));
+    host.note_refusal(member);
+    host.with_kept(|kept| read.into_iter().for_each(|piece| kept.add_piece(module.name().as_bytes(), piece))).ok_or(NO_SECOND.into())
 }
 
 /// Keeps the values that come next, if the module `is_missing`, and the effects behind them.

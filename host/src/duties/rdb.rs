@@ -53,7 +53,7 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, ve
     if !ctx.create_data_type(name, version, &methods) {
         return Err(taken());
     }
-    types.push(DataType { member, name: name.into() });
+    types.push(DataType { member, name: name.into(), version });
     Ok(())
 }
 
@@ -108,7 +108,7 @@ unsafe fn save_or_fail(number: usize, io: *mut Io, may_be_nothing: bool) {
 }
 
 /// Whether the module has written its data, or had none and need not write that.
-pub(super) fn save(host: &Host, member: MemberId, data: Data<'_>, may_be_nothing: bool) -> bool {
+pub fn save(host: &Host, member: MemberId, data: Data<'_>, may_be_nothing: bool) -> bool {
     let group = host.group_of(member);
     let identity = &host.modules[member.0].identity;
     let name = &identity.name;
@@ -188,10 +188,10 @@ unsafe extern "C" fn aux_load<const N: usize>(io: *mut Io, version: c_int, _when
 }
 
 /// Whether the module has taken its data from the file. If not, it holds nothing: never a part.
-pub(super) fn load(host: &Host, group: &Group, member: MemberId, data: Data<'_>, version: c_int) -> bool {
+pub fn load(host: &Host, group: &Group, member: MemberId, data: Data<'_>, version: c_int) -> bool {
     let module = &host.modules[member.0];
     let Some(mut entered) = group.enter_with(Lent::data(data)) else { return false };
-    let Some(functions) = group.member(module.place) else { return false };
+    let Some(functions) = group.member(&module.identity) else { return false };
     let Some(aux_load) = &functions.aux_load else { return false };
     if !flush_member(&mut entered, module) {
         return false;
@@ -218,7 +218,7 @@ pub(super) fn load(host: &Host, group: &Group, member: MemberId, data: Data<'_>,
 pub fn tell_loaded(host: &Host) {
     for module in host.modules.iter() {
         let group = &host.groups[module.group.0];
-        let Some(functions) = group.member(module.place) else { continue };
+        let Some(functions) = group.member(&module.identity) else { continue };
         let (Some(loaded), Some(mut entered)) = (&functions.loaded, group.enter()) else { continue };
         if let Err(error) = entered.during(Phase::Loaded, |store| loaded.call(store.as_context_mut(), ())) {
             entered.fault(&module.identity, c"loaded", &error);
@@ -241,9 +241,14 @@ pub fn flush_all(host: &Host, ctx: Context<'_>) {
     }
 }
 
+/// Whether a module has dropped its data.
+pub fn flush(host: &Host, member: MemberId) -> bool {
+    host.group_of(member).enter().is_some_and(|mut entered| flush_member(&mut entered, &host.modules[member.0]))
+}
+
 /// Whether the module has dropped its data.
 fn flush_member(entered: &mut Entered<'_>, module: &LoadedModule) -> bool {
-    let Some(functions) = entered.group.member(module.place) else { return true };
+    let Some(functions) = entered.group.member(&module.identity) else { return true };
     let Some(flush) = &functions.flush else { return true };
     match entered.during(Phase::Flush, |store| flush.call(store.as_context_mut(), ())) {
         Ok(()) => true,

@@ -138,7 +138,7 @@ fn step(host: &Host, member: MemberId, ctx: Context<'_>, phase: Phase) -> Option
     if group.damaged.get() {
         return Some(PERIOD);
     }
-    let functions = group.member(module.place);
+    let functions = group.member(&module.identity);
     let Some(sweep) = functions.as_ref().and_then(|functions| functions.sweep.as_ref()) else { return Some(PERIOD) };
     // No command of this group runs: no argument of one is lent.
     let Some(mut entered) = group.enter_with(Lent::context(ctx)) else { return Some(PERIOD) };
@@ -159,7 +159,7 @@ fn step(host: &Host, member: MemberId, ctx: Context<'_>, phase: Phase) -> Option
     match error.downcast_ref::<Failed>() {
         Some(Failed(message)) if !committing => {
             let message = text::line(message);
-            log::warning(Some(ctx), &format!("module {}: its sweep failed: {}", module.file.name, message.to_string_lossy()));
+            log::warning(Some(ctx), &format!("module {}: its sweep failed: {}", module.name(), message.to_string_lossy()));
         }
         _ => drop(entered.fault(&module.identity, SWEEP, &error)),
     }

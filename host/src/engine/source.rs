@@ -25,13 +25,32 @@ impl Source {
     /// # Errors
     /// The reason why the file cannot be loaded; the caller names the file.
     pub fn read(path: &Path) -> Result<Source, String> {
-        let bytes = read(path)?;
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        // Before it is opened, which waits for the other end of a pipe.
+        if !std::fs::metadata(path).map_err(|error| error.to_string())?.is_file() {
+            return Err(NO_FILE.into());
+        }
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        Source::of(&name, path, File::open(path).map_err(|error| error.to_string())?)
+    }
+
+    /// Reads the file of a module, which has been opened.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn of(name: &str, path: &Path, file: File) -> Result<Source, String> {
+        Source::check_name(name)?;
+        let bytes = read(file)?;
+        let inspected = inspect(&bytes)?;
+        Ok(Source { name: name.into(), path: path.to_path_buf(), bytes, inspected })
+    }
+
+    /// # Errors
+    /// No module has such a name.
+    pub fn check_name(name: &str) -> Result<(), String> {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
             return Err("a module's file name may hold letters, digits and - alone".into());
         }
-        let inspected = inspect(&bytes)?;
-        Ok(Source { name, path: path.to_path_buf(), bytes, inspected })
+        Ok(())
     }
 
     /// Checks and compiles it, with its stack pointer exported: machine code as `Module::deserialize` takes
@@ -45,11 +64,13 @@ impl Source {
     }
 }
 
+const NO_FILE: &str = "it is no regular file";
+
 /// The contents of the file, which does not keep the server waiting as a pipe or a device could.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+fn read(file: File) -> Result<Vec<u8>, String> {
+    let metadata = file.metadata().map_err(|error| error.to_string())?;
     if !metadata.is_file() {
-        return Err("it is no regular file".into());
+        return Err(NO_FILE.into());
     }
     let size = metadata.len();
     if size > FILE_BYTES_MAX {
@@ -57,7 +78,6 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     }
     let mut bytes = Vec::new();
     // No more than was told, though it may grow meanwhile.
-    let file = File::open(path).map_err(|error| error.to_string())?;
     file.take(size).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     Ok(bytes)
 }

@@ -45,7 +45,7 @@ pub struct Group {
     store: RefCell<Store<State>>,
     members: RefCell<Vec<Rc<Member>>>,
     /// The pages that its memory has at first.
-    pub pages: u64,
+    pub pages: Cell<u64>,
 }
 
 impl Group {
@@ -73,17 +73,22 @@ impl Group {
             }
             Err(wasmtime::Error::new(TimedOut::Limit))
         });
-        Group { damaged: Cell::new(false), store: RefCell::new(store), members: RefCell::default(), pages }
+        Group { damaged: Cell::new(false), store: RefCell::new(store), members: RefCell::default(), pages: Cell::new(pages) }
     }
 
-    /// How many modules run in it.
-    pub fn size(&self) -> usize {
-        self.members.borrow().len()
+    /// Whether no module runs in it.
+    pub fn is_empty(&self) -> bool {
+        self.members.borrow().is_empty()
     }
 
-    /// The module at this place, in the order of the arguments.
-    pub fn member(&self, place: usize) -> Option<Rc<Member>> {
-        self.members.borrow().get(place).cloned()
+    /// What the host calls of this module, if it is there.
+    pub fn member(&self, module: &Identity) -> Option<Rc<Member>> {
+        self.members.borrow().iter().find(|member| std::ptr::eq(&*member.identity, module)).cloned()
+    }
+
+    /// The module is not called any more. Its instance stays in the store as long as the others do.
+    pub fn remove(&self, module: &Identity) {
+        self.members.borrow_mut().retain(|member| !std::ptr::eq(&*member.identity, module));
     }
 
     /// Adds a member, while the group is being built.
@@ -98,6 +103,7 @@ impl Group {
         std::mem::swap(&mut *own, &mut *others);
         self.members.swap(&other.members);
         self.damaged.swap(&other.damaged);
+        self.pages.swap(&other.pages);
         true
     }
 
@@ -195,7 +201,8 @@ impl Entered<'_> {
         let Some(memory) = self.store.data().memory else { return (0, 0) };
         let mut free = self.store.data().limits.host_bytes;
         let group = self.group;
-        for member in (0..).map_while(|place| group.member(place)) {
+        let members = group.members.borrow().clone();
+        for member in members {
             let Some(free_bytes) = &member.free_bytes else { continue };
             if !member.free_back_off.lasts() {
                 match self.aside(Phase::Idle, &member.free_back_off, |store| free_bytes.call(store.as_context_mut(), ())) {

@@ -1,13 +1,12 @@
 //! What the store of a group carries beside its linear memory.
 
-use std::ffi::CString;
-
 use smallvec::SmallVec;
 use wasmtime::{Global, Memory, TypedFunc};
 
 use super::call::Call;
 use super::limits::Limits;
 use super::region::Region;
+use crate::describe::declaration::Declaration;
 
 /// A module's function that runs a command, given the number of arguments and the address of their frame.
 #[derive(Clone)]
@@ -45,9 +44,8 @@ pub struct State {
     /// call came in.
     pub stack_pointers: Vec<Global>,
     pub stacks: Positions,
-    /// In [`Phase::LoadAgain`]: the commands that were registered, in lower case, with their handlers in this
-    /// store.
-    pub handlers: Vec<(CString, Handler)>,
+    /// In [`Phase::LoadAgain`]: the commands that were registered, with their handlers in this store.
+    pub handlers: Vec<(Declaration, Handler)>,
     /// In [`Phase::Load`]: the first of what a module registers that was refused, and why.
     pub refused: Option<String>,
     pub limits: Limits,

@@ -103,6 +103,7 @@ unsafe extern "C" fn on_cron(ctx: *mut Ctx, _: Event, _: u64, _: *mut c_void) {
     let action = |host: &Host, ctx: Context<'_>| {
         listeners::on_cron();
         sweep::on_cron(host, ctx);
+        ended::note_served(host, ctx);
     };
     // SAFETY: the server calls this with an event's own context.
     unsafe { on_event(ctx, action) };

@@ -4,19 +4,34 @@ use std::ffi::{CStr, OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use wasmtime::Engine;
+use wasmtime::{Engine, Module};
 
 use crate::engine::compile;
 use crate::engine::source::Source;
+use crate::guest::ids::MemberId;
+use crate::modules::declare::Asking;
 use crate::modules::file::WasmFile;
+use crate::modules::folder::Folder;
+use crate::modules::link::{self, Plan};
 use crate::server::context::Context;
 use crate::server::strings::Arguments;
-use crate::server::trusted;
+use crate::server::{config, log, trusted};
 
-/// The .wasm files to load: the arguments, or the `defaults` beside this library.
-pub fn paths(arguments: Arguments<'_>, defaults: &[&str]) -> Vec<PathBuf> {
+/// What is loaded, from the library's own folder, when no path is given; and what may share a memory.
+const FILES_DEFAULT: [&str; 2] = ["hashmap.wasm", "session.wasm"];
+
+/// What is to be loaded at a start.
+pub struct Found {
+    /// What can be instantiated.
+    pub files: Vec<WasmFile>,
+    /// What cannot: the modules' names, and why.
+    pub missing: Vec<(String, String)>,
+}
+
+/// The .wasm files to load: the arguments, or the defaults beside this library.
+pub fn paths(arguments: Arguments<'_>) -> Vec<PathBuf> {
     if arguments.count() == 0 {
-        return defaults.iter().map(|name| own_folder().join(name)).collect();
+        return FILES_DEFAULT.iter().map(|name| own_folder().join(name)).collect();
     }
     arguments.iter().map(|argument| PathBuf::from(OsStr::from_bytes(argument.bytes()))).collect()
 }
@@ -31,27 +46,113 @@ pub fn open(ctx: Context<'_>, engine: &Engine, paths: &[PathBuf]) -> Result<Vec<
     let modules = compile::all(ctx, engine, &sources)?;
     let mut files: Vec<WasmFile> = Vec::new();
     for ((path, source), module) in paths.iter().zip(sources).zip(modules) {
-        let file = module.and_then(|module| WasmFile::new(source, module));
-        let mut file = file.map_err(|reason| refusal(path, &reason))?;
-        file.ask(ctx).map_err(|reason| refusal(path, &reason))?;
-        if files.iter().any(|other| other.name == file.name) {
-            return Err(refusal(path, "another module of this name is given too"));
-        }
-        for other in &files {
-            if let Some(command) = file.commands.iter().find(|command| other.commands.contains(command)) {
-                return Err(refusal(path, &format!("it registers {command}, as {} does", other.name)));
-            }
-        }
+        let file = check(ctx, source, module, &files, Asking::AtStart).map_err(|reason| refusal(path, &reason))?;
         files.push(file);
     }
     Ok(files)
 }
 
-/// Whether a module may share a memory with others: it is one of the `defaults` beside this library, or named
+/// Compiles the files of `wasm.dir` and asks each what it declares. Where one cannot be loaded, what served
+/// last is taken; where that cannot be either, its module is missing. `given`: the files that were given as
+/// arguments, whose names are taken.
+///
+/// # Errors
+/// No threads to compile with.
+pub fn open_folder(ctx: Context<'_>, engine: &Engine, folder: &Folder, given: Vec<WasmFile>) -> Result<Found, String> {
+    let mut found = Found { files: given, missing: Vec::new() };
+    let names = folder.names().unwrap_or_else(|reason| {
+        log::warning(Some(ctx), &reason);
+        Vec::new()
+    });
+    let (mut sources, mut failed) = (Vec::new(), Vec::new());
+    for name in names {
+        if found.files.iter().any(|file| file.name == name) {
+            log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir is left out: a file of this name was given as an argument"));
+            continue;
+        }
+        match folder.read(&name) {
+            Ok(source) => sources.push(source),
+            Err(reason) => failed.push((name, reason)),
+        }
+    }
+    let modules = compile::all(ctx, engine, &sources)?;
+    for (source, module) in sources.into_iter().zip(modules) {
+        let name = source.name.clone();
+        match check(ctx, source, module, &found.files, Asking::Later) {
+            Ok(file) => found.files.push(file),
+            Err(reason) => failed.push((name, reason)),
+        }
+    }
+    for (name, reason) in failed {
+        log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir cannot be loaded: {reason}"));
+        match served(ctx, engine, folder, &name, &found.files) {
+            Ok(file) => {
+                log::warning(Some(ctx), &format!("module {name}: what served last is loaded in its place"));
+                found.files.push(file);
+            }
+            Err(_) => found.missing.push((name, reason)),
+        }
+    }
+    Ok(found)
+}
+
+/// Decides every link. A file that was not one of the `given` arguments and cannot be linked is missing.
+///
+/// # Errors
+/// The argument that cannot be linked, and why.
+pub fn plan(ctx: Context<'_>, found: &mut Found, given: usize) -> Result<Plan, (MemberId, String)> {
+    loop {
+        match link::plan(&found.files, config::link_by_command(), is_trusted) {
+            Err((member, reason)) if member.0 >= given => {
+                let name = found.files.remove(member.0).name;
+                log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir cannot be loaded: {reason}"));
+                found.missing.push((name, reason));
+            }
+            decided => return decided,
+        }
+    }
+}
+
+/// What a module of `wasm.dir` served last, ready to be instantiated.
+///
+/// # Errors
+/// There is none, or it cannot be loaded either.
+pub fn served(ctx: Context<'_>, engine: &Engine, folder: &Folder, name: &str, others: &[WasmFile]) -> Result<WasmFile, String> {
+    let source = folder.read_served(name)?;
+    let module = compile::all(ctx, engine, std::slice::from_ref(&source))?.pop().ok_or("it was not compiled")?;
+    check(ctx, source, module, others, Asking::Later)
+}
+
+/// Checks a compiled file, and asks it what it declares.
+///
+/// # Errors
+/// Why it cannot be loaded beside the `others`.
+pub fn check(
+    ctx: Context<'_>,
+    source: Source,
+    module: Result<Module, String>,
+    others: &[WasmFile],
+    asking: Asking,
+) -> Result<WasmFile, String> {
+    let mut file = WasmFile::new(source, module?)?;
+    file.ask(ctx, asking)?;
+    if others.iter().any(|other| other.name == file.name) {
+        return Err("another module of this name is given too".into());
+    }
+    for other in others {
+        if let Some(command) = file.commands.iter().find(|command| other.commands.contains(command)) {
+            return Err(format!("it registers {command}, as {} does", other.name));
+        }
+    }
+    file.adopt_settings();
+    Ok(file)
+}
+
+/// Whether a module may share a memory with others: it is one of the defaults beside this library, or named
 /// in `wasm.trusted`.
-pub fn is_trusted(file: &WasmFile, defaults: &[&str]) -> bool {
+pub fn is_trusted(file: &WasmFile) -> bool {
     let is = |own: PathBuf| own.canonicalize().is_ok_and(|own| file.path.canonicalize().is_ok_and(|path| path == own));
-    trusted::names(&file.name, &file.hash) || defaults.iter().any(|name| is(own_folder().join(name)))
+    trusted::names(&file.name, &file.hash) || FILES_DEFAULT.iter().any(|name| is(own_folder().join(name)))
 }
 
 /// Why a file cannot be loaded, for the log.
@@ -61,14 +162,19 @@ pub fn refusal(path: &Path, reason: &str) -> String {
 
 /// The folder that this library was loaded from.
 fn own_folder() -> PathBuf {
+    own_path().parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+/// The file that this library was loaded from.
+pub fn own_path() -> PathBuf {
     // SAFETY: the address is one of this library's own, and what dladdr fills in lives as long as the
     // library.
     let file = unsafe {
         let mut found: libc::Dl_info = std::mem::zeroed();
-        if libc::dladdr(own_folder as *const c_void, &raw mut found) == 0 || found.dli_fname.is_null() {
+        if libc::dladdr(own_path as *const c_void, &raw mut found) == 0 || found.dli_fname.is_null() {
             return PathBuf::new();
         }
         CStr::from_ptr(found.dli_fname)
     };
-    Path::new(OsStr::from_bytes(file.to_bytes())).parent().map(Path::to_path_buf).unwrap_or_default()
+    Path::new(OsStr::from_bytes(file.to_bytes())).to_path_buf()
 }

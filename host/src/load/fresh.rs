@@ -3,12 +3,13 @@
 //! When the load is complete the two change places; when it fails the fresh ones are dropped, and nothing has
 //! happened.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{ended, instantiate};
 use crate::duties::rdb;
 use crate::modules::kept::Kept;
-use crate::modules::loaded::Host;
+use crate::modules::loaded::{Host, REFUSED};
 use crate::modules::target::{Loading, Stores};
 use crate::server::context::Context;
 use crate::server::log;
@@ -16,7 +17,7 @@ use crate::server::log;
 /// A load beside the present data begins.
 pub fn begin(host: &Host, ctx: Context<'_>) {
     let loading = match instantiate::again(host, ctx) {
-        Ok((groups, handlers)) => Loading::Into(Rc::new(Stores { groups, handlers, kept: Kept::default() })),
+        Ok((groups, handlers)) => Loading::Into(Rc::new(Stores { groups, handlers, kept: Kept::default(), refused: RefCell::default() })),
         Err(reason) => {
             log::warning(Some(ctx), &format!("no second memory to load beside the present data: {reason}"));
             Loading::Refused
@@ -45,8 +46,9 @@ pub fn complete(host: &Host, ctx: Context<'_>) {
             }
             for (slot, handler) in host.slots.iter().zip(&stores.handlers) {
                 // No call into the slot's group runs: it has just been swapped.
-                slot.handler.replace(handler.clone());
+                slot.handler.replace(handler.clone().filter(|_| !slot.is_parked()));
             }
+            stores.refused.borrow().iter().for_each(|&member| host.miss(member, REFUSED));
             host.kept.swap(&stores.kept);
             ended::tell(host, ctx);
         }

@@ -4,16 +4,15 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use wasmtime::{
-    AsContextMut, Engine, Error, Extern, Instance, Linker, Memory, MemoryType, Mutability, Result, Store, TypedFunc, WasmParams,
-    WasmResults,
+    AsContextMut, Error, Extern, Instance, Linker, Memory, MemoryType, Mutability, Result, Store, TypedFunc, WasmParams, WasmResults,
 };
 
 use crate::calls::{by_command, imports};
+use crate::describe::declaration::Declaration;
 use crate::engine::inspect::STACK_POINTER;
 use crate::engine::trap;
 use crate::guest::back_off::BackOff;
 use crate::guest::call::{Lent, Phase};
-use crate::guest::codes::Codes;
 use crate::guest::committing::WORD_BYTES;
 use crate::guest::faults::{Faults, Identity};
 use crate::guest::group::{Group, Member};
@@ -22,74 +21,128 @@ use crate::guest::memory;
 use crate::guest::state::{Committing, Handler, State};
 use crate::modules::file::{ALLOCATE, WasmFile};
 use crate::modules::link::{Link, Plan};
-use crate::modules::loaded::{Host, LoadedModule};
-use crate::modules::namespace::{APPLY_EXPORT, ENV_NAMESPACE};
-use crate::modules::sweeper::Turn;
+use crate::modules::loaded::{Host, LoadedModule, Presence, Running};
+use crate::modules::namespace::{APPLY_EXPORT, ENV_NAMESPACE, MODULES_MAX};
+use crate::modules::slot::Slot;
 use crate::server::context::Context;
+use crate::server::log;
 
-/// Instantiates every file in the order of the arguments and runs its `onLoad()`, which registers its
-/// commands. What was made stands in `host`.
+/// Instantiates every file in its order and runs its `onLoad()`, which registers its commands. The first
+/// `given` were given as arguments. What was made stands in `host`.
 ///
 /// # Errors
-/// The module that failed, and the reason.
-pub fn all(
-    host: &Host,
-    ctx: Context<'_>,
-    engine: &Engine,
-    files: Vec<WasmFile>,
-    plan: &Plan,
-) -> std::result::Result<(), (MemberId, String)> {
-    let mut instances: Vec<Instance> = Vec::new();
+/// The module that failed, and the reason. One that was not given as an argument is missing then.
+pub fn all(host: &Host, ctx: Context<'_>, files: Vec<WasmFile>, given: usize, plan: &Plan) -> std::result::Result<(), (MemberId, String)> {
+    let mut instances: Vec<Option<Instance>> = Vec::new();
     let mut firsts: Vec<MemberId> = plan.group.clone();
     firsts.sort_unstable();
     firsts.dedup();
     for &first in &firsts {
-        host.groups.push(Group::new(engine, initial_pages(&files, plan, first)));
+        host.groups.push(Group::new(&host.engine, initial_pages(&files, plan, first)));
     }
     for (place, file) in files.into_iter().enumerate() {
-        let member = MemberId(place);
+        let is_given = place < given;
         let group = GroupId(firsts.binary_search(&plan.group[place]).expect("every group has a number"));
         let links: Vec<(String, Link)> = plan.links[place].iter().map(|(namespace, link)| (namespace.clone(), link.clone())).collect();
-        let faults = Faults::new().map_err(|error| (member, format!("no memory to count its faults in: {error}")))?;
-        let identity = Rc::new(Identity { name: file.name.clone(), faults });
-        let place = host.groups[group.0].size();
-        host.modules.push(LoadedModule { file, links, group, place, identity, codes: Codes::default(), turn: Turn::default() });
+        let member = add(host, &file.name, group, is_given).map_err(|reason| (MemberId(place), reason))?;
+        let running = Rc::new(Running { file, links });
+        host.candidate.replace(Some((member, running.clone())));
         let group = &host.groups[group.0];
-        let instance = build(host, engine, group, member, &instances).map_err(|error| (member, trap::describe_link(&error)))?;
-        instances.push(instance);
-        on_load(ctx, group, Phase::Load, &instance).map_err(|reason| (member, reason))?;
+        let instance = build(host, group, member, &running, &instances)
+            .map_err(|error| trap::describe_link(&error))
+            .and_then(|instance| on_load(ctx, group, Phase::Load, &instance).map(|()| instance));
+        host.candidate.replace(None);
+        instances.push(instance.as_ref().ok().copied());
+        match instance {
+            Ok(_) => host.modules[member.0].become_(Presence::Serving(running)),
+            Err(reason) if is_given => return Err((member, reason)),
+            Err(reason) => {
+                log::warning(Some(ctx), &format!("module {}: it is missing: {reason}", running.file.name));
+                host.miss(member, &reason);
+            }
+        }
     }
     Ok(())
 }
 
+/// Adds a module to those that are known, which is missing until it serves.
+///
+/// # Errors
+/// There are too many.
+pub fn add(host: &Host, name: &str, group: GroupId, is_given: bool) -> std::result::Result<MemberId, String> {
+    if host.modules.len() == MODULES_MAX {
+        return Err(format!("more than {MODULES_MAX} modules"));
+    }
+    let faults = Faults::new().map_err(|error| format!("no memory to count its faults in: {error}"))?;
+    let identity = Rc::new(Identity { name: name.into(), faults });
+    Ok(MemberId(host.modules.push(LoadedModule::new(identity, group, is_given))))
+}
+
+/// Notes modules that are missing: their names, and why.
+///
+/// # Errors
+/// There are too many.
+pub fn note_missing(host: &Host, missing: Vec<(String, String)>) -> std::result::Result<(), String> {
+    for (name, reason) in missing {
+        let group = GroupId(host.groups.push(Group::new(&host.engine, 0)));
+        let member = add(host, &name, group, false)?;
+        host.miss(member, &reason);
+    }
+    Ok(())
+}
+
+/// A group that was instantiated once more, with what its members registered.
+pub struct Again {
+    pub group: Group,
+    pub registered: Vec<(MemberId, Declaration, Handler)>,
+}
+
 /// Instantiates what is loaded once more, in stores of its own and linked as it is: the groups, and a handler
-/// for each command slot.
+/// for each command slot that is served.
 ///
 /// # Errors
 /// The reason, which names the module.
-pub fn again(host: &Host, ctx: Context<'_>) -> std::result::Result<(Vec<Group>, Vec<Handler>), String> {
+pub fn again(host: &Host, ctx: Context<'_>) -> std::result::Result<(Vec<Group>, Vec<Option<Handler>>), String> {
     let mut groups = Vec::new();
-    let mut instances: Vec<Instance> = Vec::new();
-    let mut handlers: Vec<Option<Handler>> = vec![None; host.slots.len()];
-    for (place, module) in host.modules.iter().enumerate() {
-        let member = MemberId(place);
-        let named = |reason: String| format!("module {}: {reason}", module.file.name);
-        let engine = module.file.module.engine();
-        // A group's number is that of its first member among the groups.
-        if groups.len() == module.group.0 {
-            groups.push(Group::new(engine, host.groups[module.group.0].pages));
-        }
-        let group = &groups[module.group.0];
-        let instance = build(host, engine, group, member, &instances).map_err(|error| named(trap::describe_link(&error)))?;
-        instances.push(instance);
-        on_load(ctx, group, Phase::LoadAgain, &instance).map_err(named)?;
-        let registered = group.enter().map(|mut entered| std::mem::take(&mut entered.store.data_mut().handlers)).unwrap_or_default();
-        for (slot, handler) in host.slots.iter().zip(&mut handlers).filter(|(slot, _)| slot.member == member) {
-            *handler = registered.iter().find(|(name, _)| *name == slot.name).map(|(_, handler)| handler.clone());
-        }
+    let mut registered = Vec::new();
+    for number in 0..host.groups.len() {
+        let again = group_again(host, ctx, GroupId(number))?;
+        groups.push(again.group);
+        registered.extend(again.registered);
     }
-    let handlers: Option<Vec<Handler>> = handlers.into_iter().collect();
-    Ok((groups, handlers.ok_or("a module registers other commands when it is loaded again")?))
+    let handler = |slot: &Slot| {
+        let found = registered.iter().find(|(member, declaration, _)| *member == slot.member.get() && declaration.name == slot.name);
+        match found {
+            _ if slot.is_parked() => Ok(None),
+            Some((_, _, handler)) => Ok(Some(handler.clone())),
+            None => Err("a module registers other commands when it is loaded again".to_string()),
+        }
+    };
+    let handlers = host.slots.iter().map(handler).collect::<std::result::Result<Vec<_>, String>>()?;
+    Ok((groups, handlers))
+}
+
+/// Instantiates the members of a group once more, those that are there and the candidate, in a store of its
+/// own.
+///
+/// # Errors
+/// The reason, which names the module.
+pub fn group_again(host: &Host, ctx: Context<'_>, number: GroupId) -> std::result::Result<Again, String> {
+    let members = || (0..host.modules.len()).map(MemberId).filter(|member| host.modules[member.0].group == number);
+    let running: Vec<(MemberId, Rc<Running>)> = members().filter_map(|member| Some((member, host.running(member)?))).collect();
+    let pages = running.iter().filter_map(|(_, running)| running.file.memory.as_ref()).map(MemoryType::minimum).max().unwrap_or(0);
+    let group = Group::new(&host.engine, pages.max(if running.is_empty() { 0 } else { host.groups[number.0].pages.get() }));
+    let mut instances: Vec<Option<Instance>> = vec![None; host.modules.len()];
+    let mut registered = Vec::new();
+    for (member, running) in running {
+        let named = |reason: String| format!("module {}: {reason}", running.file.name);
+        let instance = build(host, &group, member, &running, &instances).map_err(|error| named(trap::describe_link(&error)))?;
+        instances[member.0] = Some(instance);
+        on_load(ctx, &group, Phase::LoadAgain, &instance).map_err(named)?;
+        let handlers = group.enter().map(|mut entered| std::mem::take(&mut entered.store.data_mut().handlers)).unwrap_or_default();
+        registered.extend(handlers.into_iter().map(|(declaration, handler)| (member, declaration, handler)));
+    }
+    Ok(Again { group, registered })
 }
 
 /// The pages that a group's memory has at first: enough for every member.
@@ -100,27 +153,27 @@ fn initial_pages(files: &[WasmFile], plan: &Plan, first: MemberId) -> u64 {
 
 /// Instantiates a module in `group`, which it becomes a member of, linked to `instances`, those of the
 /// modules before it.
-fn build(host: &Host, engine: &Engine, group: &Group, member: MemberId, instances: &[Instance]) -> Result<Instance> {
-    let module = &host.modules[member.0];
-    let file = &module.file;
+fn build(host: &Host, group: &Group, member: MemberId, running: &Running, instances: &[Option<Instance>]) -> Result<Instance> {
+    let Running { file, links } = running;
     let mut entered = group.enter().ok_or_else(|| Error::msg("its group is busy"))?;
     entered.allow_load();
     let store: &mut Store<State> = &mut entered.store;
-    let mut linker = Linker::new(engine);
+    let mut linker = Linker::new(&host.engine);
     if let Some(imported) = &file.memory {
         let memory = match store.data().memory {
             Some(memory) => memory,
-            None => Memory::new(&mut *store, MemoryType::new(group.pages as u32, imported.maximum().map(|maximum| maximum as u32)))?,
+            None => Memory::new(&mut *store, MemoryType::new(group.pages.get() as u32, imported.maximum().map(|maximum| maximum as u32)))?,
         };
         store.data_mut().memory = Some(memory);
         linker.define(&*store, ENV_NAMESPACE, "memory", memory)?;
     }
     imports::define(&mut linker, member)?;
-    for (namespace, link) in &module.links {
+    for (namespace, link) in links {
         for (name, function) in &file.imports[namespace] {
             match link {
                 Link::Direct(provider) => {
-                    let export = instances[provider.0].get_func(&mut *store, name).ok_or_else(|| Error::msg("an export is gone"))?;
+                    let instance = instances[provider.0].ok_or_else(|| Error::msg("a module that it is linked to is missing"))?;
+                    let export = instance.get_func(&mut *store, name).ok_or_else(|| Error::msg("an export is gone"))?;
                     linker.define(&*store, namespace, name, export)?;
                 }
                 Link::Command(_) => {
@@ -146,7 +199,7 @@ fn build(host: &Host, engine: &Engine, group: &Group, member: MemberId, instance
     }
     reserve_arguments(store)?;
     group.add(Member {
-        identity: module.identity.clone(),
+        identity: host.modules[member.0].identity.clone(),
         flush: optional(store, &instance, "flush")?,
         aux_save: optional(store, &instance, "auxSave")?,
         aux_load: optional(store, &instance, "auxLoad")?,

@@ -4,4 +4,6 @@ pub mod ended;
 pub mod events;
 pub mod files;
 pub mod fresh;
+pub mod install;
 pub mod instantiate;
+pub mod satellite;

@@ -14,7 +14,8 @@ use crate::engine::weight::TABLE_ELEMENTS_MAX;
 use crate::engine::{clock, trap};
 use crate::guest::{abort, memory};
 use crate::server::context::Context;
-use crate::server::{api, config, kit_settings};
+use crate::server::kit_settings::{self, KitSetting};
+use crate::server::{api, config};
 
 type Guest<'a> = Caller<'a, Declared>;
 
@@ -24,10 +25,10 @@ impl WasmFile {
     ///
     /// # Errors
     /// As [`Source::read`](crate::engine::source::Source::read).
-    pub fn ask(&mut self, ctx: Context<'_>) -> std::result::Result<(), String> {
+    pub fn ask(&mut self, ctx: Context<'_>, asking: Asking) -> std::result::Result<(), String> {
         // SAFETY: the store that keeps it is dropped when this function returns.
         let ctx = unsafe { ctx.forever() };
-        let mut store = Store::new(self.module.engine(), Declared::new(ctx, &self.name));
+        let mut store = Store::new(self.module.engine(), Declared::new(ctx, asking));
         store.limiter(|declared| &mut declared.limits);
         store.set_epoch_deadline(clock::ticks_of_declaring());
         let mut linker = Linker::new(self.module.engine());
@@ -63,7 +64,8 @@ impl WasmFile {
         self.descriptions = declared.descriptions;
         self.served_by = declared.served_by;
         self.settings = declared.settings;
-        self.kit_settings = declared.kit_settings;
+        self.declared_settings = declared.kit_settings;
+        kit_settings::check(&self.name, &self.declared_settings)?;
         Ok(())
     }
 }
@@ -106,33 +108,40 @@ impl ResourceLimiter for ScratchLimits {
     }
 }
 
+/// When a module is asked what it declares.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Asking {
+    /// Before the server has read the values of settings: new ones may be declared.
+    AtStart,
+    Later,
+}
+
 /// What a module said in the scratch store.
 struct Declared {
     ctx: Context<'static>,
-    /// Its name.
-    module: String,
+    asking: Asking,
     memory: Option<Memory>,
     commands: Vec<DeclaredCommand>,
     descriptions: BTreeMap<String, Description>,
     served_by: BTreeMap<String, String>,
     settings: BTreeMap<i32, &'static AtomicI64>,
-    kit_settings: BTreeMap<i32, &'static AtomicI64>,
+    kit_settings: Vec<(i32, KitSetting)>,
     settings_allowed: bool,
     settings_tried: usize,
     limits: ScratchLimits,
 }
 
 impl Declared {
-    fn new(ctx: Context<'static>, module: &str) -> Declared {
+    fn new(ctx: Context<'static>, asking: Asking) -> Declared {
         Declared {
             ctx,
-            module: module.into(),
+            asking,
             memory: None,
             commands: Vec::new(),
             descriptions: BTreeMap::new(),
             served_by: BTreeMap::new(),
             settings: BTreeMap::new(),
-            kit_settings: BTreeMap::new(),
+            kit_settings: Vec::new(),
             settings_allowed: false,
             settings_tried: 0,
             limits: ScratchLimits,
@@ -261,14 +270,24 @@ fn settings(linker: &mut Linker<Declared>) -> Result<()> {
             let name = text(&guest, name, length)?;
             let declared = guest.data_mut();
             declared.begin_setting()?;
-            match config::register_guest(declared.ctx, &name, default, flags, min, max) {
+            let cell = match declared.asking {
+                Asking::AtStart => config::register_guest(declared.ctx, &name, default, flags, min, max),
+                Asking::Later => config::registered(&name).ok_or_else(|| {
+                    let setting = format!("the setting wasm.{name}");
+                    format!("{setting} while it serves: the module has to be given as an argument at a start")
+                }),
+            };
+            match cell {
                 Ok(cell) => {
                     declared.settings.insert(handle, cell);
                     Ok(api::OK)
                 }
                 // settings() answers nothing, so a refusal that it does not look at would be a setting that
                 // is not there.
-                Err(setting) => Err(Error::msg(format!("the server refused {setting}: is it taken?"))),
+                Err(setting) if declared.asking == Asking::AtStart => {
+                    Err(Error::msg(format!("the server refused {setting}: is it taken?")))
+                }
+                Err(setting) => Err(Error::msg(format!("the server takes no {setting}"))),
             }
         },
     )?;
@@ -279,8 +298,7 @@ fn settings(linker: &mut Linker<Declared>) -> Result<()> {
             let name = text(&guest, name, length)?;
             let declared = guest.data_mut();
             declared.begin_setting()?;
-            let cell = kit_settings::declare(&declared.module, &name, default, min, max).map_err(Error::msg)?;
-            declared.kit_settings.insert(handle, cell);
+            declared.kit_settings.push((handle, KitSetting { name, default, min, max }));
             Ok(api::OK)
         },
     )?;

@@ -3,6 +3,7 @@
 //! What the links are decided on is all here: the commands that the module registers, the functions that it
 //! exports, the version of its linking convention and the range of its static data.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
@@ -18,6 +19,7 @@ use crate::engine::inspect::Inspected;
 use crate::engine::source::Source;
 use crate::guest::abort::ABORT;
 use crate::guest::memory::PAGE;
+use crate::server::kit_settings::{self, KitSetting};
 
 /// A module that has been compiled and asked what it declares, but does not run yet.
 pub struct WasmFile {
@@ -27,6 +29,8 @@ pub struct WasmFile {
     /// SHA-256 of the file, in hexadecimal.
     pub hash: String,
     pub module: Module,
+    /// Its bytes, until it has been noted that they serve.
+    pub bytes: RefCell<Vec<u8>>,
     /// The version of the linking convention, which its export `abi` tells. A module without one links by
     /// command alone.
     pub abi: Option<u32>,
@@ -47,8 +51,9 @@ pub struct WasmFile {
     pub served_by: BTreeMap<String, String>,
     /// The module's numeric settings, by its own handle.
     pub settings: BTreeMap<i32, &'static AtomicI64>,
-    /// Those of them that stand in `wasm.settings`, likewise.
+    /// Those of them that stand in `wasm.settings`, likewise; and what it declared of them.
     pub kit_settings: BTreeMap<i32, &'static AtomicI64>,
+    pub declared_settings: Vec<(i32, KitSetting)>,
 }
 
 impl WasmFile {
@@ -61,6 +66,7 @@ impl WasmFile {
             name: source.name,
             path: source.path,
             hash: Sha256::digest(&source.bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+            bytes: RefCell::default(),
             abi: None,
             inspected: source.inspected,
             memory: None,
@@ -71,6 +77,7 @@ impl WasmFile {
             served_by: BTreeMap::new(),
             settings: BTreeMap::new(),
             kit_settings: BTreeMap::new(),
+            declared_settings: Vec::new(),
             module,
         };
         name::check(&file.name, &source.bytes, file.applies())?;
@@ -78,12 +85,18 @@ impl WasmFile {
         file.check_exports()?;
         let stack = file.inspected.stack_pointer.map(|(_, first)| first);
         file.static_range = file.memory.as_ref().and_then(|memory| static_range(&source.bytes, memory.minimum(), stack));
+        file.bytes = RefCell::new(source.bytes);
         Ok(file)
     }
 
     /// Whether the host looks after its data and its effects: it exports `apply`.
     pub fn applies(&self) -> bool {
         self.module.get_export(APPLY_EXPORT).is_some()
+    }
+
+    /// Its settings of `wasm.settings` hold from now on, in the place of those that its module had.
+    pub fn adopt_settings(&mut self) {
+        self.kit_settings = kit_settings::adopt(&self.name, &self.declared_settings);
     }
 
     fn check_imports(&mut self) -> Result<(), String> {

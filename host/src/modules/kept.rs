@@ -104,6 +104,20 @@ impl Kept {
         }
     }
 
+    /// Runs `action` with what is kept for a module: nothing where there is none.
+    pub fn with<T>(&self, module: &[u8], action: impl FnOnce(&Part) -> T) -> T {
+        let parts = self.parts.borrow();
+        match parts.get(module) {
+            Some(part) => action(part),
+            None => action(&Part::default()),
+        }
+    }
+
+    /// Keeps nothing for this module any more.
+    pub fn forget(&self, module: &[u8]) {
+        self.take(|name| name == module);
+    }
+
     /// Hands out what is kept for the first module that `is_wanted`.
     pub fn take(&self, is_wanted: impl Fn(&[u8]) -> bool) -> Option<(Box<[u8]>, Part)> {
         let mut parts = self.parts.borrow_mut();

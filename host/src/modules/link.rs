@@ -6,11 +6,13 @@
 //! reason is told.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use wasmtime::ExternType;
+use wasmtime::{ExternType, FuncType};
 
 use super::callable::callable;
 use super::file::WasmFile;
+use super::loaded::{Host, Running};
 use crate::guest::ids::MemberId;
 use crate::guest::memory::PAGE;
 
@@ -48,9 +50,7 @@ pub fn plan(files: &[WasmFile], by_command: bool, is_trusted: impl Fn(&WasmFile)
                     Link::Direct(provider)
                 }
                 Err(reason) => {
-                    if let Some((name, _)) = functions.iter().find(|(_, function)| !callable(function)) {
-                        return Err((consumer, format!("it imports {namespace}.{name} with a type that no command has ({reason})")));
-                    }
+                    callable_all(namespace, functions, &reason).map_err(|reason| (consumer, reason))?;
                     Link::Command(reason)
                 }
             };
@@ -63,6 +63,88 @@ pub fn plan(files: &[WasmFile], by_command: bool, is_trusted: impl Fn(&WasmFile)
 /// The part of a function's name that is the command's.
 pub fn command_part(name: &str) -> &str {
     name.split_once('$').map_or(name, |(command, _)| command)
+}
+
+/// The links of a module that has none but by command, for this reason.
+///
+/// # Errors
+/// An import that no command can serve.
+pub fn by_command(file: &WasmFile, reason: &str) -> Result<Vec<(String, Link)>, String> {
+    file.imports
+        .iter()
+        .map(|(namespace, functions)| {
+            callable_all(namespace, functions, reason)?;
+            Ok((namespace.clone(), Link::Command(reason.into())))
+        })
+        .collect()
+}
+
+/// # Errors
+/// An import that no command can serve.
+fn callable_all(namespace: &str, functions: &BTreeMap<String, FuncType>, reason: &str) -> Result<(), String> {
+    match functions.iter().find(|(_, function)| !callable(function)) {
+        Some((name, _)) => Err(format!("it imports {namespace}.{name} with a type that no command has ({reason})")),
+        None => Ok(()),
+    }
+}
+
+/// The links of a file that takes the place of what a module runs: those that it has, as far as they can be.
+///
+/// # Errors
+/// Why it cannot stand in that one's place in its group.
+pub fn again(host: &Host, member: MemberId, file: &WasmFile, is_trusted: bool) -> Result<Vec<(String, Link)>, String> {
+    const RESTART: &str = "it needs a restart";
+    let module = &host.modules[member.0];
+    let present = module.running().ok_or("it is missing")?;
+    if present.file.applies() != file.applies() {
+        return Err(format!("one of the two files exports apply, and the other does not: {RESTART}"));
+    }
+    let others: Vec<Rc<Running>> = (0..host.modules.len())
+        .filter(|&other| other != member.0 && host.modules[other].group == module.group)
+        .filter_map(|other| host.modules[other].running())
+        .collect();
+    if others.is_empty() {
+        return by_command(file, "it was loaded while the server served");
+    }
+    if !is_trusted {
+        return Err(format!("wasm.trusted does not name {}:{}: {RESTART}", file.name, file.hash));
+    }
+    if present.file.abi != file.abi {
+        let (now, then) = (version(present.file.abi), version(file.abi));
+        return Err(format!("it has ABI version {then}, and what runs {now}: {RESTART}"));
+    }
+    let all: Vec<&WasmFile> = others.iter().map(|other| &other.file).chain([file]).collect();
+    shareable(&all)?;
+    for other in &others {
+        let wanted = other.links.iter().filter(|(_, link)| *link == Link::Direct(member));
+        for (name, kind) in wanted.flat_map(|(namespace, _)| &other.file.imports[namespace]) {
+            if !matches!(file.module.get_export(name), Some(ExternType::Func(found)) if found.matches(kind)) {
+                return Err(format!("{} is linked to its export {name}, which the file does not have: {RESTART}", other.file.name));
+            }
+        }
+    }
+    let linked = |namespace: &str| match present.links.iter().find(|(linked, _)| linked == namespace) {
+        Some((_, Link::Direct(provider))) => host.running(*provider).map(|running| (*provider, running)),
+        _ => None,
+    };
+    let mut links = Vec::new();
+    for (namespace, functions) in &file.imports {
+        let fits = |provider: &WasmFile| {
+            functions
+                .iter()
+                .all(|(name, kind)| matches!(provider.module.get_export(name), Some(ExternType::Func(found)) if found.matches(kind)))
+        };
+        let link = match linked(namespace).filter(|(_, provider)| fits(&provider.file)) {
+            Some((provider, _)) => Link::Direct(provider),
+            None => {
+                let reason = "it was loaded while the server served";
+                callable_all(namespace, functions, reason)?;
+                Link::Command(reason.into())
+            }
+        };
+        links.push((namespace.clone(), link));
+    }
+    Ok(links)
 }
 
 /// Puts both modules' groups into one.

@@ -3,29 +3,34 @@
 //! The server calls modules from one thread. What is here is written while a load runs, when no command does,
 //! and read afterwards; what changes later stands in cells.
 
-use std::cell::Cell;
-use std::ffi::CString;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::{CStr, CString, c_int};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
+use std::time::SystemTime;
+
+use wasmtime::Engine;
 
 use super::file::WasmFile;
+use super::folder::Folder;
 use super::kept::Kept;
 use super::link::Link;
-use super::namespace::COMMANDS_MAX;
+use super::namespace::{COMMANDS_MAX, MODULES_MAX};
 use super::shelf::Shelf;
 use super::slot::Slot;
 use super::sweeper::{Sweeper, Turn};
 use super::target::{Loading, Target};
-use crate::describe::description::Description;
 use crate::describe::tell::Categories;
 use crate::engine::clock::Ticker;
 use crate::guest::codes::Codes;
 use crate::guest::faults::Identity;
 use crate::guest::group::{Group, Member};
 use crate::guest::ids::{GroupId, MemberId, SlotId};
+use crate::server::context::Context;
 
 /// Everything that one load made.
 pub struct Host {
+    pub engine: Engine,
     pub modules: Shelf<LoadedModule>,
     pub groups: Shelf<Group>,
     pub slots: Shelf<Slot>,
@@ -34,6 +39,8 @@ pub struct Host {
     pub maxmemory: Cell<u64>,
     /// What is kept for modules that are not loaded.
     pub kept: Kept,
+    /// `wasm.dir`, where one is named.
+    pub folder: OnceCell<Folder>,
     /// Where a load goes that runs beside the present data.
     pub target: Target,
     /// How often a change of the server's settings was undone because it would have lost data.
@@ -42,30 +49,95 @@ pub struct Host {
     pub categories: Categories,
     /// The timer that has modules reclaim what has expired.
     pub sweeper: Sweeper,
+    /// A file while it is instantiated to take the place of what its module runs.
+    pub candidate: RefCell<Option<(MemberId, Rc<Running>)>>,
     /// The process that the server runs in: a save's child has another.
     pub pid: u32,
     /// Ends with the host.
     _ticker: Ticker,
 }
 
-/// A module that runs, and what it is known for.
+/// A module, and what it is known for; it may be missing for a while.
 pub struct LoadedModule {
-    pub file: WasmFile,
-    pub links: Vec<(String, Link)>,
-    /// The group that it runs in, and its place there.
-    pub group: GroupId,
-    pub place: usize,
     pub identity: Rc<Identity>,
+    /// The group that it runs in.
+    pub group: GroupId,
     pub codes: Codes,
     /// When it is to reclaim what has expired.
     pub turn: Turn,
+    /// Whether its file was given as an argument: then what is wrong with it is wrong with the load.
+    pub is_given: bool,
+    state: RefCell<Presence>,
+    /// Since when it has been as it is.
+    pub since: Cell<SystemTime>,
+    /// How often its file has been replaced.
+    pub reloads: Cell<u64>,
+}
+
+/// Whether a module is there.
+pub enum Presence {
+    Serving(Rc<Running>),
+    /// Its commands are unknown, its data is kept; and why.
+    Missing(String),
+}
+
+/// What a module runs.
+pub struct Running {
+    pub file: WasmFile,
+    pub links: Vec<(String, Link)>,
+}
+
+impl LoadedModule {
+    pub fn new(identity: Rc<Identity>, group: GroupId, is_given: bool) -> LoadedModule {
+        LoadedModule {
+            identity,
+            group,
+            codes: Codes::default(),
+            turn: Turn::default(),
+            is_given,
+            state: RefCell::new(Presence::Missing("it is being loaded".into())),
+            since: Cell::new(SystemTime::now()),
+            reloads: Cell::new(0),
+        }
+    }
+
+    /// What it runs; `None` while it is missing.
+    pub fn running(&self) -> Option<Rc<Running>> {
+        match &*self.state.borrow() {
+            Presence::Serving(running) => Some(running.clone()),
+            Presence::Missing(_) => None,
+        }
+    }
+
+    /// Why it is missing, if it is.
+    pub fn missing(&self) -> Option<String> {
+        match &*self.state.borrow() {
+            Presence::Serving(_) => None,
+            Presence::Missing(reason) => Some(reason.clone()),
+        }
+    }
+
+    /// From now on it is so.
+    pub fn become_(&self, presence: Presence) {
+        self.state.replace(presence);
+        self.since.set(SystemTime::now());
+    }
+
+    pub fn name(&self) -> &str {
+        &self.identity.name
+    }
 }
 
 /// A data type that a module registered: it holds no keys, only auxiliary data.
 pub struct DataType {
     pub member: MemberId,
     pub name: CString,
+    /// Its encoding.
+    pub version: c_int,
 }
+
+/// Why a module is missing that has refused its part of a file.
+pub const REFUSED: &str = "it refuses the data that it has in a file";
 
 /// Data types in all.
 pub const TYPES_MAX: usize = 16;
@@ -95,19 +167,21 @@ pub fn get() -> Option<&'static Host> {
 }
 
 impl Host {
-    /// A host with room for `count` modules.
-    pub fn new(count: usize, ticker: Ticker) -> Host {
+    pub fn new(engine: Engine, ticker: Ticker) -> Host {
         Host {
-            modules: Shelf::with_room(count),
-            groups: Shelf::with_room(count),
+            engine,
+            modules: Shelf::with_room(MODULES_MAX),
+            groups: Shelf::with_room(MODULES_MAX),
             slots: Shelf::with_room(COMMANDS_MAX),
             types: Shelf::with_room(TYPES_MAX),
             maxmemory: Cell::new(0),
             kept: Kept::default(),
+            folder: OnceCell::new(),
             target: Target::default(),
             settings_undone: Cell::new(0),
             categories: Categories::default(),
             sweeper: Sweeper::default(),
+            candidate: RefCell::default(),
             pid: std::process::id(),
             _ticker: ticker,
         }
@@ -122,7 +196,7 @@ impl Host {
     /// What the host calls of a module that runs.
     pub fn functions_of(&self, member: MemberId) -> Option<Rc<Member>> {
         let module = self.modules.get(member.0)?;
-        self.groups[module.group.0].member(module.place)
+        self.groups[module.group.0].member(&module.identity)
     }
 
     /// Runs `action` with the group that a module's data is to be loaded into; `None` where there is none,
@@ -148,34 +222,81 @@ impl Host {
         Some(action(stores.as_ref().map_or(&self.kept, |stores| &stores.kept)))
     }
 
-    /// The module of this name whose data the host looks after.
+    /// The module of this name, whether it is there or missing.
+    pub fn named(&self, name: &[u8]) -> Option<MemberId> {
+        self.modules.iter().position(|module| module.name().as_bytes() == name).map(MemberId)
+    }
+
+    /// The module of this name whose data the host looks after, if it is there.
     pub fn applier(&self, name: &[u8]) -> Option<MemberId> {
-        self.modules.iter().position(|module| module.file.name.as_bytes() == name && module.file.applies()).map(MemberId)
+        self.named(name).filter(|member| self.modules[member.0].running().is_some_and(|running| running.file.applies()))
     }
 
-    /// What a module said of its command, named in lower case, when it was asked.
-    pub fn description(&self, member: MemberId, command: &str) -> Option<&Description> {
-        self.modules.get(member.0)?.file.descriptions.get(command)
+    /// What a module runs, or what is being instantiated to take its place; `None` where it is missing.
+    pub fn running(&self, member: MemberId) -> Option<Rc<Running>> {
+        let candidate = self.candidate.borrow().as_ref().filter(|(of, _)| *of == member).map(|(_, running)| running.clone());
+        candidate.or_else(|| self.modules.get(member.0)?.running())
     }
 
-    /// The file that ordinarily serves a namespace, as the module that imports from it says.
-    pub fn served_by(&self, member: MemberId, namespace: &str) -> Option<&str> {
-        self.modules.get(member.0)?.file.served_by.get(namespace).map(String::as_str)
+    /// A module that is linked directly to this one, if there is any.
+    pub fn linked_to(&self, member: MemberId) -> Option<MemberId> {
+        let is_linked = |module: &LoadedModule| {
+            module.running().is_some_and(|running| running.links.iter().any(|(_, link)| *link == Link::Direct(member)))
+        };
+        self.modules.iter().position(is_linked).map(MemberId)
+    }
+
+    /// Notes that what a module of `wasm.dir` runs is what is to be taken where its file cannot be.
+    pub fn note_served(&self, ctx: Context<'_>, member: MemberId) {
+        let module = &self.modules[member.0];
+        if let (Some(folder), Some(running), false) = (self.folder.get(), module.running(), module.is_given) {
+            let bytes = running.file.bytes.take();
+            if !bytes.is_empty() {
+                folder.note_served(ctx, module.name(), &bytes);
+            }
+        }
+    }
+
+    /// A module has refused what it has in the file that is being loaded: it is missing once that is loaded.
+    pub fn note_refusal(&self, member: MemberId) {
+        match &*self.target.loading.borrow() {
+            Loading::Into(stores) => stores.refused.borrow_mut().push(member),
+            _ => self.miss(member, REFUSED),
+        }
+    }
+
+    /// A module is missing from now on, for this reason: clients hear that its commands are unknown.
+    pub fn miss(&self, member: MemberId, reason: &str) {
+        let module = &self.modules[member.0];
+        self.slots.iter().filter(|slot| slot.member.get() == member).for_each(Slot::park);
+        module.become_(Presence::Missing(reason.into()));
+        let group = self.group_of(member);
+        group.remove(&module.identity);
+        if group.is_empty() {
+            // Where a call into it runs, its memory stays until the module is back.
+            group.swap(&Group::new(&self.engine, 0));
+        }
     }
 
     /// The present value of a module's setting.
     pub fn setting(&self, member: MemberId, handle: i32) -> Option<i64> {
-        self.modules.get(member.0)?.file.settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
+        self.running(member)?.file.settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
     }
 
     /// The present value of a module's setting in `wasm.settings`.
     pub fn kit_setting(&self, member: MemberId, handle: i32) -> Option<i64> {
-        self.modules.get(member.0)?.file.kit_settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
+        self.running(member)?.file.kit_settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
+    }
+
+    /// The slot of the command of this name, in any case, which the server knows.
+    pub fn slot_named(&self, name: &CStr) -> Option<&Slot> {
+        let is_it = |slot: &&Slot| slot.is_known.get() && slot.name.to_bytes().eq_ignore_ascii_case(name.to_bytes());
+        self.slots.iter().find(is_it)
     }
 
     /// Commands that a module has served.
     pub fn commands_served(&self, member: MemberId) -> u64 {
-        self.slots.iter().filter(|slot| slot.member == member).map(|slot| slot.calls.get()).sum()
+        self.slots.iter().filter(|slot| slot.member.get() == member).map(|slot| slot.calls.get()).sum()
     }
 
     /// The command of this name, if a module of the group that `member` runs in writes by it. `last`: the
@@ -194,7 +315,7 @@ impl Host {
     #[inline]
     fn writer_that(&self, member: MemberId, last: &mut SlotId, is_it: impl Fn(&Slot) -> bool) -> Option<&Slot> {
         let group = self.modules[member.0].group;
-        let is_it = |slot: &Slot| slot.write && slot.group == group && is_it(slot);
+        let is_it = |slot: &Slot| slot.write && slot.group.get() == group && is_it(slot);
         if !self.slots.get(last.0).is_some_and(is_it) {
             last.0 = self.slots.iter().position(is_it)?;
         }

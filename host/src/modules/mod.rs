@@ -4,6 +4,7 @@
 pub mod callable;
 pub mod declare;
 pub mod file;
+pub mod folder;
 pub mod kept;
 pub mod link;
 pub mod loaded;

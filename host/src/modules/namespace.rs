@@ -20,6 +20,8 @@ pub const KITS_TYPE: &CStr = c"wasm-kits";
 pub const TABLES: [&str; 2] = ["table", "__indirect_function_table"];
 /// Commands that one module may register, and all of them.
 pub const COMMANDS_MAX: usize = 256;
+/// Modules in all, those counted that are missing.
+pub const MODULES_MAX: usize = 64;
 
 /// A function that modules may import.
 pub struct Function {

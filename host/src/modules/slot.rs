@@ -4,29 +4,36 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CString, c_int};
 use std::rc::Rc;
 
-use crate::describe::declaration::Late;
+use crate::describe::declaration::{Declaration, Late};
+use crate::describe::description::{Description, Keys};
 use crate::describe::find::Finder;
 use crate::guest::faults::Identity;
 use crate::guest::ids::{GroupId, MemberId};
 use crate::guest::state::Handler;
+use crate::server::register::Places;
 
 /// One registered command, and what the host does about it at each call.
 pub struct Slot {
     pub name: CString,
-    pub member: MemberId,
+    pub member: Cell<MemberId>,
     /// Its module.
-    pub module: Rc<Identity>,
+    pub module: RefCell<Rc<Identity>>,
     /// The group that its module runs in.
-    pub group: GroupId,
+    pub group: Cell<GroupId>,
     /// How often it was run.
     pub calls: Cell<u64>,
-    /// As declared. The server checks it too, but not of what it reads from the append-only file.
-    pub arity: c_int,
-    pub late: Option<Late>,
+    /// As declared. The server checks it too, but not of what it reads from the append-only file, nor where
+    /// modules may be replaced.
+    pub arity: Cell<c_int>,
+    pub late: Cell<Option<Late>>,
     /// What finds its keys, where the server cannot by itself.
-    pub finder: Option<Finder>,
-    /// Changes with the contents of the group.
-    pub handler: RefCell<Handler>,
+    pub finder: RefCell<Option<Finder>>,
+    /// Changes with the contents of the group; `None` while no module has the command.
+    pub handler: RefCell<Option<Handler>>,
+    /// What the server was told of it for good.
+    pub fixed: Fixed,
+    /// Whether the server knows the command: not where the load that registered it failed.
+    pub is_known: Cell<bool>,
     pub write: bool,
     pub may_replicate: bool,
     pub deny_oom: bool,
@@ -34,7 +41,52 @@ pub struct Slot {
     pub effect: bool,
 }
 
+/// What a server takes of a command once, so that no other file can change it.
+#[derive(PartialEq)]
+pub struct Fixed {
+    /// Its flags, in order.
+    flags: Vec<String>,
+    keys: Places,
+    specifications: Vec<Keys>,
+}
+
+impl Fixed {
+    pub fn of(declaration: &Declaration, description: Option<&Description>) -> Fixed {
+        let mut flags: Vec<String> = declaration.flags.split_ascii_whitespace().map(str::to_string).collect();
+        flags.sort_unstable();
+        let specifications = description.map_or(Vec::new(), |description| description.keys.clone());
+        Fixed { flags, keys: declaration.keys, specifications }
+    }
+}
+
 impl Slot {
+    /// The module `member`, of this identity and group, serves it from now on.
+    pub fn serve(&self, server: (MemberId, &Rc<Identity>, GroupId), declaration: &Declaration, finder: Option<Finder>, handler: Handler) {
+        let (member, module, group) = server;
+        self.member.set(member);
+        self.module.replace(module.clone());
+        self.group.set(group);
+        self.arity.set(declaration.arity);
+        self.late.set(declaration.late);
+        self.finder.replace(finder);
+        self.handler.replace(Some(handler));
+    }
+
+    /// No module serves it from now on: clients hear that the command is unknown.
+    pub fn park(&self) {
+        self.handler.replace(None);
+    }
+
+    /// The server has forgotten it.
+    pub fn forget(&self) {
+        self.park();
+        self.is_known.set(false);
+    }
+
+    pub fn is_parked(&self) -> bool {
+        self.handler.borrow().is_none()
+    }
+
     /// Its name, for the log.
     pub fn shown(&self) -> String {
         self.name.to_string_lossy().into_owned()
@@ -42,6 +94,7 @@ impl Slot {
 
     /// Whether `argc` words, the command's name counted, are as many as it takes.
     pub fn takes(&self, argc: c_int) -> bool {
-        if self.arity < 0 { argc >= -self.arity } else { argc == self.arity }
+        let arity = self.arity.get();
+        if arity < 0 { argc >= -arity } else { argc == arity }
     }
 }

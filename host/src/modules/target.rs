@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::kept::Kept;
 use crate::guest::group::Group;
+use crate::guest::ids::MemberId;
 use crate::guest::state::Handler;
 
 /// What a load beside the present data goes to.
@@ -29,9 +30,11 @@ pub enum Loading {
 /// The present groups once more, in the same order, and the handlers of all command slots in them.
 pub struct Stores {
     pub groups: Vec<Group>,
-    pub handlers: Vec<Handler>,
+    pub handlers: Vec<Option<Handler>>,
     /// What is kept for modules that are not loaded.
     pub kept: Kept,
+    /// Modules that have refused what came for them.
+    pub refused: RefCell<Vec<MemberId>>,
 }
 
 impl Target {

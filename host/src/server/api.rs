@@ -16,7 +16,7 @@ use std::ffi::{c_char, c_float, c_int, c_long, c_longlong, c_uchar, c_uint, c_ul
 macro_rules! opaque {
     ($($name:ident),*) => { $(#[repr(C)] pub struct $name { _private: [u8; 0] })* };
 }
-opaque!(Ctx, Str, User, CallReply, Command, Type, Io, InfoCtx, ServerInfo);
+opaque!(Ctx, Str, User, CallReply, Command, Type, Io, InfoCtx, ServerInfo, BlockedClient);
 
 pub const OK: c_int = 0;
 pub const ERR: c_int = 1;
@@ -78,6 +78,8 @@ pub const SUBEVENT_REPL_ASYNC_LOAD_STARTED: u64 = 0;
 pub const SUBEVENT_REPL_ASYNC_LOAD_COMPLETED: u64 = 2;
 
 pub type CommandFunc = unsafe extern "C" fn(*mut Ctx, *mut *mut Str, c_int) -> c_int;
+pub type FreePrivDataFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void);
+pub type OneShotFunc = unsafe extern "C" fn(*mut c_void);
 pub type TimerFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void);
 pub type InfoFunc = unsafe extern "C" fn(*mut InfoCtx, c_int);
 pub type EventFunc = unsafe extern "C" fn(*mut Ctx, Event, u64, *mut c_void);
@@ -292,6 +294,14 @@ api! {
     fn IsKeysPositionRequest(ctx: *mut Ctx) -> c_int;
     fn KeyAtPosWithFlags(ctx: *mut Ctx, position: c_int, flags: c_int);
 
+    fn BlockClient(ctx: *mut Ctx, reply: Option<CommandFunc>, timeout: Option<CommandFunc>, free: Option<FreePrivDataFunc>, timeout_ms: c_longlong) -> *mut BlockedClient;
+    fn UnblockClient(client: *mut BlockedClient, data: *mut c_void) -> c_int;
+    fn GetBlockedClientPrivateData(ctx: *mut Ctx) -> *mut c_void;
+    fn GetDetachedThreadSafeContext(ctx: *mut Ctx) -> *mut Ctx;
+    fn FreeThreadSafeContext(ctx: *mut Ctx);
+    fn EventLoopAddOneShot(function: OneShotFunc, data: *mut c_void) -> c_int;
+
+    #[optional] fn GetClientNameById(ctx: *mut Ctx, client: u64) -> *mut Str;
     fn GetClientId(ctx: *mut Ctx) -> c_ulonglong;
     fn GetClientUserNameById(ctx: *mut Ctx, client: u64) -> *mut Str;
     fn GetCurrentUserName(ctx: *mut Ctx) -> *mut Str;

@@ -3,8 +3,11 @@
 //! Every value lives in a static of its own, whose address the server hands back to the getter and the
 //! setter. The name is never looked at: Redis 8.2 passes `wasm.link` where 7.0 passes `link`.
 
-use std::cell::Cell;
-use std::ffi::{CStr, CString, c_char, c_int, c_longlong, c_uint, c_void};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_longlong, c_uint, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 use super::api::{self, Str};
@@ -30,12 +33,30 @@ static KIT_SETTINGS: Text = Text { value: Cell::new(std::ptr::null_mut()), take:
 /// `wasm.trusted`: modules that may share a memory.
 static TRUSTED: Text = Text { value: Cell::new(std::ptr::null_mut()), take: trusted::take };
 
+/// `wasm.allow-load`: 0 no, 1 yes.
+static ALLOW_LOAD: AtomicI64 = AtomicI64::new(0);
+/// `wasm.dir`: the folder whose files are loaded.
+static FOLDER: Text = Text { value: Cell::new(std::ptr::null_mut()), take: any };
+
 /// A setting of text.
 struct Text {
     /// The server's string of what it holds; null before the first.
     value: Cell<*mut Str>,
     /// Takes another text, or tells why it cannot be.
     take: fn(&[u8]) -> Result<(), String>,
+}
+
+impl Text {
+    /// What it holds, as a path; `None` for none.
+    fn path(&self) -> Option<PathBuf> {
+        let value = self.value.get();
+        if value.is_null() {
+            return None;
+        }
+        // SAFETY: the string is this setting's own, until another takes its place.
+        let bytes = unsafe { ServerString::new(value) }.bytes();
+        (!bytes.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(bytes)))
+    }
 }
 
 // SAFETY: the server calls modules from its main thread alone.
@@ -47,6 +68,20 @@ const GIB: i64 = 1 << 30;
 /// Whether every import goes by command (`wasm.link command`).
 pub fn link_by_command() -> bool {
     LINK.load(Relaxed) == 1
+}
+
+/// Whether modules may be loaded while the server serves (`wasm.allow-load yes`).
+pub fn may_load() -> bool {
+    ALLOW_LOAD.load(Relaxed) == 1
+}
+
+/// The folder whose files are loaded (`wasm.dir`); `None` where none is named.
+pub fn folder() -> Option<PathBuf> {
+    FOLDER.path()
+}
+
+fn any(_: &[u8]) -> Result<(), String> {
+    Ok(())
 }
 
 /// Bytes that one linear memory may reach.
@@ -69,27 +104,9 @@ pub fn max_value_size() -> usize {
 /// # Errors
 /// The setting that the server refused.
 pub fn register(ctx: Context<'_>) -> Result<(), String> {
-    let names = [c"auto".as_ptr(), c"command".as_ptr()];
-    let values = [0, 1];
-    // SAFETY: the names and values are copied by the server, the cell is static.
-    let refused = unsafe {
-        rm!(RegisterEnumConfig(
-            ctx.raw(),
-            c"link".as_ptr(),
-            0,
-            api::CONFIG_IMMUTABLE,
-            names.as_ptr(),
-            values.as_ptr(),
-            2,
-            get_enum,
-            set_enum,
-            None,
-            cell(&LINK),
-        ))
-    };
-    if refused != api::OK {
-        return Err("the setting wasm.link".into());
-    }
+    register_choice(ctx, c"link", &LINK, [c"auto", c"command"])?;
+    register_choice(ctx, c"allow-load", &ALLOW_LOAD, [c"no", c"yes"])?;
+    register_text(ctx, c"dir", &FOLDER, api::CONFIG_IMMUTABLE)?;
     register_numeric(ctx, c"max-memory", &MAX_MEMORY, GIB * 4, api::CONFIG_MEMORY, MIB, GIB * 4)?;
     register_numeric(ctx, c"time-limit", &TIME_LIMIT, 5000, 0, 0, 3_600_000)?;
     register_numeric(ctx, c"max-value-size", &MAX_VALUE_SIZE, MIB * 512, api::CONFIG_MEMORY, 1, MIB * 512)?;
@@ -106,7 +123,34 @@ pub fn register_guest(ctx: Context<'_>, name: &str, default: i64, flags: u32, mi
     let cell: &'static AtomicI64 = Box::leak(Box::new(AtomicI64::new(default)));
     let name = CString::new(name).map_err(|_| "a setting whose name holds a NUL".to_string())?;
     register_numeric(ctx, &name, cell, default, flags, min, max)?;
+    REGISTERED.0.borrow_mut().insert(name, cell);
     Ok(cell)
+}
+
+/// The cell of a module's own numeric setting that was registered at the start.
+pub fn registered(name: &str) -> Option<&'static AtomicI64> {
+    REGISTERED.0.borrow().get(&CString::new(name).ok()?).copied()
+}
+
+struct Registered(RefCell<BTreeMap<CString, &'static AtomicI64>>);
+
+// SAFETY: the server calls modules from its main thread alone.
+unsafe impl Sync for Registered {}
+
+/// The modules' own numeric settings.
+static REGISTERED: Registered = Registered(RefCell::new(BTreeMap::new()));
+
+/// Registers a setting of two words that no `CONFIG SET` changes; the first is the default.
+fn register_choice(ctx: Context<'_>, name: &CStr, value: &'static AtomicI64, words: [&CStr; 2]) -> Result<(), String> {
+    let names = words.map(CStr::as_ptr);
+    let values = [0, 1];
+    // SAFETY: the names and values are copied by the server, the cell is static.
+    let answer = unsafe {
+        let (names, values) = (names.as_ptr(), values.as_ptr());
+        let flags = api::CONFIG_IMMUTABLE;
+        rm!(RegisterEnumConfig(ctx.raw(), name.as_ptr(), 0, flags, names, values, 2, get_enum, set_enum, None, cell(value)))
+    };
+    if answer == api::OK { Ok(()) } else { Err(format!("the setting wasm.{}", name.to_string_lossy())) }
 }
 
 fn register_numeric(

@@ -39,33 +39,58 @@ pub fn forget() {
     SETTINGS.0.replace(None);
 }
 
-/// Declares the setting `name` of a module: a whole number from `min` to `max`. What the text says of it
-/// holds, else `default`.
+/// What a module declares of one setting: a whole number from `min` to `max`.
+pub struct KitSetting {
+    pub name: String,
+    pub default: i64,
+    pub min: i64,
+    pub max: i64,
+}
+
+/// Checks what a module declares; nothing has changed afterwards.
 ///
 /// # Errors
-/// The name or the numbers are none, the module has a setting of this name already, or the text has a number
-/// outside of its range.
-pub fn declare(module: &str, name: &str, default: i64, min: i64, max: i64) -> Result<&'static AtomicI64, String> {
-    if !is_name(name) {
-        return Err(format!("the setting {name:?}: a name has a letter and at most {} of a to z, 0 to 9 and -", NAME_BYTES_MAX - 1));
+/// A name or numbers are none, a name is there twice, or the text has a number outside of its range.
+pub fn check(module: &str, settings: &[(i32, KitSetting)]) -> Result<(), String> {
+    for (place, (_, KitSetting { name, default, min, max })) in settings.iter().enumerate() {
+        if !is_name(name) {
+            return Err(format!("the setting {name:?}: a name has a letter and at most {} of a to z, 0 to 9 and -", NAME_BYTES_MAX - 1));
+        }
+        if !(min..=max).contains(&default) {
+            return Err(format!("the setting {name}: its default {default} is outside of {min} to {max}"));
+        }
+        if settings[..place].iter().any(|(_, other)| other.name == *name) {
+            return Err(format!("the setting {name} twice"));
+        }
+        let whole = format!("{module}.{name}");
+        let told = SETTINGS.0.borrow().as_ref().and_then(|all| all.told.get(&whole).copied());
+        told.map_or(Ok(()), |value| check_range(&whole, value, *min, *max))?;
     }
-    if !(min..=max).contains(&default) {
-        return Err(format!("the setting {name}: its default {default} is outside of {min} to {max}"));
+    Ok(())
+}
+
+/// The settings of a module, which have been checked, take the place of those that it had. What the text says
+/// of one holds, else its default. Answers where the values are, by the module's handles.
+pub fn adopt(module: &str, settings: &[(i32, KitSetting)]) -> BTreeMap<i32, &'static AtomicI64> {
+    let mut all = SETTINGS.0.borrow_mut();
+    let Settings { told, declared } = all.get_or_insert_default();
+    let mut before = BTreeMap::new();
+    declared.retain(|whole, setting| {
+        let is_own = whole.split_once('.').is_some_and(|(of, _)| of == module);
+        if is_own {
+            before.insert(whole.clone(), setting.value);
+        }
+        !is_own
+    });
+    let mut cells = BTreeMap::new();
+    for &(handle, KitSetting { ref name, default, min, max }) in settings {
+        let whole = format!("{module}.{name}");
+        let value = *before.entry(whole.clone()).or_insert_with(|| Box::leak(Box::new(AtomicI64::new(default))));
+        value.store(told.get(&whole).copied().unwrap_or(default), Relaxed);
+        declared.insert(whole, Declared { default, min, max, value });
+        cells.insert(handle, value);
     }
-    let mut settings = SETTINGS.0.borrow_mut();
-    let Settings { told, declared } = settings.get_or_insert_default();
-    let whole = format!("{module}.{name}");
-    if declared.contains_key(&whole) {
-        return Err(format!("the setting {name} twice"));
-    }
-    let setting = Declared { default, min, max, value: Box::leak(Box::new(AtomicI64::new(default))) };
-    if let Some(&value) = told.get(&whole) {
-        setting.check(&whole, value)?;
-        setting.value.store(value, Relaxed);
-    }
-    let value = setting.value;
-    declared.insert(whole, setting);
-    Ok(value)
+    cells
 }
 
 /// Takes another text: each setting that is declared has the value that the text tells, else its default.
@@ -84,7 +109,7 @@ pub fn take(text: &[u8]) -> Result<(), String> {
     let mut settings = SETTINGS.0.borrow_mut();
     let settings = settings.get_or_insert_default();
     for (name, &value) in &told {
-        settings.declared.get(name).map_or(Ok(()), |setting| setting.check(name, value))?;
+        settings.declared.get(name).map_or(Ok(()), |setting| check_range(name, value, setting.min, setting.max))?;
     }
     for (name, setting) in &settings.declared {
         setting.value.store(told.get(name).copied().unwrap_or(setting.default), Relaxed);
@@ -93,11 +118,8 @@ pub fn take(text: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-impl Declared {
-    fn check(&self, name: &str, value: i64) -> Result<(), String> {
-        let Declared { min, max, .. } = self;
-        if (*min..=*max).contains(&value) { Ok(()) } else { Err(format!("{name} takes {min} to {max}, not {value}")) }
-    }
+fn check_range(name: &str, value: i64, min: i64, max: i64) -> Result<(), String> {
+    if (min..=max).contains(&value) { Ok(()) } else { Err(format!("{name} takes {min} to {max}, not {value}")) }
 }
 
 /// The name and the number of a word `module.setting=number`.
@@ -120,13 +142,19 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn setting(handle: i32, name: &str, default: i64, (min, max): (i64, i64)) -> (i32, KitSetting) {
+        (handle, KitSetting { name: name.into(), default, min, max })
+    }
+
     /// In one test: they share what is declared.
     #[test]
     fn each_setting_has_what_the_text_tells_or_its_default() {
         forget();
         take(b" limit.burst=5  other.x=-7 ").unwrap();
-        let burst = declare("limit", "burst", 10, 1, 100).unwrap();
-        let window = declare("limit", "window", 60, 1, 3600).unwrap();
+        let both = [setting(1, "burst", 10, (1, 100)), setting(2, "window", 60, (1, 3600))];
+        check("limit", &both).unwrap();
+        let cells = adopt("limit", &both);
+        let (burst, window) = (cells[&1], cells[&2]);
         assert_eq!((burst.load(Relaxed), window.load(Relaxed)), (5, 60));
         take(b"limit.window=9").unwrap();
         assert_eq!((burst.load(Relaxed), window.load(Relaxed)), (10, 9));
@@ -143,10 +171,16 @@ mod tests {
             assert_eq!(take(text), Err(error.to_string()));
         }
         assert_eq!((burst.load(Relaxed), window.load(Relaxed)), (10, 9));
-        assert!(declare("limit", "burst", 1, 1, 1).unwrap_err().contains("twice"));
-        assert!(declare("limit", "wide", 0, 1, 1).unwrap_err().contains("its default 0 is outside of 1 to 1"));
-        assert!(declare("limit", "No", 1, 1, 1).unwrap_err().contains("a name has"));
+        let refused = |settings: &[(i32, KitSetting)]| check("limit", settings).unwrap_err();
+        assert_eq!(refused(&[setting(1, "burst", 1, (1, 1)), setting(2, "burst", 1, (1, 1))]), "the setting burst twice");
+        assert!(refused(&[setting(1, "wide", 0, (1, 1))]).contains("its default 0 is outside of 1 to 1"));
+        assert!(refused(&[setting(1, "No", 1, (1, 1))]).contains("a name has"));
         take(b"limit.late=7").unwrap();
-        assert_eq!(declare("limit", "late", 1, 1, 5).unwrap_err(), "limit.late takes 1 to 5, not 7");
+        assert_eq!(refused(&[setting(1, "late", 1, (1, 5))]), "limit.late takes 1 to 5, not 7");
+        // Another file of the module: what both have stays where it is.
+        take(b"limit.window=9").unwrap();
+        let cells = adopt("limit", &[setting(7, "window", 1, (1, 10))]);
+        assert!(std::ptr::eq(cells[&7], window) && window.load(Relaxed) == 9);
+        take(b"limit.burst=101").unwrap();
     }
 }

@@ -4,6 +4,7 @@
 //! All that is `unsafe` because of the server's C interface stands here, but for the functions that it calls.
 
 pub mod api;
+pub mod blocked;
 pub mod clock;
 pub mod config;
 pub mod context;

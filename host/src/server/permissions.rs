@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use super::api;
 use super::context::Context;
 use super::outermost;
-use super::strings::ServerString;
+use super::strings::{ServerString, Strings};
 use crate::rm;
 
 /// Whether the user behind the running command may run it with this key in the place of its first one, and
@@ -30,6 +30,42 @@ pub fn may_access(key: ServerString<'_>) -> bool {
         }
     })
     .unwrap_or(true)
+}
+
+/// Whether the user behind the running command may run MODULE LOAD.
+pub fn may_load_modules() -> bool {
+    with_user(|ctx, _, name| {
+        let words = Strings::new([&b"MODULE"[..], b"LOAD", b"host.so"]);
+        // SAFETY: a command runs, whose context this is; the user is freed once, after its last use.
+        unsafe {
+            let user = rm!(GetModuleUserFromUserName(name.raw()));
+            if user.is_null() {
+                return false;
+            }
+            let allowed = may_run(ctx, user, words.all());
+            rm!(FreeModuleUser(user));
+            allowed
+        }
+    })
+    .unwrap_or(true)
+}
+
+/// The client behind the running command, for the log: its user, its number and its name.
+pub fn client(ctx: Context<'_>) -> String {
+    let user = String::from_utf8_lossy(&user_name()).into_owned();
+    // SAFETY: the context of a running command; the name is freed once.
+    let (number, name) = unsafe {
+        let number = rm!(GetClientId(ctx.raw()));
+        let name = api::GetClientNameById.map_or(std::ptr::null_mut(), |ask| ask(ctx.raw(), number));
+        if name.is_null() {
+            (number, String::new())
+        } else {
+            let text = String::from_utf8_lossy(ServerString::new(name).bytes()).into_owned();
+            rm!(FreeString(ctx.raw(), name));
+            (number, text)
+        }
+    };
+    format!("user {user:?}, client {number} {name:?}")
 }
 
 /// The name of the user behind the running command; empty where there is none.

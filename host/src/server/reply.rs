@@ -50,6 +50,11 @@ impl Answer {
         unsafe { rm!(CallReplyType(self.0.as_ptr())) == api::REPLY_ERROR }
     }
 
+    /// The text of an error, for a message.
+    pub fn shown(&self) -> String {
+        String::from_utf8_lossy(self.proto().trim_ascii()).trim_start_matches('-').to_string()
+    }
+
     /// The text at this place of an array.
     pub fn text_at(&self, index: usize) -> Option<String> {
         let element = self.element(index)?;

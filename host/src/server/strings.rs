@@ -157,6 +157,11 @@ impl<'a> Strings<'a> {
         self.all.len()
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> &[*mut Str] {
+        &self.all
+    }
+
     /// All of them, the first one in the place of a command's name.
     pub fn arguments(&self) -> Arguments<'_> {
         Arguments { first: self.all.as_ptr().cast_mut(), count: self.all.len() as c_int, held: PhantomData }

@@ -92,7 +92,7 @@ fn settings(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
 /// # Errors
 /// It did so in other words.
 fn check_text(member: MemberId, name: &str, text: &[u8]) -> Result<bool> {
-    match host()?.description(member, name) {
+    match host()?.running(member).as_ref().and_then(|running| running.file.descriptions.get(name)) {
         Some(noted) if noted.text != text => Err(Error::msg(format!("it describes {name} otherwise than when it was asked"))),
         noted => Ok(noted.is_some()),
     }
@@ -109,7 +109,7 @@ fn add(guest: &mut Guest<'_>, member: MemberId, declaration: &Declaration, handl
     };
     let state = guest.data_mut();
     if is_again(state) {
-        state.handlers.push((declaration.name.clone(), handler));
+        state.handlers.push((declaration.clone(), handler));
         return Ok(api::OK);
     }
     let registered = register::register(host()?, context(&state.call, &CREATE_COMMAND)?, member, handler, declaration);

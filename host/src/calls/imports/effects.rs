@@ -126,8 +126,8 @@ fn tables(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         REPLICATE_TABLES.name,
         move |mut guest: Guest<'_>, key: u32, key_length: u32, format: i32, argv: u32, argc: i32| -> Result<()> {
             allow_effect(&guest, &REPLICATE_TABLES)?;
-            let file = &host()?.modules[member.0].file;
-            if !file.applies() {
+            let host = host()?;
+            if !host.running(member).is_some_and(|running| running.file.applies()) {
                 return Err(Error::msg("it replicates tables and does not export apply"));
             }
             let (all, state) = parts(&mut guest)?;
@@ -139,7 +139,7 @@ fn tables(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
                 return count_change(call, &REPLICATE_TABLES, APPLY_COMMAND, all.len());
             }
             let format = format.to_string();
-            let head = [word(call, all, key), Word::Bytes(file.name.as_bytes()), Word::Bytes(format.as_bytes())];
+            let head = [word(call, all, key), Word::Bytes(host.modules[member.0].name().as_bytes()), Word::Bytes(format.as_bytes())];
             let words = head.into_iter().chain(arguments.iter().map(|bytes| word(call, all, bytes)));
             ctx.replicate(APPLY_COMMAND, &Strings::of_words(words));
             Ok(())

@@ -12,9 +12,9 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     linker.func_wrap(NS, FIELD.name, move |mut guest: Guest<'_>, name: u32, length: u32, value: u64| -> Result<()> {
         let (name, state) = bytes(&mut guest, &FIELD, name, length)?;
         let info = state.call.lent.info.ok_or_else(|| not_now(&FIELD))?;
-        let (name, file) = (text::line(name), &host()?.modules[member.0].file);
-        info.number_of(&file.name, &name.to_string_lossy(), value);
-        if !file.applies() {
+        let (name, host) = (text::line(name), host()?);
+        info.number_of(host.modules[member.0].name(), &name.to_string_lossy(), value);
+        if !host.running(member).is_some_and(|running| running.file.applies()) {
             // As it was called before fields had their modules' names.
             info.number(&name, value);
         }
@@ -23,7 +23,7 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     linker.func_wrap(NS, DOUBLE.name, move |mut guest: Guest<'_>, name: u32, length: u32, value: f64| -> Result<()> {
         let (name, state) = bytes(&mut guest, &DOUBLE, name, length)?;
         let info = state.call.lent.info.ok_or_else(|| not_now(&DOUBLE))?;
-        info.text_of(&host()?.modules[member.0].file.name, &text::line(name).to_string_lossy(), &text::double(value));
+        info.text_of(host()?.modules[member.0].name(), &text::line(name).to_string_lossy(), &text::double(value));
         Ok(())
     })?;
     Ok(())

@@ -19,11 +19,12 @@ use crate::server::{api, text};
 pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, CREATE_DATA_TYPE.name, move |mut guest: Guest<'_>, name: u32, length: u32, version: i32| -> Result<i32> {
         let (name, state) = bytes(&mut guest, &CREATE_DATA_TYPE, name, length)?;
-        if is_again(state) {
-            return Ok(api::OK);
-        }
         let name = text::line(name);
-        if host()?.modules[member.0].file.applies() {
+        if is_again(state) {
+            let is_known = host()?.types.iter().any(|kind| kind.member == member && kind.name == name && kind.version == version);
+            return if is_known { Ok(api::OK) } else { Err(Error::msg("its data type is another one than before: it needs a restart")) };
+        }
+        if host()?.running(member).is_some_and(|running| running.file.applies()) {
             return Err(Error::msg("it declares a data type and exports apply: the host has one for it"));
         }
         if ["auxSave", "auxLoad"].iter().any(|export| guest.get_export(export).is_none()) {

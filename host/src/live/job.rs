@@ -1,0 +1,167 @@
+//! A file on its way to be served: compiled on another thread while the server serves, then installed by the
+//! server's own.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc;
+use std::thread;
+
+use wasmtime::Module;
+
+use crate::calls::refuse::refuse;
+use crate::engine::source::Source;
+use crate::engine::{threads, trap};
+use crate::guest::group::Group;
+use crate::guest::ids::{GroupId, MemberId};
+use crate::load::{files, install, instantiate};
+use crate::modules::declare::Asking;
+use crate::modules::file::WasmFile;
+use crate::modules::link;
+use crate::modules::loaded::{self, Host, Running};
+use crate::server::api::{self, Ctx, Str};
+use crate::server::blocked::{self, Blocked};
+use crate::server::context::{self, Context};
+use crate::server::guard::guarded;
+use crate::server::log;
+
+/// What becomes of the file.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Deed {
+    Load,
+    Reload,
+}
+
+/// A file that a client has asked for.
+pub struct Job {
+    pub deed: Deed,
+    pub source: Source,
+    /// The client, for the log.
+    pub who: String,
+}
+
+/// What comes back from the other thread.
+struct Compiled {
+    job: Job,
+    code: Result<Vec<u8>, String>,
+    client: Blocked,
+}
+
+thread_local! {
+    /// Whether a file is on its way. Of the server's main thread.
+    static RUNS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// # Errors
+/// Nothing can be loaded at this moment. `flags`: of the server.
+pub fn check_moment(host: &Host, flags: c_int) -> Result<(), String> {
+    if flags & (api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING) != 0 {
+        return Err("the server is loading data: try again when it has".into());
+    }
+    if RUNS.get() {
+        return Err("another module is being loaded: try again when it is".into());
+    }
+    if host.groups.iter().any(|group| group.damaged.get()) {
+        return Err("the data of a module is in doubt, as INFO says: a restart comes first".into());
+    }
+    Ok(())
+}
+
+/// Compiles the file on another thread; the client waits for the end of it all.
+///
+/// # Errors
+/// There is no thread for it.
+pub fn start(host: &Host, ctx: Context<'_>, job: Job) -> Result<(), String> {
+    let engine = host.engine.clone();
+    let (sender, receiver) = mpsc::channel::<Blocked>();
+    let compile = move || {
+        let code =
+            catch_unwind(AssertUnwindSafe(|| job.source.compile(&engine))).unwrap_or_else(|_| Err("the compiler fails at it".into()));
+        if let Ok(client) = receiver.recv() {
+            blocked::on_main_thread(come_back, Box::new(Compiled { job, code, client }));
+        }
+    };
+    let thread = threads::with_signals_blocked(|| thread::Builder::new().name("wasm-compile".into()).spawn(compile));
+    thread.map_err(|error| format!("no thread to compile it: {error}"))?;
+    RUNS.set(true);
+    // It waits for this.
+    let _ = sender.send(blocked::block(ctx, answer, drop_answer));
+    Ok(())
+}
+
+/// On the server's thread, between its clients' commands: what was compiled is installed.
+unsafe extern "C" fn come_back(data: *mut c_void) {
+    // SAFETY: what `start` has handed over, once.
+    let Compiled { job, code, client } = *unsafe { Box::from_raw(data.cast::<Compiled>()) };
+    let result = guarded(|| {
+        RUNS.set(false);
+        let host = loaded::get().ok_or("nothing is loaded")?;
+        check_moment(host, context::server_flags())?;
+        client.with_context(|ctx| finish(host, ctx, job, code))
+    });
+    client.unblock(Box::new(result.unwrap_or_else(|| Err("the host failed".into()))));
+}
+
+type Outcome = Result<(), String>;
+
+/// What the server calls to answer the client that has waited.
+unsafe extern "C" fn answer(ctx: *mut Ctx, _argv: *mut *mut Str, _argc: c_int) -> c_int {
+    // SAFETY: the server calls with the context of a client that was blocked by `start`.
+    let ctx = unsafe { Context::new(ctx) };
+    // SAFETY: what `come_back` has handed over for it.
+    let outcome = unsafe { blocked::outcome(ctx).cast::<Outcome>().as_ref() };
+    guarded(|| match outcome {
+        Some(Ok(())) => ctx.reply_status(c"OK"),
+        Some(Err(reason)) => refuse(ctx, &format!("ERR {reason}")),
+        None => refuse(ctx, "ERR the host failed"),
+    });
+    api::OK
+}
+
+unsafe extern "C" fn drop_answer(_ctx: *mut Ctx, data: *mut c_void) {
+    if !data.is_null() {
+        // SAFETY: what `come_back` has handed over, freed once.
+        drop(unsafe { Box::from_raw(data.cast::<Outcome>()) });
+    }
+}
+
+/// Installs what was compiled.
+///
+/// # Errors
+/// The reason; all is as it was.
+pub fn finish(host: &Host, ctx: Context<'_>, job: Job, code: Result<Vec<u8>, String>) -> Outcome {
+    let Job { deed, source, who } = job;
+    let name = source.name.clone();
+    // SAFETY: this process made the code, with this engine.
+    let module = code.and_then(|code| unsafe { Module::deserialize(&host.engine, code) }.map_err(|error| trap::describe(&error)))?;
+    let mut file = WasmFile::new(source, module)?;
+    file.ask(ctx, Asking::Later)?;
+    let (member, links) = match (deed, host.named(name.as_bytes())) {
+        (Deed::Load, known) => {
+            if !file.applies() {
+                return Err(format!("{name} does not export apply: give it as an argument, and restart"));
+            }
+            let links = link::by_command(&file, "it was loaded while the server served")?;
+            (known.map_or_else(|| new_member(host, &name), Ok)?, links)
+        }
+        (Deed::Reload, Some(member)) => (member, link::again(host, member, &file, files::is_trusted(&file))?),
+        (Deed::Reload, None) => return Err(format!("no module {name} is loaded")),
+    };
+    file.adopt_settings();
+    let (path, hash) = (file.path.display().to_string(), file.hash.clone());
+    install::install(host, ctx, member, Running { file, links })?;
+    let module = &host.modules[member.0];
+    if deed == Deed::Reload {
+        module.reloads.set(module.reloads.get() + 1);
+    }
+    let done = if deed == Deed::Load { "loaded" } else { "replaced" };
+    log::notice(Some(ctx), &format!("module {name}: {done} by {who}, from {path}, SHA-256 {hash}"));
+    host.note_served(ctx, member);
+    Ok(())
+}
+
+/// A module that was not known so far, in a group of its own.
+fn new_member(host: &Host, name: &str) -> Result<MemberId, String> {
+    let group = GroupId(host.groups.push(Group::new(&host.engine, 0)));
+    instantiate::add(host, name, group, false)
+}

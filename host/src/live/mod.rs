@@ -1,0 +1,4 @@
+//! Modules that are loaded, replaced and unloaded while the server serves.
+
+pub mod commands;
+mod job;

@@ -1,0 +1,150 @@
+//! A module takes its place while the server serves: one that was missing, or another file of one that is
+//! there. All that can fail comes first; then what was made and what was there change places.
+
+use std::rc::Rc;
+
+use super::instantiate::{self, Again};
+use super::satellite;
+use crate::calls::apply;
+use crate::describe::declaration::Declaration;
+use crate::duties::{kits, rdb};
+use crate::guest::data::{Data, Held};
+use crate::guest::group::Group;
+use crate::guest::ids::MemberId;
+use crate::guest::state::Handler;
+use crate::modules::file::WasmFile;
+use crate::modules::loaded::{Host, Presence, Running};
+use crate::modules::slot::{Fixed, Slot};
+use crate::server::context::Context;
+use crate::server::kit_settings;
+
+/// Has a module run `file` from now on, with all data: those of what runs, or those that were kept for it.
+///
+/// # Errors
+/// The reason; all is as it was.
+pub fn install(host: &Host, ctx: Context<'_>, member: MemberId, running: Running) -> Result<(), String> {
+    let module = &host.modules[member.0];
+    check_names(host, ctx, member, &running.file)?;
+    if host.group_of(member).enter().is_none() {
+        return Err("a call into it runs".into());
+    }
+    let before = module.running();
+    let running = Rc::new(running);
+    host.candidate.replace(Some((member, running.clone())));
+    let installed = prepare(host, ctx, member, &running).and_then(|again| take_place(host, member, again));
+    host.candidate.replace(None);
+    if let Err(reason) = installed {
+        kit_settings::adopt(module.name(), before.as_ref().map_or(&[], |before| &before.file.declared_settings));
+        return Err(reason);
+    }
+    module.become_(Presence::Serving(running));
+    module.turn.due.set(None);
+    host.kept.forget(module.name().as_bytes());
+    Ok(())
+}
+
+/// Instantiates the group once more, with the data of all its members, and has the server know all commands.
+fn prepare(host: &Host, ctx: Context<'_>, member: MemberId, running: &Running) -> Result<Again, String> {
+    let again = instantiate::group_again(host, ctx, host.modules[member.0].group)?;
+    let own = || again.registered.iter().filter(|(of, ..)| *of == member);
+    for (_, declaration, _) in own() {
+        check_fixed(host, running, declaration)?;
+    }
+    for number in (0..host.modules.len()).map(MemberId).filter(|other| host.modules[other.0].group == host.modules[member.0].group) {
+        carry(host, ctx, &again.group, number)?;
+    }
+    let fresh: Vec<(&Declaration, &Handler)> = own()
+        .filter(|(_, declaration, _)| host.slot_named(&declaration.name).is_none())
+        .map(|(_, text, handler)| (text, handler))
+        .collect();
+    satellite::register(host, ctx, member, &fresh)?;
+    Ok(again)
+}
+
+/// What was made and what was there change places.
+fn take_place(host: &Host, member: MemberId, again: Again) -> Result<(), String> {
+    let module = &host.modules[member.0];
+    if !host.group_of(member).swap(&again.group) {
+        return Err("a call into it runs".into());
+    }
+    host.slots.iter().filter(|slot| slot.member.get() == member).for_each(Slot::park);
+    for (of, declaration, handler) in again.registered {
+        let Some(slot) = host.slot_named(&declaration.name) else { continue };
+        slot.serve(of, &host.modules[of.0].identity, module.group, &declaration, handler);
+    }
+    Ok(())
+}
+
+/// # Errors
+/// A command is another module's, or the server's.
+fn check_names(host: &Host, ctx: Context<'_>, member: MemberId, file: &WasmFile) -> Result<(), String> {
+    for name in &file.commands {
+        let name = std::ffi::CString::new(name.as_str()).map_err(|_| "a name that holds a NUL")?;
+        let shown = name.to_string_lossy().to_ascii_uppercase();
+        match host.slot_named(&name) {
+            Some(slot) if !slot.is_parked() && slot.member.get() != member => {
+                return Err(format!("it registers {shown}, as {} does", slot.module.borrow().name));
+            }
+            None if ctx.has_command(&name) => return Err(format!("it registers {shown}, which another module, or the server, has")),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// The server knows the command otherwise, for good.
+fn check_fixed(host: &Host, running: &Running, declaration: &Declaration) -> Result<(), String> {
+    let name = declaration.name.to_string_lossy().to_ascii_lowercase();
+    match host.slot_named(&declaration.name) {
+        Some(slot) if slot.fixed != Fixed::of(declaration, running.file.descriptions.get(&name)) => {
+            Err(format!("{} has other flags or keys than before: it needs a restart, or another name", name.to_ascii_uppercase()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Loads a member's data into `group`: those that it has, or those that were kept for it.
+fn carry(host: &Host, ctx: Context<'_>, group: &Group, member: MemberId) -> Result<(), String> {
+    let module = &host.modules[member.0];
+    let refused = || format!("module {}: it refuses the data that is there: the log tells why", module.name());
+    let version = host.types.iter().find(|kind| kind.member == member).map_or(kits::VERSION, |kind| kind.version);
+    if module.running().is_none() {
+        return host.kept.with(module.name().as_bytes(), |part| {
+            let held = Held::of(part.pieces.clone());
+            if !held.is_empty() && !(rdb::load(host, group, member, Data::Held(&held), version) && held.is_used_up()) {
+                return Err(refused());
+            }
+            apply::apply_all(host, group, member, ctx, &part.effects)
+        });
+    }
+    let held = Held::default();
+    if !rdb::save(host, member, Data::Held(&held), true) {
+        return Err(format!("module {}: its data cannot be saved: the log tells why", module.name()));
+    }
+    if !held.is_empty() && !(rdb::load(host, group, member, Data::Held(&held), version) && held.is_used_up()) {
+        return Err(refused());
+    }
+    Ok(())
+}
+
+/// A module is not served any more: its data is kept for when it is back, unless it is to be dropped.
+///
+/// # Errors
+/// The reason; all is as it was.
+pub fn withdraw(host: &Host, member: MemberId, is_dropped: bool, reason: &str) -> Result<(), String> {
+    let module = &host.modules[member.0];
+    let held = Held::default();
+    if host.group_of(member).enter().is_none() {
+        return Err("a call into it runs".into());
+    }
+    if !is_dropped && !rdb::save(host, member, Data::Held(&held), true) {
+        return Err("its data cannot be saved: the log tells why".into());
+    }
+    if !rdb::flush(host, member) {
+        return Err("its data cannot be dropped: the log tells why".into());
+    }
+    host.miss(member, reason);
+    held.into_pieces().into_iter().for_each(|piece| host.kept.add_piece(module.name().as_bytes(), piece));
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! `wasm.dir`: the folder whose files are loaded at a start, and while the server serves.
+//!
+//! A file that cannot be loaded never stops the server: its module is missing. What served last stands beside
+//! it, in `.served/`, and is taken instead.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::engine::source::Source;
+use crate::server::context::Context;
+use crate::server::{config, log};
+
+/// Where the files stand that served last, within the folder.
+const SERVED: &str = ".served";
+const EXTENSION: &str = "wasm";
+
+/// The folder of `wasm.dir`.
+pub struct Folder {
+    /// Without links.
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder that `wasm.dir` names; `None` where it names none.
+    ///
+    /// # Errors
+    /// There is no such folder, or the server writes its own files there.
+    pub fn named(ctx: Context<'_>) -> Result<Option<Folder>, String> {
+        let Some(named) = config::folder() else { return Ok(None) };
+        let path = named.canonicalize().map_err(|error| format!("wasm.dir {}: {error}", named.display()))?;
+        if !path.is_dir() {
+            return Err(format!("wasm.dir {}: it is no folder", named.display()));
+        }
+        apart(ctx, "wasm.dir", &path)?;
+        Ok(Some(Folder { path }))
+    }
+
+    /// The names of the modules whose files lie in it, in order.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn names(&self) -> Result<Vec<String>, String> {
+        let entries = fs::read_dir(&self.path).map_err(|error| format!("wasm.dir {}: {error}", self.path.display()))?;
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                (path.extension()? == EXTENSION).then(|| path.file_stem()?.to_str().map(str::to_string))?
+            })
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Reads the file of a module. What a link leads to must lie in the folder.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    pub fn read(&self, name: &str) -> Result<Source, String> {
+        self.read_from(name, self.path.join(name).with_extension(EXTENSION))
+    }
+
+    /// Reads the file of a module that served last.
+    ///
+    /// # Errors
+    /// As [`Folder::read`].
+    pub fn read_served(&self, name: &str) -> Result<Source, String> {
+        self.read_from(name, self.served(name))
+    }
+
+    fn served(&self, name: &str) -> PathBuf {
+        self.path.join(SERVED).join(name).with_extension(EXTENSION)
+    }
+
+    fn read_from(&self, name: &str, path: PathBuf) -> Result<Source, String> {
+        // Before the name becomes a path.
+        Source::check_name(name)?;
+        // A pipe must not keep the server waiting.
+        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path).map_err(|error| error.to_string())?;
+        // What was opened is asked where it lies, and not the path again: nothing can change between the two.
+        let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|error| error.to_string())?;
+        if !real.starts_with(&self.path) {
+            return Err(format!("it is a link to {}, out of wasm.dir", real.display()));
+        }
+        Source::of(name, &path, file)
+    }
+
+    /// Notes that the module serves this file from now on. Where that cannot be written it is logged.
+    pub fn note_served(&self, ctx: Context<'_>, name: &str, bytes: &[u8]) {
+        let path = self.served(name);
+        if fs::read(&path).is_ok_and(|noted| noted == bytes) {
+            return;
+        }
+        if let Err(error) = write_whole(&path, bytes) {
+            let path = path.display();
+            log::warning(Some(ctx), &format!("module {name}: {path} cannot be written, so what serves now cannot be taken later: {error}"));
+        }
+    }
+}
+
+/// Writes a file that is there as a whole or not at all, also after a crash.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    fs::create_dir_all(folder)?;
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let written = (|| {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(folder)?.sync_all()
+    })();
+    if written.is_err() {
+        // What is left of it is in nobody's way.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Refuses a folder that the server writes its own files to: whoever can have it write a file there could
+/// have it run one. `name`: the setting.
+///
+/// # Errors
+/// The folder is one of these, holds one or lies in one.
+pub fn apart(ctx: Context<'_>, name: &str, path: &Path) -> Result<(), String> {
+    let data = ctx.setting(c"dir").map(PathBuf::from);
+    let append_only = ctx.setting(c"appenddirname").zip(data.as_ref()).map(|(name, data)| data.join(name));
+    for (setting, folder) in [("dir", data), ("appenddirname", append_only)] {
+        let Some(folder) = folder.and_then(|folder| folder.canonicalize().ok()) else { continue };
+        if folder.starts_with(path) || path.starts_with(&folder) {
+            let (path, folder) = (path.display(), folder.display());
+            return Err(format!("{name} {path} and the server's own {setting} {folder} must lie apart"));
+        }
+    }
+    Ok(())
+}
