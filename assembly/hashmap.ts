@@ -3,11 +3,12 @@
  * docs/ABI.md tells the conventions. This file is the list of exports, nothing else.
  */
 import { infoField, dataType, servedBy } from "./base/register";
+import { beginJoin, beginLeave, endJoin, endLeave } from "./base/storage/carry";
 import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
 import { registerCommands } from "./hashmap/commands";
 import { loadEntries, saveEntries, tellEntries, VERSION } from "./hashmap/persistence";
-import { dropAll, findEntry, table } from "./hashmap/store/entries";
-import { expired, sweepStep } from "./hashmap/sweep";
+import { carryEntries, dropAll, findEntry, table } from "./hashmap/store/entries";
+import { carrySweep, expired, sweepStep } from "./hashmap/sweep";
 import { expireIn, msLeft } from "./hashmap/handlers/deadlines";
 import { deleteValue, getValue, setValue } from "./hashmap/actions/values";
 
@@ -65,6 +66,25 @@ export function isEmpty(): i32 {
 /** One step of reclaiming what has expired; 1 when more is due now. O(1). */
 export function sweep(): i32 {
   return sweepStep() ? 1 : 0;
+}
+
+/** What another file of this module takes over in the same memory: a list (base/storage/carry.ts). */
+export function leave(): u64 {
+  beginLeave();
+  carry();
+  return endLeave();
+}
+
+/** Takes over what the file that left has listed, before onLoad; 0, or 1 where it cannot. */
+export function join(list: usize, length: u32): i32 {
+  beginJoin(list);
+  carry();
+  return endJoin(list + <usize>length) ? 0 : 1;
+}
+
+function carry(): void {
+  carryEntries();
+  carrySweep();
 }
 
 /**

@@ -3,21 +3,22 @@
  * docs/ABI.md tells the conventions. This file is the list of exports, nothing else.
  */
 import { infoField, dataType, servedBy } from "./base/register";
+import { beginJoin, beginLeave, endJoin, endLeave } from "./base/storage/carry";
 import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
 import { setArgument } from "./base/frame";
 import { failLine } from "./base/text";
 import { registerCommands } from "./session/commands";
-import { created, createSession } from "./session/actions/create";
+import { carryCreated, created, createSession } from "./session/actions/create";
 import { addField, deleteData, getData } from "./session/actions/data";
-import { deleteSession, expired } from "./session/actions/end";
-import { evicted } from "./session/actions/evict";
-import { storageCalls } from "./session/mapping/custom";
+import { carryExpired, deleteSession, expired } from "./session/actions/end";
+import { carryEvicted, evicted } from "./session/actions/evict";
+import { carryStorageCalls, storageCalls } from "./session/mapping/custom";
 import { options } from "./session/actions/options";
 import { loadSessions, saveSessions, tellSessions, VERSION } from "./session/persistence";
 import { createdText, notFoundLine, sessionJson } from "./session/handlers/replies";
 import { registerSettings } from "./session/actions/settings";
 import { sessionOf } from "./session/store/expiry";
-import { beginCommand, countSessions, dropAll } from "./session/store/records";
+import { beginCommand, carryRecords, countSessions, dropAll } from "./session/store/records";
 import { sweepStep } from "./session/sweep";
 
 export { committing } from "./base/change";
@@ -83,6 +84,28 @@ export function freeBytes(): u64 {
 /** 1 when there is nothing to save. */
 export function isEmpty(): i32 {
   return countSessions() ? 0 : 1;
+}
+
+/** What another file of this module takes over in the same memory: a list (base/storage/carry.ts). */
+export function leave(): u64 {
+  beginLeave();
+  carry();
+  return endLeave();
+}
+
+/** Takes over what the file that left has listed, before onLoad; 0, or 1 where it cannot. */
+export function join(list: usize, length: u32): i32 {
+  beginJoin(list);
+  carry();
+  return endJoin(list + <usize>length) ? 0 : 1;
+}
+
+function carry(): void {
+  carryRecords();
+  carryCreated();
+  carryExpired();
+  carryEvicted();
+  carryStorageCalls();
 }
 
 // The link functions do not replicate: their caller's effect does. Byte strings are `length << 32 | pointer`,

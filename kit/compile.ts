@@ -13,6 +13,7 @@ import { restoreGlobals } from './rules/packages.ts';
 import { tellLines } from './rules/reads.ts';
 import { untrusted } from './rules/trust.ts';
 import { Edits, type Rewritten } from './source/edits.ts';
+import { layoutOf } from './source/layout.ts';
 import { Faults, type Fault } from './source/faults.ts';
 import { rewriteImports } from './source/imports.ts';
 import { ASSEMBLY } from './source/places.ts';
@@ -86,7 +87,8 @@ export async function compile(options: Options, compiler: Compiler): Promise<Com
   const { outcome, level } = await runLevels(options, files, compiler);
   for (const diagnostic of outcome.diagnostics) faults.note(faultOf(diagnostic, path.dirname(options.file), rewritten));
   if (outcome.wasm === undefined) return { ...base, faults: faults.all, level };
-  const wasm = withSection(outcome.wasm, 'redis-wasm', `name: ${options.name}\n`);
+  const layout = layoutOf(['base', 'kit'], options.checks ? 'checks' : '');
+  const wasm = withSection(outcome.wasm, 'redis-wasm', `name: ${options.name}\nlayout: ${layout}\n`);
   return { ...base, wasm, faults: [], level, memoryEnd: memoryEnd(wasm) };
 }
 

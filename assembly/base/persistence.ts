@@ -20,6 +20,7 @@ import { beginChange, endChange } from "./change";
 import { redis } from "./redis";
 import { pointerOf, lengthOf } from "./frame";
 import { line, appendText, appendNumber, logWarning } from "./text";
+import { carryWord } from "./storage/carry";
 
 const BLOCK_SIZE: u32 = 65536;
 /** Most bytes that the two lengths of an item take. */
@@ -271,4 +272,9 @@ function readLength(): i64 {
     if (!(byte & 0x80)) return value <= longest ? <i64>value : -1;
   }
   return -1;
+}
+
+/** What another file takes over in the same memory: the buffer of saving. */
+export function carryBlock(): void {
+  block = carryWord<usize>(block);
 }

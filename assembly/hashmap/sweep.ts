@@ -10,6 +10,7 @@ import { bytesCost, DEALT_COST, STEP_COST } from "../base/sweep";
 import { replicateDel } from "./replication/effects";
 import { Event } from "./replication/events";
 import { compactEntries, dropExpired, table, wheel } from "./store/entries";
+import { carryWord } from "../base/storage/carry";
 
 /** Entries that are taken from the wheel at a time. */
 const BATCH: u32 = 16;
@@ -115,4 +116,9 @@ function takenAt(index: u32): usize {
 @inline
 function hashAt(index: u32): u64 {
   return load<u64>(hashes + ((<usize>index) << 3));
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carrySweep(): void {
+  expired = carryWord<u64>(expired);
 }

@@ -1,10 +1,11 @@
 /** What the host calls of a kit module. docs/ABI.md tells the conventions. */
 import { lengthOf, pointerOf } from "../base/frame";
 import { freeBytes as heapFreeBytes, usedBytes } from "../base/storage/heap";
+import { beginJoin, beginLeave, endJoin, endLeave } from "../base/storage/carry";
 import { infoField } from "../base/register";
 import { redis } from "../base/redis";
 import "./index";
-import { heldBytes, seal } from "./memory/arena";
+import { beginArena, heldBytes, seal } from "./memory/arena";
 import { bytesOf } from "./values/strings";
 import { begin, hasCommand, register, registered } from "./generated";
 import { done } from "./reply";
@@ -12,10 +13,10 @@ import { checkTables } from "./store/check";
 import { checkName, declareSettings } from "./module";
 import { infoFields } from "./hand";
 import { isNothing, loadTables, saveTables, tellTables } from "./store/persistence";
-import { dropAll, storedCount } from "./store/tables";
+import { carryTables, dropAll, storedCount } from "./store/tables";
 import { applyEffect } from "./transaction/apply";
 import { forgetStaged, recover } from "./transaction/commit";
-import { expired, sweepStep } from "./transaction/sweep";
+import { carrySweep, expired, sweepStep } from "./transaction/sweep";
 import { noteObjects } from "./memory/objects";
 
 export { committing } from "../base/change";
@@ -109,4 +110,25 @@ export function isEmpty(): i32 {
 export function sweep(): i32 {
   recover();
   return sweepStep() ? 1 : 0;
+}
+
+/** What another file of this module takes over in the same memory: a list (base/storage/carry.ts). */
+export function leave(): u64 {
+  recover();
+  beginArena();
+  beginLeave();
+  carry();
+  return endLeave();
+}
+
+/** Takes over what the file that left has listed, before onLoad; 0, or 1 where it cannot. */
+export function join(list: usize, length: u32): i32 {
+  beginJoin(list);
+  carry();
+  return endJoin(list + <usize>length) ? 0 : 1;
+}
+
+function carry(): void {
+  carryTables();
+  carrySweep();
 }

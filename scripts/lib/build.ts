@@ -18,6 +18,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { layoutOf } from '../../kit/source/layout.ts';
+import { withSection } from '../../kit/wasm.ts';
 import { findOnPath, mustRun, mustRunTool, Problem, ROOT, run, say } from './process.ts';
 import * as debian from './debian.ts';
 
@@ -32,16 +34,24 @@ interface Product {
 const RUST_SOURCES = ['Cargo.toml', 'Cargo.lock'];
 const RUST_VERSION_MINOR_MIN = 95;
 
+/** The folders that say how each module's data lies in memory. */
+const LAYOUT = {
+  hashmap: ['base', 'hashmap/store'],
+  session: ['base', 'session/ids', 'session/store', 'session/texts'],
+};
+
 export const WASM: Product = {
   title: 'hashmap.wasm and session.wasm',
   sources: ['assembly', 'asconfig.json', 'package-lock.json'],
   outputs: ['build/hashmap.wasm', 'build/session.wasm'],
   build: () => {
-    for (const name of ['hashmap', 'session']) {
+    for (const name of ['hashmap', 'session'] as const) {
       const file = path.join(ROOT, `build/${name}.wasm`);
+      const fresh = path.join(ROOT, `build/${name}.new.wasm`);
       mustRunTool('asc', [`assembly/${name}.ts`, '--target', name, '--outFile', `build/${name}.new.wasm`]);
+      writeFileSync(fresh, withSection(readFileSync(fresh), 'redis-wasm', `layout: ${layoutOf(LAYOUT[name])}\n`));
       // Renamed into place: a server that starts meanwhile finds the old file or the new one.
-      renameSync(path.join(ROOT, `build/${name}.new.wasm`), file);
+      renameSync(fresh, file);
     }
   },
 };

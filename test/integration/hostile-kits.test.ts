@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { bulk } from '../support/raw.ts';
-import { readRdb, typeName, writeRdb, type Saved, type Section } from '../support/rdb.ts';
+import { earlier, readRdb, typeName, writeRdb, type Saved, type Section } from '../support/rdb.ts';
 import { WITH_NOTES, WITHOUT_NOTES } from '../support/notes.ts';
 import { eventually, startServer, type TestServer } from '../support/server.ts';
 
@@ -74,7 +74,8 @@ async function prepared(module: string[]): Promise<Prepared> {
   expect(await server.send('SAVE')).toBe('+OK\r\n');
   const file = path.join(server.folder, 'dump.rdb');
   const good = readFileSync(file);
-  const rdb = readRdb(file);
+  // What hashmap.wasm has stands by itself, so that the section holds one module.
+  const rdb = earlier(readRdb(file));
   expect(rdb.sections.find(isKits)?.saved).toEqual([...PART, ...END]);
   server.change({ module });
   await server.restart();

@@ -1,5 +1,6 @@
 /** The classes of small blocks, and the lists of the slabs of each class that wait: see slab.ts. */
 import { Notes, notesOf } from "./pages";
+import { carryArea } from "./carry";
 
 export const FIXED: u32 = 0;
 export const MOVABLE: u32 = 1;
@@ -135,4 +136,9 @@ export function unlist(notes: Notes, row: Row): void {
 /** Forgets all lists. */
 export function forgetRows(): void {
   memory.fill(rows, 0, <usize>(CLASSES * 2) * ROW_BYTES);
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryRows(): void {
+  carryArea(rows, 16272);
 }

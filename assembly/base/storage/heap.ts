@@ -12,6 +12,7 @@
  */
 import {
   blockSize,
+  carryLarge,
   checkLarge,
   closeSparsestArena,
   firstOfClosedArena,
@@ -22,6 +23,7 @@ import {
   reopenArena,
 } from "./large";
 import {
+  carryPages,
   countIdle,
   freePageCount,
   giveAllPages,
@@ -35,8 +37,9 @@ import {
   ownedPageCount,
   PAGE_BITS,
 } from "./pages";
-import { classOf, classSize, EXACT_MAX, FIXED, isSmall, LINK, MOVABLE, SMALL_MAX } from "./classes";
+import { carryRows, classOf, classSize, EXACT_MAX, FIXED, isSmall, LINK, MOVABLE, SMALL_MAX } from "./classes";
 import {
+  carrySlabs,
   checkSlab,
   closeSparsestSlab,
   firstOfClosedSlab,
@@ -48,6 +51,7 @@ import {
   slabSize,
   slabUsed,
 } from "./slab";
+import { carryWord } from "./carry";
 
 /** Bytes of all blocks in use, each at its usable size. */
 let used: u64 = 0;
@@ -263,4 +267,14 @@ export function heapCheck(): usize {
   const broken = checkLarge();
   if (broken) return broken;
   return bytes == used ? 0 : changetype<usize>("the heap's bytes in use");
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryHeap(): void {
+  carryRows();
+  carryPages();
+  carrySlabs();
+  carryLarge();
+  used = carryWord<u64>(used);
+  fruitless = carryWord<u64>(fruitless);
 }

@@ -32,6 +32,7 @@ import {
   VICTIM,
 } from "./pages";
 import { takePagesOrSpare } from "./slab";
+import { carryArea, carryWord } from "./carry";
 
 const IN_USE: u32 = 1;
 const BEFORE_FREE: u32 = 2;
@@ -382,4 +383,13 @@ function checkArena(arena: Notes): usize {
   const end = arena.page + ((<usize>arena.extent) << PAGE_BITS) - <usize>TRAILER;
   if (changetype<usize>(block) != end) return changetype<usize>("a run of large blocks, rule 4");
   return used == <u32>arena.free && fixed == <u32>arena.used ? 0 : changetype<usize>("a run of large blocks, rule 5");
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryLarge(): void {
+  carryArea(heads, 1792);
+  carryArea(levels, 112);
+  powers = carryWord<u32>(powers);
+  arenas = carryWord<Notes>(arenas);
+  closed = carryWord<Notes>(closed);
 }

@@ -15,6 +15,7 @@
  * those in use: the rest go back to the system, from the highest down, while pages are taken from the lowest
  * up.
  */
+import { carryArea, carryWord } from "./carry";
 export const PAGE_BITS: u32 = 16;
 export const PAGE_SIZE: u32 = 65536;
 
@@ -304,4 +305,16 @@ function own(first: u32, count: u32, fromStart: bool): void {
   }
   ownedPages += count;
   addFree(low, high - low);
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryPages(): void {
+  carryArea(bitmap, 8192);
+  carryArea(idle, 8192);
+  carryArea(groups, 128);
+  lowestWord = carryWord<u32>(lowestWord);
+  highestIdleWord = carryWord<u32>(highestIdleWord);
+  freePages = carryWord<u32>(freePages);
+  idlePages = carryWord<u32>(idlePages);
+  ownedPages = carryWord<u32>(ownedPages);
 }

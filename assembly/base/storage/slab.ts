@@ -19,6 +19,7 @@
  */
 import { BUCKETS, CLASSES, classSize, enlist, FIXED, forgetRows, MOVABLE, Row, rowOf, rowOfNotes, unlist, UNLISTED } from "./classes";
 import { givePages, KIND_SLAB, Notes, notesOf, PAGE_SIZE, STUCK, takePages, VICTIM } from "./pages";
+import { carryArea, carryWord } from "./carry";
 
 /** Of the closed slab: bit i is set while block i is in use. 65536 / 4 bits, and a byte to spare. */
 const live: usize = memory.data(2056, 16);
@@ -321,4 +322,11 @@ function isListedRightly(notes: Notes): bool {
 /** Bytes in use of a slab's blocks. O(1). */
 export function slabUsed(notes: Notes): u32 {
   return slabSize(notes) * <u32>notes.used;
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carrySlabs(): void {
+  carryArea(live, 2056);
+  closed = carryWord<Notes>(closed);
+  spare = carryWord<Notes>(spare);
 }

@@ -18,10 +18,10 @@ import {
   setDeadline,
   valueOf,
 } from "../../base/storage/entry";
-import { heapReset } from "../../base/storage/heap";
+import { carryHeap, heapReset } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
-import { forgetBlocks, reserveBlock } from "../../base/persistence";
+import { carryBlock, forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";
 import { entryMemory } from "../../base/check";
 import { compact } from "../../base/compaction";
@@ -29,6 +29,7 @@ import { isExpired } from "../../base/deadline";
 import { isLate } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { kept } from "./value";
+import { carryArea, carryWord } from "../../base/storage/carry";
 
 /** The one table; its struct is static. */
 export const table: Table = changetype<Table>(memory.data(offsetof<Table>(), 16));
@@ -193,4 +194,15 @@ function relocate(block: usize): usize {
   const entry = moveEntry(table, block);
   if (entry && deadlineOf(entry)) wheel.moved(nodeOf(block), nodeOf(entry));
   return entry;
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryEntries(): void {
+  carryHeap();
+  carryBlock();
+  carryArea(changetype<usize>(table), offsetof<Table>());
+  carryArea(changetype<usize>(wheel), WHEEL_BYTES);
+  carryArea(key, 16);
+  keyed = carryWord<bool>(keyed);
+  leaving = carryWord<usize>(leaving);
 }

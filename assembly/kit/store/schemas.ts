@@ -16,6 +16,7 @@ import { beginChange, endChange } from "../../base/change";
 import { equal } from "../../base/storage/bytes";
 import { probeStack } from "../memory/arena";
 import { Reader } from "../values/buffer";
+import { carryArea, carrySame, carryWord } from "../../base/storage/carry";
 
 /** Tables of a module, declared or not. */
 export const TABLES_MAX: u32 = 64;
@@ -348,4 +349,22 @@ function skipKeyPart(type: usize, length: u32, from: Reader): void {
     if (escape == 1) return;
     if (escape != 255) from.failed = true;
   }
+}
+
+// ── Another file in the same memory ────────────────────────────────────────────────────────────────────────
+
+/**
+ * What another file takes over in the same memory (base/storage/carry.ts): all schemas but those of declared
+ * tables, which must be the same.
+ */
+export function carrySchemas(declared: u32): void {
+  carrySame(declared);
+  for (let number: u32 = 0; number < declared; number++) {
+    const schema = schemaAt(number);
+    carrySame(((<u64>schema.length) << 32) | schema.id);
+  }
+  carryArea(schemas + (<usize>declared << 2), 1024 - (declared << 2));
+  carryArea(told, 256);
+  others = carryWord<u32>(others);
+  areTold = carryWord<bool>(areTold);
 }

@@ -12,21 +12,22 @@
  * | table u8 | n + 1 | the n bytes |.
  */
 import { create, createUntil, deadlineOf, destroy, keyLength, keyOf, kindOf, nodeOf, setDeadline } from "../../base/storage/entry";
-import { heapReset } from "../../base/storage/heap";
+import { carryHeap, heapReset } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { moveEntry } from "../../base/storage/table/move";
 import { Cursor } from "../../base/storage/tree/cursor";
 import { Tree } from "../../base/storage/tree/tree";
 import { moveEntry as moveInTree } from "../../base/storage/tree/move";
 import { Wheel, WHEEL_BYTES } from "../../base/storage/wheel";
-import { forgetBlocks, reserveBlock } from "../../base/persistence";
+import { carryBlock, forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";
 import { isExpired } from "../../base/deadline";
 import { equal } from "../../base/storage/bytes";
 import { compact } from "../../base/compaction";
 import { redis } from "../../base/redis";
 import { forgetChunks, take } from "../memory/arena";
-import { forgetSchemas, keepSchema, NONE, partAt, Schema, splitSchema, TABLES_MAX, widthOf } from "./schemas";
+import { carrySchemas, forgetSchemas, keepSchema, NONE, partAt, Schema, splitSchema, TABLES_MAX, widthOf } from "./schemas";
+import { carryArea, carryWord } from "../../base/storage/carry";
 
 /** What entries and heads are told apart by: the kind of an entry's value. */
 export const ENTRY: u32 = 0;
@@ -352,4 +353,22 @@ function relocated(block: usize): usize {
   const key = keyOf(block);
   if (keyLength(block) < 2 || load<u8>(key) >= <u8>tableCount()) return 0;
   return isInTree(key) ? moveInTree(tree, block) : moveEntry(hashTable(load<u8>(key)), block);
+}
+
+// ── Another file in the same memory ────────────────────────────────────────────────────────────────────────
+
+/** What another file takes over in the same memory (base/storage/carry.ts), of the heap and of all tables. */
+export function carryTables(): void {
+  carrySchemas(declared);
+  carryHeap();
+  carryBlock();
+  carryArea(tables, 8192);
+  carryArea(sorted, 64);
+  carryArea(keyKinds, 64);
+  carryArea(changetype<usize>(tree), offsetof<Tree>());
+  carryArea(changetype<usize>(heads), offsetof<Table>());
+  carryArea(changetype<usize>(wheel), WHEEL_BYTES);
+  carryArea(hashKey, 16);
+  undeclared = carryWord<u32>(undeclared);
+  isPrepared = carryWord<bool>(isPrepared);
 }

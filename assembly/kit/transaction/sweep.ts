@@ -8,6 +8,7 @@ import { beginCommand } from "./begin";
 import { Command } from "./command";
 import { commit } from "./commit";
 import { addPending, DELETED, ENTRY, findPending, HEAD, Pending } from "./pending";
+import { carryWord } from "../../base/storage/carry";
 
 /** Entries, and entries in an expired key, that one step reclaims. */
 const BATCH: u32 = 32;
@@ -88,4 +89,9 @@ function recordOf(kind: u32, key: usize, length: u32): Pending {
   const found = findPending(kind, key, length);
   if (changetype<usize>(found)) return found;
   return addPending(kind, key, length, hashOf(key, length));
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carrySweep(): void {
+  expired = carryWord<u64>(expired);
 }

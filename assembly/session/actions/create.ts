@@ -27,6 +27,7 @@ import { insertRecord, pendingRecord, prepareRecord, putData } from "../store/re
 import { findRecord, isUnknown } from "../store/table";
 import { isUser } from "../store/users";
 import { touch } from "./touch";
+import { carryWord } from "../../base/storage/carry";
 
 /** How createSession ended. */
 export const CREATED: u32 = 0;
@@ -156,4 +157,9 @@ export function mintUnknown(id: IdKey, user: usize, userLength: u32): void {
     id.mint();
     if (clustered) moveToSlot(id.start, slotOf(user, userLength));
   } while (!isUnknown(id.start));
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryCreated(): void {
+  created = carryWord<u64>(created);
 }

@@ -10,6 +10,7 @@ import { compactRecords } from "../store/moving";
 import { asSession, furtherIdText, idText } from "../store/record";
 import { removeRecord } from "../store/records";
 import { asUser } from "../store/users";
+import { carryWord } from "../../base/storage/carry";
 
 /** How many sessions have ended because of their time. */
 export let expired: u64 = 0;
@@ -103,4 +104,9 @@ function removeEnding(owner: usize): void {
     }
     record = next;
   }
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryExpired(): void {
+  expired = carryWord<u64>(expired);
 }

@@ -8,6 +8,7 @@ import { isLive } from "../store/expiry";
 import { asSession, furtherIdText } from "../store/record";
 import { removeRecord } from "../store/records";
 import { asUser, findUser } from "../store/users";
+import { carryWord } from "../../base/storage/carry";
 
 /** How many sessions have ended to make room for newer ones of the same user. */
 export let evicted: u64 = 0;
@@ -69,4 +70,9 @@ export function evict(owner: usize, victims: u32): void {
     }
     record = next;
   }
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryEvicted(): void {
+  evicted = carryWord<u64>(evicted);
 }

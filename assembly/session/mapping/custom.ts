@@ -3,6 +3,7 @@
  * directly or called by command. A function that fails ends the running command, so it is called before
  * anything of this module is committed.
  */
+import { carryWord } from "../../base/storage/carry";
 
 // prettier-ignore
 @external("CUSTOM", "get")
@@ -35,4 +36,9 @@ export function customSet(key: usize, keyLength: u32, value: usize, valueLength:
 export function customDel(key: usize, keyLength: u32): void {
   storageCalls++;
   del(key, keyLength);
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryStorageCalls(): void {
+  storageCalls = carryWord<u64>(storageCalls);
 }

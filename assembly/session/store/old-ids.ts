@@ -4,6 +4,7 @@ import { redis } from "../../base/redis";
 import { ID_BYTES, IdText } from "../ids/ids";
 import { insertNode, removeNode } from "./queue";
 import { asOldId, asSession, markOldId, nodeOf, OLD_ID_BYTES } from "./record";
+import { carryWord } from "../../base/storage/carry";
 
 /** How many old ids there are in the table. */
 export let oldIds: u32 = 0;
@@ -81,4 +82,9 @@ function link(oldId: usize, next: usize, back: usize): void {
 /** Forgets all old ids, after the heap took back every block. */
 export function forgetOldIds(): void {
   oldIds = 0;
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryOldIds(): void {
+  oldIds = carryWord<u32>(oldIds);
 }

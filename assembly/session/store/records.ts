@@ -12,7 +12,7 @@ import { releaseFields } from "./fields/fields";
 import { commitPuts, preparePuts } from "./fields/puts";
 import { startClock } from "./clock";
 import { movedSession } from "./moving";
-import { addOldId, dropOldId, forgetOldIds, limitOldIds, newOldId, oldIds } from "./old-ids";
+import { addOldId, carryOldIds, dropOldId, forgetOldIds, limitOldIds, newOldId, oldIds } from "./old-ids";
 import { insertNode, removeNode } from "./queue";
 import {
   asOldId,
@@ -28,8 +28,9 @@ import {
   OLD_ID_BYTES,
   sessionSize,
 } from "./record";
-import { forgetTables, hashOfNew, prepareTable, table } from "./table";
+import { carryTable, forgetTables, hashOfNew, prepareTable, table } from "./table";
 import { attach, detach, insertUser, prepareUser, releasePendingUser } from "./users";
+import { carryWord } from "../../base/storage/carry";
 
 /**
  * A session and an old id that are allocated but in no table yet, 0: none; and the hash of the session's key.
@@ -265,4 +266,13 @@ export function dropAll(): void {
 /** How many sessions there are, those that have expired and are not reclaimed yet counted. */
 export function countSessions(): u32 {
   return table.count - oldIds;
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryRecords(): void {
+  carryTable();
+  carryOldIds();
+  pending = carryWord<usize>(pending);
+  pendingHash = carryWord<u64>(pendingHash);
+  pendingOldId = carryWord<usize>(pendingOldId);
 }

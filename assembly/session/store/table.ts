@@ -1,14 +1,15 @@
 /** The table of records (record.ts), and what it takes to fill it. */
 import { copy, equal } from "../../base/storage/bytes";
-import { heapReset, whenShort } from "../../base/storage/heap";
+import { carryHeap, heapReset, whenShort } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
-import { forgetBlocks, reserveBlock } from "../../base/persistence";
+import { carryBlock, forgetBlocks, reserveBlock } from "../../base/persistence";
 import { redis } from "../../base/redis";
 import { ID_SIZE } from "../ids/uuid";
-import { forgetScratch } from "../texts/scratch";
-import { forgetFields, releasePiece, setFieldsKey } from "./fields/tabled";
-import { wheel } from "./queue";
-import { users } from "./users";
+import { carryScratch, forgetScratch } from "../texts/scratch";
+import { carryFields, forgetFields, releasePiece, setFieldsKey } from "./fields/tabled";
+import { carryQueue, wheel } from "./queue";
+import { carryUsers, users } from "./users";
+import { carryArea, carryWord, joins } from "../../base/storage/carry";
 
 /** The one table; its struct is static. */
 export const table: Table = changetype<Table>(memory.data(offsetof<Table>(), 16));
@@ -77,4 +78,19 @@ export function isUnknown(key: usize): bool {
 /** The hash of the key of a new record. O(1). */
 export function hashOfNew(key: usize, length: u32): u64 {
   return length == ID_SIZE && equal(minted, key, ID_SIZE) ? hashOfMinted : table.hashOf(key, length);
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryTable(): void {
+  carryHeap();
+  carryBlock();
+  carryScratch();
+  carryFields();
+  carryQueue();
+  carryUsers();
+  carryArea(changetype<usize>(table), offsetof<Table>());
+  carryArea(key, 16);
+  keyed = carryWord<bool>(keyed);
+  // Its number in the table of functions may be another one.
+  if (keyed && joins()) whenShort(load<i32>(changetype<usize>(releasePiece)));
 }

@@ -11,6 +11,7 @@ import { moveEntry } from "../../base/storage/table/move";
 import { Table } from "../../base/storage/table/table";
 import { beginChange, endChange } from "../../base/change";
 import { asSession } from "./record";
+import { carryArea, carryWord } from "../../base/storage/carry";
 
 /** Sessions of a user that is still moved by compaction: each of them points to it. */
 const MOVED_SESSIONS_MAX: u32 = 64;
@@ -135,4 +136,11 @@ export function relocateUser(block: usize): usize {
 /** Whether this is the user with that key. O(key). */
 export function isUser(owner: usize, key: usize, length: u32): bool {
   return hasKey(owner, key, length);
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryUsers(): void {
+  carryArea(changetype<usize>(users), offsetof<Table>());
+  pendingUser = carryWord<usize>(pendingUser);
+  pendingUserHash = carryWord<u64>(pendingUserHash);
 }

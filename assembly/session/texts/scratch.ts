@@ -5,6 +5,7 @@
 import { alloc, free } from "../../base/storage/heap";
 import { beginChange, endChange } from "../../base/change";
 import { failOutOfMemory } from "../../base/text";
+import { carryWord } from "../../base/storage/carry";
 
 /** Bytes that a buffer may have without memory for it. */
 export const FIXED_SIZE: u32 = 16384;
@@ -81,4 +82,10 @@ export function releaseScratch(): void {
 /** Forgets the buffer, after the heap took back every block. */
 export function forgetScratch(): void {
   block = 0;
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryScratch(): void {
+  block = carryWord<usize>(block);
+  blockSize = carryWord<u32>(blockSize);
 }

@@ -14,6 +14,8 @@ use crate::server::strings::Arguments;
 pub enum Phase {
     Idle,
     Load,
+    /// A module hands over to another file of its own, or takes over from one.
+    Leave,
     /// `onLoad()` in a second store, of what the server knows already.
     LoadAgain,
     Command,

@@ -30,6 +30,8 @@ pub struct Member {
     pub free_bytes: Option<TypedFunc<(), u64>>,
     pub sweep: Option<TypedFunc<(), i32>>,
     pub apply: Option<TypedFunc<(i32, i32, i32), ()>>,
+    pub leave: Option<TypedFunc<(), u64>>,
+    pub join: Option<TypedFunc<(u32, u32), i32>>,
     /// What it last told by `free_bytes`.
     pub free_last: Cell<u64>,
     /// After a call that ran too long, of `free_bytes` and of `info`.
@@ -46,6 +48,8 @@ pub struct Group {
     members: RefCell<Vec<Rc<Member>>>,
     /// The pages that its memory has at first.
     pub pages: Cell<u64>,
+    /// How often other files have taken over in its memory.
+    pub taken_over: Cell<u32>,
 }
 
 impl Group {
@@ -73,7 +77,13 @@ impl Group {
             }
             Err(wasmtime::Error::new(TimedOut::Limit))
         });
-        Group { damaged: Cell::new(false), store: RefCell::new(store), members: RefCell::default(), pages: Cell::new(pages) }
+        Group {
+            damaged: Cell::new(false),
+            store: RefCell::new(store),
+            members: RefCell::default(),
+            pages: Cell::new(pages),
+            taken_over: Cell::new(0),
+        }
     }
 
     /// Whether no module runs in it.
@@ -84,6 +94,11 @@ impl Group {
     /// What the host calls of this module, if it is there.
     pub fn member(&self, module: &Identity) -> Option<Rc<Member>> {
         self.members.borrow().iter().find(|member| std::ptr::eq(&*member.identity, module)).cloned()
+    }
+
+    /// Others are its members from now on; answers those that were.
+    pub fn replace(&self, members: Vec<Rc<Member>>) -> Vec<Rc<Member>> {
+        self.members.replace(members)
     }
 
     /// The module is not called any more. Its instance stays in the store as long as the others do.
@@ -104,6 +119,7 @@ impl Group {
         self.members.swap(&other.members);
         self.damaged.swap(&other.damaged);
         self.pages.swap(&other.pages);
+        self.taken_over.swap(&other.taken_over);
         true
     }
 

@@ -151,8 +151,7 @@ fn begin(host: &Host, ctx: Context<'_>, deed: Deed, source: Source) -> Result<()
     if ctx.flags() & CANNOT_WAIT == 0 {
         return job::start(host, ctx, Job { deed, source, who });
     }
-    let compiled = source.compile(&host.engine);
-    job::finish(host, ctx, Job { deed, source, who }, compiled)?;
+    job::finish(host, ctx, deed, &who, job::compile(&host.engine, source)?)?;
     ctx.reply_status(c"OK");
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
 
-use wasmtime::Module;
+use wasmtime::{Engine, Module};
 
 use crate::calls::refuse::refuse;
 use crate::engine::source::Source;
@@ -42,8 +42,9 @@ pub struct Job {
 
 /// What comes back from the other thread.
 struct Compiled {
-    job: Job,
-    code: Result<Vec<u8>, String>,
+    deed: Deed,
+    who: String,
+    file: Result<WasmFile, String>,
     client: Blocked,
 }
 
@@ -73,15 +74,15 @@ pub fn check_moment(host: &Host, flags: c_int) -> Result<(), String> {
 /// There is no thread for it.
 pub fn start(host: &Host, ctx: Context<'_>, job: Job) -> Result<(), String> {
     let engine = host.engine.clone();
+    let Job { deed, source, who } = job;
     let (sender, receiver) = mpsc::channel::<Blocked>();
-    let compile = move || {
-        let code =
-            catch_unwind(AssertUnwindSafe(|| job.source.compile(&engine))).unwrap_or_else(|_| Err("the compiler fails at it".into()));
+    let work = move || {
+        let file = catch_unwind(AssertUnwindSafe(|| compile(&engine, source))).unwrap_or_else(|_| Err("the compiler fails at it".into()));
         if let Ok(client) = receiver.recv() {
-            blocked::on_main_thread(come_back, Box::new(Compiled { job, code, client }));
+            blocked::on_main_thread(come_back, Box::new(Compiled { deed, who, file, client }));
         }
     };
-    let thread = threads::with_signals_blocked(|| thread::Builder::new().name("wasm-compile".into()).spawn(compile));
+    let thread = threads::with_signals_blocked(|| thread::Builder::new().name("wasm-compile".into()).spawn(work));
     thread.map_err(|error| format!("no thread to compile it: {error}"))?;
     RUNS.set(true);
     // It waits for this.
@@ -92,12 +93,12 @@ pub fn start(host: &Host, ctx: Context<'_>, job: Job) -> Result<(), String> {
 /// On the server's thread, between its clients' commands: what was compiled is installed.
 unsafe extern "C" fn come_back(data: *mut c_void) {
     // SAFETY: what `start` has handed over, once.
-    let Compiled { job, code, client } = *unsafe { Box::from_raw(data.cast::<Compiled>()) };
+    let Compiled { deed, who, file, client } = *unsafe { Box::from_raw(data.cast::<Compiled>()) };
     let result = guarded(|| {
         RUNS.set(false);
         let host = loaded::get().ok_or("nothing is loaded")?;
         check_moment(host, context::server_flags())?;
-        client.with_context(|ctx| finish(host, ctx, job, code))
+        client.with_context(|ctx| finish(host, ctx, deed, &who, file?))
     });
     client.unblock(Box::new(result.unwrap_or_else(|| Err("the host failed".into()))));
 }
@@ -125,16 +126,23 @@ unsafe extern "C" fn drop_answer(_ctx: *mut Ctx, data: *mut c_void) {
     }
 }
 
+/// Compiles a file, and checks what it is. Of any thread.
+///
+/// # Errors
+/// Why it cannot be loaded.
+pub fn compile(engine: &Engine, source: Source) -> Result<WasmFile, String> {
+    let code = source.compile(engine)?;
+    // SAFETY: this process made the code, with this engine.
+    let module = unsafe { Module::deserialize(engine, code) }.map_err(|error| trap::describe(&error))?;
+    WasmFile::new(source, module)
+}
+
 /// Installs what was compiled.
 ///
 /// # Errors
 /// The reason; all is as it was.
-pub fn finish(host: &Host, ctx: Context<'_>, job: Job, code: Result<Vec<u8>, String>) -> Outcome {
-    let Job { deed, source, who } = job;
-    let name = source.name.clone();
-    // SAFETY: this process made the code, with this engine.
-    let module = code.and_then(|code| unsafe { Module::deserialize(&host.engine, code) }.map_err(|error| trap::describe(&error)))?;
-    let mut file = WasmFile::new(source, module)?;
+pub fn finish(host: &Host, ctx: Context<'_>, deed: Deed, who: &str, mut file: WasmFile) -> Outcome {
+    let name = file.name.clone();
     file.ask(ctx, Asking::Later)?;
     let (member, links) = match (deed, host.named(name.as_bytes())) {
         (Deed::Load, known) => {

@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use super::instantiate::{self, Again};
+use super::in_place::{self, Before};
+use super::instantiate::{self, Registered};
 use super::satellite;
 use crate::calls::apply;
 use crate::describe::declaration::Declaration;
@@ -11,12 +12,11 @@ use crate::duties::{kits, rdb};
 use crate::guest::data::{Data, Held};
 use crate::guest::group::Group;
 use crate::guest::ids::MemberId;
-use crate::guest::state::Handler;
 use crate::modules::file::WasmFile;
 use crate::modules::loaded::{Host, Presence, Running};
 use crate::modules::slot::{Fixed, Slot};
 use crate::server::context::Context;
-use crate::server::kit_settings;
+use crate::server::{kit_settings, log};
 
 /// Has a module run `file` from now on, with all data: those of what runs, or those that were kept for it.
 ///
@@ -26,12 +26,12 @@ pub fn install(host: &Host, ctx: Context<'_>, member: MemberId, running: Running
     let module = &host.modules[member.0];
     check_names(host, ctx, member, &running.file)?;
     if host.group_of(member).enter().is_none() {
-        return Err("a call into it runs".into());
+        return Err(BUSY.into());
     }
     let before = module.running();
     let running = Rc::new(running);
     host.candidate.replace(Some((member, running.clone())));
-    let installed = prepare(host, ctx, member, &running).and_then(|again| take_place(host, member, again));
+    let installed = prepare(host, ctx, member, &running);
     host.candidate.replace(None);
     if let Err(reason) = installed {
         kit_settings::adopt(module.name(), before.as_ref().map_or(&[], |before| &before.file.declared_settings));
@@ -43,37 +43,67 @@ pub fn install(host: &Host, ctx: Context<'_>, member: MemberId, running: Running
     Ok(())
 }
 
-/// Instantiates the group once more, with the data of all its members, and has the server know all commands.
-fn prepare(host: &Host, ctx: Context<'_>, member: MemberId, running: &Running) -> Result<Again, String> {
-    let again = instantiate::group_again(host, ctx, host.modules[member.0].group)?;
-    let own = || again.registered.iter().filter(|(of, ..)| *of == member);
-    for (_, declaration, _) in own() {
-        check_fixed(host, running, declaration)?;
-    }
-    for number in (0..host.modules.len()).map(MemberId).filter(|other| host.modules[other.0].group == host.modules[member.0].group) {
-        carry(host, ctx, &again.group, number)?;
-    }
-    let fresh: Vec<(&Declaration, &Handler)> = own()
-        .filter(|(_, declaration, _)| host.slot_named(&declaration.name).is_none())
-        .map(|(_, text, handler)| (text, handler))
-        .collect();
-    satellite::register(host, ctx, member, &fresh)?;
-    Ok(again)
+/// What was made of a group, with all its data.
+enum Made {
+    /// Beside the present one.
+    Beside(Group),
+    /// In its memory; and what was there.
+    InPlace(Before),
 }
 
-/// What was made and what was there change places.
-fn take_place(host: &Host, member: MemberId, again: Again) -> Result<(), String> {
-    let module = &host.modules[member.0];
-    if !host.group_of(member).swap(&again.group) {
-        return Err("a call into it runs".into());
+/// Makes the group anew, has the server know all commands, and serves them.
+fn prepare(host: &Host, ctx: Context<'_>, member: MemberId, running: &Running) -> Result<(), String> {
+    let (made, registered) = make(host, ctx, member)?;
+    let present = host.group_of(member);
+    let known = tell(host, ctx, member, running, &registered).and_then(|()| match &made {
+        Made::Beside(group) if !present.swap(group) => Err(BUSY.into()),
+        _ => Ok(()),
+    });
+    if let Err(reason) = known {
+        if let Made::InPlace(before) = made {
+            in_place::put_back(present, before);
+        }
+        return Err(reason);
     }
+    let module = &host.modules[member.0];
     host.slots.iter().filter(|slot| slot.member.get() == member).for_each(Slot::park);
-    for (of, declaration, handler) in again.registered {
+    for Registered { member: of, declaration, handler } in registered {
         let Some(slot) = host.slot_named(&declaration.name) else { continue };
         slot.serve(of, &host.modules[of.0].identity, module.group, &declaration, handler);
     }
     Ok(())
 }
+
+/// Makes the group anew with its data: in the memory that it has, else by a save and a load.
+fn make(host: &Host, ctx: Context<'_>, member: MemberId) -> Result<(Made, Vec<Registered>), String> {
+    let module = &host.modules[member.0];
+    if module.running().is_some() {
+        match in_place::take_over(host, ctx, member) {
+            Ok((before, registered)) => return Ok((Made::InPlace(before), registered)),
+            Err(reason) => {
+                let (reserved, free) = host.group_of(member).memory_bytes();
+                let bytes = reserved.saturating_sub(free) >> 20;
+                let how = format!("its data, {bytes} MiB, is saved and loaded now, and the server waits for that");
+                log::notice(Some(ctx), &format!("module {}: {reason}: {how}", module.name()));
+            }
+        }
+    }
+    let (group, registered) = instantiate::group_again(host, ctx, module.group)?;
+    for number in (0..host.modules.len()).map(MemberId).filter(|other| host.modules[other.0].group == module.group) {
+        carry(host, ctx, &group, number)?;
+    }
+    Ok((Made::Beside(group), registered))
+}
+
+/// Has the server know all commands that a member has registered.
+fn tell(host: &Host, ctx: Context<'_>, member: MemberId, running: &Running, registered: &[Registered]) -> Result<(), String> {
+    let own = || registered.iter().filter(|each| each.member == member);
+    own().try_for_each(|each| check_fixed(host, running, &each.declaration))?;
+    let fresh: Vec<&Registered> = own().filter(|each| host.slot_named(&each.declaration.name).is_none()).collect();
+    satellite::register(host, ctx, member, &fresh)
+}
+
+const BUSY: &str = "a call into it runs";
 
 /// # Errors
 /// A command is another module's, or the server's.
@@ -136,7 +166,7 @@ pub fn withdraw(host: &Host, member: MemberId, is_dropped: bool, reason: &str) -
     let module = &host.modules[member.0];
     let held = Held::default();
     if host.group_of(member).enter().is_none() {
-        return Err("a call into it runs".into());
+        return Err(BUSY.into());
     }
     if !is_dropped && !rdb::save(host, member, Data::Held(&held), true) {
         return Err("its data cannot be saved: the log tells why".into());

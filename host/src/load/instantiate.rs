@@ -91,10 +91,11 @@ pub fn note_missing(host: &Host, missing: Vec<(String, String)>) -> std::result:
     Ok(())
 }
 
-/// A group that was instantiated once more, with what its members registered.
-pub struct Again {
-    pub group: Group,
-    pub registered: Vec<(MemberId, Declaration, Handler)>,
+/// What a member has registered when it was instantiated once more.
+pub struct Registered {
+    pub member: MemberId,
+    pub declaration: Declaration,
+    pub handler: Handler,
 }
 
 /// Instantiates what is loaded once more, in stores of its own and linked as it is: the groups, and a handler
@@ -106,15 +107,15 @@ pub fn again(host: &Host, ctx: Context<'_>) -> std::result::Result<(Vec<Group>, 
     let mut groups = Vec::new();
     let mut registered = Vec::new();
     for number in 0..host.groups.len() {
-        let again = group_again(host, ctx, GroupId(number))?;
-        groups.push(again.group);
-        registered.extend(again.registered);
+        let (group, all) = group_again(host, ctx, GroupId(number))?;
+        groups.push(group);
+        registered.extend(all);
     }
     let handler = |slot: &Slot| {
-        let found = registered.iter().find(|(member, declaration, _)| *member == slot.member.get() && declaration.name == slot.name);
+        let found = registered.iter().find(|each| each.member == slot.member.get() && each.declaration.name == slot.name);
         match found {
             _ if slot.is_parked() => Ok(None),
-            Some((_, _, handler)) => Ok(Some(handler.clone())),
+            Some(registered) => Ok(Some(registered.handler.clone())),
             None => Err("a module registers other commands when it is loaded again".to_string()),
         }
     };
@@ -122,27 +123,51 @@ pub fn again(host: &Host, ctx: Context<'_>) -> std::result::Result<(Vec<Group>, 
     Ok((groups, handlers))
 }
 
+/// The members of a group that are there, and the candidate, in their order.
+pub fn members_of(host: &Host, number: GroupId) -> Vec<(MemberId, Rc<Running>)> {
+    let members = (0..host.modules.len()).map(MemberId).filter(|member| host.modules[member.0].group == number);
+    members.filter_map(|member| Some((member, host.running(member)?))).collect()
+}
+
 /// Instantiates the members of a group once more, those that are there and the candidate, in a store of its
 /// own.
 ///
 /// # Errors
 /// The reason, which names the module.
-pub fn group_again(host: &Host, ctx: Context<'_>, number: GroupId) -> std::result::Result<Again, String> {
-    let members = || (0..host.modules.len()).map(MemberId).filter(|member| host.modules[member.0].group == number);
-    let running: Vec<(MemberId, Rc<Running>)> = members().filter_map(|member| Some((member, host.running(member)?))).collect();
-    let pages = running.iter().filter_map(|(_, running)| running.file.memory.as_ref()).map(MemoryType::minimum).max().unwrap_or(0);
-    let group = Group::new(&host.engine, pages.max(if running.is_empty() { 0 } else { host.groups[number.0].pages.get() }));
+pub fn group_again(host: &Host, ctx: Context<'_>, number: GroupId) -> std::result::Result<(Group, Vec<Registered>), String> {
+    let members = members_of(host, number);
+    let pages = members.iter().filter_map(|(_, running)| running.file.memory.as_ref()).map(MemoryType::minimum).max().unwrap_or(0);
+    let group = Group::new(&host.engine, pages.max(host.groups[number.0].pages.get()));
+    let registered = members_in(host, ctx, &group, &members, |_, _| Ok(()))?;
+    Ok((group, registered))
+}
+
+/// Instantiates members in a group, and runs each one's `onLoad()` after `prepare`; answers what they have
+/// registered.
+///
+/// # Errors
+/// The reason, which names the module.
+pub fn members_in(
+    host: &Host,
+    ctx: Context<'_>,
+    group: &Group,
+    members: &[(MemberId, Rc<Running>)],
+    prepare: impl Fn(MemberId, &Member) -> std::result::Result<(), String>,
+) -> std::result::Result<Vec<Registered>, String> {
     let mut instances: Vec<Option<Instance>> = vec![None; host.modules.len()];
     let mut registered = Vec::new();
-    for (member, running) in running {
+    for (member, running) in members {
         let named = |reason: String| format!("module {}: {reason}", running.file.name);
-        let instance = build(host, &group, member, &running, &instances).map_err(|error| named(trap::describe_link(&error)))?;
+        let instance = build(host, group, *member, running, &instances).map_err(|error| named(trap::describe_link(&error)))?;
         instances[member.0] = Some(instance);
-        on_load(ctx, &group, Phase::LoadAgain, &instance).map_err(named)?;
+        if let Some(functions) = group.member(&host.modules[member.0].identity) {
+            prepare(*member, &functions).map_err(named)?;
+        }
+        on_load(ctx, group, Phase::LoadAgain, &instance).map_err(named)?;
         let handlers = group.enter().map(|mut entered| std::mem::take(&mut entered.store.data_mut().handlers)).unwrap_or_default();
-        registered.extend(handlers.into_iter().map(|(declaration, handler)| (member, declaration, handler)));
+        registered.extend(handlers.into_iter().map(|(declaration, handler)| Registered { member: *member, declaration, handler }));
     }
-    Ok(Again { group, registered })
+    Ok(registered)
 }
 
 /// The pages that a group's memory has at first: enough for every member.
@@ -209,6 +234,8 @@ fn build(host: &Host, group: &Group, member: MemberId, running: &Running, instan
         free_bytes: optional(store, &instance, "freeBytes")?,
         sweep: optional(store, &instance, "sweep")?,
         apply: optional(store, &instance, APPLY_EXPORT)?,
+        leave: optional(store, &instance, "leave")?,
+        join: optional(store, &instance, "join")?,
         free_last: Cell::new(0),
         free_back_off: BackOff::default(),
         info_back_off: BackOff::default(),

@@ -4,6 +4,7 @@ pub mod ended;
 pub mod events;
 pub mod files;
 pub mod fresh;
+pub mod in_place;
 pub mod install;
 pub mod instantiate;
 pub mod satellite;

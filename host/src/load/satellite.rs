@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::ffi::{CString, c_int};
 
 use super::files;
+use super::instantiate::Registered;
 use crate::calls::register;
 use crate::describe::declaration::Declaration;
 use crate::guest::ids::MemberId;
@@ -39,7 +40,7 @@ static PENDING: Static = Static(Cell::new(None));
 ///
 /// # Errors
 /// The server refuses; it knows none of them then.
-pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, commands: &[(&Declaration, &Handler)]) -> Result<(), String> {
+pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, commands: &[&Registered]) -> Result<(), String> {
     if commands.is_empty() {
         return Ok(());
     }
@@ -48,7 +49,7 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, commands: &[(&D
     let is_free = |name: &String| CString::new(name.as_str()).is_ok_and(|name| !is_module_loaded(&name));
     let name = names.into_iter().find(is_free).ok_or("no name is free for its commands")?;
     let library = files::own_path();
-    let commands = commands.iter().map(|(declaration, handler)| ((*declaration).clone(), (*handler).clone())).collect();
+    let commands = commands.iter().map(|each| (each.declaration.clone(), each.handler.clone())).collect();
     PENDING.0.set(Some(Pending { member, commands, refused: None }));
     let words = [&b"LOAD"[..], library.as_os_str().as_encoded_bytes(), MARK, name.as_bytes()];
     let answer = ctx.call(c"MODULE", &Strings::new(words));

@@ -31,6 +31,8 @@ pub struct WasmFile {
     pub module: Module,
     /// Its bytes, until it has been noted that they serve.
     pub bytes: RefCell<Vec<u8>>,
+    /// How its data lies in memory, in a word of its own; `None`: in a way that no other file can rely on.
+    pub layout: Option<String>,
     /// The version of the linking convention, which its export `abi` tells. A module without one links by
     /// command alone.
     pub abi: Option<u32>,
@@ -67,6 +69,7 @@ impl WasmFile {
             path: source.path,
             hash: Sha256::digest(&source.bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
             bytes: RefCell::default(),
+            layout: name::layout(&source.bytes),
             abi: None,
             inspected: source.inspected,
             memory: None,

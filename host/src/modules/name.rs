@@ -17,7 +17,7 @@ pub fn check(name: &str, bytes: &[u8], is_kit: bool) -> Result<(), String> {
     if RESERVED.contains(&name) {
         return Err(format!("{name} is a name of the host's own: no module can have it"));
     }
-    if let Some(told) = told(bytes)
+    if let Some(told) = told(bytes, "name:")
         && told != name
     {
         return Err(format!("it was built as {told}, and its file is named {name}: give it the name that it was built with"));
@@ -30,12 +30,18 @@ pub fn check(name: &str, bytes: &[u8], is_kit: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// The name that the file tells in its custom section, if it has one.
-fn told(bytes: &[u8]) -> Option<String> {
+/// How the file's data lies in memory, as its custom section tells, if it has one: two files that tell the
+/// same can take over from each other.
+pub fn layout(bytes: &[u8]) -> Option<String> {
+    told(bytes, "layout:")
+}
+
+/// What the file's custom section tells behind this word, if it has one.
+fn told(bytes: &[u8], word: &str) -> Option<String> {
     let sections = Parser::new(0).parse_all(bytes).map_while(Result::ok);
     let text = sections.into_iter().find_map(|payload| match payload {
         Payload::CustomSection(section) if section.name() == SECTION => Some(String::from_utf8_lossy(section.data()).into_owned()),
         _ => None,
     })?;
-    text.lines().find_map(|line| line.strip_prefix("name:")).map(|name| name.trim().to_string())
+    text.lines().find_map(|line| line.strip_prefix(word)).map(|told| told.trim().to_string())
 }

@@ -12,6 +12,7 @@ import { alloc, free, usableSize } from "../../../base/storage/heap";
 import { checkTable } from "../../../base/storage/table/check";
 import { Table } from "../../../base/storage/table/table";
 import { HEAD, ITEM_HEAD } from "./packed";
+import { carryWord } from "../../../base/storage/carry";
 
 /** Bit of the u32 that stands for tabled data. */
 export const TABLED: u32 = 1;
@@ -234,4 +235,12 @@ export function waitingMemory(): u64 {
   let bytes: u64 = 0;
   for (let tabled = waiting; tabled; tabled = changetype<Tabled>(tabled).last) bytes += changetype<Tabled>(tabled).memory();
   return bytes;
+}
+
+/** What another file takes over in the same memory (carry.ts). */
+export function carryFields(): void {
+  waiting = carryWord<usize>(waiting);
+  waitingFields = carryWord<u32>(waitingFields);
+  k0 = carryWord<u64>(k0);
+  k1 = carryWord<u64>(k1);
 }
