@@ -1,6 +1,7 @@
 //! `WASM.LOAD`, `WASM.RELOAD` and `WASM.UNLOAD`.
 
 use std::ffi::{CStr, c_int};
+use std::path::PathBuf;
 
 use super::job::{self, Deed, Job};
 use crate::calls::apply;
@@ -10,6 +11,7 @@ use crate::describe::tell;
 use crate::engine::source::Source;
 use crate::guest::ids::MemberId;
 use crate::load::install;
+use crate::modules::folder::Folder;
 use crate::modules::loaded::{self, Host};
 use crate::server::api::{self, Ctx, Str};
 use crate::server::context::{self, Context};
@@ -65,7 +67,7 @@ unsafe extern "C" fn load(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_
             if host.named(name.as_bytes()).is_some_and(|member| host.modules[member.0].running().is_some()) {
                 return Err(format!("{name} is loaded already: WASM.RELOAD replaces it"));
             }
-            begin(host, ctx, Deed::Load, folder.read(name)?)
+            begin(host, ctx, Deed::Load, name, Some(folder), PathBuf::new())
         })
     }
 }
@@ -76,11 +78,8 @@ unsafe extern "C" fn reload(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> 
         answer(ctx, argv, argc, |host, ctx, name, _| {
             let member = served(host, name)?;
             let module = &host.modules[member.0];
-            let source = match host.folder.get() {
-                Some(folder) if !module.is_given => folder.read(name)?,
-                _ => Source::read(&module.running().ok_or("it is missing")?.file.path)?,
-            };
-            begin(host, ctx, Deed::Reload, source)
+            let path = module.running().map(|running| running.file.path.clone()).unwrap_or_default();
+            begin(host, ctx, Deed::Reload, name, host.folder.get().filter(|_| !module.is_given), path)
         })
     }
 }
@@ -145,13 +144,14 @@ fn served(host: &Host, name: &str) -> Result<MemberId, String> {
 }
 
 /// Compiles the file and goes on with it: on another thread, unless the client cannot wait.
-fn begin(host: &Host, ctx: Context<'_>, deed: Deed, source: Source) -> Result<(), String> {
+fn begin(host: &Host, ctx: Context<'_>, deed: Deed, name: &str, folder: Option<&Folder>, path: PathBuf) -> Result<(), String> {
     const CANNOT_WAIT: c_int = api::CTX_FLAGS_MULTI | api::CTX_FLAGS_LUA | api::CTX_FLAGS_DENY_BLOCKING;
-    let who = permissions::client(ctx);
+    let job = Job { deed, name: name.into(), folder: folder.cloned(), path, who: permissions::client(ctx) };
     if ctx.flags() & CANNOT_WAIT == 0 {
-        return job::start(host, ctx, Job { deed, source, who });
+        return job::start(host, ctx, job);
     }
-    job::finish(host, ctx, deed, &who, job::compile(&host.engine, source)?)?;
+    let ready = job.prepare(&host.engine)?;
+    job::finish(host, ctx, job, ready)?;
     ctx.reply_status(c"OK");
     Ok(())
 }

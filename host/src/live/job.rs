@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
@@ -17,6 +18,7 @@ use crate::guest::ids::{GroupId, MemberId};
 use crate::load::{files, install, instantiate};
 use crate::modules::declare::Asking;
 use crate::modules::file::WasmFile;
+use crate::modules::folder::{Folder, Staged};
 use crate::modules::link;
 use crate::modules::loaded::{self, Host, Running};
 use crate::server::api::{self, Ctx, Str};
@@ -35,16 +37,25 @@ pub enum Deed {
 /// A file that a client has asked for.
 pub struct Job {
     pub deed: Deed,
-    pub source: Source,
+    pub name: String,
+    /// Where the file is: in `wasm.dir`, or where it was given as an argument.
+    pub folder: Option<Folder>,
+    pub path: PathBuf,
     /// The client, for the log.
     pub who: String,
 }
 
+/// A file that can be installed.
+pub struct Ready {
+    file: WasmFile,
+    /// What becomes what served last, once it serves.
+    staged: Option<Staged>,
+}
+
 /// What comes back from the other thread.
-struct Compiled {
-    deed: Deed,
-    who: String,
-    file: Result<WasmFile, String>,
+struct Done {
+    job: Job,
+    ready: Result<Ready, String>,
     client: Blocked,
 }
 
@@ -74,12 +85,11 @@ pub fn check_moment(host: &Host, flags: c_int) -> Result<(), String> {
 /// There is no thread for it.
 pub fn start(host: &Host, ctx: Context<'_>, job: Job) -> Result<(), String> {
     let engine = host.engine.clone();
-    let Job { deed, source, who } = job;
     let (sender, receiver) = mpsc::channel::<Blocked>();
     let work = move || {
-        let file = catch_unwind(AssertUnwindSafe(|| compile(&engine, source))).unwrap_or_else(|_| Err("the compiler fails at it".into()));
+        let ready = catch_unwind(AssertUnwindSafe(|| job.prepare(&engine))).unwrap_or_else(|_| Err("the compiler fails at it".into()));
         if let Ok(client) = receiver.recv() {
-            blocked::on_main_thread(come_back, Box::new(Compiled { deed, who, file, client }));
+            blocked::on_main_thread(come_back, Box::new(Done { job, ready, client }));
         }
     };
     let thread = threads::with_signals_blocked(|| thread::Builder::new().name("wasm-compile".into()).spawn(work));
@@ -93,12 +103,12 @@ pub fn start(host: &Host, ctx: Context<'_>, job: Job) -> Result<(), String> {
 /// On the server's thread, between its clients' commands: what was compiled is installed.
 unsafe extern "C" fn come_back(data: *mut c_void) {
     // SAFETY: what `start` has handed over, once.
-    let Compiled { deed, who, file, client } = *unsafe { Box::from_raw(data.cast::<Compiled>()) };
+    let Done { job, ready, client } = *unsafe { Box::from_raw(data.cast::<Done>()) };
     let result = guarded(|| {
         RUNS.set(false);
         let host = loaded::get().ok_or("nothing is loaded")?;
         check_moment(host, context::server_flags())?;
-        client.with_context(|ctx| finish(host, ctx, deed, &who, file?))
+        client.with_context(|ctx| finish(host, ctx, job, ready?))
     });
     client.unblock(Box::new(result.unwrap_or_else(|| Err("the host failed".into()))));
 }
@@ -126,23 +136,32 @@ unsafe extern "C" fn drop_answer(_ctx: *mut Ctx, data: *mut c_void) {
     }
 }
 
-/// Compiles a file, and checks what it is. Of any thread.
-///
-/// # Errors
-/// Why it cannot be loaded.
-pub fn compile(engine: &Engine, source: Source) -> Result<WasmFile, String> {
-    let code = source.compile(engine)?;
-    // SAFETY: this process made the code, with this engine.
-    let module = unsafe { Module::deserialize(engine, code) }.map_err(|error| trap::describe(&error))?;
-    WasmFile::new(source, module)
+impl Job {
+    /// Reads and compiles the file, and checks what it is. Of any thread.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    pub fn prepare(&self, engine: &Engine) -> Result<Ready, String> {
+        let source = match &self.folder {
+            Some(folder) => folder.read(&self.name)?,
+            None => Source::read(&self.path)?,
+        };
+        let code = source.compile(engine)?;
+        // SAFETY: this process made the code, with this engine.
+        let module = unsafe { Module::deserialize(engine, code) }.map_err(|error| trap::describe(&error))?;
+        let file = WasmFile::new(source, module)?;
+        let bytes = file.bytes.take();
+        Ok(Ready { file, staged: self.folder.as_ref().and_then(|folder| folder.stage(&self.name, &bytes)) })
+    }
 }
 
 /// Installs what was compiled.
 ///
 /// # Errors
 /// The reason; all is as it was.
-pub fn finish(host: &Host, ctx: Context<'_>, deed: Deed, who: &str, mut file: WasmFile) -> Outcome {
-    let name = file.name.clone();
+pub fn finish(host: &Host, ctx: Context<'_>, job: Job, ready: Ready) -> Outcome {
+    let Job { deed, name, who, .. } = job;
+    let Ready { mut file, staged } = ready;
     file.ask(ctx, Asking::Later)?;
     let (member, links) = match (deed, host.named(name.as_bytes())) {
         (Deed::Load, known) => {
@@ -164,7 +183,9 @@ pub fn finish(host: &Host, ctx: Context<'_>, deed: Deed, who: &str, mut file: Wa
     }
     let done = if deed == Deed::Load { "loaded" } else { "replaced" };
     log::notice(Some(ctx), &format!("module {name}: {done} by {who}, from {path}, SHA-256 {hash}"));
-    host.note_served(ctx, member);
+    if let Some(staged) = staged {
+        staged.keep(ctx, &name);
+    }
     Ok(())
 }
 

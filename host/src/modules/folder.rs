@@ -18,6 +18,7 @@ const SERVED: &str = ".served";
 const EXTENSION: &str = "wasm";
 
 /// The folder of `wasm.dir`.
+#[derive(Clone)]
 pub struct Folder {
     /// Without links.
     path: PathBuf,
@@ -87,36 +88,50 @@ impl Folder {
         Source::of(name, &path, file)
     }
 
-    /// Notes that the module serves this file from now on. Where that cannot be written it is logged.
-    pub fn note_served(&self, ctx: Context<'_>, name: &str, bytes: &[u8]) {
+    /// Writes a file beside what the module served last, to take its place; `None` where they are the same. Of
+    /// any thread.
+    pub fn stage(&self, name: &str, bytes: &[u8]) -> Option<Staged> {
         let path = self.served(name);
         if fs::read(&path).is_ok_and(|noted| noted == bytes) {
-            return;
+            return None;
         }
-        if let Err(error) = write_whole(&path, bytes) {
-            let path = path.display();
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = write(&temporary, bytes);
+        Some(Staged { temporary, path, written })
+    }
+}
+
+/// A file that is to be what a module served last.
+pub struct Staged {
+    temporary: PathBuf,
+    path: PathBuf,
+    written: io::Result<()>,
+}
+
+impl Staged {
+    /// It is, from now on: as a whole or not at all, also after a crash. Where that cannot be it is logged.
+    pub fn keep(mut self, ctx: Context<'_>, name: &str) {
+        let written = std::mem::replace(&mut self.written, Ok(()));
+        if let Err(error) = written.and_then(|()| fs::rename(&self.temporary, &self.path)) {
+            let path = self.path.display();
             log::warning(Some(ctx), &format!("module {name}: {path} cannot be written, so what serves now cannot be taken later: {error}"));
         }
     }
 }
 
-/// Writes a file that is there as a whole or not at all, also after a crash.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = (|| {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        // What is left of it is in nobody's way.
-        let _ = fs::remove_file(&temporary);
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // What was kept is not there any more, and what is left is in nobody's way.
+        let _ = fs::remove_file(&self.temporary);
     }
-    written
+}
+
+/// Writes a file, to the disk.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Refuses a folder that the server writes its own files to: whoever can have it write a file there could

@@ -251,8 +251,10 @@ impl Host {
         let module = &self.modules[member.0];
         if let (Some(folder), Some(running), false) = (self.folder.get(), module.running(), module.is_given) {
             let bytes = running.file.bytes.take();
-            if !bytes.is_empty() {
-                folder.note_served(ctx, module.name(), &bytes);
+            if !bytes.is_empty()
+                && let Some(staged) = folder.stage(module.name(), &bytes)
+            {
+                staged.keep(ctx, module.name());
             }
         }
     }
