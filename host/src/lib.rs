@@ -20,11 +20,12 @@ use std::time::Instant;
 
 use calls::apply;
 use duties::{append_only, info, kits, maxmemory};
+use engine::cache::Cache;
 use engine::clock::Ticker;
 use guest::ids::MemberId;
 use load::files::Found;
 use load::{events, files, instantiate, satellite};
-use modules::folder::Folder;
+use modules::folder::{self, Folder};
 use modules::loaded::{self, Host};
 use server::api::{self, Ctx, Str};
 use server::context::Context;
@@ -82,14 +83,19 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     loaded::remove();
     loaded::install(Host::new(engine, ticker));
     let host = loaded::get().expect("installed");
-    let given = files::open(ctx, &host.engine, paths)?;
-    if !ctx.load_settings() {
-        return Err("a setting has a value that it cannot take".into());
+    config::read(ctx)?;
+    if let Some(folder) = config::cache() {
+        let cache = Cache::open(&folder, &host.engine)?;
+        folder::apart(ctx, "wasm.cache", cache.folder())?;
+        host.cache.set(cache).ok();
     }
+    let cache = host.cache.get();
+    let given = files::open(ctx, &host.engine, cache, paths)?;
+    config::read_further(ctx)?;
     let mut found = Found { files: given, missing: Vec::new() };
     let folder = Folder::named(ctx)?;
     if let Some(folder) = &folder {
-        found = files::open_folder(ctx, &host.engine, folder, found.files)?;
+        found = files::open_folder(ctx, &host.engine, cache, folder, found.files)?;
     }
     let refusal = |(member, reason): (MemberId, String)| files::refusal(&paths[member.0], &reason);
     let plan = files::plan(ctx, &mut found, paths.len()).map_err(refusal)?;

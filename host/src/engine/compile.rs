@@ -16,6 +16,7 @@ use libc::{c_int, pid_t, rlim_t};
 use rayon::prelude::*;
 use wasmtime::{Engine, Module};
 
+use super::cache::Cache;
 use super::source::Source;
 use super::{threads, trap};
 use crate::server::context::Context;
@@ -36,32 +37,55 @@ const WAIT_MAX: Duration = Duration::from_secs(120);
 /// What a file comes to: its machine code, or why it has none.
 type Compiled = Result<Vec<u8>, String>;
 
-/// Compiles every file; what each comes to, in their order. Where the system allows no child process, the
-/// server compiles by itself, and `weight.rs` alone bounds what that takes.
+/// Compiles every file that the cache does not have; what each comes to, in their order.
 ///
 /// # Errors
 /// The system's reason for refusing threads to the server itself.
-pub fn all(ctx: Context<'_>, engine: &Engine, sources: &[Source]) -> Result<Vec<Result<Module, String>>, String> {
-    let compiled: Vec<Compiled> = match in_child(engine, sources) {
-        Ok(compiled) => compiled,
+pub fn all(ctx: Context<'_>, engine: &Engine, cache: Option<&Cache>, sources: &[Source]) -> Result<Vec<Result<Module, String>>, String> {
+    let mut modules: Vec<Option<Result<Module, String>>> =
+        sources.iter().map(|source| Some(Ok(cache?.take(engine, &source.bytes)?))).collect();
+    let missing: Vec<&Source> = sources.iter().zip(&modules).filter(|(_, module)| module.is_none()).map(|(source, _)| source).collect();
+    let mut compiled = these(ctx, engine, &missing)?.into_iter().zip(missing);
+    for module in modules.iter_mut().filter(|module| module.is_none()) {
+        *module = compiled.next().map(|(code, source)| code.and_then(|code| load(engine, cache, source, &code)));
+    }
+    Ok(modules.into_iter().flatten().collect())
+}
+
+/// The module of code that was compiled from `source`, which the cache keeps from now on.
+///
+/// # Errors
+/// What Wasmtime finds wrong with it.
+pub fn load(engine: &Engine, cache: Option<&Cache>, source: &Source, code: &[u8]) -> Result<Module, String> {
+    // SAFETY: this process made the code, or its own copy did, with this engine.
+    let module = unsafe { Module::deserialize(engine, code) }.map_err(|error| trap::describe(&error))?;
+    if let Some(Err(error)) = cache.map(|cache| cache.keep(&source.bytes, code)) {
+        log::warning(None, &format!("module {}: its code cannot be kept in wasm.cache: {error}", source.name));
+    }
+    Ok(module)
+}
+
+/// Compiles every file. Where the system allows no child process, the server compiles by itself, and
+/// `weight.rs` alone bounds what that takes.
+fn these(ctx: Context<'_>, engine: &Engine, sources: &[&Source]) -> Result<Vec<Compiled>, String> {
+    if sources.is_empty() {
+        return Ok(Vec::new());
+    }
+    match in_child(engine, sources) {
+        Ok(compiled) => Ok(compiled),
         Err(error) => {
             let message = format!("no process to compile in ({error}): the server does it itself, with no limit but what a file may hold");
             log::warning(Some(ctx), &message);
-            threads::on_all_cores(|| sources.par_iter().map(|source| source.compile(engine)).collect())?
+            threads::on_all_cores(|| sources.par_iter().map(|source| source.compile(engine)).collect())
         }
-    };
-    let load = |code: Vec<u8>| {
-        // SAFETY: this process made the code, or its own copy did, with this engine.
-        unsafe { Module::deserialize(engine, code) }.map_err(|error| trap::describe(&error))
-    };
-    Ok(compiled.into_iter().map(|code| code.and_then(load)).collect())
+    }
 }
 
 /// Compiles every file in a child process.
 ///
 /// # Errors
 /// The system's reason for refusing a process, or what it needs.
-fn in_child(engine: &Engine, sources: &[Source]) -> io::Result<Vec<Compiled>> {
+fn in_child(engine: &Engine, sources: &[&Source]) -> io::Result<Vec<Compiled>> {
     if std::env::var_os(NO_PROCESS).is_some() {
         return Err(io::ErrorKind::Unsupported.into());
     }
@@ -141,7 +165,7 @@ fn confine(server: pid_t, limits: &[(libc::__rlimit_resource_t, rlim_t)], nowher
 
 /// Compiles the files, and writes down each as it is done: its place and whether it compiled, in a word each,
 /// the length in two, the code or the reason.
-fn answer(engine: &Engine, sources: &[Source], pipe: PipeWriter) {
+fn answer(engine: &Engine, sources: &[&Source], pipe: PipeWriter) {
     let pipe = Mutex::new(pipe);
     let write = |place: usize, compiled: Compiled| {
         let (is_code, bytes) = compiled.map_or_else(|reason| (0u32, reason.into_bytes()), |code| (1, code));
@@ -209,7 +233,7 @@ fn wait(child: pid_t) -> String {
 
 /// What the child has written of each file; those that it has not come to the end of cannot be told apart,
 /// and share the `reason`.
-fn sort(mut answers: &[u8], sources: &[Source], reason: &str) -> Vec<Compiled> {
+fn sort(mut answers: &[u8], sources: &[&Source], reason: &str) -> Vec<Compiled> {
     let mut all: Vec<Option<Compiled>> = vec![None; sources.len()];
     while let Some((head, rest)) = answers.split_first_chunk::<16>() {
         let word = |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
@@ -243,6 +267,7 @@ mod tests {
     #[test]
     fn what_was_written_is_told_from_what_was_not() {
         let sources = ["one", "two", "three"].map(source);
+        let sources = sources.each_ref();
         let answers = [written(2, 0, 3, b"why"), written(0, 1, 4, b"code")].concat();
         let all = sort(&answers, &sources, "fails");
         assert_eq!(all, [Ok(b"code".to_vec()), Err("compiling it fails".into()), Err("why".into())]);

@@ -146,7 +146,8 @@ fn served(host: &Host, name: &str) -> Result<MemberId, String> {
 /// Compiles the file and goes on with it: on another thread, unless the client cannot wait.
 fn begin(host: &Host, ctx: Context<'_>, deed: Deed, name: &str, folder: Option<&Folder>, path: PathBuf) -> Result<(), String> {
     const CANNOT_WAIT: c_int = api::CTX_FLAGS_MULTI | api::CTX_FLAGS_LUA | api::CTX_FLAGS_DENY_BLOCKING;
-    let job = Job { deed, name: name.into(), folder: folder.cloned(), path, who: permissions::client(ctx) };
+    let job =
+        Job { deed, name: name.into(), folder: folder.cloned(), path, cache: host.cache.get().cloned(), who: permissions::client(ctx) };
     if ctx.flags() & CANNOT_WAIT == 0 {
         return job::start(host, ctx, job);
     }

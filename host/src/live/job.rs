@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 
-use wasmtime::{Engine, Module};
+use wasmtime::Engine;
 
 use crate::calls::refuse::refuse;
+use crate::engine::cache::Cache;
 use crate::engine::source::Source;
-use crate::engine::{threads, trap};
+use crate::engine::{compile, threads};
 use crate::guest::group::Group;
 use crate::guest::ids::{GroupId, MemberId};
 use crate::load::{files, install, instantiate};
@@ -41,6 +42,7 @@ pub struct Job {
     /// Where the file is: in `wasm.dir`, or where it was given as an argument.
     pub folder: Option<Folder>,
     pub path: PathBuf,
+    pub cache: Option<Cache>,
     /// The client, for the log.
     pub who: String,
 }
@@ -146,9 +148,11 @@ impl Job {
             Some(folder) => folder.read(&self.name)?,
             None => Source::read(&self.path)?,
         };
-        let code = source.compile(engine)?;
-        // SAFETY: this process made the code, with this engine.
-        let module = unsafe { Module::deserialize(engine, code) }.map_err(|error| trap::describe(&error))?;
+        let cache = self.cache.as_ref();
+        let module = match cache.and_then(|cache| cache.take(engine, &source.bytes)) {
+            Some(module) => module,
+            None => compile::load(engine, cache, &source, &source.compile(engine)?)?,
+        };
         let file = WasmFile::new(source, module)?;
         let bytes = file.bytes.take();
         Ok(Ready { file, staged: self.folder.as_ref().and_then(|folder| folder.stage(&self.name, &bytes)) })

@@ -21,7 +21,7 @@ fn fall_back(host: &Host, ctx: Context<'_>) {
     let Some(folder) = host.folder.get() else { return };
     for (place, module) in host.modules.iter().enumerate().filter(|(_, module)| module.missing().as_deref() == Some(REFUSED)) {
         let name = module.name();
-        let installed = files::served(ctx, &host.engine, folder, name, &[])
+        let installed = files::served(ctx, &host.engine, host.cache.get(), folder, name, &[])
             .and_then(|file| Ok((link::by_command(&file, "what served last was loaded in the place of its file")?, file)))
             .and_then(|(links, file)| install::install(host, ctx, MemberId(place), Running { file, links }));
         let told = match installed {

@@ -1,13 +1,14 @@
 //! The files of a load: which ones, and what each declares.
 
-use std::ffi::{CStr, OsStr, c_void};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use wasmtime::{Engine, Module};
 
-use crate::engine::compile;
+use crate::engine::cache::Cache;
 use crate::engine::source::Source;
+use crate::engine::{compile, library};
 use crate::guest::ids::MemberId;
 use crate::modules::declare::Asking;
 use crate::modules::file::WasmFile;
@@ -40,10 +41,10 @@ pub fn paths(arguments: Arguments<'_>) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// The first file that cannot be loaded, and why.
-pub fn open(ctx: Context<'_>, engine: &Engine, paths: &[PathBuf]) -> Result<Vec<WasmFile>, String> {
+pub fn open(ctx: Context<'_>, engine: &Engine, cache: Option<&Cache>, paths: &[PathBuf]) -> Result<Vec<WasmFile>, String> {
     let read = |path: &PathBuf| Source::read(path).map_err(|reason| refusal(path, &reason));
     let sources = paths.iter().map(read).collect::<Result<Vec<Source>, String>>()?;
-    let modules = compile::all(ctx, engine, &sources)?;
+    let modules = compile::all(ctx, engine, cache, &sources)?;
     let mut files: Vec<WasmFile> = Vec::new();
     for ((path, source), module) in paths.iter().zip(sources).zip(modules) {
         let file = check(ctx, source, module, &files, Asking::AtStart).map_err(|reason| refusal(path, &reason))?;
@@ -58,7 +59,13 @@ pub fn open(ctx: Context<'_>, engine: &Engine, paths: &[PathBuf]) -> Result<Vec<
 ///
 /// # Errors
 /// No threads to compile with.
-pub fn open_folder(ctx: Context<'_>, engine: &Engine, folder: &Folder, given: Vec<WasmFile>) -> Result<Found, String> {
+pub fn open_folder(
+    ctx: Context<'_>,
+    engine: &Engine,
+    cache: Option<&Cache>,
+    folder: &Folder,
+    given: Vec<WasmFile>,
+) -> Result<Found, String> {
     let mut found = Found { files: given, missing: Vec::new() };
     let names = folder.names().unwrap_or_else(|reason| {
         log::warning(Some(ctx), &reason);
@@ -75,7 +82,7 @@ pub fn open_folder(ctx: Context<'_>, engine: &Engine, folder: &Folder, given: Ve
             Err(reason) => failed.push((name, reason)),
         }
     }
-    let modules = compile::all(ctx, engine, &sources)?;
+    let modules = compile::all(ctx, engine, cache, &sources)?;
     for (source, module) in sources.into_iter().zip(modules) {
         let name = source.name.clone();
         match check(ctx, source, module, &found.files, Asking::Later) {
@@ -85,7 +92,7 @@ pub fn open_folder(ctx: Context<'_>, engine: &Engine, folder: &Folder, given: Ve
     }
     for (name, reason) in failed {
         log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir cannot be loaded: {reason}"));
-        match served(ctx, engine, folder, &name, &found.files) {
+        match served(ctx, engine, cache, folder, &name, &found.files) {
             Ok(file) => {
                 log::warning(Some(ctx), &format!("module {name}: what served last is loaded in its place"));
                 found.files.push(file);
@@ -117,9 +124,16 @@ pub fn plan(ctx: Context<'_>, found: &mut Found, given: usize) -> Result<Plan, (
 ///
 /// # Errors
 /// There is none, or it cannot be loaded either.
-pub fn served(ctx: Context<'_>, engine: &Engine, folder: &Folder, name: &str, others: &[WasmFile]) -> Result<WasmFile, String> {
+pub fn served(
+    ctx: Context<'_>,
+    engine: &Engine,
+    cache: Option<&Cache>,
+    folder: &Folder,
+    name: &str,
+    others: &[WasmFile],
+) -> Result<WasmFile, String> {
     let source = folder.read_served(name)?;
-    let module = compile::all(ctx, engine, std::slice::from_ref(&source))?.pop().ok_or("it was not compiled")?;
+    let module = compile::all(ctx, engine, cache, std::slice::from_ref(&source))?.pop().ok_or("it was not compiled")?;
     check(ctx, source, module, others, Asking::Later)
 }
 
@@ -162,19 +176,5 @@ pub fn refusal(path: &Path, reason: &str) -> String {
 
 /// The folder that this library was loaded from.
 fn own_folder() -> PathBuf {
-    own_path().parent().map(Path::to_path_buf).unwrap_or_default()
-}
-
-/// The file that this library was loaded from.
-pub fn own_path() -> PathBuf {
-    // SAFETY: the address is one of this library's own, and what dladdr fills in lives as long as the
-    // library.
-    let file = unsafe {
-        let mut found: libc::Dl_info = std::mem::zeroed();
-        if libc::dladdr(own_path as *const c_void, &raw mut found) == 0 || found.dli_fname.is_null() {
-            return PathBuf::new();
-        }
-        CStr::from_ptr(found.dli_fname)
-    };
-    Path::new(OsStr::from_bytes(file.to_bytes())).to_path_buf()
+    library::path().parent().map(Path::to_path_buf).unwrap_or_default()
 }

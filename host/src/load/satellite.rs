@@ -5,10 +5,10 @@
 use std::cell::Cell;
 use std::ffi::{CString, c_int};
 
-use super::files;
 use super::instantiate::Registered;
 use crate::calls::register;
 use crate::describe::declaration::Declaration;
+use crate::engine::library;
 use crate::guest::ids::MemberId;
 use crate::guest::state::Handler;
 use crate::modules::loaded::{self, Host};
@@ -48,7 +48,7 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, commands: &[&Re
     let names = (1..NAMES_MAX).map(|number| if number == 1 { format!("wasm:{module}") } else { format!("wasm:{module}:{number}") });
     let is_free = |name: &String| CString::new(name.as_str()).is_ok_and(|name| !is_module_loaded(&name));
     let name = names.into_iter().find(is_free).ok_or("no name is free for its commands")?;
-    let library = files::own_path();
+    let library = library::path();
     let commands = commands.iter().map(|each| (each.declaration.clone(), each.handler.clone())).collect();
     PENDING.0.set(Some(Pending { member, commands, refused: None }));
     let words = [&b"LOAD"[..], library.as_os_str().as_encoded_bytes(), MARK, name.as_bytes()];

@@ -21,6 +21,7 @@ use super::slot::Slot;
 use super::sweeper::{Sweeper, Turn};
 use super::target::{Loading, Target};
 use crate::describe::tell::Categories;
+use crate::engine::cache::Cache;
 use crate::engine::clock::Ticker;
 use crate::guest::codes::Codes;
 use crate::guest::faults::Identity;
@@ -41,6 +42,8 @@ pub struct Host {
     pub kept: Kept,
     /// `wasm.dir`, where one is named.
     pub folder: OnceCell<Folder>,
+    /// `wasm.cache`, where one is named.
+    pub cache: OnceCell<Cache>,
     /// Where a load goes that runs beside the present data.
     pub target: Target,
     /// How often a change of the server's settings was undone because it would have lost data.
@@ -177,6 +180,7 @@ impl Host {
             maxmemory: Cell::new(0),
             kept: Kept::default(),
             folder: OnceCell::new(),
+            cache: OnceCell::new(),
             target: Target::default(),
             settings_undone: Cell::new(0),
             categories: Categories::default(),

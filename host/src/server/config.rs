@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_longlong, c_uint, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 
 use super::api::{self, Str};
 use super::context::Context;
@@ -37,6 +37,13 @@ static TRUSTED: Text = Text { value: Cell::new(std::ptr::null_mut()), take: trus
 static ALLOW_LOAD: AtomicI64 = AtomicI64::new(0);
 /// `wasm.dir`: the folder whose files are loaded.
 static FOLDER: Text = Text { value: Cell::new(std::ptr::null_mut()), take: any };
+
+/// `wasm.cache`: the folder that keeps compiled code.
+static CACHE: Text = Text { value: Cell::new(std::ptr::null_mut()), take: any };
+
+/// Whether the host's own settings have been read, while the server reads those of modules: it would give
+/// them their defaults again.
+static ARE_READ: AtomicBool = AtomicBool::new(false);
 
 /// A setting of text.
 struct Text {
@@ -80,6 +87,11 @@ pub fn folder() -> Option<PathBuf> {
     FOLDER.path()
 }
 
+/// The folder that keeps compiled code (`wasm.cache`); `None` where none is named.
+pub fn cache() -> Option<PathBuf> {
+    CACHE.path()
+}
+
 fn any(_: &[u8]) -> Result<(), String> {
     Ok(())
 }
@@ -107,13 +119,41 @@ pub fn register(ctx: Context<'_>) -> Result<(), String> {
     register_choice(ctx, c"link", &LINK, [c"auto", c"command"])?;
     register_choice(ctx, c"allow-load", &ALLOW_LOAD, [c"no", c"yes"])?;
     register_text(ctx, c"dir", &FOLDER, api::CONFIG_IMMUTABLE)?;
+    register_text(ctx, c"cache", &CACHE, api::CONFIG_IMMUTABLE)?;
     register_numeric(ctx, c"max-memory", &MAX_MEMORY, GIB * 4, api::CONFIG_MEMORY, MIB, GIB * 4)?;
     register_numeric(ctx, c"time-limit", &TIME_LIMIT, 5000, 0, 0, 3_600_000)?;
     register_numeric(ctx, c"max-value-size", &MAX_VALUE_SIZE, MIB * 512, api::CONFIG_MEMORY, 1, MIB * 512)?;
+    REGISTERED.0.borrow_mut().clear();
     kit_settings::forget();
     register_text(ctx, c"settings", &KIT_SETTINGS, 0)?;
     register_text(ctx, c"trusted", &TRUSTED, api::CONFIG_IMMUTABLE)
 }
+
+/// Has the server read the values of the host's own settings: before those that modules declare are known,
+/// since `wasm.cache` says where to find what they are asked by.
+///
+/// # Errors
+/// One has a value that it cannot take.
+pub fn read(ctx: Context<'_>) -> Result<(), String> {
+    ARE_READ.store(false, Relaxed);
+    if ctx.load_settings() { Ok(()) } else { Err(WRONG.into()) }
+}
+
+/// Has the server read the values of the settings that modules have declared since [`read`].
+///
+/// # Errors
+/// As [`read`].
+pub fn read_further(ctx: Context<'_>) -> Result<(), String> {
+    if REGISTERED.0.borrow().is_empty() {
+        return Ok(());
+    }
+    ARE_READ.store(true, Relaxed);
+    let are_loaded = ctx.load_settings();
+    ARE_READ.store(false, Relaxed);
+    if are_loaded { Ok(()) } else { Err(WRONG.into()) }
+}
+
+const WRONG: &str = "a setting has a value that it cannot take";
 
 /// Registers a module's own numeric setting; its cell lives as long as the process.
 ///
@@ -187,8 +227,16 @@ unsafe extern "C" fn get_numeric(_: *const c_char, data: *mut c_void) -> c_longl
 
 unsafe extern "C" fn set_numeric(_: *const c_char, value: c_longlong, data: *mut c_void, _: *mut *mut Str) -> c_int {
     // SAFETY: see get_numeric.
-    unsafe { &*data.cast::<AtomicI64>() }.store(value, Relaxed);
+    set(unsafe { &*data.cast::<AtomicI64>() }, value);
     api::OK
+}
+
+/// Takes another value, unless the server reads those of modules, and this is none of theirs.
+fn set(cell: &AtomicI64, value: i64) {
+    let is_own = || !REGISTERED.0.borrow().values().any(|registered| std::ptr::eq(*registered, cell));
+    if !(ARE_READ.load(Relaxed) && is_own()) {
+        cell.store(value, Relaxed);
+    }
 }
 
 unsafe extern "C" fn get_enum(_: *const c_char, data: *mut c_void) -> c_int {
@@ -198,7 +246,7 @@ unsafe extern "C" fn get_enum(_: *const c_char, data: *mut c_void) -> c_int {
 
 unsafe extern "C" fn set_enum(_: *const c_char, value: c_int, data: *mut c_void, _: *mut *mut Str) -> c_int {
     // SAFETY: see get_numeric.
-    unsafe { &*data.cast::<AtomicI64>() }.store(value.into(), Relaxed);
+    set(unsafe { &*data.cast::<AtomicI64>() }, value.into());
     api::OK
 }
 
@@ -209,6 +257,9 @@ unsafe extern "C" fn get_text(_: *const c_char, data: *mut c_void) -> *mut Str {
 }
 
 unsafe extern "C" fn set_text(_: *const c_char, value: *mut Str, data: *mut c_void, error: *mut *mut Str) -> c_int {
+    if ARE_READ.load(Relaxed) {
+        return api::OK;
+    }
     // SAFETY: see get_text; the value is alive, and the server frees the error that it is given.
     unsafe {
         let text = &*data.cast::<Text>();
