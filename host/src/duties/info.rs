@@ -4,7 +4,7 @@
 //! The names of the first release, `wasm_<field>`, stand beside them for one release more.
 
 use std::ffi::c_int;
-use std::rc::Rc;
+use std::time::UNIX_EPOCH;
 
 use wasmtime::{AsContextMut, ExternType};
 
@@ -50,6 +50,7 @@ unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
     guarded(|| {
         let Some(host) = loaded::get() else { return };
         if info.section("") {
+            info.text("release", RELEASE);
             let (kept_modules, kept_bytes) = host.kept.size();
             info.number(c"settings_undone", host.settings_undone.get());
             info.number(c"kept_modules", kept_modules);
@@ -73,6 +74,11 @@ fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
         info.text(field, value);
     };
     let running = module.running();
+    info.text_of(name, "state", if running.is_some() { "serving" } else { "missing" });
+    info.text_of(name, "missing_reason", &module.missing().unwrap_or_default());
+    info.text_of(name, "sha256", running.as_ref().map_or("", |running| &running.file.hash));
+    info.number_of(name, "since_ms", since_ms(module));
+    info.number_of(name, "reloads", module.reloads.get());
     for (namespace, link) in running.iter().flat_map(|running| &running.links) {
         let (word, reason) = describe(host, link);
         told(&format!("link_{namespace}"), word);
@@ -107,6 +113,14 @@ fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
     }
 }
 
+/// The release of this library.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
+/// Since when the module has been as it is, Unix ms.
+fn since_ms(module: &LoadedModule) -> u64 {
+    module.since.get().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
 /// A link in words: how it is resolved, and why.
 fn describe(host: &Host, link: &Link) -> (&'static str, String) {
     match link {
@@ -115,8 +129,9 @@ fn describe(host: &Host, link: &Link) -> (&'static str, String) {
     }
 }
 
-/// `WASM.MODULES` → an array, a map per module: name, path, sha256, abi, exports, imports (each with how it
-/// is resolved).
+/// `WASM.MODULES` → an array, a map per module: name, path, sha256, version (of the conventions), exports,
+/// imports (each with how it is resolved), state, since (Unix ms), reloads, release (of the host). One that is
+/// missing has no more than its name, its state with the reason, and since when.
 unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -> c_int {
     // SAFETY: the server calls with the context of a running command.
     let ctx = unsafe { Context::new(ctx) };
@@ -129,29 +144,52 @@ fn list_modules(ctx: Context<'_>, argc: c_int) {
     if argc != 1 {
         return replies.send(ctx, Reply::WrongArity);
     }
-    let present: Vec<Rc<Running>> = host.modules.iter().filter_map(LoadedModule::running).collect();
-    replies.open(ctx, Container::Array, present.len() as i64);
-    for running in present {
-        let file = &running.file;
-        let texts = [("name", file.name.as_str()), ("path", &file.path.to_string_lossy()), ("sha256", &file.hash)];
-        replies.open(ctx, Container::Map, 6);
-        for (name, value) in texts {
-            replies.send(ctx, Reply::Bulk(name.as_bytes()));
-            replies.send(ctx, Reply::Bulk(value.as_bytes()));
-        }
-        replies.send(ctx, Reply::Bulk(b"version"));
-        replies.send(ctx, Reply::Integer(file.abi.unwrap_or(0).into()));
-        let exports = file.module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
-        let exports = exports.map(|export| export.name().into()).collect();
-        for (name, values) in [("exports", exports), ("imports", imports(host, &running))] {
-            replies.send(ctx, Reply::Bulk(name.as_bytes()));
-            replies.open(ctx, Container::Array, values.len() as i64);
-            for value in values {
-                replies.send(ctx, Reply::Bulk(value.as_bytes()));
+    replies.open(ctx, Container::Array, host.modules.len() as i64);
+    for module in host.modules.iter() {
+        match module.running() {
+            Some(running) => list_module(host, ctx, &mut replies, module, &running),
+            None => {
+                let reason = format!("missing: {}", module.missing().unwrap_or_default());
+                replies.open(ctx, Container::Map, 3);
+                texts(ctx, &mut replies, &[("name", module.name()), ("state", &reason)]);
+                numbers(ctx, &mut replies, &[("since", since_ms(module))]);
             }
         }
     }
     replies.finish(ctx);
+}
+
+fn list_module(host: &Host, ctx: Context<'_>, replies: &mut Replies, module: &LoadedModule, running: &Running) {
+    let file = &running.file;
+    replies.open(ctx, Container::Map, 10);
+    texts(ctx, replies, &[("name", &file.name), ("path", &file.path.to_string_lossy()), ("sha256", &file.hash)]);
+    numbers(ctx, replies, &[("version", file.abi.unwrap_or(0).into())]);
+    let exports = file.module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
+    let exports = exports.map(|export| export.name().into()).collect();
+    for (name, values) in [("exports", exports), ("imports", imports(host, running))] {
+        replies.send(ctx, Reply::Bulk(name.as_bytes()));
+        replies.open(ctx, Container::Array, values.len() as i64);
+        for value in values {
+            replies.send(ctx, Reply::Bulk(value.as_bytes()));
+        }
+    }
+    texts(ctx, replies, &[("state", "serving")]);
+    numbers(ctx, replies, &[("since", since_ms(module)), ("reloads", module.reloads.get())]);
+    texts(ctx, replies, &[("release", RELEASE)]);
+}
+
+fn texts(ctx: Context<'_>, replies: &mut Replies, pairs: &[(&str, &str)]) {
+    for (name, value) in pairs {
+        replies.send(ctx, Reply::Bulk(name.as_bytes()));
+        replies.send(ctx, Reply::Bulk(value.as_bytes()));
+    }
+}
+
+fn numbers(ctx: Context<'_>, replies: &mut Replies, pairs: &[(&str, u64)]) {
+    for (name, value) in pairs {
+        replies.send(ctx, Reply::Bulk(name.as_bytes()));
+        replies.send(ctx, Reply::Integer(value.cast_signed()));
+    }
 }
 
 /// Every import with how it is resolved: `SPACE.name: direct, linked to <module>`.
