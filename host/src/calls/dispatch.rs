@@ -36,10 +36,11 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
         if let Some(host) = loaded::get()
             && let Some(slot) = host.slots.get(N)
         {
-            match &slot.finder {
-                Some(finder) if ctx.is_asked_for_keys() => tell_keys(finder, ctx, arguments),
-                _ => dispatch(host, slot, ctx, arguments),
+            match &*slot.finder.borrow() {
+                Some(finder) if ctx.is_asked_for_keys() => return tell_keys(finder, ctx, arguments),
+                _ => {}
             }
+            dispatch(host, slot, ctx, arguments);
         }
     })
 }

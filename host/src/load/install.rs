@@ -8,6 +8,7 @@ use super::instantiate::{self, Registered};
 use super::satellite;
 use crate::calls::apply;
 use crate::describe::declaration::Declaration;
+use crate::describe::find::Finder;
 use crate::duties::{kits, rdb};
 use crate::guest::data::{Data, Held};
 use crate::guest::group::Group;
@@ -52,10 +53,10 @@ enum Made {
 }
 
 /// Makes the group anew, has the server know all commands, and serves them.
-fn prepare(host: &Host, ctx: Context<'_>, member: MemberId, running: &Running) -> Result<(), String> {
+fn prepare(host: &Host, ctx: Context<'_>, member: MemberId, candidate: &Running) -> Result<(), String> {
     let (made, registered) = make(host, ctx, member)?;
     let present = host.group_of(member);
-    let known = tell(host, ctx, member, running, &registered).and_then(|()| match &made {
+    let known = tell(host, ctx, member, candidate, &registered).and_then(|()| match &made {
         Made::Beside(group) if !present.swap(group) => Err(BUSY.into()),
         _ => Ok(()),
     });
@@ -69,7 +70,11 @@ fn prepare(host: &Host, ctx: Context<'_>, member: MemberId, running: &Running) -
     host.slots.iter().filter(|slot| slot.member.get() == member).for_each(Slot::park);
     for Registered { member: of, declaration, handler } in registered {
         let Some(slot) = host.slot_named(&declaration.name) else { continue };
-        slot.serve(of, &host.modules[of.0].identity, module.group, &declaration, handler);
+        let running = if of == member { None } else { host.running(of) };
+        let running = running.as_deref().unwrap_or(candidate);
+        let name = declaration.name.to_string_lossy().to_ascii_lowercase();
+        let finder = running.file.descriptions.get(&name).and_then(Finder::of);
+        slot.serve((of, &host.modules[of.0].identity, module.group), &declaration, finder, handler);
     }
     Ok(())
 }
