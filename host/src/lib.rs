@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use calls::apply;
-use duties::{append_only, info, kits, maxmemory};
+use duties::{append_only, folders, info, kits, maxmemory};
 use engine::cache::Cache;
 use engine::clock::Ticker;
 use guest::ids::MemberId;
@@ -105,6 +105,7 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     if let Some(folder) = folder {
         host.folder.set(folder).ok();
     }
+    folders::note(host, ctx);
     live::commands::register(host, ctx).map_err(refused)?;
     kits::register(ctx).map_err(refused)?;
     info::register(host, ctx).map_err(refused)?;

@@ -126,6 +126,7 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
         }
         host.with_kept(|kept| kept.begin_part(&name)).ok_or(NO_STORES)??;
         let pieces = Pieces::new(stream, "");
+        let mut is_missing = host.applier(&name).is_none();
         // A module that had nothing when its first effects were kept has nothing to read.
         if let Some(member) = host.applier(&name)
             && pieces.has_values()
@@ -139,17 +140,17 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
             let copy = pieces.take_copy();
             match (taken, copy) {
                 (Some(true), _) => {}
-                (Some(false), Some(read)) if may_miss && !stream.has_failed() => refuse(host, member, read)?,
+                (Some(false), Some(read)) if may_miss && !stream.has_failed() => {
+                    refuse(host, member, read)?;
+                    is_missing = true;
+                }
                 _ => return Err(format!("the module {} refuses its part", name.escape_ascii())),
             }
         }
-        let is_missing = host.applier(&name).is_none();
         let behind = host.with_kept(|kept| load_rest(kept, &name, stream, &pieces, is_missing));
         behind.ok_or(NO_STORES)??;
     }
 }
-
-const NO_SECOND: &str = "no second memory to load beside the present data";
 
 /// A module has refused what it has `read` of its part: from now on it is missing, and its part is kept.
 ///
@@ -159,7 +160,7 @@ fn refuse(host: &Host, member: MemberId, read: Vec<Piece>) -> Result<(), String>
     let module = &host.modules[member.0];
     log::warning(None, &format!("module {}: it is missing from now on, and its data are kept for it", module.name()));
     host.note_refusal(member);
-    host.with_kept(|kept| read.into_iter().for_each(|piece| kept.add_piece(module.name().as_bytes(), piece))).ok_or(NO_SECOND.into())
+    host.with_kept(|kept| read.into_iter().for_each(|piece| kept.add_piece(module.name().as_bytes(), piece))).ok_or(NO_STORES.into())
 }
 
 /// Keeps the values that come next, if the module `is_missing`, and the effects behind them.

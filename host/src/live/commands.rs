@@ -177,7 +177,8 @@ unsafe fn answer(
         outermost::within(ctx, Some(arguments.get(0)), false, |_| {
             let name = String::from_utf8_lossy(arguments.get(1).bytes());
             let rest = (argc == 3).then(|| arguments.get(2).bytes());
-            let done = may_change(host, arguments).and_then(|()| Source::check_name(&name)).and_then(|()| action(host, ctx, &name, rest));
+            let done =
+                may_change(host, ctx, arguments).and_then(|()| Source::check_name(&name)).and_then(|()| action(host, ctx, &name, rest));
             if let Err(reason) = done {
                 refuse(ctx, &if reason.starts_with("NOPERM ") { reason } else { format!("ERR {reason}") });
             }
@@ -187,7 +188,7 @@ unsafe fn answer(
 
 /// # Errors
 /// Modules cannot be loaded here, or not now, or not by this user.
-fn may_change(host: &Host, arguments: Arguments<'_>) -> Result<(), String> {
+fn may_change(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) -> Result<(), String> {
     let command = String::from_utf8_lossy(arguments.get(0).bytes()).to_ascii_uppercase();
     if !config::may_load() {
         return Err(format!("{command} needs wasm.allow-load yes in the server's configuration, from its start on"));
@@ -195,5 +196,6 @@ fn may_change(host: &Host, arguments: Arguments<'_>) -> Result<(), String> {
     if !permissions::may_load_modules() {
         return Err(format!("NOPERM {command} needs the permission to run MODULE LOAD too"));
     }
-    job::check_moment(host, context::server_flags())
+    job::check_moment(host, context::server_flags())?;
+    host.check_folders(ctx)
 }

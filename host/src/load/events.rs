@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_void};
 
 use super::{ended, fresh};
-use crate::duties::{append_only, maxmemory, rdb, sweep};
+use crate::duties::{append_only, folders, maxmemory, rdb, sweep};
 use crate::modules::kept::Kept;
 use crate::modules::loaded::{self, Host};
 use crate::server::api::{self, ConfigChange, Ctx, Event, FlushInfo};
@@ -93,6 +93,7 @@ unsafe extern "C" fn on_config(ctx: *mut Ctx, _: Event, _: u64, data: *mut c_voi
             change.map_or(Vec::new(), |change| (0..change.count as usize).map(|index| CStr::from_ptr(*change.names.add(index))).collect())
         };
         append_only::on_config(host, ctx, &names);
+        folders::on_config(host, ctx, &names);
         maxmemory::refresh(host, ctx);
     };
     // SAFETY: the server calls this with an event's own context.

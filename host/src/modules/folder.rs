@@ -39,6 +39,14 @@ impl Folder {
         Ok(Some(Folder { path }))
     }
 
+    /// Refuses it where the server writes its own files.
+    ///
+    /// # Errors
+    /// As [`apart`].
+    pub fn apart(&self, ctx: Context<'_>) -> Result<(), String> {
+        apart(ctx, "wasm.dir", &self.path)
+    }
+
     /// The names of the modules whose files lie in it, in order.
     ///
     /// # Errors

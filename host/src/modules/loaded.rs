@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use wasmtime::Engine;
 
 use super::file::WasmFile;
-use super::folder::Folder;
+use super::folder::{self, Folder};
 use super::kept::Kept;
 use super::link::Link;
 use super::namespace::{COMMANDS_MAX, MODULES_MAX};
@@ -44,6 +44,8 @@ pub struct Host {
     pub folder: OnceCell<Folder>,
     /// `wasm.cache`, where one is named.
     pub cache: OnceCell<Cache>,
+    /// The server's `dir` while it lies apart from both.
+    pub data_folder: RefCell<String>,
     /// Where a load goes that runs beside the present data.
     pub target: Target,
     /// How often a change of the server's settings was undone because it would have lost data.
@@ -181,6 +183,7 @@ impl Host {
             kept: Kept::default(),
             folder: OnceCell::new(),
             cache: OnceCell::new(),
+            data_folder: RefCell::default(),
             target: Target::default(),
             settings_undone: Cell::new(0),
             categories: Categories::default(),
@@ -240,6 +243,17 @@ impl Host {
     pub fn running(&self, member: MemberId) -> Option<Rc<Running>> {
         let candidate = self.candidate.borrow().as_ref().filter(|(of, _)| *of == member).map(|(_, running)| running.clone());
         candidate.or_else(|| self.modules.get(member.0)?.running())
+    }
+
+    /// Refuses `wasm.dir` and `wasm.cache` where the server writes its own files.
+    ///
+    /// # Errors
+    /// The folder is one of the server's, holds one or lies in one.
+    pub fn check_folders(&self, ctx: Context<'_>) -> Result<(), String> {
+        if let Some(folder) = self.folder.get() {
+            folder.apart(ctx)?;
+        }
+        self.cache.get().map_or(Ok(()), |cache| folder::apart(ctx, "wasm.cache", cache.folder()))
     }
 
     /// A module that is linked directly to this one, if there is any.
