@@ -121,3 +121,50 @@ export function typeName(type: bigint): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
   return Array.from({ length: 9 }, (_, index) => alphabet[Number((type >> BigInt(10 + 6 * (8 - index))) & 63n)]).join('');
 }
+
+/** The module type of this name and encoding. */
+function typeId(name: string, encoding: bigint): bigint {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return [...name].reduce((id, letter) => (id << 6n) | BigInt(alphabet.indexOf(letter)), 0n) * 1024n + encoding;
+}
+
+const KITS = 'wasm-kits';
+const PART_END = 0n;
+const PART_STRING = 1n;
+const PART_UNSIGNED = 2n;
+
+/** The parts of modules that registered a type, as sections of these types, as earlier releases wrote them. */
+export function earlier(file: RdbFile): RdbFile {
+  return {
+    ...file,
+    sections: file.sections.flatMap((section) => (typeName(section.type) === KITS ? parted(section) : [section])),
+  };
+}
+
+function parted({ type, saved }: Section): Section[] {
+  const sections: Section[] = [];
+  const rest: Saved[] = [];
+  for (let at = 0; at < saved.length; at++) {
+    const name = String(saved[at]);
+    const from = at++;
+    const values: Saved[] = [];
+    for (; saved[at] !== PART_END && at < saved.length; at += 2) values.push(saved[at + 1]!);
+    // A kit module's name has no hyphen.
+    if (name.includes('-')) sections.push({ type: typeId(name, values[0] as bigint), saved: values.slice(1) });
+    else rest.push(...saved.slice(from, at + 1));
+  }
+  return rest.length > 1 ? [{ type, saved: rest }, ...sections] : sections;
+}
+
+/** The sections of modules' own types as parts of the host's, as they are written now. */
+export function present(file: RdbFile): RdbFile {
+  const encoding = (type: bigint): bigint => type & 1023n;
+  const parts = file.sections.flatMap(({ type, saved }) => [
+    Buffer.from(typeName(type)),
+    PART_UNSIGNED,
+    encoding(type),
+    ...saved.flatMap((value) => [typeof value === 'bigint' ? PART_UNSIGNED : PART_STRING, value]),
+    PART_END,
+  ]);
+  return { ...file, sections: [{ type: typeId(KITS, 1n), saved: [...parts, Buffer.alloc(0)] }] };
+}

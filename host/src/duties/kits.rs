@@ -1,5 +1,5 @@
-//! The host's own data type, in which all modules are that export `apply`: what such a module holds has its
-//! name before it, and stays in the file where the module is missing, with the effects that came meanwhile.
+//! The host's own data type, in which all modules are: what a module holds has its name before it, or that of
+//! the type that it registered, and stays in the file where the module is missing, with the effects that came meanwhile.
 
 use std::ffi::c_int;
 
@@ -55,10 +55,14 @@ unsafe fn save_kits_or_fail(io: *mut Io, may_be_nothing: bool) {
 fn save(host: &Host, stream: Stream<'_>, may_be_nothing: bool) -> bool {
     let mut anything = !may_be_nothing;
     for (place, module) in host.modules.iter().enumerate() {
-        if !module.running().is_some_and(|running| running.file.applies()) {
-            continue;
-        }
-        let pieces = Pieces::new(stream, module.name());
+        let Some(running) = module.running() else { continue };
+        let own = host.types.iter().find(|kind| kind.member.0 == place);
+        let name = own.map(|kind| kind.name.to_string_lossy());
+        let pieces = match (own, &name) {
+            _ if running.file.applies() => Pieces::new(stream, module.name()),
+            (Some(kind), Some(name)) => Pieces::encoded(stream, name, kind.version.unsigned_abs().into()),
+            _ => continue,
+        };
         if !rdb::save(host, MemberId(place), Data::Shared(&pieces), true) {
             return false;
         }
@@ -126,9 +130,10 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
         }
         host.with_kept(|kept| kept.begin_part(&name)).ok_or(NO_STORES)??;
         let pieces = Pieces::new(stream, "");
-        let mut is_missing = host.applier(&name).is_none();
+        let keeper = keeper(host, &name);
+        let mut is_missing = keeper.is_none();
         // A module that had nothing when its first effects were kept has nothing to read.
-        if let Some(member) = host.applier(&name)
+        if let Some((member, is_encoded)) = keeper
             && pieces.has_values()
         {
             // Where its file came by itself, it does not stop the server: what it refuses is kept.
@@ -136,12 +141,14 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
             if may_miss {
                 pieces.begin_copy();
             }
-            let taken = host.with_target(member, |group| rdb::load(host, group, member, Data::Shared(&pieces), VERSION));
+            let data = Data::Shared(&pieces);
+            let encoding = if is_encoded { c_int::try_from(data.load_unsigned()).unwrap_or(-1) } else { VERSION };
+            let taken = host.with_target(member, |group| rdb::load(host, group, member, data, encoding));
             let copy = pieces.take_copy();
             match (taken, copy) {
                 (Some(true), _) => {}
                 (Some(false), Some(read)) if may_miss && !stream.has_failed() => {
-                    refuse(host, member, read)?;
+                    refuse(host, member, &name, read)?;
                     is_missing = true;
                 }
                 _ => return Err(format!("the module {} refuses its part", name.escape_ascii())),
@@ -152,15 +159,25 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
     }
 }
 
+/// The module that is there whose data has this name, and whether its encoding is the first value: where the
+/// module registered a type, which the data is named by.
+fn keeper(host: &Host, name: &[u8]) -> Option<(MemberId, bool)> {
+    let typed = || {
+        let kind = host.types.iter().find(|kind| kind.name.to_bytes() == name)?;
+        host.modules[kind.member.0].running().map(|_| (kind.member, true))
+    };
+    host.applier(name).map(|member| (member, false)).or_else(typed)
+}
+
 /// A module has refused what it has `read` of its part: from now on it is missing, and its part is kept.
 ///
 /// # Errors
 /// There is nowhere to keep it.
-fn refuse(host: &Host, member: MemberId, read: Vec<Piece>) -> Result<(), String> {
+fn refuse(host: &Host, member: MemberId, name: &[u8], read: Vec<Piece>) -> Result<(), String> {
     let module = &host.modules[member.0];
     log::warning(None, &format!("module {}: it is missing from now on, and its data are kept for it", module.name()));
     host.note_refusal(member);
-    host.with_kept(|kept| read.into_iter().for_each(|piece| kept.add_piece(module.name().as_bytes(), piece))).ok_or(NO_STORES.into())
+    host.with_kept(|kept| read.into_iter().for_each(|piece| kept.add_piece(name, piece))).ok_or(NO_STORES.into())
 }
 
 /// Keeps the values that come next, if the module `is_missing`, and the effects behind them.

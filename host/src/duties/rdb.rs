@@ -1,5 +1,5 @@
-//! RDB files and flushes. What a module keeps goes into the file as auxiliary data of a type of its own; the
-//! module itself encodes and decodes, in the sandbox, and the host sees that a failure never replaces a good
+//! RDB files and flushes. What a module keeps goes into the file as auxiliary data, by `kits.rs`; in files of
+//! earlier releases it stands in a type of the module's own, which is read here. The module itself encodes and decodes, in the sandbox, and the host sees that a failure never replaces a good
 //! file and never leaves partial data.
 
 use std::ffi::{CStr, c_int, c_void};
@@ -32,7 +32,7 @@ const VERSION_MAX: c_int = 1023;
 pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, version: c_int) -> Result<(), String> {
     let types = &host.types;
     let shown = name.to_string_lossy();
-    let Some(&(load, save, save2)) = TRAMPOLINES.get(types.len()) else {
+    let Some(&load) = TRAMPOLINES.get(types.len()) else {
         return Err(format!("the data type {shown}: all modules have {TYPES_MAX} data types already"));
     };
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
@@ -47,9 +47,8 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, ve
     if types.iter().any(|other| *other.name == *name) || name == KITS_TYPE {
         return Err(taken());
     }
-    // 7.0 knows the first of the two that save alone; 7.2 and later prefer the second, and then write nothing
-    // for an empty store.
-    let methods = TypeMethods { aux_load: Some(load), aux_save: Some(save), aux_save2: Some(save2), ..methods() };
+    // For files of earlier releases alone: what is written now stands in the host's own type.
+    let methods = TypeMethods { aux_load: Some(load), ..methods() };
     if !ctx.create_data_type(name, version, &methods) {
         return Err(taken());
     }
@@ -74,38 +73,10 @@ unsafe extern "C" fn refuse_key(_io: *mut Io, _encoding: c_int) -> *mut c_void {
     std::ptr::null_mut()
 }
 
-static TRAMPOLINES: [(api::AuxLoadFunc, api::AuxSaveFunc, api::AuxSaveFunc); TYPES_MAX] = {
-    macro_rules! row { ($($number:literal)*) => { [$((aux_load::<$number>, aux_save::<$number>, aux_save2::<$number>)),*] }; }
+static TRAMPOLINES: [api::AuxLoadFunc; TYPES_MAX] = {
+    macro_rules! row { ($($number:literal)*) => { [$(aux_load::<$number>),*] }; }
     row!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
 };
-
-/// What a server calls that writes the section in any case, and reads it back in any case: an empty store is
-/// written too.
-unsafe extern "C" fn aux_save<const N: usize>(io: *mut Io, _when: c_int) {
-    // SAFETY: `io` is the stream of the running save.
-    unsafe { save_or_fail(N, io, false) };
-}
-
-/// What a server calls that writes the section only if anything is written to it.
-unsafe extern "C" fn aux_save2<const N: usize>(io: *mut Io, _when: c_int) {
-    // SAFETY: `io` is the stream of the running save.
-    unsafe { save_or_fail(N, io, true) };
-}
-
-/// # Safety
-/// `io` is the stream of the running save.
-unsafe fn save_or_fail(number: usize, io: *mut Io, may_be_nothing: bool) {
-    // SAFETY: by this function's contract.
-    let stream = unsafe { Stream::new(io) };
-    // A panic fails the save as a trap does.
-    let saved = guarded(|| {
-        let host = loaded::get()?;
-        Some(save(host, host.types.get(number)?.member, Data::Own(stream), may_be_nothing))
-    });
-    if saved.flatten() != Some(true) {
-        fail_save(stream);
-    }
-}
 
 /// Whether the module has written its data, or had none and need not write that.
 pub fn save(host: &Host, member: MemberId, data: Data<'_>, may_be_nothing: bool) -> bool {

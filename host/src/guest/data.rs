@@ -83,8 +83,9 @@ impl Held {
 /// The part of one module in the host's type.
 pub struct Pieces<'a> {
     stream: Stream<'a>,
-    /// To be written before the first value.
+    /// To be written before the first value: the name, and the encoding where it is told.
     name: &'a str,
+    encoding: Option<u64>,
     begun: Cell<bool>,
     /// The kind that was read last and not taken.
     next: Cell<Option<u64>>,
@@ -107,7 +108,20 @@ const COPIED_MAX: u64 = 256 << 20;
 
 impl<'a> Pieces<'a> {
     pub fn new(stream: Stream<'a>, name: &'a str) -> Pieces<'a> {
-        Pieces { stream, name, begun: Cell::new(false), next: Cell::new(None), failed: Cell::new(false), copy: RefCell::default() }
+        Pieces {
+            stream,
+            name,
+            encoding: None,
+            begun: Cell::new(false),
+            next: Cell::new(None),
+            failed: Cell::new(false),
+            copy: RefCell::default(),
+        }
+    }
+
+    /// Those of a module that tells the encoding of its data: the first value.
+    pub fn encoded(stream: Stream<'a>, name: &'a str, encoding: u64) -> Pieces<'a> {
+        Pieces { encoding: Some(encoding), ..Pieces::new(stream, name) }
     }
 
     /// What is read from now on is copied, for [`Pieces::take_copy`].
@@ -154,6 +168,10 @@ impl<'a> Pieces<'a> {
     fn begin(&self, kind: u64) {
         if !self.begun.replace(true) {
             self.stream.save_bytes(self.name.as_bytes());
+            if let Some(encoding) = self.encoding {
+                self.stream.save_unsigned(NUMBER);
+                self.stream.save_unsigned(encoding);
+            }
         }
         self.stream.save_unsigned(kind);
     }
