@@ -7,7 +7,7 @@ import { bulks } from '../support/raw.ts';
 import { hasCategories, hasOwnCategories, hidesEffects, useServer } from '../support/server.ts';
 
 /** Flags as COMMAND INFO has them; `oom`: refused over `maxmemory`, `oom?`: that is left open. */
-type Flag = 'write' | 'readonly' | 'oom' | 'oom?' | 'fast' | 'dangerous' | 'effect';
+type Flag = 'admin' | 'write' | 'readonly' | 'oom' | 'oom?' | 'fast' | 'dangerous' | 'effect';
 /** Name, arity, flags, and where the keys are: `first..last/step`, or `WORD@from`. */
 type Row = [name: string, arity: number, flags: string, ...keys: string[]];
 
@@ -57,6 +57,9 @@ const ALL: Row[] = [
   ['session.check', 1, 'readonly dangerous'],
   ['session.apply', -1, 'write dangerous effect', '3'],
   ['wasm.modules', 1, 'readonly'],
+  ['wasm.load', 2, 'admin dangerous'],
+  ['wasm.reload', 2, 'admin dangerous'],
+  ['wasm.unload', -2, 'admin dangerous'],
 ];
 
 /**
@@ -150,7 +153,7 @@ describe.each(COMMANDS)('%s', (name, arity, words, ...keys) => {
     const own = hasOwnCategories && family !== 'wasm' ? [`@${family}`] : [];
     const dangerous = has('dangerous') ? ['@dangerous'] : [];
     expect([...categories].sort()).toEqual(
-      [...own, ...dangerous, has('write') ? '@write' : '@read', has('fast') ? '@fast' : '@slow'].sort(),
+      [...own, ...dangerous, has('admin') ? '@admin' : has('write') ? '@write' : '@read', has('fast') ? '@fast' : '@slow'].sort(),
     );
   });
 

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { fixture, THIRD } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';
-import { HASHMAP_FILE, HOST_FILE, NATIVE_FILE, SESSION_FILE, startServer, useServer, type LinkMode } from '../support/server.ts';
+import { HASHMAP_FILE, HOST_FILE, NATIVE_FILE, ROOT, SESSION_FILE, startServer, useServer, type LinkMode } from '../support/server.ts';
 
 const visits = await fixture('visits');
 const settings = await fixture('settings', THIRD, 'visitors');
@@ -189,7 +189,7 @@ describe('WASM.MODULES', () => {
 
   test('lists the modules with path, hash, version, exports and imports', async () => {
     const reply = await server.send('WASM.MODULES');
-    expect(reply.startsWith('*2\r\n*12\r\n$4\r\nname\r\n$7\r\nhashmap\r\n')).toBe(true);
+    expect(reply.startsWith('*2\r\n*20\r\n$4\r\nname\r\n$7\r\nhashmap\r\n')).toBe(true);
     for (const file of files) {
       const name = path.basename(file, '.wasm');
       expect(reply).toContain(
@@ -199,12 +199,16 @@ describe('WASM.MODULES', () => {
     for (const name of ['get', 'set', 'del', 'exists', 'onLoad', 'create', 'add_data']) expect(reply).toContain(bulk(name));
     for (const name of ['get', 'set', 'del']) expect(reply).toContain(bulk(`CUSTOM.${name}: direct, linked to hashmap`));
     expect(reply).toContain(bulk('env.memory: host'));
+    const { version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    const state = new RegExp(`\\$5\r\nstate\r\n\\$7\r\nserving\r\n\\$5\r\nsince\r\n:\\d{13}\r\n\\$7\r\nreloads\r\n:0\r\n`);
+    expect(reply).toMatch(state);
+    expect(reply).toContain(bulk('release') + bulk(version));
   });
 
   test('answers maps in RESP3, and equals the imports and exports of the files', async () => {
     const raw = await server.connect(3);
     const reply = await raw.send('WASM.MODULES');
-    expect(reply.startsWith('*2\r\n%6\r\n')).toBe(true);
+    expect(reply.startsWith('*2\r\n%10\r\n')).toBe(true);
     const client = await server.client(3);
     try {
       const modules = (await client.sendCommand(['WASM.MODULES'])) as unknown as Record<string, string[]>[];
