@@ -201,7 +201,7 @@ impl<'a> Data<'a> {
             match self {
                 Data::Own(stream) => Data::Own(stream.forever()),
                 Data::Shared(pieces) => Data::Shared(&*(&raw const *pieces).cast::<Pieces<'static>>()),
-                Data::Held(held) => Data::Held(&*(&raw const *held)),
+                Data::Held(held) => Data::Held(&*(&raw const *held).cast::<Held>()),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A module takes its place while the server serves: one that was missing, or another file of one that is
 //! there. All that can fail comes first; then what was made and what was there change places.
 
+use std::ffi::{CString, c_int};
 use std::rc::Rc;
 
 use super::in_place::{self, Before};
@@ -114,7 +115,7 @@ const BUSY: &str = "a call into it runs";
 /// A command is another module's, or the server's.
 fn check_names(host: &Host, ctx: Context<'_>, member: MemberId, file: &WasmFile) -> Result<(), String> {
     for name in &file.commands {
-        let name = std::ffi::CString::new(name.as_str()).map_err(|_| "a name that holds a NUL")?;
+        let name = CString::new(name.as_str()).map_err(|_| "a name that holds a NUL")?;
         let shown = name.to_string_lossy().to_ascii_uppercase();
         match host.slot_named(&name) {
             Some(slot) if !slot.is_parked() && slot.member.get() != member => {
@@ -147,7 +148,7 @@ fn carry(host: &Host, ctx: Context<'_>, group: &Group, member: MemberId) -> Resu
     if module.running().is_none() {
         return host.kept.with(module.name().as_bytes(), |part| {
             let held = Held::of(part.pieces.clone());
-            if !held.is_empty() && !(rdb::load(host, group, member, Data::Held(&held), version) && held.is_used_up()) {
+            if !takes(host, group, member, &held, version) {
                 return Err(refused());
             }
             apply::apply_all(host, group, member, ctx, &part.effects)
@@ -157,10 +158,15 @@ fn carry(host: &Host, ctx: Context<'_>, group: &Group, member: MemberId) -> Resu
     if !rdb::save(host, member, Data::Held(&held), true) {
         return Err(format!("module {}: its data cannot be saved: the log tells why", module.name()));
     }
-    if !held.is_empty() && !(rdb::load(host, group, member, Data::Held(&held), version) && held.is_used_up()) {
+    if !takes(host, group, member, &held, version) {
         return Err(refused());
     }
     Ok(())
+}
+
+/// Whether a member in `group` has taken all of the values, if there are any.
+fn takes(host: &Host, group: &Group, member: MemberId, held: &Held, version: c_int) -> bool {
+    held.is_empty() || (rdb::load(host, group, member, Data::Held(held), version) && held.is_used_up())
 }
 
 /// A module is not served any more: its data is kept for when it is back, unless it is to be dropped.
