@@ -2,7 +2,8 @@
 //! linked directly where that can be.
 //!
 //! This host knows no command and no product. Entry point: [`RedisModule_OnLoad`]. Each folder uses those
-//! that are listed before it: `server`, `engine`, `describe`, `guest`, `modules`, `duties`, `calls`, `load`, `live`.
+//! that are listed before it: `server`, `engine`, `describe`, `guest`, `modules`, `duties`, `calls`, `load`,
+//! `live`.
 
 mod calls;
 mod describe;

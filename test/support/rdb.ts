@@ -133,7 +133,9 @@ const PART_END = 0n;
 const PART_STRING = 1n;
 const PART_UNSIGNED = 2n;
 
-/** The parts of modules that registered a type, as sections of these types, as earlier releases wrote them. */
+/**
+ * The parts of modules that registered a type, as sections of these types, as earlier releases wrote them.
+ */
 export function earlier(file: RdbFile): RdbFile {
   return {
     ...file,

@@ -231,7 +231,7 @@ mod tests {
             ("keys: 1 RO QUICKLY", "QUICKLY is no flag"),
             ("keys: 3..2 RO", "its last key comes before its first"),
             ("keys: 1..-1/0 RO", "0 is no place"),
-            ("keys: id@2 RO", "the word before @"),
+            ("keys: id@2 RO", "no word of a syntax"),
             ("keys: ID@0 RO", "0 is no place"),
             ("acl: @", "@ is no name"),
             ("acl: Write", "Write is no name"),

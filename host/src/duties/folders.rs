@@ -15,8 +15,8 @@ pub fn note(host: &Host, ctx: Context<'_>) {
 }
 
 /// Sets back a `dir` that a `CONFIG SET` has just brought together with one of them. Its client has its `+OK`
-/// all the same; the log and `wasm_settings_undone` in INFO tell of it. Where it cannot be set back nothing is
-/// loaded until they are apart. `names`: the settings that changed.
+/// all the same; the log and `wasm_settings_undone` in INFO tell of it. Where it cannot be set back nothing
+/// is loaded until they are apart. `names`: the settings that changed.
 pub fn on_config(host: &Host, ctx: Context<'_>, names: &[&CStr]) {
     if !names.contains(&FOLDER) {
         return;

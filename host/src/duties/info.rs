@@ -130,8 +130,8 @@ fn describe(host: &Host, link: &Link) -> (&'static str, String) {
 }
 
 /// `WASM.MODULES` → an array, a map per module: name, path, sha256, version (of the conventions), exports,
-/// imports (each with how it is resolved), state, since (Unix ms), reloads, release (of the host). One that is
-/// missing has no more than its name, its state with the reason, and since when.
+/// imports (each with how it is resolved), state, since (Unix ms), reloads, release (of the host). One that
+/// is missing has no more than its name, its state with the reason, and since when.
 unsafe extern "C" fn modules(ctx: *mut Ctx, _argv: *mut *mut Str, argc: c_int) -> c_int {
     // SAFETY: the server calls with the context of a running command.
     let ctx = unsafe { Context::new(ctx) };

@@ -1,5 +1,6 @@
 //! The host's own data type, in which all modules are: what a module holds has its name before it, or that of
-//! the type that it registered, and stays in the file where the module is missing, with the effects that came meanwhile.
+//! the type that it registered, and stays in the file where the module is missing, with the effects that came
+//! meanwhile.
 
 use std::ffi::c_int;
 

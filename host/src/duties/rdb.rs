@@ -1,6 +1,7 @@
 //! RDB files and flushes. What a module keeps goes into the file as auxiliary data, by `kits.rs`; in files of
-//! earlier releases it stands in a type of the module's own, which is read here. The module itself encodes and decodes, in the sandbox, and the host sees that a failure never replaces a good
-//! file and never leaves partial data.
+//! earlier releases it stands in a type of the module's own, which is read here. The module itself encodes
+//! and decodes, in the sandbox, and the host sees that a failure never replaces a good file and never leaves
+//! partial data.
 
 use std::ffi::{CStr, c_int, c_void};
 

@@ -1,8 +1,8 @@
 //! `wasm.cache`: a folder that keeps compiled code, so that a start compiles nothing twice.
 //!
-//! A file of it is native code, as trusted as this library: folder and files must belong to the server's user,
-//! and nobody else may write them. A file's name is the SHA-256 of what it was compiled from and by: the
-//! module, this library, Wasmtime and the processor.
+//! A file of it is native code, as trusted as this library: folder and files must belong to the server's
+//! user, and nobody else may write them. A file's name is the SHA-256 of what it was compiled from and by:
+//! the module, this library, Wasmtime and the processor.
 //!
 //! ```text
 //! SHA-256 of the code, 32 bytes | code

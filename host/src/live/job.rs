@@ -16,6 +16,7 @@ use crate::engine::source::Source;
 use crate::engine::{compile, threads};
 use crate::guest::group::Group;
 use crate::guest::ids::{GroupId, MemberId};
+use crate::load::relink::{LATE, relink};
 use crate::load::{files, install, instantiate};
 use crate::modules::declare::Asking;
 use crate::modules::file::WasmFile;
@@ -172,10 +173,10 @@ pub fn finish(host: &Host, ctx: Context<'_>, job: Job, ready: Ready) -> Outcome 
             if !file.applies() {
                 return Err(format!("{name} does not export apply: give it as an argument, and restart"));
             }
-            let links = link::by_command(&file, "it was loaded while the server served")?;
+            let links = link::by_command(&file, LATE)?;
             (known.map_or_else(|| new_member(host, &name), Ok)?, links)
         }
-        (Deed::Reload, Some(member)) => (member, link::again(host, member, &file, files::is_trusted(&file))?),
+        (Deed::Reload, Some(member)) => (member, relink(host, member, &file, files::is_trusted(&file))?),
         (Deed::Reload, None) => return Err(format!("no module {name} is loaded")),
     };
     file.adopt_settings();

@@ -7,4 +7,5 @@ pub mod fresh;
 pub mod in_place;
 pub mod install;
 pub mod instantiate;
+pub mod relink;
 pub mod satellite;

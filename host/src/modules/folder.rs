@@ -96,8 +96,8 @@ impl Folder {
         Source::of(name, &path, file)
     }
 
-    /// Writes a file beside what the module served last, to take its place; `None` where they are the same. Of
-    /// any thread.
+    /// Writes a file beside what the module served last, to take its place; `None` where they are the same.
+    /// Of any thread.
     pub fn stage(&self, name: &str, bytes: &[u8]) -> Option<Staged> {
         let path = self.served(name);
         if fs::read(&path).is_ok_and(|noted| noted == bytes) {

@@ -6,13 +6,11 @@
 //! reason is told.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use wasmtime::{ExternType, FuncType};
 
 use super::callable::callable;
 use super::file::WasmFile;
-use super::loaded::{Host, Running};
 use crate::guest::ids::MemberId;
 use crate::guest::memory::PAGE;
 
@@ -81,70 +79,11 @@ pub fn by_command(file: &WasmFile, reason: &str) -> Result<Vec<(String, Link)>, 
 
 /// # Errors
 /// An import that no command can serve.
-fn callable_all(namespace: &str, functions: &BTreeMap<String, FuncType>, reason: &str) -> Result<(), String> {
+pub fn callable_all(namespace: &str, functions: &BTreeMap<String, FuncType>, reason: &str) -> Result<(), String> {
     match functions.iter().find(|(_, function)| !callable(function)) {
         Some((name, _)) => Err(format!("it imports {namespace}.{name} with a type that no command has ({reason})")),
         None => Ok(()),
     }
-}
-
-/// The links of a file that takes the place of what a module runs: those that it has, as far as they can be.
-///
-/// # Errors
-/// Why it cannot stand in that one's place in its group.
-pub fn again(host: &Host, member: MemberId, file: &WasmFile, is_trusted: bool) -> Result<Vec<(String, Link)>, String> {
-    const RESTART: &str = "it needs a restart";
-    let module = &host.modules[member.0];
-    let present = module.running().ok_or("it is missing")?;
-    if present.file.applies() != file.applies() {
-        return Err(format!("one of the two files exports apply, and the other does not: {RESTART}"));
-    }
-    let others: Vec<Rc<Running>> = (0..host.modules.len())
-        .filter(|&other| other != member.0 && host.modules[other].group == module.group)
-        .filter_map(|other| host.modules[other].running())
-        .collect();
-    if others.is_empty() {
-        return by_command(file, "it was loaded while the server served");
-    }
-    if !is_trusted {
-        return Err(format!("wasm.trusted does not name {}:{}: {RESTART}", file.name, file.hash));
-    }
-    if present.file.abi != file.abi {
-        let (now, then) = (version(present.file.abi), version(file.abi));
-        return Err(format!("it has ABI version {then}, and what runs {now}: {RESTART}"));
-    }
-    let all: Vec<&WasmFile> = others.iter().map(|other| &other.file).chain([file]).collect();
-    shareable(&all)?;
-    for other in &others {
-        let wanted = other.links.iter().filter(|(_, link)| *link == Link::Direct(member));
-        for (name, kind) in wanted.flat_map(|(namespace, _)| &other.file.imports[namespace]) {
-            if !matches!(file.module.get_export(name), Some(ExternType::Func(found)) if found.matches(kind)) {
-                return Err(format!("{} is linked to its export {name}, which the file does not have: {RESTART}", other.file.name));
-            }
-        }
-    }
-    let linked = |namespace: &str| match present.links.iter().find(|(linked, _)| linked == namespace) {
-        Some((_, Link::Direct(provider))) => host.running(*provider).map(|running| (*provider, running)),
-        _ => None,
-    };
-    let mut links = Vec::new();
-    for (namespace, functions) in &file.imports {
-        let fits = |provider: &WasmFile| {
-            functions
-                .iter()
-                .all(|(name, kind)| matches!(provider.module.get_export(name), Some(ExternType::Func(found)) if found.matches(kind)))
-        };
-        let link = match linked(namespace).filter(|(_, provider)| fits(&provider.file)) {
-            Some((provider, _)) => Link::Direct(provider),
-            None => {
-                let reason = "it was loaded while the server served";
-                callable_all(namespace, functions, reason)?;
-                Link::Command(reason.into())
-            }
-        };
-        links.push((namespace.clone(), link));
-    }
-    Ok(links)
 }
 
 /// Puts both modules' groups into one.
@@ -198,12 +137,16 @@ fn trusted(files: &[WasmFile], members: [MemberId; 2], is_trusted: impl Fn(&Wasm
     }
 }
 
-fn version(abi: Option<u32>) -> String {
+/// A version of the linking convention, in words.
+pub fn version(abi: Option<u32>) -> String {
     abi.map_or_else(|| "none".to_string(), |abi| abi.to_string())
 }
 
 /// Whether these modules can run in one linear memory.
-fn shareable(files: &[&WasmFile]) -> Result<(), String> {
+///
+/// # Errors
+/// Why they cannot.
+pub fn shareable(files: &[&WasmFile]) -> Result<(), String> {
     for file in files {
         let Some(memory) = &file.memory else {
             return Err(format!("{} does not import env.memory", file.name));
