@@ -47,14 +47,14 @@ export async function kitModule(name: string, checks = false): Promise<string> {
   return file;
 }
 
-/** The module of an author's text, absolute. */
-export async function kitOf(name: string, text: string): Promise<string> {
+/** The module of an author's text, absolute; `levels` of optimisation, as `build` takes them. */
+export async function kitOf(name: string, text: string, levels?: number[]): Promise<string> {
   const source = path.join(SOURCES, createHash('sha256').update(text).digest('hex').slice(0, 16), `${name}.ts`);
   mkdirSync(path.dirname(source), { recursive: true });
   // Renamed into place: test files that run beside this one may make it too.
   writeFileSync(`${source}.${process.pid}`, text);
   renameSync(`${source}.${process.pid}`, source);
-  const [file = ''] = await buildKit([source]);
+  const [file = ''] = await buildKit([source], false, levels);
   return file;
 }
 

@@ -1,0 +1,109 @@
+/** WASM.RELOAD of modules that are linked to each other: each file takes the place of one, with all data. */
+import { copyFileSync, renameSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { laidOutOtherwise, marked, NOT_KNOWN, OK, startLive } from '../support/live.ts';
+import { fixture, SHIPPED } from '../support/modules.ts';
+import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, type TestServer } from '../support/server.ts';
+import { dump, fill } from '../support/state.ts';
+import { trustedWord } from '../support/trusted.ts';
+
+const hashmap = await marked(HASHMAP_FILE, 'a');
+const session = await marked(SESSION_FILE, 'a');
+const others = { hashmap: await laidOutOtherwise(hashmap), session: await laidOutOtherwise(session) };
+/** Lacks an export that the session manager is linked to. */
+const lacking = await fixture('missing-export', SHIPPED.targets.hashmap, 'hashmap');
+
+/** A server with copies of the shipped modules in its own folder, and what they may be replaced by. */
+async function start(): Promise<TestServer> {
+  const server = await startServer({ module: false });
+  for (const file of [HASHMAP_FILE, SESSION_FILE]) copyFileSync(file, place(server, path.basename(file, '.wasm')));
+  await server.end();
+  const files = [HASHMAP_FILE, SESSION_FILE, hashmap, session, lacking, ...Object.values(others)];
+  server.change({
+    module: [HOST_FILE, place(server, 'hashmap'), place(server, 'session')],
+    trusted: false,
+    arguments: ['--wasm.allow-load', 'yes', '--wasm.trusted', files.flatMap(trustedWord).join(' ')],
+  });
+  await server.start();
+  return server;
+}
+const place = (server: TestServer, name: string) => path.join(server.folder, `${name}.wasm`);
+const put = (server: TestServer, name: string, file: string) => {
+  copyFileSync(file, `${place(server, name)}.new`);
+  renameSync(`${place(server, name)}.new`, place(server, name));
+};
+const link = async (server: TestServer) => {
+  const fields = await server.info('wasm_session');
+  return fields.wasm_session_link_CUSTOM;
+};
+const wanted = tested.link === 'auto' ? 'direct' : 'command';
+/** Works with both modules, and with one through the other. */
+async function use(server: TestServer): Promise<void> {
+  await fill(server, 'more:');
+  await dump(server);
+  expect(await link(server)).toBe(wanted);
+}
+
+describe('the shipped modules', () => {
+  test.each([
+    ['in the memory that is there', { hashmap, session }],
+    ['by a save and a load', others],
+  ])('%s', async (how, files) => {
+    const server = await start();
+    await fill(server);
+    const before = await dump(server);
+    for (const [name, file] of [...Object.entries(files), ['hashmap', HASHMAP_FILE] as const]) {
+      put(server, name, file);
+      expect(await server.send('WASM.RELOAD', name)).toBe(OK);
+      expect(await dump(server)).toEqual(before);
+      expect(await link(server)).toBe(wanted);
+    }
+    await use(server);
+    const moved = server.log.includes('is saved and loaded now');
+    expect(moved).toBe(how === 'by a save and a load');
+    const now = await dump(server);
+    expect(await server.send('DEBUG', 'RELOAD')).toBe(OK);
+    expect(await dump(server)).toEqual(now);
+  });
+
+  test('a file that is not trusted is refused', async () => {
+    const server = await start();
+    await fill(server);
+    const before = await dump(server);
+    const other = await marked(HASHMAP_FILE, 'b');
+    put(server, 'hashmap', other);
+    const reply = await server.send('WASM.RELOAD', 'hashmap');
+    if (tested.link === 'auto') expect(reply).toBe(`-ERR wasm.trusted does not name ${trustedWord(other).join()}: it needs a restart\r\n`);
+    else expect(reply).toBe(OK);
+    expect(await dump(server)).toEqual(before);
+    await use(server);
+  });
+
+  test.runIf(tested.link === 'auto')('a file without an export that another is linked to is refused', async () => {
+    const server = await start();
+    await fill(server);
+    const before = await dump(server);
+    put(server, 'hashmap', lacking);
+    expect(await server.send('WASM.RELOAD', 'hashmap')).toMatch(/^-ERR session is linked to its export \w+, which the file does not have: it needs a restart\r\n/);
+    expect(await dump(server)).toEqual(before);
+    await use(server);
+  });
+
+  test('neither is loaded or unloaded while the server serves', async () => {
+    const server = await start();
+    await fill(server);
+    const before = await dump(server);
+    for (const name of ['hashmap', 'session'])
+      expect(await server.send('WASM.UNLOAD', name)).toBe(`-ERR ${name} has a data type of its own: it is replaced by WASM.RELOAD, and unloaded by a restart without it\r\n`);
+    expect(await dump(server)).toEqual(before);
+  });
+});
+
+test('a module of wasm.dir that has a type of its own is not loaded while the server serves', async () => {
+  const { server, folder } = await startLive();
+  folder.put('session', SESSION_FILE);
+  expect(await server.send('WASM.LOAD', 'session')).toMatch(/^-ERR .*(?:give it|given) as an argument/);
+  expect(await server.send('SESSION.CREATE', 'user')).toMatch(NOT_KNOWN);
+  expect(await server.send('WASM.MODULES')).not.toContain('session');
+});

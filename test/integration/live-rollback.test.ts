@@ -1,0 +1,143 @@
+/** WASM.RELOAD that fails: the error says why, the old file serves on, and all data is there. */
+import { readFileSync, truncateSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { APPEND_ONLY, dumpShop, fillShop, OK, reload, shopWith, startLive, versioned, type Live } from '../support/live.ts';
+import { assemble, file } from '../support/modules.ts';
+import { bulk } from '../support/raw.ts';
+import { parseReply } from '../support/reply.ts';
+import { trustedWord } from '../support/trusted.ts';
+
+const one = await shopWith();
+const two = await shopWith(versioned('two'));
+const kinds: [from: string, to: string][] = [
+  ['public count: i64', 'public count: f64'],
+  ['new Item(name, count)', 'new Item(name, f64(count))'],
+];
+const bytes = readFileSync(one);
+
+/** Files that cannot take over, and what the error says. */
+const UNFIT: [what: string, file: string, reason: RegExp][] = [
+  ['is no module', await file('shop', Buffer.from('no module at all')), /^-ERR .*(?:magic|not a|no |unexpected)/i],
+  ['is empty', await file('shop', Buffer.alloc(0)), /^-ERR ./],
+  ['is cut short', await file('shop', bytes.subarray(0, bytes.length >> 1)), /^-ERR ./],
+  [
+    'is another module of another name',
+    await file('shop', Buffer.from(bytes.toString('latin1').replace('name: shop', 'name: shoq'), 'latin1')),
+    /^-ERR it was built as shoq, and its file is named shop: give it the name that it was built with\r\n/,
+  ],
+  [
+    'does not export apply',
+    await assemble('shop', ''),
+    /^-ERR one of the two files exports apply, and the other does not: it needs a restart\r\n/,
+  ],
+  [
+    'throws when it starts',
+    await shopWith(['const items', 'const n = bad();\nfunction bad(): i32 { throw new Error("NOT today"); }\nconst items']),
+    /^-ERR its declarations failed: it failed: ERR NOT today/,
+  ],
+  [
+    'has a table whose class changed a field to another type',
+    await shopWith(...kinds),
+    /^-ERR .*(?:table items: its field count was i64, and is f64|refuses the data that is there)/,
+  ],
+  [
+    'has a sorted table where there was another',
+    await shopWith(['const carts = new Table<', 'const carts = new SortedTable<']),
+    /^-ERR .*(?:a Table has become a SortedTable, or the other way round: carts|refuses the data that is there)/,
+  ],
+  [
+    'registers a command of the server',
+    await shopWith(['"SHOP.SIZE"', '"GETEX"']),
+    /^-ERR (?:it registers GETEX, which another module, or the server, has|.*GETEX)/,
+  ],
+  ['registers a command of another module', await shopWith(['"SHOP.SIZE"', '"CUSTOM.EXISTS"']), /^-ERR .*CUSTOM\.EXISTS/],
+];
+
+async function expectOne({ server }: Live, before: string[]): Promise<void> {
+  expect(await server.send('SHOP.VERSION')).toBe(bulk('one'));
+  expect(await dumpShop(server)).toEqual(before);
+  const fields = await server.info('wasm');
+  expect(fields.wasm_shop_state).toBe('serving');
+  expect(fields.wasm_shop_sha256).toBe(trustedWord(one)[0]!.split(':')[1]);
+}
+
+describe('a file that', () => {
+  test.each(UNFIT)('%s', async (_, unfit, reason) => {
+    const live = await startLive({ shop: one });
+    await fillShop(live.server);
+    const before = await dumpShop(live.server);
+    for (const direct of [false, true]) {
+      live.folder.put('shop', unfit);
+      if (direct) await live.server.send('MULTI');
+      const reply = await live.server.send('WASM.RELOAD', 'shop');
+      const error = direct ? (await live.server.send('EXEC')).slice('*1\r\n'.length) : reply;
+      expect(error).toMatch(reason);
+      await expectOne(live, before);
+    }
+    // What served last is no worse for it, and the next file is taken.
+    expect(readFileSync(live.folder.served('shop')).equals(bytes)).toBe(true);
+    expect(await live.server.send('SHOP.RENAME', 'key:1', 'name')).toBe(':1\r\n');
+    const now = await dumpShop(live.server);
+    expect(await reload(live, two)).toBe(OK);
+    expect(await live.server.send('SHOP.VERSION')).toBe(bulk('two'));
+    expect(await dumpShop(live.server)).toEqual(now);
+  });
+
+  test('is missing, or has more bytes than any', async () => {
+    const live = await startLive({ shop: one });
+    await fillShop(live.server);
+    const before = await dumpShop(live.server);
+    truncateSync(live.folder.file('shop'), (8 << 20) + 1);
+    expect(await live.server.send('WASM.RELOAD', 'shop')).toBe('-ERR it has 8388609 bytes, more than 8388608\r\n');
+    await expectOne(live, before);
+    live.folder.remove('shop');
+    expect(await live.server.send('WASM.RELOAD', 'shop')).toMatch(/^-ERR No such file or directory/);
+    await expectOne(live, before);
+    expect(await live.server.send('WASM.RELOAD', 'none')).toBe('-ERR no module none is loaded: WASM.LOAD loads one\r\n');
+  });
+
+  test('needs more memory than it may have', async () => {
+    const live = await startLive({ shop: one }, { arguments: ['--wasm.max-memory', '1mb'] });
+    await fillShop(live.server);
+    const before = await dumpShop(live.server);
+    const large = await assemble('shop', '(memory (export "memory") 40) (func (export "apply") (param i32 i32 i32))');
+    expect(await reload(live, large)).toMatch(/^-ERR .*memory/);
+    await expectOne(live, before);
+    expect(await reload(live, two)).toBe(OK);
+  });
+});
+
+describe('versions with another class', () => {
+  const wide = await shopWith(
+    versioned('wide'),
+    ['public count: i64', 'public note: string, public count: i64, public price: f64 = 2.5'],
+    ['new Item(name, count)', 'new Item(name, "noted", count, 9.5)'],
+    ['item.count.toString();', 'item.count.toString() + " " + item.note + " " + item.price.toString();'],
+  );
+
+  test.each([
+    ['from memory to memory', []],
+    ['and through restarts', APPEND_ONLY],
+  ])('keep the values of fields that one of them lacks, %s', async (_, ways) => {
+    const live = await startLive({ shop: one }, { arguments: ways });
+    const { server } = live;
+    const get = async (key: string) => parseReply(await server.send('SHOP.GET', key));
+    const change = async (file: string) => {
+      expect(await reload(live, file)).toBe(OK);
+      if (ways.length > 0) await server.restart();
+      expect(await server.send('SHOP.CHECK')).toBe(OK);
+    };
+    await server.send('SHOP.SET', 'old', 'name', '1');
+    await change(wide);
+    expect(await get('old')).toBe('name 1  2.5');
+    await server.send('SHOP.SET', 'new', 'name', '2');
+    expect(await get('new')).toBe('name 2 noted 9.5');
+    await change(one);
+    expect([await get('old'), await get('new')]).toEqual(['name 1', 'name 2']);
+    for (const key of ['old', 'new']) expect(await server.send('SHOP.RENAME', key, 'renamed')).toBe(':1\r\n');
+    await change(wide);
+    expect([await get('old'), await get('new')]).toEqual(['renamed 1  2.5', 'renamed 2 noted 9.5']);
+    await server.send('SHOP.RENAME', 'old', 'again');
+    expect(await get('old')).toBe('again 1  2.5');
+  });
+});
