@@ -25,7 +25,7 @@ use engine::cache::Cache;
 use engine::clock::Ticker;
 use guest::ids::MemberId;
 use load::files::Found;
-use load::{events, files, instantiate, satellite};
+use load::{events, files, instantiate, satellite, unload};
 use modules::folder::{self, Folder};
 use modules::loaded::{self, Host};
 use server::api::{self, Ctx, Str};
@@ -52,6 +52,7 @@ pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, argv: *mut *mut Str, 
     }
     // SAFETY: by this function's contract.
     let (ctx, arguments) = unsafe { (Context::new(ctx), Arguments::new(argv, argc)) };
+    unload::allow_for_now();
     if satellite::is_one(arguments) {
         return guard::guarded(|| satellite::on_load(ctx, arguments)).unwrap_or(api::ERR);
     }
@@ -69,6 +70,18 @@ pub unsafe extern "C" fn RedisModule_OnLoad(ctx: *mut Ctx, argv: *mut *mut Str, 
     log::warning(Some(ctx), &failure);
     loaded::remove();
     api::ERR
+}
+
+/// What the server calls before it unloads a module of this library.
+///
+/// # Safety
+/// Called by the server, on its main thread.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case)]
+pub unsafe extern "C" fn RedisModule_OnUnload(ctx: *mut Ctx) -> c_int {
+    // SAFETY: by this function's contract.
+    let ctx = unsafe { Context::new(ctx) };
+    guard::guarded(|| unload::answer(ctx)).unwrap_or(api::ERR)
 }
 
 /// The steps of a load. It can fail at any of them, and run again in the same process.

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { kitOf } from './kit.ts';
-import { file } from './modules.ts';
+import { assemble, file } from './modules.ts';
 import { parseReply } from './reply.ts';
 import { HASHMAP_FILE, HOST_FILE, startServer, type ServerOptions, type TestServer } from './server.ts';
 
@@ -69,6 +69,12 @@ export async function startLive(files: Record<string, string> = {}, options: Ser
 export async function reload({ server, folder }: Live, file: string, name = 'shop'): Promise<string> {
   folder.put(name, file);
   return server.send('WASM.RELOAD', name);
+}
+
+/** A module that does nothing, and could keep data; it begins with so many pages of memory. */
+export function idle(name: string, pages = 1): Promise<string> {
+  const data = '(func (export "auxSave")) (func (export "auxLoad") (param i32) (result i32) (i32.const 0))';
+  return assemble(name, `(memory (export "memory") ${pages}) (func (export "apply") (param i32 i32 i32)) ${data}`);
 }
 
 /** The bytes of another file of the module: `mark` tells it from others. */

@@ -9,3 +9,4 @@ pub mod install;
 pub mod instantiate;
 pub mod relink;
 pub mod satellite;
+pub mod unload;

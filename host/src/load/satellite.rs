@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::ffi::{CString, c_int};
 
 use super::instantiate::Registered;
+use super::unload;
 use crate::calls::register;
 use crate::describe::declaration::Declaration;
 use crate::engine::library;
@@ -54,6 +55,7 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, commands: &[&Re
     let words = [&b"LOAD"[..], library.as_os_str().as_encoded_bytes(), MARK, name.as_bytes()];
     let answer = ctx.call(c"MODULE", &Strings::new(words));
     let refused = PENDING.0.take().and_then(|pending| pending.refused);
+    unload::refuse();
     match (answer, refused) {
         (Ok(answer), None) if !answer.is_error() => Ok(()),
         (_, Some(refused)) => Err(format!("the server refused {refused}")),

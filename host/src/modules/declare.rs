@@ -273,7 +273,7 @@ fn settings(linker: &mut Linker<Declared>) -> Result<()> {
             let cell = match declared.asking {
                 Asking::AtStart => config::register_guest(declared.ctx, &name, default, flags, min, max),
                 Asking::Later => config::registered(&name).ok_or_else(|| {
-                    let setting = format!("the setting wasm.{name}");
+                    let setting = format!("setting wasm.{name}");
                     format!("{setting} while it serves: the module has to be given as an argument at a start")
                 }),
             };
