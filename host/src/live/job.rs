@@ -14,8 +14,6 @@ use crate::calls::refuse::refuse;
 use crate::engine::cache::Cache;
 use crate::engine::source::Source;
 use crate::engine::{compile, threads};
-use crate::guest::group::Group;
-use crate::guest::ids::{GroupId, MemberId};
 use crate::load::relink::{LATE, relink};
 use crate::load::{files, install, instantiate};
 use crate::modules::declare::Asking;
@@ -168,20 +166,27 @@ pub fn finish(host: &Host, ctx: Context<'_>, job: Job, ready: Ready) -> Outcome 
     let Job { deed, name, who, .. } = job;
     let Ready { mut file, staged } = ready;
     file.ask(ctx, Asking::Later)?;
+    let mut is_new = false;
     let (member, links) = match (deed, host.named(name.as_bytes())) {
         (Deed::Load, known) => {
             if !file.applies() {
                 return Err(format!("{name} does not export apply: give it as an argument, and restart"));
             }
             let links = link::by_command(&file, LATE)?;
-            (known.map_or_else(|| new_member(host, &name), Ok)?, links)
+            is_new = known.is_none();
+            (known.map_or_else(|| instantiate::add_alone(host, &name), Ok)?, links)
         }
         (Deed::Reload, Some(member)) => (member, relink(host, member, &file, files::is_trusted(&file))?),
         (Deed::Reload, None) => return Err(format!("no module {name} is loaded")),
     };
     file.adopt_settings();
     let (path, hash) = (file.path.display().to_string(), file.hash.clone());
-    install::install(host, ctx, member, Running { file, links })?;
+    if let Err(reason) = install::install(host, ctx, member, Running { file, links }) {
+        if is_new {
+            instantiate::forget_last(host);
+        }
+        return Err(reason);
+    }
     let module = &host.modules[member.0];
     if deed == Deed::Reload {
         module.reloads.set(module.reloads.get() + 1);
@@ -192,10 +197,4 @@ pub fn finish(host: &Host, ctx: Context<'_>, job: Job, ready: Ready) -> Outcome 
         staged.keep(ctx, &name);
     }
     Ok(())
-}
-
-/// A module that was not known so far, in a group of its own.
-fn new_member(host: &Host, name: &str) -> Result<MemberId, String> {
-    let group = GroupId(host.groups.push(Group::new(&host.engine, 0)));
-    instantiate::add(host, name, group, false)
 }

@@ -14,6 +14,7 @@ use crate::modules::declare::Asking;
 use crate::modules::file::WasmFile;
 use crate::modules::folder::Folder;
 use crate::modules::link::{self, Plan};
+use crate::modules::namespace::MODULES_MAX;
 use crate::server::context::Context;
 use crate::server::strings::Arguments;
 use crate::server::{config, log, trusted};
@@ -34,7 +35,9 @@ pub fn paths(arguments: Arguments<'_>) -> Vec<PathBuf> {
     if arguments.count() == 0 {
         return FILES_DEFAULT.iter().map(|name| own_folder().join(name)).collect();
     }
-    arguments.iter().map(|argument| PathBuf::from(OsStr::from_bytes(argument.bytes()))).collect()
+    // Not relative to where the server is when it reads them again: CONFIG SET dir takes it elsewhere.
+    let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+    arguments.iter().map(|argument| absolute(PathBuf::from(OsStr::from_bytes(argument.bytes())))).collect()
 }
 
 /// Compiles every file, in a process that ends with that, and asks each what it declares.
@@ -75,6 +78,15 @@ pub fn open_folder(
     for name in names {
         if found.files.iter().any(|file| file.name == name) {
             log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir is left out: a file of this name was given as an argument"));
+            continue;
+        }
+        // No module has such a name, so none is missing.
+        if let Err(reason) = Source::check_name(&name) {
+            log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir is left out: {reason}"));
+            continue;
+        }
+        if found.files.len() + sources.len() + failed.len() == MODULES_MAX {
+            log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir is left out: more than {MODULES_MAX} modules"));
             continue;
         }
         match folder.read(&name) {

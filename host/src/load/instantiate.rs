@@ -33,6 +33,9 @@ use crate::server::log;
 /// # Errors
 /// The module that failed, and the reason. One that was not given as an argument is missing then.
 pub fn all(host: &Host, ctx: Context<'_>, files: Vec<WasmFile>, given: usize, plan: &Plan) -> std::result::Result<(), (MemberId, String)> {
+    if files.len() > MODULES_MAX {
+        return Err((MemberId(MODULES_MAX), too_many()));
+    }
     let mut instances: Vec<Option<Instance>> = Vec::new();
     let mut firsts: Vec<MemberId> = plan.group.clone();
     firsts.sort_unstable();
@@ -71,11 +74,37 @@ pub fn all(host: &Host, ctx: Context<'_>, files: Vec<WasmFile>, given: usize, pl
 /// There are too many.
 pub fn add(host: &Host, name: &str, group: GroupId, is_given: bool) -> std::result::Result<MemberId, String> {
     if host.modules.len() == MODULES_MAX {
-        return Err(format!("more than {MODULES_MAX} modules"));
+        return Err(too_many());
     }
     let faults = Faults::new().map_err(|error| format!("no memory to count its faults in: {error}"))?;
     let identity = Rc::new(Identity { name: name.into(), faults });
     Ok(MemberId(host.modules.push(LoadedModule::new(identity, group, is_given))))
+}
+
+fn too_many() -> String {
+    format!("more than {MODULES_MAX} modules")
+}
+
+/// Adds a module in a group of its own to those that are known, which is missing until it serves.
+///
+/// # Errors
+/// There are too many.
+pub fn add_alone(host: &Host, name: &str) -> std::result::Result<MemberId, String> {
+    if host.modules.len() == MODULES_MAX || host.groups.len() == MODULES_MAX {
+        return Err(too_many());
+    }
+    let group = GroupId(host.groups.push(Group::new(&host.engine, 0)));
+    add(host, name, group, false)
+}
+
+/// Forgets the module that [`add_alone`] has added last, which has never served.
+pub fn forget_last(host: &Host) {
+    // SAFETY: no command, event or timer can have been lent what has never served, and nobody calls this
+    // with what it has borrowed of it.
+    unsafe {
+        host.modules.pop();
+        host.groups.pop();
+    }
 }
 
 /// Notes modules that are missing: their names, and why.
@@ -84,9 +113,7 @@ pub fn add(host: &Host, name: &str, group: GroupId, is_given: bool) -> std::resu
 /// There are too many.
 pub fn note_missing(host: &Host, missing: Vec<(String, String)>) -> std::result::Result<(), String> {
     for (name, reason) in missing {
-        let group = GroupId(host.groups.push(Group::new(&host.engine, 0)));
-        let member = add(host, &name, group, false)?;
-        host.miss(member, &reason);
+        host.miss(add_alone(host, &name)?, &reason);
     }
     Ok(())
 }

@@ -1,16 +1,16 @@
 //! A list that grows while others read it.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, UnsafeCell};
 
 /// A list that takes as many entries as it was made for; they stay where they are.
 pub struct Shelf<T> {
-    places: Box<[OnceCell<T>]>,
+    places: Box<[UnsafeCell<Option<T>>]>,
     count: Cell<usize>,
 }
 
 impl<T> Shelf<T> {
     pub fn with_room(most: usize) -> Shelf<T> {
-        Shelf { places: (0..most).map(|_| OnceCell::new()).collect(), count: Cell::new(0) }
+        Shelf { places: (0..most).map(|_| UnsafeCell::new(None)).collect(), count: Cell::new(0) }
     }
 
     /// Adds an entry behind the others, and answers its place.
@@ -19,14 +19,27 @@ impl<T> Shelf<T> {
     /// It has as many entries as it was made for.
     pub fn push(&self, entry: T) -> usize {
         let place = self.count.get();
-        assert!(self.places[place].set(entry).is_ok(), "places fill up in their order");
+        // SAFETY: nobody has been lent what is behind the last entry.
+        unsafe { *self.places[place].get() = Some(entry) };
         self.count.set(place + 1);
         place
     }
 
+    /// Drops the last entry.
+    ///
+    /// # Safety
+    /// Nothing borrows it.
+    pub unsafe fn pop(&self) {
+        let Some(last) = self.count.get().checked_sub(1) else { return };
+        self.count.set(last);
+        // SAFETY: by this function's contract.
+        drop(unsafe { (*self.places[last].get()).take() });
+    }
+
     #[inline]
     pub fn get(&self, place: usize) -> Option<&T> {
-        self.places.get(place)?.get()
+        // SAFETY: an entry is written before anybody is lent it, and dropped when nobody is.
+        unsafe { (*self.places.get(place)?.get()).as_ref() }
     }
 
     pub fn len(&self) -> usize {
@@ -34,7 +47,7 @@ impl<T> Shelf<T> {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.places.iter().map_while(OnceCell::get)
+        (0..self.places.len()).map_while(|place| self.get(place))
     }
 }
 
@@ -61,5 +74,9 @@ mod tests {
         assert_eq!(*one, "one");
         assert_eq!(shelf.iter().copied().collect::<Vec<_>>(), ["one", "two"]);
         assert_eq!(shelf.get(2), None);
+        // SAFETY: nothing borrows it.
+        unsafe { shelf.pop() };
+        assert_eq!((shelf.len(), shelf.get(1), *one), (1, None, "one"));
+        assert_eq!(shelf.push("three"), 1);
     }
 }
