@@ -1,16 +1,23 @@
 /** WASM.LOAD: a file of wasm.dir is served from now on; who may have that, and which files may be. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { dumpShop, fillShop, Folder, idle, NOT_KNOWN, OK, shopWith, startLive, versioned } from '../support/live.ts';
+import { hostile, registering } from '../support/attacks.ts';
+import { dumpShop, fillShop, Folder, idle, KEEPS, NOT_KNOWN, OK, shopWith, startLive, versioned } from '../support/live.ts';
 import { bulk } from '../support/raw.ts';
 import { HASHMAP_FILE, HOST_FILE, startServer, useServer, type TestServer } from '../support/server.ts';
 
 const one = await shopWith();
 const two = await shopWith(versioned('two'));
 const plain = await idle('idle');
+/** Registers a command of another module. */
+const taken = await hostile(
+  `${registering([{ name: 'custom.get', flags: 'readonly', arity: 1, handler: '$get' }])} (func $get (param i32 i32))
+   (func (export "onLoad") (result i32) (call $register)) ${KEEPS}`,
+  'taken',
+);
 const module = [HOST_FILE, HASHMAP_FILE];
 
 const modulesOf = async (server: TestServer) => await server.send('WASM.MODULES');
@@ -139,7 +146,6 @@ describe('files that are not loaded', () => {
 
   test('one of a command that another module, or the server, has; and nothing is left of it', async () => {
     const { server, folder } = await startLive({ shop: one });
-    const { readFileSync } = await import('node:fs');
     // The same commands under another name.
     const text = readFileSync(one, 'latin1').replace('name: shop', 'name: shot');
     writeFileSync(folder.file('shot'), Buffer.from(text, 'latin1'));
@@ -153,16 +159,13 @@ describe('files that are not loaded', () => {
 
   test('however many of them there are, the next one is loaded', async () => {
     const { server, folder } = await startLive();
-    const { readFileSync } = await import('node:fs');
-    const bytes = readFileSync(await idle('idle', 70_000 >> 4));
-    expect(await server.send('CONFIG', 'SET', 'wasm.max-memory', '1mb')).toBe(OK);
     for (let count = 0; count < 70; count++) {
-      writeFileSync(folder.file(`idle${count}`), bytes);
-      expect(await server.send('WASM.LOAD', `idle${count}`)).toMatch(/^-ERR .*memory/);
+      folder.put(`taken${count}`, taken);
+      expect(await server.send('WASM.LOAD', `taken${count}`)).toBe('-ERR it registers CUSTOM.GET, as hashmap does\r\n');
     }
     folder.put('shop', one);
-    expect(await server.send('CONFIG', 'SET', 'wasm.max-memory', '64mb')).toBe(OK);
     expect(await server.send('WASM.LOAD', 'shop')).toBe(OK);
+    expect(await server.send('WASM.MODULES')).not.toContain('taken');
   });
 });
 

@@ -71,10 +71,13 @@ export async function reload({ server, folder }: Live, file: string, name = 'sho
   return server.send('WASM.RELOAD', name);
 }
 
+/** What a module exports whose data the host looks after; it has none. */
+export const KEEPS = `(func (export "apply") (param i32 i32 i32))
+  (func (export "auxSave")) (func (export "auxLoad") (param i32) (result i32) (i32.const 0))`;
+
 /** A module that does nothing, and could keep data; it begins with so many pages of memory. */
 export function idle(name: string, pages = 1): Promise<string> {
-  const data = '(func (export "auxSave")) (func (export "auxLoad") (param i32) (result i32) (i32.const 0))';
-  return assemble(name, `(memory (export "memory") ${pages}) (func (export "apply") (param i32 i32 i32)) ${data}`);
+  return assemble(name, `(memory (export "memory") ${pages}) ${KEEPS}`);
 }
 
 /** The bytes of another file of the module: `mark` tells it from others. */
