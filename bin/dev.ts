@@ -1,13 +1,24 @@
 /**
  * `npx redis-wasm dev [file …] [--port n] [--server path]`: a server with modules that are built again at
- * each change, with all data kept. One that does not build, or that the server refuses, changes nothing.
+ * each change, and replaced while it serves, with all data kept. One that does not build, or that the server
+ * refuses, changes nothing.
+ *
+ * ```text
+ * .redis-wasm/data     the server's data
+ * .redis-wasm/modules  wasm.dir
+ * .redis-wasm/cache    wasm.cache
+ * .redis-wasm/built    what was built last, served or not
+ * ```
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, watch, type FSWatcher } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, watch, type FSWatcher } from 'node:fs';
 import path from 'node:path';
+import { connect, WireError, type Wire } from '../client/transfer/wire.ts';
 import { Compiler } from '../kit/asc/compiler.ts';
 import { findServer, LocalServer } from '../kit/local-server.ts';
-import { buildModules, modulesOf, type Built, type Module } from '../kit/modules.ts';
+import { buildModules, modulesIn, modulesOf, type Built, type Module } from '../kit/modules.ts';
 import { told } from './build.ts';
+import { loadedModules, wordsOf } from './loaded.ts';
 import { optionsOf } from './options.ts';
 import { requirePlatform } from './platform.ts';
 import { Problem, say } from './process.ts';
@@ -15,30 +26,52 @@ import { UsageProblem } from './usage.ts';
 
 /** Nothing is optimised: that takes three quarters of a build. */
 const LEVELS = [0];
-/** Editors write a file in several steps. */
+/** Editors write a file in several steps … */
 const SETTLE_MS = 30;
+/** … and some take it away first. */
+const GONE_MS = 300;
 const FOLDER = '.redis-wasm';
+const DUMP = 'dump.rdb';
 
 class Development {
   private readonly compiler = new Compiler();
   private readonly watchers = new Map<string, FSWatcher>();
   /** what the files held when they were built last, by their paths */
   private readonly contents = new Map<string, string>();
+  /** the files that a module is made of, by its name */
+  private readonly files = new Map<string, Set<string>>();
+  private modules: Module[] = [];
   private timer: NodeJS.Timeout | undefined;
   private work: Promise<void> = Promise.resolve();
   private isEnding = false;
 
   constructor(
-    private readonly modules: Module[],
+    /** the files that a person has named; none: all of the folder */
+    private readonly given: string[],
     private readonly folder: string,
     private readonly server: LocalServer,
+    private readonly port: number,
   ) {}
 
   /** Builds and starts. Throws a Problem where that fails. */
-  async begin(): Promise<void> {
-    const built = await this.build();
-    for (const each of built) copyFileSync(each.output, this.served(each));
-    await this.server.start(this.modules.map((module) => this.served(module)));
+  begin(): Promise<void> {
+    const begun = this.start();
+    // A change meanwhile comes after it.
+    this.work = begun.catch(() => undefined);
+    return begun;
+  }
+
+  private async start(): Promise<void> {
+    this.modules = modulesOf(this.given, process.cwd());
+    const built = [];
+    for (const module of this.modules) built.push(await this.build(module));
+    const names = built.map((each) => path.basename(this.served(each)));
+    mkdirSync(this.within('modules'), { recursive: true });
+    for (const name of readdirSync(this.within('modules')))
+      if (name.endsWith('.wasm') && !names.includes(name)) rmSync(this.within('modules', name));
+    for (const each of built) put(each.output, this.served(each));
+    await this.server.start([]);
+    await this.compare(built);
   }
 
   /** Ends the server, saved. */
@@ -51,31 +84,36 @@ class Development {
     this.compiler.end();
   }
 
-  private served({ name }: Module): string {
-    return path.join(this.folder, `${name}.wasm`);
+  private within(...names: string[]): string {
+    return path.join(this.folder, ...names);
   }
 
-  private async build(): Promise<Built[]> {
+  private served({ name }: Module): string {
+    return this.within('modules', `${name}.wasm`);
+  }
+
+  private async build(module: Module): Promise<Built> {
     const begun = performance.now();
-    // What is written from here on is another change.
-    for (const file of this.contents.keys()) if (existsSync(file)) this.contents.set(file, readFileSync(file, 'utf8'));
-    this.follow(this.modules.map(({ file }) => file));
+    this.follow(module, [module.file]);
     const how = {
-      out: path.join(this.folder, 'built'),
+      out: this.within('built'),
       levels: LEVELS,
       checks: true,
       followed: (files: string[]) => {
-        this.follow(files);
+        this.follow(module, files);
       },
     };
-    const built = await buildModules(this.modules, how, this.compiler);
+    // Each by itself: none shares a memory with another here.
+    const [built] = await buildModules([module], how, this.compiler);
+    if (built === undefined) throw new Error('nothing was built');
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-    for (const each of built) say(told(each, process.cwd(), `, in ${seconds} s`));
+    say(told(built, process.cwd(), `, in ${seconds} s`));
     return built;
   }
 
-  /** Watches files: their folders, since an editor may put another file in the place of one. */
-  private follow(files: string[]): void {
+  /** Watches a module's files: their folders, since an editor may put another file in the place of one. */
+  private follow({ name }: Module, files: string[]): void {
+    this.files.set(name, new Set(files));
     for (const file of files) {
       if (!this.contents.has(file)) this.contents.set(file, readFileSync(file, 'utf8'));
       const folder = path.dirname(file);
@@ -92,37 +130,147 @@ class Development {
     }
   }
 
-  private look(): void {
-    const hasChanged = [...this.contents].some(([file, before]) => existsSync(file) && readFileSync(file, 'utf8') !== before);
-    if (hasChanged) this.work = this.work.then(() => this.change());
+  private look(hasWaited = false): void {
+    if (!hasWaited && this.modules.some(({ file }) => !existsSync(file))) {
+      this.timer = setTimeout(() => {
+        this.look(true);
+      }, GONE_MS);
+    } else this.work = this.work.then(() => this.change());
   }
 
-  /** Builds what has changed, and has the server serve it. */
+  /** Files that hold something else than when they were built. */
+  private changed(): string[] {
+    return [...this.contents].flatMap(([file, before]) => (existsSync(file) && readFileSync(file, 'utf8') !== before ? [file] : []));
+  }
+
+  /** Has the server serve what has changed. What goes wrong is told. */
   private async change(): Promise<void> {
     if (this.isEnding) return;
+    const changed = this.changed();
+    // What is written from here on is another change.
+    for (const file of changed) this.contents.set(file, readFileSync(file, 'utf8'));
+    await this.trying(async () => {
+      const present = this.present();
+      const isNew = (module: Module) => !this.modules.some(({ name }) => name === module.name);
+      const gone = this.modules.filter(({ name }) => !present.some((other) => other.name === name));
+      const concerned = present.filter((module) => isNew(module) || changed.some((file) => this.files.get(module.name)?.has(file)));
+      this.modules = present;
+      for (const module of gone) await this.trying(() => this.drop(module));
+      for (const module of concerned) await this.trying(async () => this.replace(await this.build(module)));
+    });
+  }
+
+  private async trying(body: () => Promise<void>): Promise<void> {
     try {
-      const built = await this.build();
-      await this.replace(built);
+      await body();
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       console.error(`\n${error.message}\n\nWhat was built before is served on.\n`);
     }
   }
 
-  private async replace(built: Built[]): Promise<void> {
-    const files = built.map((each) => this.served(each));
-    for (const file of files) copyFileSync(file, `${file}.before`);
+  /** The modules whose files are there. Throws a Problem for a name that none can have. */
+  private present(): Module[] {
+    const own = this.modules.map(({ file }) => file);
+    const files = this.given.length > 0 ? this.given : [...new Set([...own, ...modulesIn(process.cwd())])];
+    const present = files.filter((file) => existsSync(file));
+    return present.length === 0 ? [] : modulesOf(present, process.cwd());
+  }
+
+  /** Has the server serve what was built in the place of what it serves. */
+  private async replace(built: Built): Promise<void> {
+    const { name } = built;
+    const file = this.served(built);
+    const before = existsSync(file) ? `${built.output}.before` : undefined;
+    if (before !== undefined) copyFileSync(file, before);
+    put(built.output, file);
+    if (!this.server.isRunning) return this.restart([built], 'it had ended');
+    await this.asking(async (wire) => {
+      const loaded = (await loadedModules(wire)).get(name);
+      const isServed = loaded !== undefined && loaded.missing === undefined;
+      if (isServed && loaded.sha256 === sha256(file)) {
+        say(`${name}: it is what is served already`);
+        return;
+      }
+      try {
+        await wire.call([isServed ? 'WASM.RELOAD' : 'WASM.LOAD', name]);
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        const reason = wordsOf(error.reply);
+        if (reason.includes('needs a restart')) return this.restart([built], reason);
+        if (before === undefined) rmSync(file);
+        else put(before, file);
+        throw new Problem(`${name} is refused by the server: ${reason}`);
+      }
+      say(`${name}: served, with all data`);
+    });
+  }
+
+  private async drop(module: Module): Promise<void> {
+    rmSync(this.served(module), { force: true });
+    this.files.delete(module.name);
+    await this.asking(async (wire) => {
+      await wire.call(['WASM.UNLOAD', module.name]).catch((error: unknown) => {
+        if (!(error instanceof WireError)) throw error;
+        throw new Problem(`${module.name} cannot be unloaded: ${wordsOf(error.reply)}`);
+      });
+      say(`${module.name}: unloaded, since ${path.basename(module.file)} is gone; its data is kept for when it is back`);
+    });
+  }
+
+  private async restart(built: Built[], reason: string): Promise<void> {
+    say(`the server is started again: ${reason}`);
     await this.server.end();
-    for (const each of built) copyFileSync(each.output, this.served(each));
+    await this.server.start([]);
+    if (await this.compare(built))
+      say(`${built.map(({ name }) => name).join(', ')}: served, with all data, by a server that was started again`);
+  }
+
+  /** Whether the server serves what was built; it starts without a module that it cannot load. */
+  private async compare(built: Built[]): Promise<boolean> {
+    const loaded = await this.asking(loadedModules);
+    const others = built.filter((each) => loaded.get(each.name)?.sha256 !== sha256(each.output));
+    for (const { name } of others) {
+      const { missing } = loaded.get(name) ?? {};
+      const state = missing === undefined ? 'what served last is served in its place' : 'it is not served';
+      const cause = this.server.log.split('\n').find((line) => line.includes(`${name}.wasm of wasm.dir cannot be loaded: `));
+      const reason = missing ?? cause?.slice(cause.indexOf('loaded: ') + 'loaded: '.length) ?? 'its log tells why';
+      console.error(`\n${name} is refused by the server: ${reason}\n\nThe data is kept; ${state}.\n`);
+    }
+    return others.length === 0;
+  }
+
+  private async asking<T>(body: (wire: Wire) => Promise<T>): Promise<T> {
+    let wire: Wire | undefined;
     try {
-      await this.server.start(files);
-      say('served, with all data');
+      wire = await connect('the server', { socket: { host: '127.0.0.1', port: this.port, tls: false } });
+      return await body(wire);
     } catch (error) {
-      for (const file of files) copyFileSync(`${file}.before`, file);
-      await this.server.start(files);
-      throw error;
+      throw error instanceof WireError ? new Problem(error.message) : error;
+    } finally {
+      wire?.close();
     }
   }
+}
+
+/** Puts a file in place as a whole. */
+function put(source: string, file: string): void {
+  copyFileSync(source, `${file}.new`);
+  renameSync(`${file}.new`, file);
+}
+
+function sha256(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+/** The server's own folder, which holds nothing else. */
+function dataFolder(folder: string): string {
+  const data = path.join(folder, 'data');
+  mkdirSync(data, { recursive: true });
+  // Where it was before there was more than data.
+  const former = path.join(folder, DUMP);
+  if (existsSync(former) && !existsSync(path.join(data, DUMP))) renameSync(former, path.join(data, DUMP));
+  return data;
 }
 
 export async function command(given: string[]): Promise<number> {
@@ -131,11 +279,12 @@ export async function command(given: string[]): Promise<number> {
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new UsageProblem(`--port ${values.port ?? ''} is no port.`);
   requirePlatform();
   const program = findServer(values.server);
-  const modules = modulesOf(others, process.cwd());
+  // Says what is wrong with them before there is a folder.
+  modulesOf(others, process.cwd());
   const folder = path.resolve(FOLDER);
-  mkdirSync(folder, { recursive: true });
-  const server = new LocalServer({ server: program, port, folder, arguments: ['--save', '3600', '1'] });
-  const development = new Development(modules, folder, server);
+  const live = ['--wasm.dir', path.join(folder, 'modules'), '--wasm.cache', path.join(folder, 'cache'), '--wasm.allow-load', 'yes'];
+  const server = new LocalServer({ server: program, port, folder: dataFolder(folder), arguments: ['--save', '3600', '1', ...live] });
+  const development = new Development(others, folder, server, port);
   const ended = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
       process.once(signal, () => {
@@ -149,7 +298,7 @@ export async function command(given: string[]): Promise<number> {
     if (server.log.includes('Address already in use')) throw new Problem(`Port ${port} is in use. Choose another one: --port ${port + 1}`);
     throw error;
   }
-  say(`${program.name} ${program.version} serves them on port ${port}; their data is in ${FOLDER}/. Ctrl-C saves it and ends.`);
+  say(`${program.name} ${program.version} serves them on port ${port}; their data is in ${FOLDER}/data. Ctrl-C saves it and ends.`);
   await ended;
   return 0;
 }

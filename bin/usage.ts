@@ -53,11 +53,11 @@ The data is kept in the current folder, unless --dir or the redis.conf names one
   },
   dev: {
     synopsis: 'dev [<file.ts> …] [--port <number>] [--server <path>]',
-    summary: 'serves modules of your own, built again at each change',
+    summary: 'serves modules of your own, built and replaced at each change while it serves',
     details: `Without a file, every one in the current folder that declares a command.
   --port    6379 by default
   --server  the redis-server or valkey-server: by default what REDIS_SERVER names, else the one on PATH
-The data is kept in .redis-wasm/ of the current folder, from one build to the next and from one start to the next.`,
+The data is kept in .redis-wasm/data of the current folder, from one build to the next and from one start to the next.`,
   },
 } satisfies Record<string, Usage>;
 

@@ -52,7 +52,8 @@ export function modulesOf(given: string[], folder: string, name?: string): Modul
   return modules;
 }
 
-function modulesIn(folder: string): string[] {
+/** The authors' files in a folder that declare a command, absolute, in order. */
+export function modulesIn(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
     .sort()
