@@ -38,7 +38,19 @@ const FIRST_SERVER_TESTS = integrationTests(
  * with `auto` alone.
  */
 const BOTH_LINKS_TESTS = integrationTests(
-  ...['acl', 'answers', 'attempt', 'client-*', 'command-info', 'corpus', 'described', 'failing-save', 'hostile-[!p]*', 'large-writes'],
+  ...[
+    'acl',
+    'answers',
+    'attempt',
+    'client-*',
+    'command-info',
+    'corpus',
+    'deploy',
+    'described',
+    'failing-save',
+    'hostile-[!p]*',
+    'large-writes',
+  ],
   ...['kit-*', 'languages', 'linking*', 'loaded', 'readers', 'server-rules', 'soak', 'stack-pointer', 'sweep'],
 );
 

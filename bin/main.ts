@@ -22,6 +22,7 @@ const COMMANDS: Record<CommandName, () => Promise<Command>> = {
   new: () => import('./new.ts'),
   build: () => import('./build.ts'),
   dev: () => import('./dev.ts'),
+  deploy: () => import('./deploy.ts'),
 };
 
 function isCommand(name: string): name is CommandName {

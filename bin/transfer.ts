@@ -1,10 +1,10 @@
 /**
  * What `export` and `import` have in common: their options, their two servers, and what they tell meanwhile.
  */
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { PREFIX_DEFAULT } from '../client/transfer/layout.ts';
-import { connect, type Wire, WireError } from '../client/transfer/wire.ts';
+import { type Wire, WireError } from '../client/transfer/wire.ts';
+import { open } from './address.ts';
 import { Problem } from './process.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -34,24 +34,6 @@ export function options(given: string[], mayPrune: boolean): Wanted {
   } catch (error) {
     throw new UsageProblem(error instanceof Error ? error.message : String(error));
   }
-}
-
-/** Connects to `redis://…`, `rediss://…`, `unix:<path>`, or a path. */
-async function open(address: string): Promise<Wire> {
-  const file = /^unix:(?:\/\/)?(.+)$/.exec(address)?.[1] ?? (address.includes('://') ? undefined : address);
-  if (file !== undefined) return connect(file, { socket: { path: path.resolve(file), tls: false } });
-  let url: URL;
-  try {
-    url = new URL(address);
-  } catch {
-    // Without user and password, which stand before the last @.
-    const named = address.replace(/\/\/.*@/s, '//…@');
-    throw new Problem(`${named} is no address of a server: redis://host:port, rediss://host:port, or the path of a socket.`);
-  }
-  if (!['redis:', 'rediss:'].includes(url.protocol))
-    throw new Problem(`${url.protocol}// is no protocol of a server: redis://, or rediss:// for TLS.`);
-  // Without user and password.
-  return connect(url.host, { url: address });
 }
 
 /**

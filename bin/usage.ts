@@ -59,6 +59,15 @@ The data is kept in the current folder, unless --dir or the redis.conf names one
   --server  the redis-server or valkey-server: by default what REDIS_SERVER names, else the one on PATH
 The data is kept in .redis-wasm/data of the current folder, from one build to the next and from one start to the next.`,
   },
+  deploy: {
+    synopsis: 'deploy <file.wasm> --url <server> [--url <server> …] [--copy] [--dry-run] [--json]',
+    summary: 'has every server of a cluster, or a primary and its replicas, serve a module: docs/OPERATIONS.md',
+    details: `The file must lie in the wasm.dir of each server already. Servers that serve it are left alone.
+  --url      one of the servers, with user and password: the others are found by it; rediss:// for TLS, or the path of a socket
+  --copy     put the file into the wasm.dir of servers that run on this machine
+  --dry-run  tell what would be done
+  --json     one line of JSON in place of words`,
+  },
 } satisfies Record<string, Usage>;
 
 export type CommandName = keyof typeof USAGES;
