@@ -62,7 +62,7 @@ pub fn register(host: &Host, ctx: Context<'_>) -> Result<(), String> {
 unsafe extern "C" fn load(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
     // SAFETY: the server calls with the context and the arguments of a running command.
     unsafe {
-        answer(ctx, argv, argc, |host, ctx, name, _| {
+        answer_command(ctx, argv, argc, |host, ctx, name, _| {
             let folder = host.folder.get().ok_or("there is no wasm.dir to load it from")?;
             if host.named(name.as_bytes()).is_some_and(|member| host.modules[member.0].running().is_some()) {
                 return Err(format!("{name} is loaded already: WASM.RELOAD replaces it"));
@@ -75,7 +75,7 @@ unsafe extern "C" fn load(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_
 unsafe extern "C" fn reload(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
     // SAFETY: as above.
     unsafe {
-        answer(ctx, argv, argc, |host, ctx, name, _| {
+        answer_command(ctx, argv, argc, |host, ctx, name, _| {
             let member = served(host, name)?;
             let module = &host.modules[member.0];
             let path = module.running().map(|running| running.file.path.clone()).unwrap_or_default();
@@ -87,7 +87,7 @@ unsafe extern "C" fn reload(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> 
 unsafe extern "C" fn unload(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
     // SAFETY: as above.
     unsafe {
-        answer(ctx, argv, argc, |host, ctx, name, rest| {
+        answer_command(ctx, argv, argc, |host, ctx, name, rest| {
             let is_dropped = match rest {
                 None => false,
                 Some(word) if word.eq_ignore_ascii_case(b"DROP") => true,
@@ -161,7 +161,7 @@ fn begin(host: &Host, ctx: Context<'_>, deed: Deed, name: &str, folder: Option<&
 ///
 /// # Safety
 /// The context and the arguments are those of a running command.
-unsafe fn answer(
+unsafe fn answer_command(
     ctx: *mut Ctx,
     argv: *mut *mut Str,
     argc: c_int,
