@@ -138,8 +138,8 @@ function putting(schema: string, key: string, value: Buffer): Buffer {
 }
 
 /**
- * What the host's own type holds: a module of tables of all kinds, with values of other versions of it, a table
- * that it does not have, and an effect that came while it was missing; and a module that is nowhere.
+ * What the host's own type holds: a module of tables of all kinds, with values of other versions of it, a
+ * table that it does not have, and an effect that came while it was missing; and a module that is nowhere.
  */
 async function addKit(): Promise<void> {
   const name = 'kit-1';

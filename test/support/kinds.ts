@@ -1,8 +1,8 @@
 /**
- * A kit module with a table of every type of key and value, sorted and not, written by a template. `KINDS.RUN
- * key step …` runs steps, `table place what …`, a place being `-` or the hexadecimal key that the entries are
- * in; `KINDS.DUMP key place …` tells all that there is. Tables, classes and what is shown of them stay as they
- * are: the corpus has data of this module.
+ * A kit module with a table of every type of key and value, sorted and not, written by a template.
+ * `KINDS.RUN key step …` runs steps, `table place what …`, a place being `-` or the hexadecimal key that the
+ * entries are in; `KINDS.DUMP key place …` tells all that there is. Tables, classes and what is shown of them
+ * stay as they are: the corpus has data of this module.
  */
 import { kitOf } from './kit.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Effects and files that no kit module writes: refused as a whole, with nothing left behind; and what a module
- * may hold at most, so that it can read what it has written.
+ * Effects and files that no kit module writes: refused as a whole, with nothing left behind; and what a
+ * module may hold at most, so that it can read what it has written.
  */
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { elements, FakeServer, placeModule, type Saved } from '../support/fake-redis.ts';

@@ -207,8 +207,8 @@ export function prefixLength(key: usize): u32 {
 }
 
 /**
- * As prefixLength, of bytes that may be anything: 0 where they are no stored key. A length is written in as few
- * bytes as it needs, so that no two prefixes stand for the same owner.
+ * As prefixLength, of bytes that may be anything: 0 where they are no stored key. A length is written in as
+ * few bytes as it needs, so that no two prefixes stand for the same owner.
  */
 export function soundPrefix(key: usize, length: u32): u32 {
   let owner: u64 = 0;

@@ -277,7 +277,10 @@ function isPut(entry: usize): bool {
   return changetype<usize>(record) != 0 && isSeen(record);
 }
 
-/** Whether a key may have a head and no entry after this: the last one has gone, or was here in this command alone. */
+/**
+ * Whether a key may have a head and no entry after this: the last one has gone, or was here in this command
+ * alone.
+ */
 function mayEmpty(record: Pending): bool {
   return record.kind == ENTRY ? record.state == DELETED : record.kind == HEAD && record.state == PUT;
 }

@@ -85,8 +85,8 @@ export function shortenedPower(): i32 {
 }
 
 /**
- * Puts the shortest digits that read back as this number, of these the nearest, in the place of those that
- * are there.
+ * Puts the shortest digits that read back as this number, of these the nearest, of two that are as near the
+ * even one, in the place of those that are there.
  * @param value finite, over 0
  * @param buffer UTF-16, `length` digits that read back as it
  * @param exponent the power of ten behind them
@@ -100,7 +100,9 @@ export function shorten(value: f64, buffer: usize, length: i32, exponent: i32): 
   const exact = significant(value, lowest - 1);
   let unit: u64 = 1000;
   for (let count = DIGITS_SURE; count <= DIGITS_MAX; count++, unit /= 10) {
-    const digits = (exact + unit / 2) / unit;
+    let digits = (exact + unit / 2) / unit;
+    // Of two that are as near, the even one.
+    if (digits & 1 && exact % unit == unit / 2) digits--;
     for (let other: u64 = 0; other < 2; other++) {
       const tried = digits + other;
       if (valueOf(tried, lowest + DIGITS_MAX - count) == value) return put(tried, buffer, lowest + DIGITS_MAX - count);
