@@ -7,7 +7,7 @@ import ts from 'typescript';
 import { Compiler } from './asc/compiler.ts';
 import { faultOf } from './asc/diagnostics.ts';
 import type { Outcome } from './asc/job.ts';
-import { rewriteCommands, type Command } from './commands/statements.ts';
+import { handlersIn, rewriteCommands, type Command } from './commands/statements.ts';
 import { checkRules } from './rules/index.ts';
 import { restoreGlobals } from './rules/packages.ts';
 import { tellLines } from './rules/reads.ts';
@@ -80,12 +80,13 @@ const RESERVED = new Set([
 
 /** Compiles a module. What is wrong with it is among the faults, and nothing is thrown for that. */
 export async function compile(options: Options, compiler: Compiler): Promise<Compiled> {
-  const { texts, faults, commands, rewritten } = rewrite(options.file, options.name, options.checks);
+  const known = rewrite(options.file, options.name, options.checks);
+  const { texts, faults, commands, rewritten } = known;
   const files = Object.fromEntries([...texts, ...[...rewritten].map(([file, { result }]) => [file, result.text] as const)]);
   const base = { commands, files: Object.keys(files).filter((file) => !path.basename(file).startsWith('~')), memoryEnd: 0 };
   if (faults.any()) return { ...base, faults: faults.all, level: 0 };
   const { outcome, level } = await runLevels(options, files, compiler);
-  for (const diagnostic of outcome.diagnostics) faults.note(faultOf(diagnostic, path.dirname(options.file), rewritten));
+  for (const diagnostic of outcome.diagnostics) faults.note(faultOf(diagnostic, path.dirname(options.file), known));
   if (outcome.wasm === undefined) return { ...base, faults: faults.all, level };
   const layout = layoutOf(['base', 'kit'], options.checks ? 'checks' : '');
   const wasm = withSection(outcome.wasm, 'redis-wasm', `name: ${options.name}\nlayout: ${layout}\n`);
@@ -111,6 +112,8 @@ export function rewrite(
   rewritten: Map<string, RewrittenFile>;
   faults: Faults;
   commands: Command[];
+  checker: ts.TypeChecker;
+  handlers: ReadonlySet<ts.Node>;
 } {
   const faults = new Faults();
   const { files, packages, checker } = openProject(file, faults);
@@ -122,7 +125,8 @@ export function rewrite(
     faults,
     editsOf,
     commands: new Map<string, Command>(),
-    handlers: new Set<ts.Node>(),
+    handlers: new Set(files.flatMap((source) => handlersIn(source, checker))),
+    filled: new Set<ts.Node>(),
     names: new Map<string, ts.Node>(),
   };
   const classes = new Classes(context);
@@ -143,7 +147,7 @@ export function rewrite(
   // Changes of a file with faults may not go together.
   const changed = (source: ts.SourceFile) => (faults.any() ? new Edits() : editsOf(source)).apply(source.text);
   const rewritten = new Map(files.map((source) => [source.fileName, { source, result: changed(source) }]));
-  return { texts, rewritten, faults, commands: [...context.commands.values()] };
+  return { texts, rewritten, faults, commands: [...context.commands.values()], checker, handlers: context.handlers };
 }
 
 function noCommand(files: ts.SourceFile[], faults: Faults): void {

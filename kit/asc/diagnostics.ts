@@ -3,22 +3,31 @@ import path from 'node:path';
 import type ts from 'typescript';
 import type { Rewritten } from '../source/edits.ts';
 import { faultAt, type Fault } from '../source/faults.ts';
+import { adviceFor, cut } from './conversions.ts';
 import type { Diagnostic } from './job.ts';
 
-/** An author's file and the text that was compiled, by its absolute path. */
-export type Files = Map<string, { source: ts.SourceFile; result: Rewritten }>;
+/** What is known of the author's files. */
+export interface Known {
+  /** each, and the text that was compiled, by its absolute path */
+  rewritten: Map<string, { source: ts.SourceFile; result: Rewritten }>;
+  checker: ts.TypeChecker;
+  /** the functions that are handlers of commands */
+  handlers: ReadonlySet<ts.Node>;
+}
 
 type Words = (...matched: string[]) => { message: string; instead?: string };
 
 const NUMBER = /^(?:bool|[iuf]\d+|[iu]size)$/;
 
+const CONVERSION = /^Conversion from type '(.*)' to '(.*)' requires an explicit cast\.$/;
+
 /** Messages of the compiler's, what they mean for an author, and what to write. */
 const MESSAGES: [RegExp, Words][] = [
   [
-    /^Conversion from type '(.*)' to '(.*)' requires an explicit cast\.$/,
+    CONVERSION,
     (_, from = '', to = '') => ({
       message: `This is ${from}, and ${to} is wanted`,
-      instead: NUMBER.test(to) ? `Write ${to}(…) around it${to.startsWith('f') ? '' : ', which cuts what does not fit'}.` : undefined,
+      instead: !NUMBER.test(to) ? undefined : to.startsWith('f') ? `Write ${to}(…) around it.` : `Have ${from} there too; ${cut(from, to)}`,
     }),
   ],
   [
@@ -85,6 +94,10 @@ const MESSAGES: [RegExp, Words][] = [
     /^Duplicate identifier '(.*)'\.$/,
     (_, name = '') => ({ message: `There are two ${name} here`, instead: 'Write let or const for var, or choose another name.' }),
   ],
+  [
+    /^Cannot assign to '(?:.*[~#])?(.*)' because it is a constant/,
+    (_, name = '') => ({ message: `${name} is a const, which keeps its value`, instead: 'Write let for const.' }),
+  ],
   [/^Type expected\.$/, () => ({ message: 'A type is missing', instead: 'Write it behind a colon: (value: i64): string => …' })],
   [
     /^Function '(.*)' is missing|^A function whose declared type is not 'void' must return a value\.$/,
@@ -104,11 +117,16 @@ const MESSAGES: [RegExp, Words][] = [
 ];
 
 /** A message of the compiler's, with what it means for an author. */
-export function faultOf(diagnostic: Diagnostic, folder: string, files: Files): Fault {
+export function faultOf(diagnostic: Diagnostic, folder: string, { rewritten: files, ...known }: Known): Fault {
   const { message, instead } = inWords(diagnostic.message);
   const file = diagnostic.file === undefined ? undefined : path.resolve(folder, diagnostic.file);
-  const known = file === undefined ? undefined : files.get(file);
-  if (known !== undefined) return faultAt(known.source, known.result.originalAt(diagnostic.start), message, instead);
+  const author = file === undefined ? undefined : files.get(file);
+  if (author !== undefined) {
+    const at = author.result.originalAt(diagnostic.start);
+    const [, from, to] = CONVERSION.exec(plainTypes(diagnostic.message)) ?? [];
+    const advice = from === undefined || to === undefined ? undefined : adviceFor(author.source, at, { from, to, ...known });
+    return faultAt(author.source, at, advice?.message ?? message, advice?.instead ?? instead);
+  }
   // Of a package, or of the kit itself, which an author's types may have led there.
   const where = diagnostic.file === undefined ? '' : ` (in ${diagnostic.file.replace(/^.*~lib\//, '')})`;
   const [entry] = [...files.values()].slice(-1);

@@ -66,17 +66,25 @@ export function slotsOf(items: Item[], isOptional = false, isArray = false): Slo
   });
 }
 
-/** A signature that fits a syntax. */
-export function signatureOf(name: string, slots: Slot[], result: string): string {
+/** Parameters that fit a syntax, in brackets. */
+export function signatureOf(slots: Slot[]): string {
   const parameters = slots.map((slot) => {
     const needsValue = slot.isOptional && !slot.isArray && slot.type !== 'bool';
     return `${camel(slot.item.name)}: ${slot.type}${needsValue ? ` = ${zeroOf(slot.type)}` : ''}`;
   });
-  return `function ${name}(${parameters.join(', ')}): ${result}`;
+  return `(${parameters.join(', ')})`;
 }
 
 function camel(name: string): string {
   return name.replaceAll(/[-_]([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** How an argument would be declared that fits a parameter of another type; undefined: none does. */
+export function argumentFor({ item, isArray, types }: Slot, type: string): string | undefined {
+  const kinds: Kind[] = ['integer', 'double', 'string'];
+  const kind = kinds.find((each) => TYPES[each].some((known) => `${known}${isArray ? '[]' : ''}` === type));
+  if (kind === undefined || item.is === 'token' || types.includes(type)) return undefined;
+  return kind === 'string' ? item.name : `${item.name}:${kind}`;
 }
 
 /** What is wrong with a parameter for its slot; undefined: nothing. */

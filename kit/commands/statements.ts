@@ -7,7 +7,7 @@ import { typeText } from '../source/types.ts';
 import { clusterNote, type Note } from './cluster.ts';
 import { aboutOf, type About } from './about.ts';
 import { keysOf, type Keys } from './keys.ts';
-import { misfit, signatureOf, slotsOf, zeroOf, type Parameter, type Slot } from './parameters.ts';
+import { argumentFor, misfit, signatureOf, slotsOf, zeroOf, type Parameter, type Slot } from './parameters.ts';
 import { resultProblem } from './results.ts';
 import { parseSyntax, SyntaxFault, type Item } from './syntax.ts';
 import { wrapperOf } from './wrapper.ts';
@@ -38,23 +38,36 @@ export interface Context {
   editsOf: (source: ts.SourceFile) => Edits;
   /** those of all files so far, by their names in capitals */
   commands: Map<string, Command>;
-  /** their handlers */
-  handlers: Set<ts.Node>;
+  /** handlers whose parameters have default values already */
+  filled: Set<ts.Node>;
 }
 
 /** Namespaces of which no author's module has a command. */
 const RESERVED = ['CUSTOM', 'SESSION', 'WASM'];
 
+/** The statements of a file that declare commands. */
+function declarationsIn(
+  source: ts.SourceFile,
+  checker: ts.TypeChecker,
+): { statement: ts.Statement; call: ts.CallExpression; writes: boolean }[] {
+  return source.statements.flatMap((statement) => {
+    if (!ts.isExpressionStatement(statement) || !ts.isCallExpression(statement.expression)) return [];
+    const call = statement.expression;
+    const name = kitName(checker, call.expression);
+    return name === 'command' || name === 'query' ? [{ statement, call, writes: name === 'command' }] : [];
+  });
+}
+
+/** The functions that handle the commands of a file. */
+export function handlersIn(source: ts.SourceFile, checker: ts.TypeChecker): ts.Node[] {
+  return declarationsIn(source, checker).flatMap(({ call }) => (call.arguments[2] && functionOf(call.arguments[2], checker)) ?? []);
+}
+
 /**
  * Finds the statements of a file, takes them out of its text, and puts what registers them at its end.
  */
 export function rewriteCommands(source: ts.SourceFile, edits: Edits, context: Context): void {
-  for (const statement of source.statements) {
-    if (!ts.isExpressionStatement(statement) || !ts.isCallExpression(statement.expression)) continue;
-    const call = statement.expression;
-    const name = kitName(context.checker, call.expression);
-    if (name === 'command' || name === 'query') rewrite(statement, call, name === 'command', edits, context);
-  }
+  for (const { statement, call, writes } of declarationsIn(source, context.checker)) rewrite(statement, call, writes, edits, context);
 }
 
 function rewrite(statement: ts.Statement, call: ts.CallExpression, writes: boolean, edits: Edits, context: Context): void {
@@ -77,7 +90,7 @@ function rewrite(statement: ts.Statement, call: ts.CallExpression, writes: boole
   const about = aboutOf(aboutNode, faults);
   const handler = handlerOf(handlerNode, context);
   if (read === undefined || handler === undefined) return;
-  const given = checkHandler(name, handlerNode, handler, read.slots, context);
+  const given = checkHandler({ name, writes }, handlerNode, handler, read.slots, context);
   const keys = readKeys(read.items, writes, about, syntaxNode, faults);
   if (given === undefined || keys === undefined) return;
   fillDefaults(handler, given.parameters, context);
@@ -138,11 +151,19 @@ function readKeys(items: Item[], writes: boolean, about: About, node: ts.Node, f
   }
 }
 
-/** The function that a handler is, wherever that is declared. */
-function handlerOf(node: ts.Expression, { checker, faults }: Context): Handler | undefined {
+/** The function that an argument is, or names at the top level of a file. */
+function functionOf(node: ts.Expression, checker: ts.TypeChecker): Handler | undefined {
   if (ts.isArrowFunction(node) || ts.isFunctionExpression(node)) return node;
   const declaration = ts.isIdentifier(node) ? symbolOf(checker, node)?.valueDeclaration : undefined;
-  if (declaration !== undefined && ts.isFunctionDeclaration(declaration) && ts.isSourceFile(declaration.parent)) return declaration;
+  return declaration !== undefined && ts.isFunctionDeclaration(declaration) && ts.isSourceFile(declaration.parent)
+    ? declaration
+    : undefined;
+}
+
+/** The function that a handler is, wherever that is declared. */
+function handlerOf(node: ts.Expression, { checker, faults }: Context): Handler | undefined {
+  const found = functionOf(node, checker);
+  if (found !== undefined) return found;
   faults.add(
     node,
     'The handler of a command is no function of this module',
@@ -153,48 +174,69 @@ function handlerOf(node: ts.Expression, { checker, faults }: Context): Handler |
 
 /** The parameters and the result of a handler, if they fit. */
 function checkHandler(
-  command: string,
+  command: Pick<Command, 'name' | 'writes'>,
   node: ts.Node,
   handler: Handler,
   slots: Slot[],
   { checker, faults }: Context,
 ): Pick<Command, 'parameters' | 'result'> | undefined {
   const before = faults.all.length;
-  const name = handler.name?.text ?? 'handler';
-  const result = handler.type === undefined ? 'void' : typeText(checker, handler.type);
+  const name = handler.name?.text ?? 'The handler';
   const at = handler.name ?? node;
-  const fitting = signatureOf(name, slots, handler.type?.getText() ?? 'void');
+  const fitting = fittingOf(handler, slots, command.writes, checker);
+  if (handler.type === undefined || handler.parameters.some(({ type }) => type === undefined)) {
+    faults.add(at, `${name} does not say all of its types`, `Write ${fitting}`);
+    return undefined;
+  }
+  const result = typeText(checker, handler.type);
   if (handler.typeParameters !== undefined)
     faults.add(at, `${name} has types as parameters, which a handler cannot have`, `Write ${fitting}`);
-  if (handler.type === undefined) faults.add(at, `${name} does not say what it returns`, `Write ${fitting}; void is answered as +OK.`);
-  else {
-    const problem = resultProblem(result);
-    if (problem !== undefined) faults.add(handler.type, `${name} returns ${result}, which is no reply: ${problem}`, RESULTS);
-  }
+  const noReply = resultProblem(result);
+  if (noReply !== undefined) faults.add(handler.type, `${name} returns ${result}, which is no reply: ${noReply}`, RESULTS);
   const parameters = handler.parameters.map((parameter) => parameterOf(parameter, handler, checker, faults, fitting));
   if (handler.parameters.length !== slots.length) {
     const list = (names: string[]) => (names.length === 0 ? 'none' : names.join(', '));
     const wanted = list(slots.map((slot) => slot.item.name));
     const found = list(parameters.map((parameter) => parameter.name));
-    const message = `The syntax of ${command} has ${slots.length} arguments (${wanted}), and ${name} has ${parameters.length} parameters (${found})`;
+    const message = `The syntax of ${command.name} has ${slots.length} arguments (${wanted}), and ${name} has ${parameters.length} parameters (${found})`;
     faults.add(at, message, `Write ${fitting}`);
   } else {
     slots.forEach((slot, index) => {
       const parameter = parameters[index];
       const problem = parameter === undefined || faults.all.length > before ? undefined : misfit(slot, parameter);
-      if (problem !== undefined) faults.add(handler.parameters[index] ?? at, `${command}: ${problem}`, `Write ${fitting}`);
+      const other = parameter === undefined ? undefined : argumentFor(slot, parameter.type);
+      if (problem !== undefined) {
+        const orElse = other === undefined ? '' : `, or ${other} in the syntax`;
+        faults.add(handler.parameters[index] ?? at, `${command.name}: ${problem}`, `Write ${fitting}${orElse}`);
+      }
     });
   }
   return faults.all.length > before ? undefined : { parameters, result };
+}
+
+/** A signature of a handler that fits, as the function is written. */
+function fittingOf(handler: Handler, slots: Slot[], writes: boolean, checker: ts.TypeChecker): string {
+  const result = handler.type?.getText() ?? resultOf(handler, writes, checker);
+  const head = ts.isArrowFunction(handler) ? '' : `function ${handler.name?.text ?? ''}`;
+  return `${head}${signatureOf(slots)}: ${result}${ts.isArrowFunction(handler) ? ' => …' : ''}`;
+}
+
+/** What a function most likely returns that does not say it. */
+function resultOf(handler: Handler, writes: boolean, checker: ts.TypeChecker): string {
+  const signature = checker.getSignatureFromDeclaration(handler);
+  const text = signature === undefined ? 'any' : checker.typeToString(checker.getReturnTypeOfSignature(signature));
+  if (text === 'void' && writes) return text;
+  const known = text.replaceAll(/\bnumber\b/g, 'i64').replaceAll(/\bboolean\b/g, 'bool');
+  return resultProblem(known) === undefined && known !== 'void' ? known : 'string';
 }
 
 /**
  * The compiler wants a default value of each parameter behind one that has any. They are never used: a
  * command gives all of them.
  */
-function fillDefaults(handler: Handler, parameters: Parameter[], { editsOf, handlers }: Context): void {
-  if (handlers.has(handler)) return;
-  handlers.add(handler);
+function fillDefaults(handler: Handler, parameters: Parameter[], { editsOf, filled }: Context): void {
+  if (filled.has(handler)) return;
+  filled.add(handler);
   const first = parameters.findIndex(({ initial }) => initial !== undefined);
   parameters.forEach(({ type, isNullable, initial }, index) => {
     const node = handler.parameters[index];
@@ -211,7 +253,6 @@ function parameterOf(node: ts.ParameterDeclaration, handler: Handler, checker: t
   const others = handler.parameters.map((parameter) => parameter.name.getText());
   if (node.dotDotDotToken !== undefined) faults.add(node, `${name} is a rest parameter`, `Write ${name}: ${text || 'string[]'}`);
   if (node.questionToken !== undefined) faults.add(node, `${name} has no value for where it is left out`, `Write ${fitting}`);
-  if (node.type === undefined) faults.add(node, `${name} has no type`, `Write ${fitting}`);
   if (node.initializer !== undefined && mentions(node.initializer, others)) {
     faults.add(
       node.initializer,

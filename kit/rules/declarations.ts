@@ -65,7 +65,7 @@ function stripTypes(node: ts.ImportDeclaration, { edits }: Context): void {
   }
 }
 
-function checkMember(node: ts.ParameterDeclaration | ts.PropertyDeclaration, { faults }: Context): void {
+function checkMember(node: ts.ParameterDeclaration | ts.PropertyDeclaration, { faults, handlers }: Context): void {
   const name = node.name.getText();
   const type = node.type?.getText() ?? 'string';
   const isNumber = /^(?:bool(?:ean)?|[iuf]\d+)$/.test(type);
@@ -76,7 +76,7 @@ function checkMember(node: ts.ParameterDeclaration | ts.PropertyDeclaration, { f
   const isDeclared =
     ts.isPropertyDeclaration(node) ||
     !(ts.isArrowFunction(node.parent) || ts.isFunctionExpression(node.parent) || ts.isSetAccessor(node.parent));
-  if (node.type === undefined && isDeclared && !ts.isFunctionTypeNode(node.parent)) {
+  if (node.type === undefined && isDeclared && !handlers.has(node.parent) && !ts.isFunctionTypeNode(node.parent)) {
     faults.add(
       node,
       `${name} has no type`,
@@ -92,10 +92,13 @@ export function guess(value: ts.Expression | undefined): string {
   return value.kind === ts.SyntaxKind.TrueKeyword || value.kind === ts.SyntaxKind.FalseKeyword ? 'bool' : 'string';
 }
 
-function checkFunction(node: ts.FunctionDeclaration | ts.MethodDeclaration | ts.GetAccessorDeclaration, { faults }: Context): void {
+function checkFunction(
+  node: ts.FunctionDeclaration | ts.MethodDeclaration | ts.GetAccessorDeclaration,
+  { faults, handlers }: Context,
+): void {
   const name = node.name?.getText() ?? 'The function';
   if (node.asteriskToken !== undefined) faults.add(node.asteriskToken, 'There are no generators', 'Fill an array, and return it.');
-  if (node.type === undefined)
+  if (node.type === undefined && !handlers.has(node))
     faults.add(
       node.name ?? node,
       `${name} does not say what it returns`,

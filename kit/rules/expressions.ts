@@ -1,5 +1,6 @@
 /** Expressions and statements that the language does not have, each with what to write instead. */
 import ts from 'typescript';
+import { isBareGet } from '../source/symbols.ts';
 import { missingOf } from './meanings.ts';
 import type { Context, Rule } from './rule.ts';
 
@@ -82,7 +83,8 @@ function checkBinary(node: ts.BinaryExpression, context: Context): void {
   const [leftText, rightText] = [left.getText(), right.getText()];
   if (NULLISH.has(operatorToken.kind)) {
     // Another rule tells of it.
-    if (operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken && missingOf(left, context) !== undefined) return;
+    const isTold = missingOf(left, context) !== undefined || isBareGet(context.checker, left);
+    if (operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken && isTold) return;
     const [, table, key] = /^(.*)\.find\((.*)\)$/s.exec(leftText) ?? [];
     const isSet = operatorToken.kind === ts.SyntaxKind.QuestionQuestionEqualsToken;
     const plain = ts.isIdentifier(left) ? leftText : 'value';

@@ -1,6 +1,6 @@
 /** What TypeScript takes and means otherwise: it would build, and do something else, or fail when it runs. */
 import ts from 'typescript';
-import { isOfLanguage } from '../source/symbols.ts';
+import { isBareGet, isOfLanguage } from '../source/symbols.ts';
 import type { Context, Rule } from './rule.ts';
 
 export const meanings: Rule = (node, context) => {
@@ -65,6 +65,7 @@ function checkDefault(node: ts.BinaryExpression, context: Context): void {
   const { left, right, operatorToken } = node;
   const isOr = operatorToken.kind === ts.SyntaxKind.BarBarToken;
   if (!isOr && operatorToken.kind !== ts.SyntaxKind.QuestionQuestionToken) return;
+  if (isBareGet(context.checker, plain(left))) return;
   const missing = missingOf(left, context);
   if (missing !== undefined && !isBool(typeOf(left, context))) {
     context.faults.add(node, missing.why, `Write ${missing.has} ? ${missing.value} : ${right.getText()}`);
@@ -80,6 +81,7 @@ function checkDefault(node: ts.BinaryExpression, context: Context): void {
 /** A text, or what may be missing, as a condition. */
 function checkCondition(node: ts.Expression, context: Context): void {
   const { parent } = node;
+  if (isBareGet(context.checker, plain(node))) return;
   if (ts.isPrefixUnaryExpression(parent) || (ts.isBinaryExpression(parent) && isValueOf(parent))) {
     // !text is right, and `||` as a value is told as a whole.
     if (!ts.isPrefixUnaryExpression(parent)) return;
@@ -111,6 +113,7 @@ function checkNull(node: ts.BinaryExpression, context: Context): void {
   const isNull = (each: ts.Expression) => each.kind === ts.SyntaxKind.NullKeyword || each.getText() === 'undefined';
   const value = isNull(right) ? left : isNull(left) ? right : undefined;
   if (value === undefined || isNull(value)) return;
+  if (isBareGet(context.checker, plain(value))) return;
   const type = typeOf(value, context);
   if (isNullable(type) || type.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown | ts.TypeFlags.TypeParameter)) return;
   const missing = missingBehind(value, context);

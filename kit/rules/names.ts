@@ -3,7 +3,10 @@
  * kit's alone, and mistakes. Whatever the language's declarations lack is refused, so that nothing unsafe
  * has to be listed.
  */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import ts from 'typescript';
+import { KIT, TYPES } from '../source/places.ts';
 import { isOfLanguage } from '../source/symbols.ts';
 import type { Context, Rule } from './rule.ts';
 
@@ -83,8 +86,22 @@ function checkName(node: ts.Identifier, { checker, faults }: Context): void {
   if (text === 'const' && ts.isTypeReferenceNode(node.parent)) return;
   // What is not there has a symbol too, in a type; and so has what the checker makes by itself.
   if ((symbol?.declarations?.length ?? 0) > 0 || ts.isDecorator(node.parent) || ts.isDecorator(node.parent.parent)) return;
+  if (exportsOfKit().has(text)) {
+    faults.add(node, `${text} is of the kit, and not imported`, `Write it in the import: import { ${text}, … } from "${KIT}";`);
+    return;
+  }
   const instead = Object.hasOwn(GLOBALS, text) ? GLOBALS[text] : undefined;
   faults.add(node, `There is no ${text} in a module`, instead ?? (ofCompiler(text) ? MEMORY : undefined));
+}
+
+let exported: Set<string> | undefined;
+
+/** The names that the kit exports. */
+function exportsOfKit(): Set<string> {
+  exported ??= new Set(
+    [...readFileSync(path.join(TYPES, 'kit.d.ts'), 'utf8').matchAll(/^export \w+ (\w+)/gm)].map(([, name = '']) => name),
+  );
+  return exported;
 }
 
 /** Whether it is one of the compiler's own words. */
@@ -109,6 +126,9 @@ const UNSAFE = new Set(
   ]),
 );
 
+/** What a SortedTable has, and a Table has not. */
+const ORDERED = new Set(['first', 'last', 'after', 'before', 'range', 'rank', 'at', 'count']);
+
 function checkMember(access: ts.PropertyAccessExpression, { checker, faults }: Context): void {
   const { name, expression } = access;
   if (ts.isRegularExpressionLiteral(expression)) return;
@@ -121,6 +141,10 @@ function checkMember(access: ts.PropertyAccessExpression, { checker, faults }: C
   // Another rule tells of it.
   if (name.text === 'in' && symbol?.name.endsWith('SubTable') === true) return;
   const { text } = name;
+  if (/^(?:Sub)?Table$/.test(symbol?.name ?? '') && symbol !== undefined && isOfKit(symbol) && ORDERED.has(text)) {
+    faults.add(name, `${expression.getText()} has no order, and so no ${text}`, 'A SortedTable has it: new SortedTable<…>("…").');
+    return;
+  }
   const isUnsafe = /Unsafe$|^dataStart$|^(?:load|store|index)/.test(text);
   faults.add(
     name,

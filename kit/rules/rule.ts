@@ -8,6 +8,8 @@ export interface Context {
   faults: Faults;
   /** of the file */
   edits: Edits;
+  /** the functions that are handlers of commands: what is wrong with their types is told there */
+  handlers: ReadonlySet<ts.Node>;
 }
 
 /** Looks at one node of a file, and notes what is wrong with it. */

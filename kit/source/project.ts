@@ -3,6 +3,7 @@
  * with AssemblyScript; and what TypeScript knows of them.
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import path from 'node:path';
 import ts from 'typescript';
 import { KIT, TYPES } from './places.ts';
@@ -82,7 +83,9 @@ function followPackage(name: string, importer: string, found: Found, at: (messag
   const file = fileOfPackage(name, importer);
   if (file === undefined) {
     const [, scope = '', rest = ''] = /^(?:node:)?((?:@[^/]+\/)?[^/]+)(?:\/(.*))?$/.exec(name) ?? [];
-    if (scope === 'redis-wasm') at(`redis-wasm has no ${rest || 'index'} for modules`, `Import from "${KIT}".`);
+    if (isBuiltin(name))
+      at(`A module runs in the server, where there is no Node: it has no ${name}`, `What there is to import is in "${KIT}".`);
+    else if (scope === 'redis-wasm') at(`redis-wasm has no ${rest || 'index'} for modules`, `Import from "${KIT}".`);
     else {
       const isHere = foldersAbove(importer).some((folder) => existsSync(path.join(folder, 'node_modules', scope)));
       at(

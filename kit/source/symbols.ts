@@ -18,6 +18,23 @@ export function kitName(checker: ts.TypeChecker, node: ts.Node): string | undefi
   return declaration.getSourceFile().fileName === path.join(TYPES, 'kit.d.ts') ? symbol.name : undefined;
 }
 
+/** The kit's kind of table that a value is, "SortedSubTable"; undefined: it is none. */
+export function tableOf(checker: ts.TypeChecker, node: ts.Expression): string | undefined {
+  const declaration = checker
+    .getTypeAtLocation(node)
+    .getSymbol()
+    ?.declarations?.find((each) => ts.isClassDeclaration(each));
+  const kind = declaration?.name === undefined ? undefined : kitName(checker, declaration.name);
+  return kind?.endsWith('Table') === true ? kind : undefined;
+}
+
+/** Whether it is `get` of a table, with a key and no value for where there is none. */
+export function isBareGet(checker: ts.TypeChecker, node: ts.Expression): boolean {
+  if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return false;
+  const { expression, name } = node.expression;
+  return name.text === 'get' && node.arguments.length === 1 && tableOf(checker, expression) !== undefined;
+}
+
 /** Whether a symbol belongs to the language. */
 export function isOfLanguage(symbol: ts.Symbol | undefined): boolean {
   const file = symbol?.declarations?.[0]?.getSourceFile().fileName ?? '';

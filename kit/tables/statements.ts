@@ -1,6 +1,6 @@
 /** Tables: where they are declared, what they hold, how they are used. */
 import ts from 'typescript';
-import { kitName, symbolOf, walk } from '../source/symbols.ts';
+import { isBareGet, kitName, symbolOf, tableOf, walk } from '../source/symbols.ts';
 import { classOf, typeText } from '../source/types.ts';
 import { Classes, type Context } from './classes.ts';
 
@@ -85,14 +85,14 @@ function checkTypes(kind: string, key: ts.TypeNode, value: ts.TypeNode, { checke
   }
 }
 
-function checkCall(access: ts.PropertyAccessExpression, { checker, faults }: Tables): void {
-  const receiver = checker.getTypeAtLocation(access.expression).getSymbol();
-  const declaration = receiver?.declarations?.find((each) => ts.isClassDeclaration(each));
-  const kind = declaration?.name === undefined ? undefined : kitName(checker, declaration.name);
-  if (!kind?.endsWith('Table')) return;
+function checkCall(access: ts.PropertyAccessExpression, tables: Tables): void {
+  const { checker, faults } = tables;
+  const kind = tableOf(checker, access.expression);
+  if (kind === undefined) return;
   if (access.name.text === 'in' && kind.includes('Sub')) {
     faults.add(access.name, 'What belongs to a key holds no further key', 'Make one text of both: table.in(`${user}:${list}`)');
   }
+  if (access.name.text === 'get') checkGet(access, tables);
   const value = access.name.text === 'find' ? valueNode(checker, access.expression) : undefined;
   const text = value === undefined ? '' : typeText(checker, value);
   if (NUMBER.test(text)) {
@@ -103,6 +103,42 @@ function checkCall(access: ts.PropertyAccessExpression, { checker, faults }: Tab
       `Write ${table}.has(key), or ${table}.get(key, ${text === 'bool' ? 'false' : '0'})`,
     );
   }
+}
+
+const CHOICES = new Set([ts.SyntaxKind.BarBarToken, ts.SyntaxKind.QuestionQuestionToken]);
+
+/** `get` with a key alone. */
+function checkGet(access: ts.PropertyAccessExpression, { checker, faults }: Tables): void {
+  const call = access.parent;
+  if (!ts.isCallExpression(call) || !isBareGet(checker, call)) return;
+  const [table, key] = [access.expression.getText(), call.arguments[0]?.getText() ?? ''];
+  const { parent } = call;
+  const message = 'get of a table is told what to answer where there is nothing';
+  if (ts.isBinaryExpression(parent) && CHOICES.has(parent.operatorToken.kind) && parent.left === call && !isAsked(parent)) {
+    faults.add(call, message, `Write ${table}.get(${key}, ${parent.right.getText()})`);
+    return;
+  }
+  const value = valueNode(checker, access.expression);
+  const type = value === undefined ? '' : typeText(checker, value);
+  const none = NUMBER.test(type)
+    ? type === 'bool'
+      ? 'false'
+      : '0'
+    : type === 'string'
+      ? '""'
+      : `new ${type === 'Bytes' ? 'Uint8Array(0)' : `${type}(…)`}`;
+  const get = `${table}.get(${key}, ${none})`;
+  faults.add(
+    call,
+    message,
+    NUMBER.test(type) ? `Write ${get}, or ask ${table}.has(${key}) before` : `Write ${table}.find(${key}), which answers null, or ${get}`,
+  );
+}
+
+/** Whether `a || b` is a condition. */
+function isAsked(node: ts.Expression): boolean {
+  const { parent } = node;
+  return (ts.isIfStatement(parent) || ts.isWhileStatement(parent)) && parent.expression === node;
 }
 
 /** The type of a table's values, where it is declared. */

@@ -2,7 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { rewrite } from '../../kit/compile.ts';
+import type { Compiler } from '../../kit/asc/compiler.ts';
+import { compile, rewrite } from '../../kit/compile.ts';
 import type { Command } from '../../kit/commands/statements.ts';
 import type { Fault } from '../../kit/source/faults.ts';
 
@@ -49,6 +50,19 @@ export function check(files: string | Record<string, string>): Checked {
 
 /** The faults of a file with these lines below the imports, `line:column message → instead` each. */
 export function faultsOf(lines: string): string[] {
-  const { faults } = check(`${IMPORTS}\n${lines}\ncommand("T.EST", "", test); function test(): void {}\n`);
-  return faults.map(({ line, column, message, instead }) => `${line}:${column} ${message}${instead === undefined ? '' : ` → ${instead}`}`);
+  return check(`${IMPORTS}\n${lines}\n${TEST}`).faults.map(shown);
+}
+
+/** As `faultsOf`, with what the compiler says where nothing else is wrong. */
+export async function faultsOfBuild(lines: string, compiler: Compiler): Promise<string[]> {
+  return withFiles({ 'limit.ts': `${IMPORTS}\n${lines}\n${TEST}` }, async (folder) => {
+    const { faults } = await compile({ file: path.join(folder, 'limit.ts'), name: 'limit', levels: [0] }, compiler);
+    return faults.map(shown);
+  });
+}
+
+const TEST = 'command("T.EST", "", test); function test(): void {}\n';
+
+function shown({ line, column, message, instead }: Fault): string {
+  return `${line}:${column} ${message}${instead === undefined ? '' : ` → ${instead}`}`;
 }

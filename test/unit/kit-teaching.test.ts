@@ -1,8 +1,9 @@
 /** What an author's file cannot hold: each fault with its place, and what to write instead. */
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
+import { Compiler } from '../../kit/asc/compiler.ts';
 import { inWords } from '../../kit/asc/diagnostics.ts';
 import { shown } from '../../kit/source/faults.ts';
-import { check, faultsOf, IMPORTS } from '../support/author.ts';
+import { check, faultsOf, faultsOfBuild, IMPORTS } from '../support/author.ts';
 
 /** Lines within a function with a text that may be null, an array and a Map. */
 const inside = (body: string): string => `function f(a: string | null, list: i64[], map: Map<string, i64>): void {\n${body}\n}`;
@@ -139,6 +140,26 @@ describe('statements and expressions', () => {
     expect(found[0]).toContain(instead);
   });
 
+  test.each([
+    ['const n = nums.get("a") || 5;', 'Write nums.get("a", 5)'],
+    ['const n = nums.get("a") ?? 5;', 'Write nums.get("a", 5)'],
+    ['const n = (nums.in("a").get(7) || 5) + 1;', 'Write nums.in("a").get(7, 5)'],
+    ['const n = nums.get("a");', 'Write nums.get("a", 0), or ask nums.has("a") before'],
+    ['if (nums.get("a")) return;', 'Write nums.get("a", 0), or ask nums.has("a") before'],
+    ['if (nums.get("a") === null) return;', 'Write nums.get("a", 0), or ask nums.has("a") before'],
+    ['const c = users.get("a");', 'Write users.find("a"), which answers null, or users.get("a", new User(…))'],
+    ['const c = words.get("a") || "none";', 'Write words.get("a", "none")'],
+    ['const c = words.get("a");', 'Write words.find("a"), which answers null, or words.get("a", "")'],
+  ])('get of a table without a value for none: %s', (body, instead) => {
+    const declared =
+      'class User { name: string = ""; } const nums = new Table<string, i64>("nums"); ' +
+      'const users = new Table<string, User>("users"); const words = new Table<string, string>("words");\n';
+    const found = faultsOf(declared + inside(body));
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/^4:\d+ get of a table is told what to answer where there is nothing/);
+    expect(found[0]).toContain(instead);
+  });
+
   test('find with ?? is get', () => {
     const found = faultsOf(`const words = new Table<string, string>("words");\n${inside('const b = words.find("a") ?? "b";')}`);
     expect(found).toEqual(['4:27 There is no ?? → Write words.get("a", "b")']);
@@ -244,6 +265,27 @@ describe('declarations and types', () => {
   });
 });
 
+describe('names of the kit', () => {
+  test.each(['Reply', 'now', 'SortedTable', 'KEEP', 'Bytes', 'session'])('%s is there, and not imported', (name) => {
+    const text = `import { command } from "redis-wasm/kit";\ncommand("T.EST", "", test);\nfunction test(): void { const x: ${name} = new ${name}(); }`;
+    for (const { message, instead } of check(text).faults) {
+      expect(message).toBe(`${name} is of the kit, and not imported`);
+      expect(instead).toBe(`Write it in the import: import { ${name}, … } from "redis-wasm/kit";`);
+    }
+    expect(check(text).faults).not.toEqual([]);
+  });
+
+  test.each(['range("a", "b")', 'first()', 'at(0)', 'rank("a")', 'count("a", "b")'])('what has an order: %s', (call) => {
+    const declared = 'const nums = new Table<string, i64>("nums");\n';
+    for (const table of ['nums', 'nums.in("k")']) {
+      const name = call.replace(/\(.*/, '');
+      expect(faultsOf(declared + inside(`${table}.${call};`))).toEqual([
+        `4:${table.length + 2} ${table} has no order, and so no ${name} → A SortedTable has it: new SortedTable<…>("…").`,
+      ]);
+    }
+  });
+});
+
 describe('raw memory', () => {
   test.each(
     ['changetype<usize>(a)', 'store<u8>(0, 1)', 'load<u8>(0)', 'memory.copy(0, 0, 1)', 'unchecked(list[0])', 'heap.alloc(1)'].concat(
@@ -259,7 +301,8 @@ describe('raw memory', () => {
 
 describe('imports', () => {
   test.each([
-    ['import fs from "node:fs";', 'node:fs is not installed'],
+    ['import fs from "node:fs";', 'A module runs in the server, where there is no Node: it has no node:fs'],
+    ['import { join } from "path";', 'A module runs in the server, where there is no Node: it has no path'],
     ['import { x } from "lodash";', 'lodash is not installed'],
     ['import { y } from "./none";', 'There is no file ./none.ts'],
     ['import { z } from "redis-wasm";', 'redis-wasm has no index for modules → Import from "redis-wasm/kit".'],
@@ -427,15 +470,81 @@ describe('commands', () => {
     expect(faultsOf(`command("A.B", "key:key [BY amount:integer] [DRY-RUN] [NAMES names ...]", f);\n${fitting} { return 1; }`)).toEqual([]);
   });
 
+  test.each([
+    ['amount', 'i64', 'amount:integer'],
+    ['amount', 'f64', 'amount:double'],
+    ['amount:integer', 'f64', 'amount:double'],
+    ['amount:integer', 'string', 'amount'],
+    ['[amount ...]', 'i64[]', '[amount:integer ...]'],
+  ])('%s for a parameter of type %s: the syntax may be what is wrong', (syntax, type, instead) => {
+    const found = faultsOf(`command("A.B", "${syntax}", g); function g(amount: ${type}): void {}`);
+    expect(found).toHaveLength(1);
+    const changed = instead.replace(/[[\] .]/g, '');
+    expect(found[0]).toMatch(new RegExp(`→ Write function g\\(amount: .*\\): void, or ${changed} in the syntax$`));
+  });
+
+  test.each([
+    ['query("A.B", "key:key n:integer", left); function left(key, n) { return 1; }', '51 left', 'function left(key: string, n: i64): i64'],
+    ['query("A.B", "key:key", left); function left(key): string[] { return []; }', '41 left', 'function left(key: string): string[]'],
+    ['query("A.B", "item", (item) => item);', '22 The handler', '(item: string): string => …'],
+    ['query("A.B", "item", (item: string) => item.length);', '22 The handler', '(item: string): i64 => …'],
+    ['query("A.B", "item", (item: string) => { log(item); });', '22 The handler', '(item: string): string => …'],
+    ['command("A.B", "item", (item: string) => { log(item); });', '24 The handler', '(item: string): void => …'],
+    ['command("A.B", "item", function (item) { return new Reply(); });', '24 The handler', 'function (item: string): Reply'],
+  ])('types of a handler that are missing are told once: %s', (line, place, instead) => {
+    const found = faultsOf(line.replace('log(item)', 'item.trim()'));
+    expect(found).toEqual([`2:${place} does not say all of its types → Write ${instead}`]);
+  });
+
   test('a file without a command', () => {
     expect(check('export const x = 1;').faults.map(({ message }) => message)).toEqual(['There is no command in it']);
+  });
+});
+
+describe('numbers that do not fit where they go', () => {
+  const compiler = new Compiler();
+  afterAll(() => {
+    compiler.end();
+  });
+  test.each([
+    ['let held = 0; for (const e of nums.range("a", "b")) held += e.value;', 'held is an i32, since 0 is one', 'let held: i64 = 0'],
+    ['let held = 0; for (const e of nums.range("a", "b")) held = held + e.value;', 'held is an i32, since 0 is one', 'let held: i64 = 0'],
+    ['let mean = -1; mean += Math.sqrt(4);', 'mean is an i32, since -1 is one', 'let mean: f64 = -1'],
+    ['let sum = LOW; sum = n > 3 ? n : 4;', 'sum is an i32, since LOW is one', 'let sum: i64 = LOW'],
+    ['const sums = [0, 1]; sums[0] += n;', 'sums is an i32[], since [0, 1] is one', 'const sums: i64[] = [0, 1]'],
+    ['let sum: i32 = 0; sum += n;', 'sum is an i32, and this an i64', 'let sum: i64 = 0'],
+    ['const sum: i32 = n;', 'sum is an i32, and this an i64', 'const sum: i64 = n'],
+    ['const m = new Map<string, i32>(); m.set("a", n);', 'This is i64, and i32 is wanted', 'Have i64 there too'],
+    ['take(n);', 'count is an i32, and this an i64', 'count: i64 = 0'],
+    ['const c = new C(n);', 'size is an i32, and this an i64', 'public size: i64'],
+    ['const c = new C(1); c.size += n;', 'size is an i32, and this an i64', 'public size: i64'],
+    ['const c = new C(1); c.last = n;', 'last is an i32, and this an i64', 'last: i64 = 0'],
+    ['return n * 2;', 'f returns i32, and this is i64', 'f(…): i64'],
+    ['nums.add("a", parseInt(text));', 'parseInt answers f64, and i64 is wanted', 'declare text:integer in the syntax, and text: i64'],
+    ['nums.add("a", parseInt(other));', 'parseInt answers f64, and i64 is wanted', 'Write i64.parse(other)'],
+    ['nums.add("a", parseFloat(text));', 'parseFloat answers f64, and i64 is wanted', 'declare text:integer in the syntax, and text: i64'],
+    ['nums.add("a", Infinity);', 'Infinity is f64, and i64 is wanted', 'Write i64.MAX_VALUE'],
+    ['nums.add("a", -Infinity);', '-Infinity is f64, and i64 is wanted', 'Write i64.MIN_VALUE'],
+    ['nums.add("a", Math.floor(2.5));', 'This is f64, and i64 is wanted', 'Have f64 there too'],
+  ])('%s', async (body, message, instead) => {
+    const found = await faultsOfBuild(
+      `class C { last: i32 = 0; constructor(public size: i32) {} } function take(count: i32 = 0): void {} const LOW = 0;
+      const nums = new SortedTable<string, i64>("nums"); command("A.B", "text n:integer", f);
+      function f(text: string, n: i64): i32 { const other = "1";\n${body}\nreturn 1; }`,
+      compiler,
+    );
+    expect(found).toHaveLength(1);
+    expect(found[0]).toMatch(/^5:\d+ /);
+    expect(found[0]).toContain(` ${message} → `);
+    expect(found[0]).toContain(instead);
+    expect(found[0]).not.toMatch(/→ Write [if]\d+\(…\)/);
   });
 });
 
 test('what the compiler says is in plain words', () => {
   const said = (message: string) => Object.values(inWords(message)).join(' → ');
   expect(said("Conversion from type 'f64' to 'i64' requires an explicit cast.")).toBe(
-    'This is f64, and i64 is wanted → Write i64(…) around it, which cuts what does not fit.',
+    'This is f64, and i64 is wanted → Have f64 there too; i64(…) around this cuts the fraction, and what does not fit.',
   );
   expect(said("Type 'i64' is not assignable to type '~lib/string/String'.")).toBe(
     'This is i64, and string is wanted → Write `${value}`, or value.toString().',
@@ -458,5 +567,8 @@ test('what the compiler says is in plain words', () => {
   expect(
     said("Property 'limit/A#b' has no initializer and is not assigned in the constructor before 'this' is used or returned."),
   ).toContain('b has no value in a new object → Give it one');
+  expect(said("Cannot assign to 'f~y' because it is a constant or a read-only property.")).toBe(
+    'y is a const, which keeps its value → Write let for const.',
+  );
   expect(said('Something else.')).toBe('Something else.');
 });
