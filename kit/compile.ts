@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import ts from 'typescript';
+import type { Cache } from './asc/cache.ts';
 import { Compiler } from './asc/compiler.ts';
 import { faultOf } from './asc/diagnostics.ts';
 import type { Outcome } from './asc/job.ts';
@@ -35,6 +36,8 @@ export interface Options {
   limit_ms?: number;
   /** whether an object that was changed and not set is an error: for tests and development */
   checks?: boolean;
+  /** where what was compiled before is */
+  cache?: Cache;
 }
 
 export interface Compiled {
@@ -198,7 +201,10 @@ async function runLevels(
   for (const [index, level] of (options.levels ?? LEVELS).entries()) {
     const isLast = index === (options.levels ?? LEVELS).length - 1;
     const job = { folder, files, library: ASSEMBLY, options: ascOptions(entryOf(options.file), level, options) };
+    const known = options.cache?.find(job);
+    if (known !== undefined) return { outcome: { wasm: known, diagnostics: [] }, level };
     const outcome = await compiler.run(job, isLast ? undefined : (options.limit_ms ?? LIMIT_MS));
+    if (outcome?.wasm !== undefined) options.cache?.keep(job, outcome.wasm);
     if (outcome !== undefined) return { outcome, level };
   }
   throw new Error('there is no level to compile at');

@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Problem } from '../bin/process.ts';
+import type { Cache } from './asc/cache.ts';
 import type { Compiler } from './asc/compiler.ts';
 import { compile, MEMORY_BASE, nameProblem, type Compiled } from './compile.ts';
 import { shown } from './source/faults.ts';
@@ -26,6 +27,8 @@ export interface How {
   limit_ms?: number;
   /** whether an object that was changed and not set is an error */
   checks?: boolean;
+  /** where what was compiled before is */
+  cache?: Cache;
   /** told of the files that a module is made of, whether it builds or not */
   followed?: (files: string[]) => void;
 }

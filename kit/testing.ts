@@ -13,6 +13,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { requirePlatform } from '../bin/platform.ts';
+import { Cache } from './asc/cache.ts';
 import { Compiler } from './asc/compiler.ts';
 import { findServer, freePort, LocalServer } from './local-server.ts';
 import { buildModules, modulesOf } from './modules.ts';
@@ -91,7 +92,9 @@ async function build(given: string[], folder: string): Promise<string[]> {
   if (given.length > 0 && sources.length === 0) return ready;
   const compiler = new Compiler();
   try {
-    const how = { out: path.join(folder, 'modules'), levels: LEVELS, limit_ms: LIMIT_MS, checks: true };
+    // Beside the data of `dev`, in what the project's .gitignore names.
+    const cache = new Cache(path.resolve('.redis-wasm/tests'));
+    const how = { out: path.join(folder, 'modules'), levels: LEVELS, limit_ms: LIMIT_MS, checks: true, cache };
     const built = await buildModules(modulesOf(sources, process.cwd()), how, compiler);
     return [...ready, ...built.map(({ output }) => output)];
   } finally {

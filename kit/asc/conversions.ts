@@ -108,7 +108,8 @@ function aboutDeclaration(declaration: Declaration, { from, to }: Conversion): A
     ? `${/^\w+/.exec(declaration.parent.getText())?.[0] ?? 'let'} `
     : (declaration.modifiers ?? []).map((each) => `${each.getText()} `).join('');
   const written = `Write ${before}${name}: ${from}${list}${initializer === undefined ? '' : ` = ${initializer.getText()}`}`;
-  if (type === undefined) return { message: `${name} is ${one(to)}${list}, since ${initializer?.getText() ?? ''} is one`, instead: written };
+  if (type === undefined)
+    return { message: `${name} is ${one(to)}${list}, since ${initializer?.getText() ?? ''} is one`, instead: written };
   return { message: `${name} is ${one(to)}${list}, and this ${one(from)}`, instead: `${written}; or else: ${cut(from, to)}` };
 }
 

@@ -17,7 +17,7 @@ local function finish(key, id, sold)
 end
 
 local function finish_past(key)
-  for _, id in ipairs(redis.call('ZRANGE', key .. ':ends', '-inf', now(), 'BYSCORE', 'LIMIT', 0, 1000)) do
+  for _, id in ipairs(redis.call('ZRANGE', key .. ':ends', '-inf', now(), 'BYSCORE')) do
     finish(key, id, false)
   end
 end

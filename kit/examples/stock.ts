@@ -12,7 +12,7 @@ const ends = new SortedTable<End, bool>("ends");
 
 command("STOCK.ADD", "key:key item count:integer", add, "Adds to what is free of an item; with 0 it only tells");
 function add(key: string, item: string, count: i64): i64 {
-  for (const past of ends.in(key).range(new End(0, ""), new End(now() + 1, ""))) end(key, past.key.id, false);
+  for (const past of ends.in(key).range(new End(0, ""), new End(now() + 1, ""), i32.MAX_VALUE)) end(key, past.key.id, false);
   const left = free.in(key).add(item, count);
   if (left < 0) throw new Error(`OUTOFSTOCK ${item}: ${-left} missing`);
   return left;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { serve } from 'redis-wasm/testing';
 
-/** A server of its own, with the modules of this folder. */
+/** A server of its own, with all modules of this folder; of one: `serve({ modules: ['counter.ts'] })`. */
 let server;
 before(async () => {
   server = await serve();

@@ -126,7 +126,7 @@ interface OwnEntries<K, V> extends Entries<K, V> {
 interface SubEntries<K, V> extends Entries<K, V> {
   /** Sets when all of them expire, present and later ones, in Unix ms; false where there are none. */
   expireAt(deadline: i64): bool;
-  /** Unix ms at which all of them expire; 0: never. */
+  /** Unix ms at which all of them expire; 0: never. Not of one entry, which `set` may give its own. */
   readonly deadline: i64;
 }
 
@@ -146,7 +146,8 @@ interface Ordered<K, V> {
   /** The next entry before a key, be that there or not. */
   before(key: K): Entry<K, V> | null;
   /**
-   * The entries from one key to another, both included: 1000 of them, unless told.
+   * The entries from one key to another, both included: at most 1000, unless told; `i32.MAX_VALUE`: all.
+   * What has expired is not among them.
    *
    * ```ts
    * for (const entry of board.range(new Score(100, ""), new Score(200, "~"))) names.push(entry.key.user);
@@ -157,7 +158,7 @@ interface Ordered<K, V> {
   rank(key: K): i32;
   /** The entry at this place, 0 being the first; null where there are not so many. O(log n). */
   at(index: i32): Entry<K, V> | null;
-  /** How many entries are from one key to another, O(log n). */
+  /** How many entries are from one key to another, O(log n); expired ones count until they are reclaimed. */
   count(from: K, to: K): i32;
 }
 
@@ -297,6 +298,7 @@ export const custom: {
 export const session: {
   /** The id of a new session. */
   create(user: string): string;
+  /** The session as JSON. Not of one that this command has changed: read it before. */
   get(id: string): string | null;
   getData(id: string, field: string): string | null;
   addData(id: string, field: string, value: string): void;

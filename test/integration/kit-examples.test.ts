@@ -328,6 +328,16 @@ describe('stock, with reservations', () => {
     expect(await send('STOCK.END', 'key', 'a', 'SOLD')).toBe(':0\r\n');
   });
 
+  test.each(WAYS)('frees all at once, however many are over: %s', async (_, send) => {
+    expect(await send('STOCK.ADD', 'key', 'tea', '1200')).toBe(':1200\r\n');
+    const holds = Array.from({ length: 1200 }, (_, at) => send('STOCK.HOLD', 'key', `id${at}`, '500', 'tea', '1'));
+    expect(new Set(await Promise.all(holds))).toEqual(new Set(['+OK\r\n']));
+    const time = async () => (parseReply(await server.send('TIME')) as string[]).map(Number);
+    const made = (await time())[0]!;
+    await eventually(time, ([seconds]) => seconds! > made + 1);
+    expect(await send('STOCK.ADD', 'key', 'tea', '0')).toBe(':1200\r\n');
+  });
+
   test('refuses to reserve nothing', async () => {
     for (const args of [
       ['0', 'tea', '1'],

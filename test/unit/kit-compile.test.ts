@@ -1,11 +1,16 @@
 /** What the kit's compiler makes of an author's file: its texts, and what is registered. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Cache } from '../../kit/asc/cache.ts';
+import { Compiler } from '../../kit/asc/compiler.ts';
 import { parseSyntax, SyntaxFault } from '../../kit/commands/syntax.ts';
 import { keysOf } from '../../kit/commands/keys.ts';
+import { compile } from '../../kit/compile.ts';
 import { restoreGlobals } from '../../kit/rules/packages.ts';
 import { Edits } from '../../kit/source/edits.ts';
 import { memoryEnd, withSection } from '../../kit/wasm.ts';
-import { check, IMPORTS } from '../support/author.ts';
+import { check, IMPORTS, withFiles } from '../support/author.ts';
 
 /** The text of the author's one file, as the compiler is given it. */
 function rewritten(lines: string): string {
@@ -265,4 +270,24 @@ test('a section is put behind a file, and the memory that it asks for is read', 
   const module = new WebAssembly.Module(wasm as Uint8Array<ArrayBuffer>);
   expect(Buffer.from(WebAssembly.Module.customSections(module, 'redis-wasm')[0]!).toString()).toContain('name: limit\nxxx');
   expect(memoryEnd(wasm)).toBe(300 * 65_536);
+});
+
+test('what was compiled before is taken while its sources are the same', async () => {
+  const other = 'export function one(): i64 { return 1; }\n';
+  const text = `${IMPORTS} import { one } from "./other";\nquery("A.B", "", (): i64 => one());\n`;
+  await withFiles({ 'limit.ts': text, 'other.ts': other }, async (folder) => {
+    const compiler = new Compiler();
+    const build = (by: Compiler, checks = false) =>
+      compile(
+        { file: path.join(folder, 'limit.ts'), name: 'limit', levels: [0], checks, cache: new Cache(path.join(folder, 'cache')) },
+        by,
+      );
+    const { wasm } = await build(compiler);
+    compiler.end();
+    const none = { run: () => Promise.reject(new Error('it is compiled')) } as unknown as Compiler;
+    expect(Buffer.from((await build(none)).wasm!)).toEqual(Buffer.from(wasm!));
+    await expect(build(none, true)).rejects.toThrow('it is compiled');
+    writeFileSync(path.join(folder, 'other.ts'), other.replace('return 1', 'return 2'));
+    await expect(build(none)).rejects.toThrow('it is compiled');
+  });
 });
