@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { Compiler } from '../kit/asc/compiler.ts';
-import { buildModules, modulesOf, type Built } from '../kit/modules.ts';
+import { buildModules, modulesOf, type Built, type Module } from '../kit/modules.ts';
 import { optionsOf } from './options.ts';
 import { say } from './process.ts';
 
@@ -29,8 +29,15 @@ export async function command(given: string[]): Promise<number> {
   const modules = modulesOf(others, folder, values.name);
   const levels = values.debug === undefined ? LEVELS : [0];
   const compiler = new Compiler();
+  const how = {
+    out: path.resolve(values.out ?? 'build'),
+    levels,
+    optimising: ({ file }: Module) => {
+      say(`optimising ${path.relative(folder, file)} …`);
+    },
+  };
   try {
-    for (const built of await buildModules(modules, { out: path.resolve(values.out ?? 'build'), levels }, compiler)) {
+    for (const built of await buildModules(modules, how, compiler)) {
       say(told(built, folder));
       if (built.compiled.level < (levels[0] ?? 0)) {
         say(

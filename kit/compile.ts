@@ -36,6 +36,8 @@ export interface Options {
   limit_ms?: number;
   /** whether an object that was changed and not set is an error: for tests and development */
   checks?: boolean;
+  /** told before it is optimised, which takes its time */
+  optimising?: () => void;
   /** where what was compiled before is */
   cache?: Cache;
 }
@@ -203,6 +205,7 @@ async function runLevels(
     const job = { folder, files, library: ASSEMBLY, options: ascOptions(entryOf(options.file), level, options) };
     const known = options.cache?.find(job);
     if (known !== undefined) return { outcome: { wasm: known, diagnostics: [] }, level };
+    if (level > 0 && index === 0) options.optimising?.();
     const outcome = await compiler.run(job, isLast ? undefined : (options.limit_ms ?? LIMIT_MS));
     if (outcome?.wasm !== undefined) options.cache?.keep(job, outcome.wasm);
     if (outcome !== undefined) return { outcome, level };

@@ -29,6 +29,8 @@ export interface How {
   checks?: boolean;
   /** where what was compiled before is */
   cache?: Cache;
+  /** told of a module before it is optimised, which takes its time */
+  optimising?: (module: Module) => void;
   /** told of the files that a module is made of, whether it builds or not */
   followed?: (files: string[]) => void;
 }
@@ -64,17 +66,30 @@ export function modulesIn(folder: string): string[] {
     .filter((file) => MODULE.test(readFileSync(file, 'utf8')));
 }
 
+/** Compiles modules without optimising: throws a Problem that tells all that is wrong with any. */
+async function checkModules(modules: Module[], how: How, compiler: Compiler): Promise<void> {
+  const faults = [];
+  for (const module of modules) {
+    const compiled = await compile({ ...module, ...how, levels: [0], optimising: undefined }, compiler);
+    how.followed?.(compiled.files);
+    faults.push(...compiled.faults);
+  }
+  if (faults.length > 0) throw new Problem(shown(faults).trimEnd());
+}
+
 /**
  * Compiles modules, each with its static data behind that of the one before, so that all can share a memory.
+ * None is optimised before all are checked.
  * A file is in its place only when it is whole. Throws a Problem that tells all that is wrong with one.
  */
 export async function buildModules(modules: Module[], how: How, compiler: Compiler): Promise<Built[]> {
+  if (how.levels?.[0] !== 0 && modules.length > 1) await checkModules(modules, how, compiler);
   const built: Built[] = [];
   const faults = [];
   let memoryBase = MEMORY_BASE;
   mkdirSync(how.out, { recursive: true });
   for (const module of modules) {
-    const compiled = await compile({ ...module, ...how, memoryBase }, compiler);
+    const compiled = await compile({ ...module, ...how, memoryBase, optimising: () => how.optimising?.(module) }, compiler);
     how.followed?.(compiled.files);
     faults.push(...compiled.faults);
     if (compiled.wasm === undefined) continue;

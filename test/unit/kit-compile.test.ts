@@ -1,5 +1,5 @@
 /** What the kit's compiler makes of an author's file: its texts, and what is registered. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Cache } from '../../kit/asc/cache.ts';
@@ -7,6 +7,7 @@ import { Compiler } from '../../kit/asc/compiler.ts';
 import { parseSyntax, SyntaxFault } from '../../kit/commands/syntax.ts';
 import { keysOf } from '../../kit/commands/keys.ts';
 import { compile } from '../../kit/compile.ts';
+import { buildModules } from '../../kit/modules.ts';
 import { restoreGlobals } from '../../kit/rules/packages.ts';
 import { Edits } from '../../kit/source/edits.ts';
 import { memoryEnd, withSection } from '../../kit/wasm.ts';
@@ -289,5 +290,25 @@ test('what was compiled before is taken while its sources are the same', async (
     await expect(build(none, true)).rejects.toThrow('it is compiled');
     writeFileSync(path.join(folder, 'other.ts'), other.replace('return 1', 'return 2'));
     await expect(build(none)).rejects.toThrow('it is compiled');
+  });
+});
+
+test.each([
+  ['its syntax', 'const x = ;'],
+  ['a rule', 'let x: i64 = 0;'],
+  ['a type', 'query("A.D", "", (): i32 => now());'],
+])('no file is optimised while there is another with a fault: %s', async (_, line) => {
+  const good = `${IMPORTS}\nquery("A.B", "", (): i64 => 1);\n`;
+  await withFiles({ 'good.ts': good, 'wrong.ts': `${good.replace('A.B', 'A.C')}${line}\n` }, async (folder) => {
+    const compiler = new Compiler();
+    const modules = ['good', 'wrong'].map((name) => ({ name, file: path.join(folder, `${name}.ts`) }));
+    const begun: string[] = [];
+    const how = { out: path.join(folder, 'out'), levels: [1], optimising: ({ name }: { name: string }) => void begun.push(name) };
+    await expect(buildModules(modules, how, compiler)).rejects.toThrow(/wrong\.ts:3:\d+: /);
+    expect(begun).toEqual([]);
+    expect(existsSync(path.join(folder, 'out/good.wasm'))).toBe(false);
+    expect(await buildModules(modules.slice(0, 1), how, compiler)).toHaveLength(1);
+    expect(begun).toEqual(['good']);
+    compiler.end();
   });
 });
