@@ -39,6 +39,8 @@ function optionLines(given: string[]): string[][] {
 export interface Settings {
   /** whether host.so is loaded, by a line or by a file that one includes */
   loadsHost: boolean;
+  /** whether a line says where compiled code is kept */
+  namesCache: boolean;
   /** where the data goes, absolute */
   folder: string;
   /** whether a line says where */
@@ -55,11 +57,12 @@ export interface Settings {
 export function settingsOf(given: string[], folder: string): Settings {
   const file = configurationFile(given, folder);
   const reader = { folder, included: new Set<string>() };
-  const found = { loadsHost: false, namesFolder: false };
+  const found = { loadsHost: false, namesCache: false, namesFolder: false };
   let saves = true;
   let appends = false;
   for (const [name, values] of expanded([...(file === undefined ? [] : linesOf(file)), ...optionLines(given)], reader)) {
     if (name === 'loadmodule') found.loadsHost ||= path.basename(values[0] ?? '') === 'host.so';
+    else if (name === 'wasm.cache') found.namesCache = true;
     else if (name === 'dir') found.namesFolder = true;
     else if (name === 'save') saves = values.join('') !== '';
     else if (name === 'appendonly') appends = values[0]?.toLowerCase() === 'yes';

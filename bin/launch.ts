@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { usableCache } from './cache.ts';
 import { configurationFile, settingsOf, type Settings } from './configuration.ts';
 import { endBySignals } from './ending.ts';
 import { findOnPath, prepareFolder, Problem, requireWritable, say } from './process.ts';
@@ -19,6 +20,8 @@ export interface Launch {
    * `folder`
    */
   dataFolder?: string;
+  /** where compiled code is kept unless they say, as far as that can be */
+  cache?: string;
   /** the command that a person types to start this, for messages: "npm start --" */
   command: string;
   /** a client, with the words to start it, where there is no redis-cli */
@@ -27,14 +30,16 @@ export interface Launch {
 
 /**
  * The server's arguments: the user's, which win, with what they leave open filled in: module, address
- * (loopback), data folder.
+ * (loopback), data folder, cache.
  */
-export function serverArguments({ userArguments, folder, host, dataFolder }: Launch): string[] {
+export function serverArguments({ userArguments, folder, host, dataFolder, cache }: Launch): string[] {
   const file = configurationFile(userArguments, folder);
   if (file !== undefined && !existsSync(file)) throw new Problem(`There is no configuration file ${file}`);
 
-  const { loadsHost, namesFolder } = settingsOf(userArguments, folder);
-  const module = loadsHost ? [] : ['--loadmodule', host];
+  const { loadsHost, namesCache, namesFolder } = settingsOf(userArguments, folder);
+  // Another host.so may be one that has no such setting.
+  const keeps = cache === undefined || namesCache ? [] : ['--wasm.cache', cache];
+  const module = loadsHost ? [] : ['--loadmodule', host, ...keeps];
   if (file !== undefined) return [file, ...module, ...userArguments.slice(1)];
   // The last of several equal options counts, so the user's stand behind ours; but the server enters each
   // folder that it is told, so a relative one must be the only one.
@@ -94,13 +99,16 @@ function followOutput(child: ChildProcess, ready: (log: string) => void): () => 
  * it.
  */
 export async function launch(server: Server, request: Launch): Promise<number> {
-  const given = serverArguments(request);
-  const settings = settingsOf(given, request.folder);
+  const settings = settingsOf(serverArguments(request), request.folder);
   if (settings.isKept) {
     const advice = `Name another folder: ${request.command} --dir <folder>. To keep no data: ${request.command} --save ''`;
     if (settings.folder === request.dataFolder) prepareFolder(settings.folder, advice);
     else requireWritable(settings.folder, advice);
   }
+  const given = serverArguments({
+    ...request,
+    cache: request.cache === undefined ? undefined : usableCache(request.cache, settings.folder),
+  });
   say(`${server.name} ${server.version}: ${server.file} ${given.join(' ')}`);
   // In a process group of its own: a terminal's Ctrl-C would reach the server beside our SIGTERM, and a
   // SIGINT that comes second makes it end unsaved.

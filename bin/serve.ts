@@ -3,6 +3,7 @@
  * with both modules, on the loopback address unless a configuration file or `--bind` says otherwise. Its exit
  * status is the program's.
  */
+import { userCache } from './cache.ts';
 import { launch } from './launch.ts';
 import { HOST_FILE, requirePlatform } from './platform.ts';
 import { Problem } from './process.ts';
@@ -31,6 +32,7 @@ export function command(given: string[]): Promise<number> {
     userArguments: at === -1 ? given : given.toSpliced(at, 2),
     folder: process.cwd(),
     host: HOST_FILE,
+    cache: userCache(),
     command: 'npx redis-wasm serve',
   });
 }

@@ -12,6 +12,7 @@ import { createClient, type RedisClientType } from '@redis/client';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { usableCache, userCache } from '../bin/cache.ts';
 import { requirePlatform } from '../bin/platform.ts';
 import { Cache } from './asc/cache.ts';
 import { Compiler } from './asc/compiler.ts';
@@ -63,7 +64,9 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
   try {
     const modules = await build(options.modules ?? [], folder);
     const cluster = options.cluster === true ? ['--cluster-enabled', 'yes'] : [];
-    const given = ['--save', '', '--enable-debug-command', 'yes', ...cluster, ...(options.arguments ?? [])];
+    const cache = usableCache(userCache(), folder);
+    const keeps = cache === undefined ? [] : ['--wasm.cache', cache];
+    const given = ['--save', '', '--enable-debug-command', 'yes', ...keeps, ...cluster, ...(options.arguments ?? [])];
     const { local, port } = await startOnFreePort(modules, (free) => new LocalServer({ server, port: free, folder, arguments: given }));
     const url = `redis://127.0.0.1:${port}`;
     const client = createClient({ url }) as RedisClientType;

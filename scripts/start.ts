@@ -28,6 +28,7 @@ await main(() => {
     folder: process.env.INIT_CWD ?? process.cwd(),
     host: path.join(ROOT, 'build/host.so'),
     dataFolder: path.join(ROOT, 'data'),
+    cache: path.join(ROOT, 'build/cache'),
     command: 'npm start --',
     client: 'npm run --silent cli --',
   };

@@ -1,5 +1,5 @@
 /** What the compiler of the kit makes of a syntax, on a real server: arguments as a handler gets them. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -38,6 +38,8 @@ function letters(text: string): string[] {
 `;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'arguments-'));
+// The caches of the person who runs the tests are left alone.
+process.env.XDG_CACHE_HOME = path.join(folder, 'caches');
 const file = path.join(folder, 'arg.ts');
 const server = new TestServer({ module: [HOST_FILE, path.join(folder, 'arg.wasm')] });
 
@@ -125,6 +127,9 @@ describe('serve, for tests of authors', () => {
     const served = await begin();
     expect(await served.client.sendCommand(['ARG.NONE'])).toBe(1);
     expect(await served.client.sendCommand(['SESSION.COUNT'])).toBe(0);
+    const cache = path.join(folder, 'caches/redis-wasm');
+    expect(await served.client.sendCommand(['CONFIG', 'GET', 'wasm.cache'])).toMatchObject({ 'wasm.cache': cache });
+    expect(readdirSync(cache)).toHaveLength(3);
     const port = new URL(served.url).port;
     await served.end();
     await expect(RawConnection.connect(port)).rejects.toThrow();

@@ -3,12 +3,24 @@
  * there is.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { command as config } from '../../bin/config.ts';
+import { usableCache } from '../../bin/cache.ts';
 import { settingsOf } from '../../bin/configuration.ts';
 import { serverArguments } from '../../bin/launch.ts';
 import { Problem } from '../../bin/process.ts';
@@ -21,11 +33,19 @@ const PROGRAM = [path.join(ROOT, 'build/bin/main.js')];
 const ENDS_AT_SIGNAL = ['--import', 'data:text/javascript,process.on("SIGUSR2", () => process.exit(3))'];
 const onSocket = ['--port', '0', '--unixsocket', 'socket', '--save', ''];
 
+/** The caches of the person who runs the tests are left alone. */
+const caches = mkdtempSync(path.join(tmpdir(), 'caches-'));
+process.env.XDG_CACHE_HOME = caches;
+
 let folder = '';
 let started: ChildProcess[] = [];
 
 beforeAll(() => {
   ensureBuilt(PACKAGE);
+});
+
+afterAll(() => {
+  rmSync(caches, { recursive: true });
 });
 
 beforeEach(() => {
@@ -149,6 +169,57 @@ test('--server may stand anywhere', async () => {
   expect(reply).toBe(':0\r\n');
 });
 
+describe('compiled code', () => {
+  test('is kept where nobody else may write, and the next start takes it', async () => {
+    const kept = () =>
+      readdirSync(path.join(caches, 'redis-wasm')).map((name) => [name, statSync(path.join(caches, 'redis-wasm', name)).mtimeMs]);
+    rmSync(path.join(caches, 'redis-wasm'), { recursive: true, force: true });
+    const seen = [];
+    for (let times = 0; times < 2; times++) {
+      const { output, child } = serve(...onSocket);
+      expect(await eventually(output, (text) => text.includes('Serving') || child.exitCode !== null)).toContain('Serving');
+      seen.push(kept());
+      child.kill('SIGTERM');
+      await eventually(
+        () => child.exitCode,
+        (status) => status !== null,
+      );
+    }
+    expect(seen[0]).toHaveLength(2);
+    expect(seen[1]).toEqual(seen[0]);
+    expect(statSync(path.join(caches, 'redis-wasm')).mode & 0o777).toBe(0o700);
+  });
+
+  test('is kept nowhere where the data is around it, and the server starts', async () => {
+    const { output, child } = serve(...onSocket, '--dir', caches);
+    expect(await eventually(output, (text) => text.includes('Serving') || child.exitCode !== null)).toContain('Serving');
+    expect(output()).not.toContain('wasm.cache');
+  });
+
+  test('has no folder that the server would refuse', () => {
+    write('data/file', '');
+    const within = (name: string) => path.join(folder, name);
+    const data = within('data');
+    symlinkSync(data, within('link'));
+    expect(usableCache(within('cache/own'), data)).toBe(within('cache/own'));
+    expect(usableCache(within('data-2'), data)).toBe(within('data-2'));
+    for (const refused of [data, within('data/cache'), within('link'), within('link/cache'), folder, within('data/file'), '/proc/none'])
+      expect(usableCache(refused, data), refused).toBeUndefined();
+    chmodSync(within('cache/own'), 0o777);
+    expect(usableCache(within('cache/own'), data)).toBeUndefined();
+  });
+
+  test('is kept where a person says, if they do, and as they say where they load a host.so of their own', () => {
+    const launch = { folder, host: '/the/host.so', command: '', cache: '/the/cache' };
+    const added = (...given: string[]) => serverArguments({ ...launch, userArguments: given }).join(' ');
+    expect(added('--port', '0')).toContain('--wasm.cache /the/cache');
+    expect(added('--wasm.cache', '/own')).not.toContain('/the/cache');
+    expect(added('--loadmodule', '/x/host.so')).not.toContain('/the/cache');
+    write('redis.conf', 'wasm.cache ""\n');
+    expect(added('redis.conf')).not.toContain('/the/cache');
+  });
+});
+
 describe('the program answers', () => {
   const run = (...given: string[]) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [...PROGRAM, ...given], { cwd: folder, encoding: 'utf8' });
@@ -156,7 +227,7 @@ describe('the program answers', () => {
   };
   const { version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { version: string };
 
-  test.each(['serve', 'config', 'export', 'import'])('-h and --help of %s', (name) => {
+  test.each(['serve', 'config', 'export', 'import', 'deploy'])('-h and --help of %s', (name) => {
     const usage = { status: 0, stdout: expect.stringMatching(`^usage: npx redis-wasm ${name} .*\n.`) as string, stderr: '' };
     for (const given of [
       [name, '-h'],
