@@ -14,6 +14,11 @@ const EXAMPLES = [...PAGE.matchAll(/^ {4}(ACL SETUSER (\w+) on >(\S+) .*)$/gm)].
 
 /** What each of them may do and what not; <id> is a session of the user `user:1`. */
 const RULES: Record<string, { allowed: string[]; refused: string[] }> = {
+  deploy: {
+    // What it is for: deploy.test.ts.
+    allowed: ['WASM.MODULES', 'INFO replication', 'CONFIG GET wasm.dir'],
+    refused: ['CONFIG SET dir /', 'MODULE LIST', 'SESSION.GET <id>', 'CUSTOM.KEYS', 'GET user:1', 'ACL LIST'],
+  },
   app: {
     allowed: [
       'SESSION.CREATE user:2',

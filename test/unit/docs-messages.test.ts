@@ -33,6 +33,8 @@ const NOT_A_MESSAGE = [
   '<>; functions: <>',
   "ERR unknown command '",
   "', with args beginning with:",
+  'ERR <>',
+  'it refuses a null function alone',
 ];
 
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
@@ -98,7 +100,8 @@ function ofHost(): string[] {
       .replaceAll(/^\s*\/\/.*$/gm, '')
       .replaceAll(/(?:\.expect\(|assert!\([^;]*, )"[^"]*"\)/g, '')
       .replaceAll(/const (?:MODULES|APPLY_TEXT): [^;]*;/g, '')
-      .replaceAll('c"readonly allow-loading allow-stale"', '')
+      .replaceAll(/c"(?:readonly|admin) [a-z -]+"/g, '')
+      .replaceAll(/"summary: [^"]*"/g, '')
       .replaceAll('{NS}', 'redis')
       .replace(/let why = "[^"]+"/, '')
       .replace('{why}', why)

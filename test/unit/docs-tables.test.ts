@@ -53,28 +53,33 @@ describe('settings', () => {
     const registered = new Map<string, number[]>([...ofHost(), ...ofModules]);
     expect(registered.size).toBe(6);
     const texts = [...read('host/src/server/config.rs').matchAll(/register_text\(ctx, c"([\w-]+)"/g)].map(([, name]) => `wasm.${name}`);
-    expect([...documented.keys()].sort()).toEqual([...registered.keys(), ...texts, 'wasm.link'].sort());
+    const choices = [...read('host/src/server/config.rs').matchAll(/register_choice\(ctx, c"([\w-]+)", &\w+, \[([^\]]*)\]/g)];
+    expect(choices.length).toBe(2);
+    const chosen = choices.map(([, name]) => `wasm.${name}`);
+    expect([...documented.keys()].sort()).toEqual([...registered.keys(), ...texts, ...chosen].sort());
     for (const [name, [value, min, max]] of registered) {
       const told = documented.get(name);
       const [low = '', high = ''] = told?.range.split(' to ') ?? [];
       expect([told?.value ?? '', low, high].map(numberOf), name).toEqual([value, min, max]);
     }
-    const names = /let names = \[([^\]]*)\]/.exec(read('host/src/server/config.rs'))?.[1]?.match(/(?<=c")\w+/g);
-    expect(documented.get('wasm.link')).toEqual({ range: names?.join(', '), value: names?.[0] });
+    for (const [, name, values = ''] of choices) {
+      const words = [...values.matchAll(/c"(\w+)"/g)].map(([, word]) => word);
+      expect(documented.get(`wasm.${name}`), name).toEqual({ range: words.join(', '), value: words[0] });
+    }
   });
 });
 
 test('the page has every field of INFO, and no other', () => {
   const source = read('host/src/duties/info.rs');
-  const ofHost = [...source.matchAll(/info\.number\(c"(\w+)"/g)].map((match) => match[1]);
-  const ofEach = [...source.matchAll(/ number\("(\w+)"/g)].map((match) => match[1]);
+  const ofHost = [...source.matchAll(/info\.number\(c"(\w+)"|info\.text\("(\w+)"/g)].map((match) => match[1] ?? match[2]);
+  const ofEach = [...source.matchAll(/ number\("(\w+)"|info\.(?:number|text)_of\(name, "(\w+)"/g)].map((match) => match[1] ?? match[2]);
   const links = [...source.matchAll(/format!\("(link_\{namespace\}\w*)"\)/g)].map((match) =>
     match[1]?.replace('{namespace}', '<NAMESPACE>'),
   );
   const ofModules = ['hashmap', 'session'].flatMap((name) =>
     [...read(`assembly/${name}.ts`).matchAll(/infoField\(changetype<usize>\("(\w+)"\)/g)].map((match) => match[1]),
   );
-  expect([ofHost.length, ofEach.length]).toEqual([3, 7]);
+  expect([ofHost.length, ofEach.length]).toEqual([4, 12]);
   expect(links.length).toBe(2);
   const named = [...ofEach, ...links, ...ofModules].map((name) => `<module>_${name}`);
   const fields = new Set([...ofHost, ...named].map((name) => `wasm_${name}`));
