@@ -44,6 +44,12 @@ export function command(given: string[]): number {
 loadmodule ${path.join(folder, 'host.so')}
 
 Settings are lines of redis.conf too, such as wasm.session-idle 1800: docs/OPERATIONS.md has them. To be without it again, remove the line,
-and those of settings.`);
+and those of settings.
+
+Modules of your own go into a folder apart from the server's dir, which its user may write to. Two lines more serve what is there, and
+have WASM.LOAD and WASM.RELOAD serve new files without a restart; docs/SECURITY.md has who may:
+
+wasm.dir ${path.join(path.dirname(folder), 'redis-wasm-modules')}
+wasm.allow-load yes`);
   return 0;
 }

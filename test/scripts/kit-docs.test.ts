@@ -1,10 +1,10 @@
 /** docs/KIT.md: what it has people type, and its tests in JavaScript. */
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { ROOT } from '../support/server.ts';
+import { ROOT, startServer } from '../support/server.ts';
 
 const PAGE = readFileSync(path.join(ROOT, 'docs/KIT.md'), 'utf8');
 const blocksOf = (language: string) =>
@@ -23,7 +23,7 @@ function run(cwd: string, script: string): string {
   return stdout;
 }
 
-const [begin = '', serve, deploy = ''] = blocksOf('sh');
+const [begin = '', serve, deploy = '', again = ''] = blocksOf('sh');
 
 test('the tutorial’s project is made, installed and tested', () => {
   // From this clone: packing is tested elsewhere.
@@ -41,10 +41,35 @@ test('its test of a further command passes', () => {
   expect(run(project, 'npm test')).toMatch(/pass 3\n/);
 });
 
-test('it is put beside the host for a server that is there', () => {
+test('a server that is there serves it, and its next version without a restart', async () => {
   run(project, deploy);
-  for (const name of ['host.so', 'hashmap.wasm', 'session.wasm', 'counter.wasm'])
-    expect(existsSync(path.join(project, 'modules', name)), name).toBe(true);
+  const within = (...names: string[]) => path.join(project, ...names);
+  const [, lines = ''] = /^((?: {4}(?:loadmodule|wasm\.).*\n)+)/m.exec(PAGE.slice(PAGE.indexOf(deploy))) ?? [];
+  const [module = [], ...settings] = lines
+    .trim()
+    .replaceAll('<folder>', project)
+    .split('\n')
+    .map((line) => line.trim().split(' '));
+  expect(module[0]).toBe('loadmodule');
+  const given = settings.flatMap(([name = '', value = '']) => [`--${name}`, value]);
+  expect(given).toEqual(['--wasm.dir', within('modules'), '--wasm.allow-load', 'yes']);
+  const server = await startServer({ module: module.slice(1), arguments: given });
+  expect(await server.send('COUNTER.ADD', 'visits', 'BY', '5')).toBe(':5\r\n');
+
+  const file = within('counter.ts');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('return counters.get(key', 'return 100 + counters.get(key'));
+  run(project, 'npm run build');
+  const commands = again.trim().split('\n');
+  const [program, ...words] = commands.pop()!.split(' ');
+  expect(program).toBe('redis-cli');
+  run(project, commands.join('\n'));
+  expect(await server.send(...words)).toBe('+OK\r\n');
+  expect(await server.send('COUNTER.GET', 'visits')).toBe(':105\r\n');
+  const acl = /^ {4}(ACL SETUSER deploy .*)$/m.exec(PAGE)?.[1] ?? '';
+  expect(await server.send(...acl.split(' '))).toBe('+OK\r\n');
+  const client = await server.connect();
+  expect(await client.send('AUTH', 'deploy', 'deploy-secret')).toBe('+OK\r\n');
+  expect(await client.send(...words)).toBe('+OK\r\n');
 });
 
 test('the example of testing passes', () => {
