@@ -173,6 +173,8 @@ describe('a replica whose file', () => {
     await caughtUp(primary, replica);
     const before = await dumpShop(primary);
     expect(await kept(replica)).toBe('1');
+    // A replica that has just begun its file does not end before that is done.
+    await expect.poll(async () => (await replica.info('persistence')).aof_rewrite_in_progress).toBe('0');
     await replica.restart();
     await follow(replica, primary);
     await primary.send('SHOP.SET', 'last', 'name', '1');

@@ -10,19 +10,19 @@ use super::frame;
 use super::refuse::{DAMAGED, give_up, refuse_unknown};
 use crate::describe::description::{Begin, Description, Keys};
 use crate::describe::tell;
-use crate::duties::rdb;
+use crate::duties::{kits, rdb};
 use crate::engine::trap::Failed;
 use crate::guest::call::{Lent, Phase};
 use crate::guest::group::Group;
 use crate::guest::ids::MemberId;
 use crate::modules::kept::Effect;
-use crate::modules::loaded::{self, Host};
+use crate::modules::loaded::{self, Host, REFUSED};
 use crate::modules::namespace::APPLY_COMMAND;
 use crate::server::api::{self, Ctx, Str};
 use crate::server::context::Context;
 use crate::server::guard::answering;
 use crate::server::strings::{Arguments, Strings};
-use crate::server::{outermost, text};
+use crate::server::{log, outermost, text};
 
 /// What COMMAND DOCS tells of it.
 const APPLY_TEXT: &str = "summary: The effect of a kit module on its tables\ncomplexity: O(1)\nsince: 0.1.0";
@@ -92,17 +92,11 @@ fn obey(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
             ctx.replicate_verbatim();
             return ctx.reply_status(c"OK");
         }
-        match host.applier(bytes(MODULE)) {
-            Some(member) => apply(host, member, ctx, arguments.after(FORMAT), format),
-            None => {
-                let boxed = |index: usize| bytes(index).into();
-                let rest = (FORMAT + 1..arguments.count() as usize).map(boxed).collect();
-                let effect = Effect { key: boxed(KEY), format: boxed(FORMAT), arguments: rest };
-                if let Err(reason) = host.kept.add_effect(bytes(MODULE), effect) {
-                    let name = bytes(MODULE).escape_ascii();
-                    give_up(&of(&name.to_string()), &reason);
-                }
-            }
+        let is_applied = |member| apply(host, member, ctx, arguments.after(FORMAT), format);
+        if !host.applier(bytes(MODULE)).is_some_and(is_applied) {
+            let boxed = |index: usize| bytes(index).into();
+            let rest = (FORMAT + 1..arguments.count() as usize).map(boxed).collect();
+            keep(host, bytes(MODULE), Effect { key: boxed(KEY), format: boxed(FORMAT), arguments: rest });
         }
         // For this server's own file, and its replicas where it is no replica itself.
         ctx.replicate_verbatim();
@@ -117,12 +111,40 @@ fn of(module: &str) -> String {
     format!("{APPLY} of {module}")
 }
 
+/// Keeps an effect of a module that is missing.
+fn keep(host: &Host, module: &[u8], effect: Effect) {
+    if let Err(reason) = host.kept.add_effect(module, effect) {
+        give_up(&of(&module.escape_ascii().to_string()), &reason);
+    }
+}
+
+/// A module refuses an effect. One that came by itself is missing from now on, and its data is kept; where it
+/// was given as an argument the server exits.
+fn refuse_effect(host: &Host, member: MemberId, reason: &str) {
+    let module = &host.modules[member.0];
+    let name = module.name();
+    if module.is_given || host.group_of(member).damaged.get() {
+        give_up(&of(name), reason);
+    }
+    if let Err(error) = kits::withdraw(host, member, false, REFUSED) {
+        give_up(&of(name), &format!("{reason}; {error}"));
+    }
+    log::warning(None, &format!("module {name}: it is missing from now on, and its data are kept for it: {reason}"));
+}
+
 /// Applies the effects that were kept for modules that are loaded, behind the data that came with them.
 pub fn apply_kept(host: &Host, ctx: Context<'_>) {
     while let Some((name, part)) = host.kept.take(|name| host.applier(name).is_some()) {
-        let Some(member) = host.applier(&name) else { continue };
-        if let Err(reason) = apply_all(host, host.group_of(member), member, ctx, &part.effects) {
-            give_up(&of(host.modules[member.0].name()), &reason);
+        for effect in part.effects {
+            let applied = host.applier(&name).map(|member| (member, apply_all(host, host.group_of(member), member, ctx, [&effect])));
+            match applied {
+                Some((_, Ok(()))) => {}
+                Some((member, Err(reason))) => {
+                    refuse_effect(host, member, &reason);
+                    keep(host, &name, effect);
+                }
+                None => keep(host, &name, effect),
+            }
         }
     }
 }
@@ -131,9 +153,15 @@ pub fn apply_kept(host: &Host, ctx: Context<'_>) {
 ///
 /// # Errors
 /// Why it does not apply one.
-pub fn apply_all(host: &Host, group: &Group, member: MemberId, ctx: Context<'_>, effects: &[Effect]) -> std::result::Result<(), String> {
+pub fn apply_all<'e>(
+    host: &Host,
+    group: &Group,
+    member: MemberId,
+    ctx: Context<'_>,
+    effects: impl IntoIterator<Item = &'e Effect>,
+) -> std::result::Result<(), String> {
     outermost::obeying(ctx, || {
-        effects.iter().try_for_each(|effect| {
+        effects.into_iter().try_for_each(|effect| {
             let words = [&*effect.format].into_iter().chain(effect.arguments.iter().map(|argument| &**argument));
             let strings = Strings::new(words);
             let format = Effect::format_of(&effect.format).unwrap_or_default();
@@ -142,11 +170,13 @@ pub fn apply_all(host: &Host, group: &Group, member: MemberId, ctx: Context<'_>,
     })
 }
 
-/// Has a module apply an effect, whose `arguments` follow its format. The server ends where it does not.
-fn apply(host: &Host, member: MemberId, ctx: Context<'_>, arguments: Arguments<'_>, format: i32) {
-    if let Err(reason) = apply_to(host, host.group_of(member), member, ctx, arguments, format) {
-        give_up(&of(host.modules[member.0].name()), &reason);
+/// Has a module apply an effect, whose `arguments` follow its format; whether it does.
+fn apply(host: &Host, member: MemberId, ctx: Context<'_>, arguments: Arguments<'_>, format: i32) -> bool {
+    let applied = apply_to(host, host.group_of(member), member, ctx, arguments, format);
+    if let Err(reason) = &applied {
+        refuse_effect(host, member, reason);
     }
+    applied.is_ok()
 }
 
 /// Has a module in `group` apply an effect.

@@ -5,7 +5,7 @@
 use std::ffi::c_int;
 
 use super::rdb;
-use crate::guest::data::{self, Data, Piece, Pieces};
+use crate::guest::data::{self, Data, Held, Piece, Pieces};
 use crate::guest::ids::MemberId;
 use crate::modules::kept::{Effect, Kept};
 use crate::modules::loaded::{self, Host};
@@ -98,6 +98,27 @@ fn save(host: &Host, stream: Stream<'_>, may_be_nothing: bool) -> bool {
         stream.save_bytes(b"");
     }
     true
+}
+
+/// A module is not served any more: its data is kept for when it is back, unless it is to be dropped.
+///
+/// # Errors
+/// The reason; all is as it was.
+pub fn withdraw(host: &Host, member: MemberId, is_dropped: bool, reason: &str) -> Result<(), String> {
+    let module = &host.modules[member.0];
+    let held = Held::default();
+    if host.group_of(member).enter().is_none() {
+        return Err("a call into it runs".into());
+    }
+    if !is_dropped && !rdb::save(host, member, Data::Held(&held), true) {
+        return Err("its data cannot be saved: the log tells why".into());
+    }
+    if !rdb::flush(host, member) {
+        return Err("its data cannot be dropped: the log tells why".into());
+    }
+    host.miss(member, reason);
+    held.into_pieces().into_iter().for_each(|piece| host.kept.add_piece(module.name().as_bytes(), piece));
+    Ok(())
 }
 
 // ── Loading ────────────────────────────────────────────────────────────────────────────────────────────────

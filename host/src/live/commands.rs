@@ -8,9 +8,9 @@ use crate::calls::apply;
 use crate::calls::refuse::refuse;
 use crate::describe::description::Description;
 use crate::describe::tell;
+use crate::duties::kits;
 use crate::engine::source::Source;
 use crate::guest::ids::MemberId;
-use crate::load::install;
 use crate::modules::folder::Folder;
 use crate::modules::loaded::{self, Host};
 use crate::server::api::{self, Ctx, Str};
@@ -125,7 +125,7 @@ fn drop_or_keep(host: &Host, ctx: Context<'_>, name: &str, is_dropped: bool) -> 
     if let Some(other) = host.linked_to(member) {
         return Err(format!("{} is linked to it directly", host.modules[other.0].name()));
     }
-    install::withdraw(host, member, is_dropped, "it was unloaded")?;
+    kits::withdraw(host, member, is_dropped, "it was unloaded")?;
     if is_dropped {
         apply::replicate_drop(ctx, name.as_bytes());
     }

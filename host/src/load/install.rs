@@ -168,24 +168,3 @@ fn carry(host: &Host, ctx: Context<'_>, group: &Group, member: MemberId) -> Resu
 fn takes(host: &Host, group: &Group, member: MemberId, held: &Held, version: c_int) -> bool {
     held.is_empty() || (rdb::load(host, group, member, Data::Held(held), version) && held.is_used_up())
 }
-
-/// A module is not served any more: its data is kept for when it is back, unless it is to be dropped.
-///
-/// # Errors
-/// The reason; all is as it was.
-pub fn withdraw(host: &Host, member: MemberId, is_dropped: bool, reason: &str) -> Result<(), String> {
-    let module = &host.modules[member.0];
-    let held = Held::default();
-    if host.group_of(member).enter().is_none() {
-        return Err(BUSY.into());
-    }
-    if !is_dropped && !rdb::save(host, member, Data::Held(&held), true) {
-        return Err("its data cannot be saved: the log tells why".into());
-    }
-    if !rdb::flush(host, member) {
-        return Err("its data cannot be dropped: the log tells why".into());
-    }
-    host.miss(member, reason);
-    held.into_pieces().into_iter().for_each(|piece| host.kept.add_piece(module.name().as_bytes(), piece));
-    Ok(())
-}
