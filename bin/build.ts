@@ -11,15 +11,16 @@ import { say } from './process.ts';
 /** The levels of optimisation that are tried, the best first. */
 const LEVELS = [3, 1, 0];
 
-/** What a person is told of a module that is built, and of its commands that do not work in a cluster. */
+/** What a person is told of a module that is built, and of what its commands cannot always do. */
 export function told({ name, output, bytes, compiled }: Built, folder: string, time = ''): string {
   const commands = compiled.commands.map((command) => command.name).join(' ');
-  const notes = compiled.commands.flatMap(({ note }) => {
-    if (note === undefined) return [];
-    const source = note.node.getSourceFile();
-    const { line } = source.getLineAndCharacterOfPosition(note.node.getStart());
-    return [`\n  note: ${path.relative(folder, source.fileName)}:${line + 1}: ${note.text}`];
-  });
+  const notes = compiled.commands
+    .flatMap(({ notes }) => notes)
+    .map((note) => {
+      const source = note.node.getSourceFile();
+      const { line } = source.getLineAndCharacterOfPosition(note.node.getStart());
+      return `\n  note: ${path.relative(folder, source.fileName)}:${line + 1}: ${note.text}`;
+    });
   return `${path.relative(folder, output)}: ${commands} (${name}, ${Math.ceil(bytes / 1024)} KiB)${time}${notes.join('')}`;
 }
 

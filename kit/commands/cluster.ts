@@ -1,8 +1,8 @@
 /** What a cluster would refuse of a command, or do on whichever node it is sent to. */
 import ts from 'typescript';
-import { kitName, symbolOf, walk } from '../source/symbols.ts';
+import { kitName } from '../source/symbols.ts';
+import { walkCalled, WRITES } from './calls.ts';
 
-const WRITES = new Set(['set', 'add', 'delete', 'clear', 'expireAt']);
 const WHOLE = new Set(['clear', 'keys', 'scan', 'first', 'last', 'after', 'before', 'range', 'rank', 'at', 'count', 'size']);
 
 /** One use of a table's own entries: `counts.add`, not `counts.in(key).add`. */
@@ -47,21 +47,9 @@ export function clusterNote(
 /** The uses in a function, and in those of the author's that it calls. */
 function usesOf(handler: ts.Node, checker: ts.TypeChecker): Use[] {
   const uses: Use[] = [];
-  const seen = new Set<ts.Node>();
-  const look = (body: ts.Node): void => {
-    if (seen.has(body)) return;
-    seen.add(body);
-    walk(body, (node) => {
-      if (ts.isPropertyAccessExpression(node)) uses.push(...useOf(node, checker));
-      const called = ts.isCallExpression(node)
-        ? symbolOf(checker, ts.isPropertyAccessExpression(node.expression) ? node.expression.name : node.expression)
-        : undefined;
-      const declaration = called?.valueDeclaration;
-      if (declaration !== undefined && !declaration.getSourceFile().isDeclarationFile && ts.isFunctionLike(declaration)) look(declaration);
-      return true;
-    });
-  };
-  look(handler);
+  walkCalled(handler, checker, (node) => {
+    if (ts.isPropertyAccessExpression(node)) uses.push(...useOf(node, checker));
+  });
   return uses;
 }
 

@@ -4,6 +4,7 @@ import type { Edits } from '../source/edits.ts';
 import type { Faults } from '../source/faults.ts';
 import { kitName, symbolOf } from '../source/symbols.ts';
 import { typeText } from '../source/types.ts';
+import { writesOf } from './calls.ts';
 import { clusterNote, type Note } from './cluster.ts';
 import { aboutOf, type About } from './about.ts';
 import { keysOf, type Keys } from './keys.ts';
@@ -24,8 +25,8 @@ export interface Command {
   /** the type that its handler returns, as it is written */
   result: string;
   node: ts.Node;
-  /** what does not work in a cluster */
-  note?: Note;
+  /** what does not work always, such as in a cluster */
+  notes: Note[];
 }
 
 type Handler = ts.FunctionDeclaration | ts.ArrowFunction | ts.FunctionExpression;
@@ -93,15 +94,39 @@ function rewrite(statement: ts.Statement, call: ts.CallExpression, writes: boole
   const given = checkHandler({ name, writes }, handlerNode, handler, read.slots, context);
   const keys = readKeys(read.items, writes, about, syntaxNode, faults);
   if (given === undefined || keys === undefined) return;
+  const notes = writes ? [] : checkQuery(name, handler, context);
   fillDefaults(handler, given.parameters, context);
   const index = commands.size;
-  const note = clusterNote({ name, writes, hasKeys: keys.lines.length > 0 }, handler, context.checker);
-  commands.set(name.toUpperCase(), { name, syntax, writes, about, keys, ...given, node: nameNode, note });
+  const cluster = clusterNote({ name, writes, hasKeys: keys.lines.length > 0 }, handler, context.checker);
+  commands.set(name.toUpperCase(), {
+    name,
+    syntax,
+    writes,
+    about,
+    keys,
+    ...given,
+    node: nameNode,
+    notes: [...notes, ...(cluster === undefined ? [] : [cluster])],
+  });
   const called = takeOut(statement, handlerNode, index, edits);
   const wrapper = wrapperOf({ index, handler: called, items: read.items, slots: read.slots, ...given });
   const { text } = statement.getSourceFile();
   // A comment may be all of the last line.
   edits.insert(text.length, `${text.endsWith('\n') ? '' : '\n'} ${wrapper} ${registration(name, syntax, writes, about, keys, index)}`);
+}
+
+/**
+ * Tells of the writes of a query. One in a function that it calls is a note: by another way through it, that
+ * may be right.
+ */
+function checkQuery(name: string, handler: Handler, { checker, faults }: Context): Note[] {
+  const notes: Note[] = [];
+  for (const { of, method, isOwn } of writesOf(handler, checker)) {
+    const message = `${of}.${method.text} writes, and ${name} is a query, which only reads`;
+    if (isOwn) faults.add(method, message, `Write command("${name}", …), or leave the write out.`);
+    else if (notes.length === 0) notes.push({ node: method, text: `${message}: it fails when it comes here` });
+  }
+  return notes;
 }
 
 /** The text of a literal; notes a fault for anything else. */

@@ -287,7 +287,7 @@ describe('a new project', () => {
     rmSync(path.join(project, 'wrong.ts'));
     expect([status, output]).toEqual([
       1,
-      expect.stringMatching(/^\nwrong\.ts:2:18: handler does not say what it returns[^]*wrong\.ts:3:5: count is a variable/),
+      expect.stringMatching(/^\nwrong\.ts:2:18: The handler does not say all of its types[^]*wrong\.ts:3:5: count is a variable/),
     ]);
     expect(existsSync(path.join(project, 'elsewhere/wrong.wasm'))).toBe(false);
   });

@@ -159,7 +159,7 @@ function helper(): void { words.clear(); }`;
   const noteOf = (line: string) => {
     const { faults, commands } = check(`${IMPORTS}\n${tables}\n${line}`);
     expect(faults).toEqual([]);
-    return commands[0]!.note?.text;
+    return commands[0]!.notes[0]?.text;
   };
   test.each([
     ['command("A.B", "", (): void => words.set("a", 1));', 'in a cluster A.B writes words on whichever node it is sent to'],

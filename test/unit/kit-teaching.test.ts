@@ -496,6 +496,44 @@ describe('commands', () => {
     expect(found).toEqual([`2:${place} does not say all of its types → Write ${instead}`]);
   });
 
+  test.each([
+    ['nums.set(key, 1);', 'nums.set'],
+    ['nums.add(key, 1);', 'nums.add'],
+    ['nums.delete(key);', 'nums.delete'],
+    ['nums.clear();', 'nums.clear'],
+    ['nums.expireAt(key, now());', 'nums.expireAt'],
+    ['nums.in(key).set(key, 1);', 'nums.in(key).set'],
+    ['nums.in(key).clear();', 'nums.in(key).clear'],
+    ['custom.set(key, "a");', 'custom.set'],
+    ['custom.del(key);', 'custom.del'],
+    ['session.addData(key, "a", "b");', 'session.addData'],
+    ['session.create(key);', 'session.create'],
+    ['session.delete(key);', 'session.delete'],
+  ])('a query that writes: %s', (write, name) => {
+    const head = IMPORTS.replace('now,', 'now, custom, session,');
+    const of = (handler: string) =>
+      check(`${head}\nconst nums = new Table<string, i64>("nums");\n${handler}\n`).faults.map(
+        ({ line, column, message, instead }) => `${line}:${column} ${message} → ${instead}`,
+      );
+    const fault = `${name} writes, and A.B is a query, which only reads → Write command("A.B", …), or leave the write out.`;
+    expect(of(`query("A.B", "key:key", (key: string): void => {\n${write} });`)).toEqual([`4:${name.lastIndexOf('.') + 2} ${fault}`]);
+    const called = `class C { static g(key: string): void { g(key); } } function g(key: string): void {\n${write} g(key); }`;
+    const { faults, commands } = check(
+      `${head}\nconst nums = new Table<string, i64>("nums");\nquery("A.B", "key:key", f); function f(key: string): i64 { C.g(key); return 1; }\n${called}`,
+    );
+    expect(faults).toEqual([]);
+    expect(commands[0]!.notes.slice(0, 1).map(({ node, text }) => node.getText() + text)).toEqual([
+      `${name.replace(/.*\./, '')}${name} writes, and A.B is a query, which only reads: it fails when it comes here`,
+    ]);
+    expect(of(`command("A.B", "key:key", (key: string): void => { ${write} });`)).toEqual([]);
+  });
+
+  test('a query that reads, and changes what is its own', () => {
+    const body =
+      'const m = new Map<string, i64>(); m.set("a", 1); m.delete("a"); const s = new Set<i64>(); s.add(1); s.clear(); m.get(key);';
+    expect(faultsOf(`query("A.B", "key:key", (key: string): void => { ${body} });`)).toEqual([]);
+  });
+
   test('a file without a command', () => {
     expect(check('export const x = 1;').faults.map(({ message }) => message)).toEqual(['There is no command in it']);
   });
