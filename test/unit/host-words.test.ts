@@ -5,7 +5,9 @@ import { expect, test } from 'vitest';
 
 const HOST = path.resolve(import.meta.dirname, '../../host');
 const PRODUCT_WORD = /custom|session|hashmap/i;
-/** Names of sections that a file has beside its code, of wasmparser's for them, and of the flags of a file. */
+/**
+ * Names of sections that a file has beside its code, of wasmparser's for them, and of the flags of a file.
+ */
 const FORMAT_WORD = /KnownCustom|CustomSection|custom section|custom_flags/g;
 const DEFAULT_FILES = 'const FILES_DEFAULT: [&str; 2] = ["hashmap.wasm", "session.wasm"];';
 

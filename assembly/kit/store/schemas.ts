@@ -228,7 +228,9 @@ export function typeEnd(at: usize, end: usize, depth: u32 = 0): usize {
   return at;
 }
 
-/** After the closing brace. A class has a field, so that each value takes a byte: a count is one of bytes too. */
+/**
+ * After the closing brace. A class has a field, so that each value takes a byte: a count is one of bytes too.
+ */
 function classEnd(at: usize, end: usize, depth: u32): usize {
   while (at < end) {
     const name = at;
@@ -363,7 +365,7 @@ export function carrySchemas(declared: u32): void {
     const schema = schemaAt(number);
     carrySame(((<u64>schema.length) << 32) | schema.id);
   }
-  carryArea(schemas + (<usize>declared << 2), 1024 - (declared << 2));
+  carryArea(schemas + ((<usize>declared) << 2), 1024 - (declared << 2));
   carryArea(told, 256);
   others = carryWord<u32>(others);
   areTold = carryWord<bool>(areTold);

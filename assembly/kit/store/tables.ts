@@ -238,7 +238,9 @@ export function hasUnder(prefix: usize, length: u32): bool {
   return entry != 0 && isUnder(entry, prefix, length);
 }
 
-/** Whether the tree has entries whose keys begin with the prefix that have not expired. O(those that have). */
+/**
+ * Whether the tree has entries whose keys begin with the prefix that have not expired. O(those that have).
+ */
 export function hasLiveUnder(prefix: usize, length: u32): bool {
   cursor.seek(tree, prefix, length);
   for (let entry = cursor.next(); entry && isUnder(entry, prefix, length); entry = cursor.next()) {
