@@ -85,7 +85,9 @@ describe('the shipped modules', () => {
     await fill(server);
     const before = await dump(server);
     put(server, 'hashmap', lacking);
-    expect(await server.send('WASM.RELOAD', 'hashmap')).toMatch(/^-ERR session is linked to its export \w+, which the file does not have: it needs a restart\r\n/);
+    expect(await server.send('WASM.RELOAD', 'hashmap')).toMatch(
+      /^-ERR session is linked to its export \w+, which the file does not have: it needs a restart\r\n/,
+    );
     expect(await dump(server)).toEqual(before);
     await use(server);
   });
@@ -95,7 +97,9 @@ describe('the shipped modules', () => {
     await fill(server);
     const before = await dump(server);
     for (const name of ['hashmap', 'session'])
-      expect(await server.send('WASM.UNLOAD', name)).toBe(`-ERR ${name} has a data type of its own: it is replaced by WASM.RELOAD, and unloaded by a restart without it\r\n`);
+      expect(await server.send('WASM.UNLOAD', name)).toBe(
+        `-ERR ${name} has a data type of its own: it is replaced by WASM.RELOAD, and unloaded by a restart without it\r\n`,
+      );
     expect(await dump(server)).toEqual(before);
   });
 });

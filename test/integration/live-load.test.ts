@@ -36,7 +36,9 @@ test('a file that comes while the server serves is served, and again at the next
   expect(await server.send('WASM.LOAD', 'shop')).toMatch(/^-ERR No such file or directory/);
   folder.put('shop', one);
   expect(await server.send('WASM.LOAD', 'shop')).toBe(OK);
-  await expect.poll(() => server.log).toMatch(/module shop: loaded by user "default", client \d+ "", from .*shop\.wasm, SHA-256 [0-9a-f]{64}/);
+  await expect
+    .poll(() => server.log)
+    .toMatch(/module shop: loaded by user "default", client \d+ "", from .*shop\.wasm, SHA-256 [0-9a-f]{64}/);
   await fillShop(server);
   const before = await dumpShop(server);
   expect(await server.send('COMMAND', 'INFO', 'SHOP.SET')).toContain('shop.set');
@@ -102,11 +104,14 @@ describe('who may', () => {
 describe('names that are none', () => {
   const server = useServer({ module, arguments: ['--wasm.allow-load', 'yes', '--wasm.dir', path.dirname(one)] });
 
-  test.each(['..', '.', '', '/', '../shop', 'a/b', '.served/shop', '\0', 'shop\0', 'shop.wasm', ' ', 'é', '\xff', '*', 'a\r\nb'])('%j', async (name) => {
-    for (const command of ['LOAD', 'RELOAD', 'UNLOAD'])
-      expect(await server.send(`WASM.${command}`, name)).toBe("-ERR a module's file name may hold letters, digits and - alone\r\n");
-    expect(await server.send('WASM.UNLOAD', name, 'DROP')).toMatch(/^-ERR a module's file name/);
-  });
+  test.each(['..', '.', '', '/', '../shop', 'a/b', '.served/shop', '\0', 'shop\0', 'shop.wasm', ' ', 'é', '\xff', '*', 'a\r\nb'])(
+    '%j',
+    async (name) => {
+      for (const command of ['LOAD', 'RELOAD', 'UNLOAD'])
+        expect(await server.send(`WASM.${command}`, name)).toBe("-ERR a module's file name may hold letters, digits and - alone\r\n");
+      expect(await server.send('WASM.UNLOAD', name, 'DROP')).toMatch(/^-ERR a module's file name/);
+    },
+  );
 
   test('too long, of the host, or with capitals', async () => {
     const before = await modulesOf(server);
@@ -171,7 +176,10 @@ describe('files that are not loaded', () => {
 
 test('a link within the folder is followed, as mounts of Kubernetes are, and changes as a whole', async () => {
   const folder = new Folder();
-  for (const [name, file] of [['first', one], ['second', two]] as const) {
+  for (const [name, file] of [
+    ['first', one],
+    ['second', two],
+  ] as const) {
     mkdirSync(path.join(folder.path, name));
     copyFileSync(file, path.join(folder.path, name, 'shop.wasm'));
   }

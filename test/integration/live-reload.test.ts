@@ -10,7 +10,10 @@ const one = await shopWith();
 const two = await shopWith(
   versioned('two'),
   ['command("SHOP.RENAME"', 'command("SHOP.CALL"'],
-  ['query("SHOP.SIZE", "", size);\nfunction size(): i64 { return items.size; }', 'query("SHOP.SIZE", "[PLUS more:integer]", size);\nfunction size(more: i64 = 0): i64 { return items.size + more; }'],
+  [
+    'query("SHOP.SIZE", "", size);\nfunction size(): i64 { return items.size; }',
+    'query("SHOP.SIZE", "[PLUS more:integer]", size);\nfunction size(more: i64 = 0): i64 { return items.size + more; }',
+  ],
 );
 const otherFlags = await shopWith(['query("SHOP.SIZE"', 'command("SHOP.SIZE"']);
 const otherKeys = await shopWith([
@@ -105,14 +108,17 @@ describe('transactions, scripts and waiting clients', () => {
     live.folder.put('shop', two);
     await client.send('MULTI');
     const all = [['SHOP.VERSION'], ['SHOP.SET', 'key', 'name', '3'], ['WASM.RELOAD', 'shop'], ['SHOP.VERSION'], ['SHOP.GET', 'key']];
-    for (const words of all)
-      expect(await client.send(...words)).toBe('+QUEUED\r\n');
+    for (const words of all) expect(await client.send(...words)).toBe('+QUEUED\r\n');
     expect(await client.send('EXEC')).toBe(`*5\r\n${version('one')}${OK}${OK}${version('two')}${bulk('name 3')}`);
   });
 
   test('scripts may not, and a script that runs a command meanwhile replaced serves on', async () => {
     const live = await startLive({ shop: one });
-    for (const words of [['WASM.RELOAD', 'shop'], ['WASM.UNLOAD', 'shop'], ['WASM.LOAD', 'shop']]) {
+    for (const words of [
+      ['WASM.RELOAD', 'shop'],
+      ['WASM.UNLOAD', 'shop'],
+      ['WASM.LOAD', 'shop'],
+    ]) {
       const call = `return redis.call(${words.map((word) => `'${word}'`).join()})`;
       expect(await live.server.send('EVAL', call, '0')).toMatch(/^-ERR This (?:Redis|Valkey|server)? ?command is not allowed from script/i);
     }

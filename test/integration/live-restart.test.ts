@@ -78,7 +78,15 @@ test('a kill at any moment of a load, a reload or an unload loses nothing, and t
     folder.put('shop', round % 2 === 0 ? two : one);
     const moment = round < 3 ? 0 : 2 ** (round - 3) % 5000;
     if (round % 3 === 2) expect(await server.send('WASM.UNLOAD', 'shop')).toBe(OK);
-    await killAfter(server, [['WASM.RELOAD', 'shop'], ['WASM.UNLOAD', 'shop'], ['WASM.LOAD', 'shop']][round % 3]!, moment);
+    await killAfter(
+      server,
+      [
+        ['WASM.RELOAD', 'shop'],
+        ['WASM.UNLOAD', 'shop'],
+        ['WASM.LOAD', 'shop'],
+      ][round % 3]!,
+      moment,
+    );
     await server.start();
     expect(await server.send('SHOP.VERSION')).toMatch(/one|two/);
     expect(await dumpShop(server), `round ${round}`).toEqual(before);

@@ -57,7 +57,11 @@ describe('a module that is unloaded', () => {
   test('comes back as another version, in whatever order', async () => {
     const { server, folder } = await startLive({ shop: one });
     await fillShop(server);
-    for (const [file, version] of [[two, 'two'], [one, 'one'], [two, 'two']] as const) {
+    for (const [file, version] of [
+      [two, 'two'],
+      [one, 'one'],
+      [two, 'two'],
+    ] as const) {
       const before = await dumpShop(server);
       expect(await server.send('WASM.UNLOAD', 'shop')).toBe(OK);
       folder.put('shop', file);
@@ -110,7 +114,13 @@ describe('a module that is unloaded', () => {
     const wanted = await server.send('SHOP.GET', 'key:1');
     const [client, asking] = [await server.connect(), await server.connect()];
     await client.send('MULTI');
-    for (const words of [['SHOP.GET', 'key:1'], ['WASM.UNLOAD', 'shop'], ['SHOP.GET', 'key:1'], ['WASM.LOAD', 'shop'], ['SHOP.GET', 'key:1']])
+    for (const words of [
+      ['SHOP.GET', 'key:1'],
+      ['WASM.UNLOAD', 'shop'],
+      ['SHOP.GET', 'key:1'],
+      ['WASM.LOAD', 'shop'],
+      ['SHOP.GET', 'key:1'],
+    ])
       expect(await client.send(...words)).toBe('+QUEUED\r\n');
     const seen = new Set<string>();
     let goesOn = true;
@@ -243,7 +253,9 @@ test('the server unloads neither the host nor what holds the commands of a modul
   expect(await client.send('SHOP.SIZE')).toBe('+QUEUED\r\n');
   const list = await server.send('MODULE', 'LIST');
   expect(list).toContain('wasm:shop');
-  expect(await server.send('MODULE', 'UNLOAD', 'wasm')).toMatch(/^-ERR Error unloading module: the module exports one or more module-side data types/);
+  expect(await server.send('MODULE', 'UNLOAD', 'wasm')).toMatch(
+    /^-ERR Error unloading module: the module exports one or more module-side data types/,
+  );
   expect(await server.send('MODULE', 'UNLOAD', 'wasm:shop')).toMatch(/^-ERR Error unloading module/);
   await expect.poll(() => server.log).toContain('MODULE UNLOAD is refused');
   expect(await server.send('MODULE', 'LIST')).toBe(list);

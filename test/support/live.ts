@@ -164,7 +164,13 @@ export const FAR = 94_651_243_200_000;
 export async function fillShop(server: TestServer, count = 50, bytes = 20, prefix = 'key'): Promise<void> {
   const set = (index: number) => {
     const deadline = index % 3 === 0 ? ['DEADLINE', String(FAR + index)] : [];
-    return server.send('SHOP.SET', `${prefix}:${index % 40}${index % 2 === 0 ? `:${index}` : ''}`, `${index}:`.padEnd(bytes, 'x'), String(index - 20), ...deadline);
+    return server.send(
+      'SHOP.SET',
+      `${prefix}:${index % 40}${index % 2 === 0 ? `:${index}` : ''}`,
+      `${index}:`.padEnd(bytes, 'x'),
+      String(index - 20),
+      ...deadline,
+    );
   };
   for (const reply of await Promise.all(Array.from({ length: count }, (_, index) => set(index)))) expect(reply).toBe(OK);
 }

@@ -5,7 +5,7 @@
 //! the module, this library, Wasmtime and the processor.
 //!
 //! ```text
-//! SHA-256 of the code, 32 bytes | code
+//! SHA-256 of the file's name and the code, 32 bytes | code
 //! ```
 
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -69,22 +69,10 @@ impl Cache {
 
     /// The code of a module's file, if it is there and sound.
     pub fn take(&self, engine: &Engine, file: &[u8]) -> Option<Module> {
-        let code = self.read(&self.path(file))?;
+        let code = read(&self.path(file))?;
         // SAFETY: this library wrote it, with an engine like this one: its name says so, its bytes are whole,
         // and nobody else may write here.
         unsafe { Module::deserialize(engine, code) }.ok()
-    }
-
-    fn read(&self, path: &Path) -> Option<Vec<u8>> {
-        let mut opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).ok()?;
-        let metadata = opened.metadata().ok()?;
-        if !metadata.is_file() || !is_own(&metadata) {
-            return None;
-        }
-        let mut bytes = Vec::with_capacity(metadata.len() as usize);
-        opened.read_to_end(&mut bytes).ok()?;
-        let code = bytes.split_off_checked(HASH_BYTES)?;
-        (bytes == Sha256::digest(&code).as_slice()).then_some(code)
     }
 
     /// Keeps the code of a module's file.
@@ -94,7 +82,7 @@ impl Cache {
     pub fn keep(&self, file: &[u8], code: &[u8]) -> io::Result<()> {
         let path = self.path(file);
         let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = write(&temporary, code).and_then(|()| fs::rename(&temporary, &path));
+        let written = write(&temporary, &sum(&path, code), code).and_then(|()| fs::rename(&temporary, &path));
         if written.is_err() {
             // What is left of it is in nobody's way.
             let _ = fs::remove_file(&temporary);
@@ -116,6 +104,19 @@ impl Cache {
     }
 }
 
+/// The code in a file, if that is sound.
+fn read(path: &Path) -> Option<Vec<u8>> {
+    let mut opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path).ok()?;
+    let metadata = opened.metadata().ok()?;
+    if !metadata.is_file() || !is_own(&metadata) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    opened.read_to_end(&mut bytes).ok()?;
+    let code = bytes.split_off_checked(HASH_BYTES)?;
+    (bytes == sum(path, &code)).then_some(code)
+}
+
 /// Whether it is the server's user's, and nobody else may write it.
 fn is_own(metadata: &Metadata) -> bool {
     const OTHERS_WRITE: u32 = 0o022;
@@ -123,9 +124,15 @@ fn is_own(metadata: &Metadata) -> bool {
     metadata.uid() == unsafe { libc::geteuid() } && metadata.mode() & OTHERS_WRITE == 0
 }
 
-fn write(path: &Path, code: &[u8]) -> io::Result<()> {
+/// What stands before the code: none of another file's can stand for it.
+fn sum(path: &Path, code: &[u8]) -> [u8; HASH_BYTES] {
+    let name = path.file_stem().unwrap_or_default().as_encoded_bytes();
+    Sha256::new().chain_update(name).chain_update(code).finalize().into()
+}
+
+fn write(path: &Path, sum: &[u8], code: &[u8]) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(&Sha256::digest(code))?;
+    file.write_all(sum)?;
     file.write_all(code)
 }
 

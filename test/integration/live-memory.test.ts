@@ -1,0 +1,53 @@
+/**
+ * Memory of a server whose module is replaced again and again. What a file was instantiated for stays in its
+ * store, half a MiB each time, until the data is saved and loaded into a fresh one: after 16 times, or as many
+ * as are a twentieth of the data. So the memory goes up and down, and every measure is the least of a round of
+ * reloads that is longer than that.
+ */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { fillShop, OK, reload, shopWith, startLive, versioned } from '../support/live.ts';
+import type { TestServer } from '../support/server.ts';
+
+const files = [await shopWith(), await shopWith(versioned('two'))];
+const ROUND = 20;
+/** Rounds to warm up, in which the allocator comes to have what a save and a load take for a while, and all. */
+const WARM_UP = 2;
+const ROUNDS = 4;
+const MOST = 1.05;
+
+const resident = (server: TestServer): number => {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
+};
+
+test.each([
+  ['a little data', 50, 20],
+  ['some MiB', 4000, 1000],
+])('with %s it stays the same', async (_, count, bytes) => {
+  const live = await startLive({ shop: files[0]! });
+  await fillShop(live.server, count, bytes);
+  const size = await live.server.send('SHOP.SIZE');
+  const least: { resident: number; used: number }[] = [];
+  let number = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const measures: { resident: number; used: number }[] = [];
+    for (let each = 0; each < ROUND; each++) {
+      expect(await reload(live, files[++number % 2]!)).toBe(OK);
+      const used = Number((await live.server.info('wasm')).wasm_shop_memory_used);
+      measures.push({ resident: resident(live.server), used });
+    }
+    least.push({
+      resident: Math.min(...measures.map((measure) => measure.resident)),
+      used: Math.min(...measures.map((measure) => measure.used)),
+    });
+  }
+  expect([await live.server.send('SHOP.SIZE'), await live.server.send('SHOP.CHECK')]).toEqual([size, OK]);
+  expect((await live.server.info('wasm')).wasm_shop_reloads).toBe(String(number));
+  const [first, ...later] = least.slice(WARM_UP - 1);
+  console.log(JSON.stringify(least));
+  for (const { resident, used } of later) {
+    expect(resident / first!.resident).toBeLessThan(MOST);
+    expect(used / first!.used).toBeLessThan(MOST);
+  }
+});
