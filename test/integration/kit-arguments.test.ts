@@ -27,7 +27,8 @@ query("ARG.MIDDLE", "first names ... last", (first: string, names: string[], las
 query("ARG.EITHER", "(ADD amount:integer|RESET) name", (amount: i64 = 0, reset: bool, name: string): string => \`\${amount} \${reset} \${name}\`);
 query("ARG.NONE", "", (): bool => true);
 command("ARG.PUT", "key:key", (key: string): void => { counts.set(key, 1); });
-query("ARG.WRITES", "key:key", (key: string): void => { counts.set(key, 1); });
+query("ARG.WRITES", "key:key", (key: string): void => write(key));
+function write(key: string): void { counts.set(key, 1); }
 query("ARG.LETTERS", "text", letters);
 function letters(text: string): string[] {
   const all: string[] = [];
