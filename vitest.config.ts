@@ -32,7 +32,7 @@ const integrationTests = (...names: string[]) => names.map((name) => `test/integ
 const FIRST_SERVER_TESTS = integrationTests(
   ...['client-away', 'client-contract', 'client-copies', 'client-examples', 'client-express'],
   ...['hostile-compile', 'hostile-exports', 'hostile-files', 'hostile-lengths', 'hostile-linked', 'hostile-pointers', 'kit-arguments'],
-  ...['kit-docs', 'kit-examples', 'kit-memory', 'large-writes', 'linking-files', 'soak'],
+  ...['kit-docs', 'kit-examples', 'kit-memory', 'large-writes', 'linking-files', 'live-memory', 'soak'],
 );
 /**
  * Tests that choose the link of each of their servers by themselves, or to which it is all the same: they run
@@ -52,7 +52,7 @@ const BOTH_LINKS_TESTS = integrationTests(
     'hostile-[!p]*',
     'large-writes',
   ],
-  ...['kit-*', 'languages', 'linking*', 'live-*', 'loaded', 'readers', 'server-rules', 'soak', 'stack-pointer', 'sweep'],
+  ...['kit-*', 'languages', 'linking*', 'live-[!l]*', 'live-load', 'loaded', 'readers', 'server-rules', 'soak', 'stack-pointer', 'sweep'],
 );
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
