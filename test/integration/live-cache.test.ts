@@ -59,12 +59,42 @@ describe('a file of the cache', () => {
   });
 
   test.each([
-    ['was damaged', (file: string) => spoil(file, (bytes) => bytes.fill(0xff, bytes.length >> 1, (bytes.length >> 1) + 1))],
-    ['has another sum', (file: string) => spoil(file, (bytes) => bytes.fill(0, 0, 4))],
-    ['was cut short', (file: string) => writeFileSync(file, readFileSync(file).subarray(0, 1000))],
-    ['is shorter than its sum', (file: string) => writeFileSync(file, 'short')],
-    ['is empty', (file: string) => writeFileSync(file, '')],
-    ['others may write', (file: string) => chmodSync(file, 0o664)],
+    [
+      'was damaged',
+      (file: string) => {
+        spoil(file, (bytes) => bytes.fill(0xff, bytes.length >> 1, (bytes.length >> 1) + 1));
+      },
+    ],
+    [
+      'has another sum',
+      (file: string) => {
+        spoil(file, (bytes) => bytes.fill(0, 0, 4));
+      },
+    ],
+    [
+      'was cut short',
+      (file: string) => {
+        writeFileSync(file, readFileSync(file).subarray(0, 1000));
+      },
+    ],
+    [
+      'is shorter than its sum',
+      (file: string) => {
+        writeFileSync(file, 'short');
+      },
+    ],
+    [
+      'is empty',
+      (file: string) => {
+        writeFileSync(file, '');
+      },
+    ],
+    [
+      'others may write',
+      (file: string) => {
+        chmodSync(file, 0o664);
+      },
+    ],
     [
       'is a link to one that would do',
       (file: string) => {

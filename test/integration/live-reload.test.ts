@@ -74,15 +74,15 @@ describe('what clients see', () => {
     await fillShop(live.server);
     const client = await live.server.connect();
     const seen = new Set<string>();
-    let goesOn = true;
+    const asks = { goesOn: true };
     const asked = (async () => {
-      while (goesOn) {
+      while (asks.goesOn) {
         for (const reply of await Promise.all([client.send('SHOP.GET', 'key:1'), client.send('SHOP.VERSION')])) seen.add(reply);
       }
     })();
     const wanted = await live.server.send('SHOP.GET', 'key:1');
     for (const file of [two, one, two, one]) expect(await reload(live, file)).toBe(OK);
-    goesOn = false;
+    asks.goesOn = false;
     await asked;
     expect([...seen].sort()).toEqual([wanted, version('one'), version('two')].sort());
   });

@@ -114,7 +114,13 @@ describe('a file that', () => {
 
   test.each([
     ['is broken', broken, /cannot be loaded: .*end-of-file/],
-    ['refuses the data', (folder: Folder) => folder.put('shop', other), /table items: its field count was i64, and is f64/],
+    [
+      'refuses the data',
+      (folder: Folder) => {
+        folder.put('shop', other);
+      },
+      /table items: its field count was i64, and is f64/,
+    ],
   ])('%s: what served last is loaded in its place', async (_, spoil, reason) => {
     const { server, folder, before } = await start(true);
     spoil(folder);
@@ -132,11 +138,35 @@ describe('a file that', () => {
   });
 
   test.each([
-    ['is missing', true, (folder: Folder) => folder.remove('shop')],
-    ['is missing', false, (folder: Folder) => folder.remove('shop')],
+    [
+      'is missing',
+      true,
+      (folder: Folder) => {
+        folder.remove('shop');
+      },
+    ],
+    [
+      'is missing',
+      false,
+      (folder: Folder) => {
+        folder.remove('shop');
+      },
+    ],
     ['is broken, and nothing has served', true, broken],
-    ['refuses data that the file begins with, and nothing has served', true, (folder: Folder) => folder.put('shop', other)],
-    ['refuses effects, and nothing has served', false, (folder: Folder) => folder.put('shop', other)],
+    [
+      'refuses data that the file begins with, and nothing has served',
+      true,
+      (folder: Folder) => {
+        folder.put('shop', other);
+      },
+    ],
+    [
+      'refuses effects, and nothing has served',
+      false,
+      (folder: Folder) => {
+        folder.put('shop', other);
+      },
+    ],
   ])('%s (the file begins with data: %s): its data is kept', async (_, whole, spoil) => {
     const { server, folder, before } = await start(whole);
     spoil(folder);
@@ -171,10 +201,38 @@ describe('a replica whose file', () => {
 
   test.each([
     ['is missing', () => undefined, true, []],
-    ['is broken', (folder: Folder) => writeFileSync(folder.file('shop'), 'no module'), true, []],
-    ['refuses the data', (folder: Folder) => folder.put('shop', other), true, []],
-    ['refuses the data beside its own', (folder: Folder) => folder.put('shop', other), true, ['--repl-diskless-load', 'swapdb']],
-    ['refuses the first effect', (folder: Folder) => folder.put('shop', other), false, []],
+    [
+      'is broken',
+      (folder: Folder) => {
+        writeFileSync(folder.file('shop'), 'no module');
+      },
+      true,
+      [],
+    ],
+    [
+      'refuses the data',
+      (folder: Folder) => {
+        folder.put('shop', other);
+      },
+      true,
+      [],
+    ],
+    [
+      'refuses the data beside its own',
+      (folder: Folder) => {
+        folder.put('shop', other);
+      },
+      true,
+      ['--repl-diskless-load', 'swapdb'],
+    ],
+    [
+      'refuses the first effect',
+      (folder: Folder) => {
+        folder.put('shop', other);
+      },
+      false,
+      [],
+    ],
   ] as const)('%s keeps all that comes, and has it after a failover', async (_, spoil, filled, ways) => {
     const { primary, replica, folder } = await start(spoil, filled, [...ways]);
     await fillShop(primary, 30, 20, 'behind');

@@ -123,16 +123,16 @@ describe('a module that is unloaded', () => {
     ])
       expect(await client.send(...words)).toBe('+QUEUED\r\n');
     const seen = new Set<string>();
-    let goesOn = true;
+    const asks = { goesOn: true };
     const asked = (async () => {
-      while (goesOn) seen.add(await asking.send('SHOP.GET', 'key:1'));
+      while (asks.goesOn) seen.add(await asking.send('SHOP.GET', 'key:1'));
     })();
     const replies = await client.send('EXEC');
     expect(replies.split(wanted)).toHaveLength(3);
     expect(replies).toMatch(/-ERR unknown command 'SHOP.GET'/);
     expect(await server.send('WASM.UNLOAD', 'shop')).toBe(OK);
     await expect.poll(() => [...seen].some((reply) => NOT_KNOWN.test(reply))).toBe(true);
-    goesOn = false;
+    asks.goesOn = false;
     await asked;
     expect([...seen].filter((reply) => reply !== wanted && !NOT_KNOWN.test(reply))).toEqual([]);
   });
