@@ -207,8 +207,28 @@ test.each([0o770, 0o707, 0o777, 0o1777])('a cache of mode %o is refused', async 
 });
 
 test('neither setting changes while the server serves', async () => {
-  const folder = new Folder();
+  const folder = Folder.ofTest();
   const server = await startServer({ module, arguments: folder.arguments });
   for (const setting of ['wasm.cache', 'wasm.dir'])
     expect(await server.send('CONFIG', 'SET', setting, '/tmp')).toMatch(/^-ERR .*immutable/);
+});
+
+test.each(['wasm.dir', 'wasm.cache'])('a dir that comes to %s is set back, and told', async (setting) => {
+  const parent = temporary();
+  const folder = path.join(parent, 'modules');
+  mkdirSync(folder, { mode: 0o700 });
+  const server = await startServer({
+    arguments: [`--${setting}`, folder, '--enable-protected-configs', 'yes', '--wasm.allow-load', 'yes'],
+  });
+  const before = await server.send('CONFIG', 'GET', 'dir');
+  for (const dir of [folder, parent]) {
+    expect(await server.send('CONFIG', 'SET', 'dir', dir)).toBe('+OK\r\n');
+    expect(await server.send('CONFIG', 'GET', 'dir')).toBe(before);
+  }
+  expect((await server.info('wasm')).wasm_settings_undone).toBe('2');
+  await expect.poll(() => server.log).toContain(`${setting} ${folder} and the server's own dir`);
+  const elsewhere = temporary();
+  expect(await server.send('CONFIG', 'SET', 'dir', elsewhere)).toBe('+OK\r\n');
+  expect(await server.send('CONFIG', 'GET', 'dir')).toContain(elsewhere);
+  expect(await server.send('CONFIG', 'SET', 'dir', server.folder)).toBe('+OK\r\n');
 });

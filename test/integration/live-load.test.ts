@@ -59,7 +59,7 @@ test('within MULTI its commands can be queued by the next transaction', async ()
 
 describe('who may', () => {
   test('nobody, without wasm.allow-load', async () => {
-    const folder = new Folder();
+    const folder = Folder.ofTest();
     folder.put('shop', one);
     const server = await startServer({ module, arguments: ['--wasm.dir', folder.path] });
     for (const command of ['LOAD', 'RELOAD', 'UNLOAD'])
@@ -175,7 +175,7 @@ describe('files that are not loaded', () => {
 });
 
 test('a link within the folder is followed, as mounts of Kubernetes are, and changes as a whole', async () => {
-  const folder = new Folder();
+  const folder = Folder.ofTest();
   for (const [name, file] of [
     ['first', one],
     ['second', two],
@@ -233,7 +233,7 @@ describe('a wasm.dir', () => {
   });
 
   test('with files of odd names, and more of them than there can be modules, lets the server start', async () => {
-    const folder = new Folder();
+    const folder = Folder.ofTest();
     for (const name of ['a b', 'a\nb:c', 'é', '-', 'x'.repeat(200), 'UP', 'wasm']) copyFileSync(plain, folder.file(name));
     for (let count = 0; count < 70; count++) copyFileSync(plain, folder.file(`other${count}`));
     folder.put('shop', one);

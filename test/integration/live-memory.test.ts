@@ -25,7 +25,7 @@ test.each([
   ['a little data, compiled each time', 50, 20, false],
   ['some MiB, out of the cache', 4000, 1000, true],
 ])('with %s it stays the same', async (_, count, bytes, isKept) => {
-  const cache = new Folder();
+  const cache = Folder.ofTest();
   const live = await startLive({ shop: files[0]! }, { arguments: isKept ? ['--wasm.cache', cache.path] : [] });
   await fillShop(live.server, count, bytes);
   const size = await live.server.send('SHOP.SIZE');

@@ -236,7 +236,7 @@ describe('while the server does something else', () => {
   });
 
   test('a replica replaces its own file, before its primary does', async () => {
-    const folder = new Folder();
+    const folder = Folder.ofTest();
     folder.put('shop', one);
     const primary = await startServer({ tcp: true, arguments: folder.arguments });
     await fillShop(primary);

@@ -20,7 +20,7 @@ const rewritten = async (server: TestServer) => {
 
 describe('CONFIG REWRITE', () => {
   async function start() {
-    const folder = new Folder();
+    const folder = Folder.ofTest();
     const configuration = `loadmodule ${HOST_FILE} ${HASHMAP_FILE}\nwasm.dir ${folder.path}\nwasm.allow-load yes\n`;
     const server = await startServer({ module: false, configuration, arguments: APPEND_ONLY });
     folder.put('shop', one);
@@ -192,7 +192,7 @@ describe('a replica whose file', () => {
   async function start(spoil: (folder: Folder) => void, filled: boolean, ways: string[] = []) {
     const primary = await startLive({ shop: one }, { tcp: true });
     if (filled) await fillShop(primary.server);
-    const folder = new Folder();
+    const folder = Folder.ofTest();
     spoil(folder);
     const replica = await startServer({ module: [HOST_FILE, HASHMAP_FILE], arguments: [...folder.arguments, ...APPEND_ONLY, ...ways] });
     await follow(replica, primary.server);

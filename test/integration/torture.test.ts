@@ -22,7 +22,8 @@ test.each(scenarios)('$name breaks no promise', async ({ name, run }) => {
   const outcome = await run({ seed: SEED, link: tested.link, rounds: ROUNDS });
   // What was to happen did happen.
   expect(outcome.acknowledged).toBeGreaterThan(100);
-  if (name.startsWith('crash') || name === 'failover') expect(outcome.kills).toBe(ROUNDS);
+  if (name.startsWith('crash') || name === 'failover' || name === 'replace-modules') expect(outcome.kills).toBe(ROUNDS);
+  if (name === 'replace-modules') expect(outcome.changes).toBeGreaterThan(0);
   if (name === 'crash-rdb') expect(outcome['with a minimum']).toBe(ROUNDS);
   if (name === 'cut-links') expect(outcome.cuts).toBeGreaterThanOrEqual(ROUNDS);
 });

@@ -12,14 +12,17 @@ export const OK = '+OK\r\n';
 export const NOT_KNOWN = /^-ERR unknown command/;
 export const APPEND_ONLY = ['--appendonly', 'yes', '--appendfsync', 'always'];
 
-/** A `wasm.dir`, removed when the test is over. */
+/** A `wasm.dir`. */
 export class Folder {
-  readonly path = mkdtempSync(path.join(tmpdir(), 'wasm-dir-'));
+  constructor(readonly path: string) {}
 
-  constructor() {
+  /** One that is removed when the test is over. */
+  static ofTest(): Folder {
+    const folder = mkdtempSync(path.join(tmpdir(), 'wasm-dir-'));
     onTestFinished(() => {
-      rmSync(this.path, { recursive: true, force: true });
+      rmSync(folder, { recursive: true, force: true });
     });
+    return new Folder(folder);
   }
 
   /** Where the file of a module lies. */
@@ -57,7 +60,7 @@ export interface Live {
 
 /** A server that takes these files, by their modules' names, from a folder, and lets modules be loaded. */
 export async function startLive(files: Record<string, string> = {}, options: ServerOptions = {}): Promise<Live> {
-  const folder = new Folder();
+  const folder = Folder.ofTest();
   for (const [name, file] of Object.entries(files)) folder.put(name, file);
   // One of the shipped files alone: the other takes as long again to compile.
   const module = [HOST_FILE, HASHMAP_FILE];

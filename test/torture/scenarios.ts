@@ -12,6 +12,7 @@ import { eventually, TestServer, type LinkMode } from '../support/server.ts';
 import { dump } from '../support/state.ts';
 import { check, Violation, type Operation } from './history.ts';
 import { Load } from './load.ts';
+import { replaceModules } from './replace.ts';
 import { addBallast, addNativeKeys, checked, CHECKS, readState } from './state.ts';
 
 export interface Options {
@@ -424,4 +425,5 @@ export const SCENARIOS: Scenario[] = [
   { name: 'full-disk-rdb', run: (options) => fullDisk('rdb', options) },
   { name: 'cut-links', run: cutLinks },
   { name: 'failover', run: failover },
+  { name: 'replace-modules', run: replaceModules },
 ];

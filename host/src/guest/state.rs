@@ -48,6 +48,8 @@ pub struct State {
     pub handlers: Vec<(Declaration, Handler)>,
     /// In [`Phase::Load`]: the first of what a module registers that was refused, and why.
     pub refused: Option<String>,
+    /// What a module has logged last while it loads data: why it refuses them.
+    pub complaint: Option<String>,
     pub limits: Limits,
 }
 

@@ -89,6 +89,8 @@ pub fn start(host: &Host, ctx: Context<'_>, job: Job) -> Result<(), String> {
     let (sender, receiver) = mpsc::channel::<Blocked>();
     let work = move || {
         let ready = catch_unwind(AssertUnwindSafe(|| job.prepare(&engine))).unwrap_or_else(|_| Err("the compiler fails at it".into()));
+        // The compiler's memory is this thread's, and would stay with it.
+        threads::give_memory_back();
         if let Ok(client) = receiver.recv() {
             blocked::on_main_thread(come_back, Box::new(Done { job, ready, client }));
         }

@@ -143,7 +143,11 @@ fn check_fixed(host: &Host, running: &Running, declaration: &Declaration) -> Res
 /// Loads a member's data into `group`: those that it has, or those that were kept for it.
 fn carry(host: &Host, ctx: Context<'_>, group: &Group, member: MemberId) -> Result<(), String> {
     let module = &host.modules[member.0];
-    let refused = || format!("module {}: it refuses the data that is there: the log tells why", module.name());
+    let refused = || {
+        let complaint = group.enter().and_then(|mut entered| entered.store.data_mut().complaint.take());
+        let why = complaint.unwrap_or_else(|| "the log tells why".into());
+        format!("module {}: it refuses the data that is there: {why}", module.name())
+    };
     let version = host.types.iter().find(|kind| kind.member == member).map_or(kits::VERSION, |kind| kind.version);
     if module.running().is_none() {
         return host.kept.with(module.name().as_bytes(), |part| {

@@ -42,6 +42,9 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
             let text = String::from_utf8_lossy(text::cut(handed(all, &mut state.call, pointer, length)?)).into_owned();
             let name = &host()?.modules[member.0].identity.name;
             log::line(guest.data().call.lent.ctx, &level, &format!("module {name}: {text}"));
+            if guest.data().call.phase == Phase::AuxLoad {
+                guest.data_mut().complaint = Some(text);
+            }
             Ok(())
         },
     )?;
