@@ -40,6 +40,11 @@ const LAYOUT = {
   session: ['base', 'session/ids', 'session/store', 'session/texts'],
 };
 
+/** What the compiler made of a module, with a word for how its data lies in memory. */
+export function withLayout(name: keyof typeof LAYOUT, wasm: Uint8Array): Uint8Array {
+  return withSection(wasm, 'redis-wasm', `layout: ${layoutOf(LAYOUT[name])}\n`);
+}
+
 export const WASM: Product = {
   title: 'hashmap.wasm and session.wasm',
   sources: ['assembly', 'asconfig.json', 'package-lock.json'],
@@ -49,7 +54,7 @@ export const WASM: Product = {
       const file = path.join(ROOT, `build/${name}.wasm`);
       const fresh = path.join(ROOT, `build/${name}.new.wasm`);
       mustRunTool('asc', [`assembly/${name}.ts`, '--target', name, '--outFile', `build/${name}.new.wasm`]);
-      writeFileSync(fresh, withSection(readFileSync(fresh), 'redis-wasm', `layout: ${layoutOf(LAYOUT[name])}\n`));
+      writeFileSync(fresh, withLayout(name, readFileSync(fresh)));
       // Renamed into place: a server that starts meanwhile finds the old file or the new one.
       renameSync(fresh, file);
     }
