@@ -1,8 +1,8 @@
 /**
  * Memory of a server whose module is replaced again and again. What a file was instantiated for stays in its
- * store, half a MiB each time, until the data is saved and loaded into a fresh one: after 16 times, or as many
- * as are a twentieth of the data. So the memory goes up and down, and every measure is the least of a round of
- * reloads that is longer than that.
+ * store, half a MiB each time, until the data is saved and loaded into a fresh one: after 16 times, or as
+ * many as are a twentieth of the data. So the memory goes up and down, and every measure is the least of a
+ * round of reloads that is longer than that.
  */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -11,7 +11,9 @@ import type { TestServer } from '../support/server.ts';
 
 const files = [await shopWith(), await shopWith(versioned('two'))];
 const ROUND = 20;
-/** Rounds to warm up, in which the allocator comes to have what a save and a load take for a while, and all. */
+/**
+ * Rounds to warm up, in which the allocator comes to have what a save and a load take for a while, and all.
+ */
 const WARM_UP = 2;
 const ROUNDS = 4;
 const MOST = 1.05;
