@@ -125,7 +125,14 @@ export function typeName(type: bigint): string {
 /** The module type of this name and encoding. */
 function typeId(name: string, encoding: bigint): bigint {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  return [...name].reduce((id, letter) => (id << 6n) | BigInt(alphabet.indexOf(letter)), 0n) * 1024n + encoding;
+  return (
+    Array.from(Buffer.from(name, 'latin1'), (code) => String.fromCharCode(code)).reduce(
+      (id, letter) => (id << 6n) | BigInt(alphabet.indexOf(letter)),
+      0n,
+    ) *
+      1024n +
+    encoding
+  );
 }
 
 const KITS = 'wasm-kits';
