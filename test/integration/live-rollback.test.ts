@@ -31,7 +31,7 @@ async function renamed(name: string): Promise<string> {
   return file('shop', Buffer.from(changed, 'latin1'));
 }
 
-const REFUSED = /^-ERR module shop: it refuses the data that is there: table items: its [a-z ]+ (?:was|were) .*, and (?:is|are) .*\r\n/;
+const REFUSED = /^-ERR module shop: it refuses the data that is there: (?!the log).*\b(?:items|carts)\b.*\r\n/;
 /** Files that cannot take over, what the error says, and what the log does. */
 const UNFIT: [what: string, file: string, reason: RegExp, line?: RegExp][] = [
   ['is no module', await file('shop', Buffer.from('no module at all')), /^-ERR .*(?:magic|not a|no |unexpected)/i],
