@@ -145,8 +145,8 @@ fn carry(host: &Host, ctx: Context<'_>, group: &Group, member: MemberId) -> Resu
     let module = &host.modules[member.0];
     let refused = || {
         let complaint = group.enter().and_then(|mut entered| entered.store.data_mut().complaint.take());
-        let why = complaint.unwrap_or_else(|| "the log tells why".into());
-        format!("module {}: it refuses the data that is there: {why}", module.name())
+        let complaint = complaint.unwrap_or_default();
+        format!("module {}: it refuses the data that is there: {complaint}", module.name())
     };
     let version = host.types.iter().find(|kind| kind.member == member).map_or(kits::VERSION, |kind| kind.version);
     if module.running().is_none() {
