@@ -116,23 +116,19 @@ function lengthBytes(value: bigint): Buffer {
   return bytes;
 }
 
+/** What six bits of a module type's name stand for. */
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
 /** The nine characters of a module type's name. */
 export function typeName(type: bigint): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  return Array.from({ length: 9 }, (_, index) => alphabet[Number((type >> BigInt(10 + 6 * (8 - index))) & 63n)]).join('');
+  return Array.from({ length: 9 }, (_, index) => LETTERS[Number((type >> BigInt(10 + 6 * (8 - index))) & 63n)]).join('');
 }
 
 /** The module type of this name and encoding. */
 function typeId(name: string, encoding: bigint): bigint {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  return (
-    Array.from(Buffer.from(name, 'latin1'), (code) => String.fromCharCode(code)).reduce(
-      (id, letter) => (id << 6n) | BigInt(alphabet.indexOf(letter)),
-      0n,
-    ) *
-      1024n +
-    encoding
-  );
+  let id = 0n;
+  for (let index = 0; index < name.length; index++) id = (id << 6n) | BigInt(LETTERS.indexOf(name.charAt(index)));
+  return (id << 10n) | encoding;
 }
 
 const KITS = 'wasm-kits';

@@ -64,7 +64,7 @@ unsafe extern "C" fn load(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_
     unsafe {
         answer_command(ctx, argv, argc, |host, ctx, name, _| {
             let folder = host.folder.get().ok_or("there is no wasm.dir to load it from")?;
-            if host.named(name.as_bytes()).is_some_and(|member| host.modules[member.0].running().is_some()) {
+            if serving(host, name).is_some() {
                 return Err(format!("{name} is loaded already: WASM.RELOAD replaces it"));
             }
             begin(host, ctx, Deed::Load, name, Some(folder), PathBuf::new())
@@ -76,7 +76,7 @@ unsafe extern "C" fn reload(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> 
     // SAFETY: as above.
     unsafe {
         answer_command(ctx, argv, argc, |host, ctx, name, _| {
-            let member = served(host, name)?;
+            let member = serving(host, name).ok_or_else(|| format!("no module {name} is loaded: WASM.LOAD loads one"))?;
             let module = &host.modules[member.0];
             let path = module.running().map(|running| running.file.path.clone()).unwrap_or_default();
             begin(host, ctx, Deed::Reload, name, host.folder.get().filter(|_| !module.is_given), path)
@@ -109,7 +109,7 @@ fn drop_or_keep(host: &Host, ctx: Context<'_>, name: &str, is_dropped: bool) -> 
     if is_dropped && is_replica {
         return Err("a replica drops what its primary drops: DROP it there".into());
     }
-    let Some(member) = host.named(name.as_bytes()).filter(|member| host.modules[member.0].running().is_some()) else {
+    let Some(member) = serving(host, name) else {
         // What is kept of one that is missing may go too.
         if !is_dropped || host.kept.with(name.as_bytes(), |part| part.pieces.is_empty() && part.effects.is_empty()) {
             return Err(format!("no module {name} is loaded"));
@@ -134,13 +134,9 @@ fn drop_or_keep(host: &Host, ctx: Context<'_>, name: &str, is_dropped: bool) -> 
     Ok(())
 }
 
-/// The module of this name, which is there.
-///
-/// # Errors
-/// There is none.
-fn served(host: &Host, name: &str) -> Result<MemberId, String> {
-    let is_there = |member: &MemberId| host.modules[member.0].running().is_some();
-    host.named(name.as_bytes()).filter(is_there).ok_or_else(|| format!("no module {name} is loaded: WASM.LOAD loads one"))
+/// The module of this name, if it is there.
+fn serving(host: &Host, name: &str) -> Option<MemberId> {
+    host.named(name.as_bytes()).filter(|member| host.modules[member.0].running().is_some())
 }
 
 /// Compiles the file and goes on with it: on another thread, unless the client cannot wait.

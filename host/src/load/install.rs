@@ -144,8 +144,7 @@ fn check_fixed(host: &Host, running: &Running, declaration: &Declaration) -> Res
 fn carry(host: &Host, ctx: Context<'_>, group: &Group, member: MemberId) -> Result<(), String> {
     let module = &host.modules[member.0];
     let refused = || {
-        let complaint = group.enter().and_then(|mut entered| entered.store.data_mut().complaint.take());
-        let complaint = complaint.unwrap_or_default();
+        let complaint = group.enter().and_then(|mut entered| entered.store.data_mut().complaint.take()).unwrap_or_default();
         format!("module {}: it refuses the data that is there: {complaint}", module.name())
     };
     let version = host.types.iter().find(|kind| kind.member == member).map_or(kits::VERSION, |kind| kind.version);
