@@ -44,6 +44,8 @@ class Development {
   private timer: NodeJS.Timeout | undefined;
   private work: Promise<void> = Promise.resolve();
   private isEnding = false;
+  /** whether the server is about to be started again */
+  private mayEnd = false;
 
   constructor(
     /** the files that a person has named; none: all of the folder */
@@ -53,7 +55,10 @@ class Development {
     private readonly port: number,
   ) {}
 
-  /** Builds and starts. Throws a Problem where that fails. */
+  /**
+   * Builds and starts. What does not build is told, and built again at its next change; what served before
+   * is served meanwhile. Throws a Problem where the server does not start.
+   */
   begin(): Promise<void> {
     const begun = this.start();
     // A change meanwhile comes after it.
@@ -63,14 +68,19 @@ class Development {
 
   private async start(): Promise<void> {
     this.modules = modulesOf(this.given, process.cwd());
-    const built = [];
-    for (const module of this.modules) built.push(await this.build(module));
-    const names = built.map((each) => path.basename(this.served(each)));
+    const names = this.modules.map((module) => path.basename(this.served(module)));
     mkdirSync(this.within('modules'), { recursive: true });
     for (const name of readdirSync(this.within('modules')))
       if (name.endsWith('.wasm') && !names.includes(name)) rmSync(this.within('modules', name));
-    for (const each of built) put(each.output, this.served(each));
-    await this.server.start([]);
+    const built: Built[] = [];
+    for (const module of this.modules) {
+      await this.trying(async () => {
+        const each = await this.build(module);
+        put(each.output, this.served(each));
+        built.push(each);
+      }, module);
+    }
+    await this.launch();
     await this.compare(built);
   }
 
@@ -156,16 +166,19 @@ class Development {
       const concerned = present.filter((module) => isNew(module) || changed.some((file) => this.files.get(module.name)?.has(file)));
       this.modules = present;
       for (const module of gone) await this.trying(() => this.drop(module));
-      for (const module of concerned) await this.trying(async () => this.replace(await this.build(module)));
+      for (const module of concerned) await this.trying(async () => this.replace(await this.build(module)), module);
     });
   }
 
-  private async trying(body: () => Promise<void>): Promise<void> {
+  /** @param module what it is about: one that was never built is not served on */
+  private async trying(body: () => Promise<void>, module?: Module): Promise<void> {
     try {
       await body();
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      console.error(`\n${error.message}\n\nWhat was built before is served on.\n`);
+      const isNew = module !== undefined && !existsSync(this.served(module));
+      const state = isNew ? `${module.name} is not served until it builds: save it again.` : 'What was built before is served on.';
+      console.error(`\n${error.message}\n\n${state}\n`);
     }
   }
 
@@ -209,7 +222,11 @@ class Development {
   private async drop(module: Module): Promise<void> {
     rmSync(this.served(module), { force: true });
     this.files.delete(module.name);
+    if (!this.server.isRunning) return;
     await this.asking(async (wire) => {
+      // The server may have refused it.
+      const loaded = (await loadedModules(wire)).get(module.name);
+      if (loaded === undefined || loaded.missing !== undefined) return;
       await wire.call(['WASM.UNLOAD', module.name]).catch((error: unknown) => {
         if (!(error instanceof WireError)) throw error;
         throw new Problem(`${module.name} cannot be unloaded: ${wordsOf(error.reply)}`);
@@ -220,10 +237,22 @@ class Development {
 
   private async restart(built: Built[], reason: string): Promise<void> {
     say(`the server is started again: ${reason}`);
+    this.mayEnd = true;
     await this.server.end();
-    await this.server.start([]);
+    await this.launch();
     if (await this.compare(built))
       say(`${built.map(({ name }) => name).join(', ')}: served, with all data, by a server that was started again`);
+  }
+
+  /** Starts the server, and tells of it when that ends by itself. */
+  private async launch(): Promise<void> {
+    await this.server.start([]);
+    this.mayEnd = false;
+    void this.server.ended.then(() => {
+      if (this.isEnding || this.mayEnd) return;
+      const last = this.server.log.trimEnd().split('\n').at(-1) ?? '';
+      console.error(`\nThe server has ended: ${last}\n\nThe next change of a file starts it again.\n`);
+    });
   }
 
   /** Whether the server serves what was built; it starts without a module that it cannot load. */

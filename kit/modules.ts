@@ -51,7 +51,7 @@ export function modulesOf(given: string[], folder: string, name?: string): Modul
   for (const { file, name: each } of modules) {
     if (!statSync(file, { throwIfNoEntry: false })?.isFile() || !file.endsWith('.ts')) throw new Problem(`${file} is no TypeScript file.`);
     const problem = nameProblem(each);
-    if (problem !== undefined) throw new Problem(`${problem}.\nChoose one: --name limit, or rename ${path.basename(file)}.`);
+    if (problem !== undefined) throw new Problem(`${problem}.\nRename ${path.basename(file)}, or build it with --name limit.`);
     if (modules.filter((other) => other.name === each).length > 1) throw new Problem(`There are two modules ${each}.`);
   }
   return modules;

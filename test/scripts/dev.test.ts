@@ -31,14 +31,15 @@ class Project {
     renameSync(path.join(this.folder, `${name}~`), path.join(this.folder, name));
   }
 
-  async begin(...given: string[]): Promise<void> {
+  /** Starts it; what it has said until it serves. */
+  async begin(...given: string[]): Promise<string> {
     this.port = await freePort();
     const words = ['--import', LOADER, path.join(ROOT, 'bin/main.ts'), 'dev', ...given, '--port', String(this.port)];
     const env = { ...process.env, REDIS_SERVER: process.env.TEST_SERVER };
     const child = spawn(process.execPath, words, { cwd: this.folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (this.text += chunk));
-    await this.says(/serves them on port/);
+    return this.says(/serves them on port/);
   }
 
   /** Waits until it has said this; answers all since the last time, which is not looked at again. */
@@ -122,14 +123,52 @@ test('what the server refuses changes nothing, nor does what comes after it', { 
   expect(await project.send('NOTE.GET', 'a')).toBe(':7\r\n');
 });
 
+test('it waits for the next save of a file that has an error at its start', { timeout: TIMEOUT_MS }, async () => {
+  const project = newProject();
+  const broken = `${NOTES}function ((\n`;
+  project.write('note.ts', broken);
+  project.write('one.ts', `${IMPORT}query("ONE.GET", "", (): i64 => 1, "One");\n`);
+  expect(await project.begin()).toMatch(/note\.ts:\d+:\d+: [^]*note is not served until it builds: save it again\.\n/);
+  expect(await project.send('ONE.GET')).toBe(':1\r\n');
+  expect(await project.send('NOTE.GET', 'a')).toMatch(/^-ERR unknown command/);
+  project.write('note.ts', NOTES);
+  await project.says(/note: served, with all data\n/);
+  expect(await project.send('NOTE.ADD', 'a', '5')).toBe(':5\r\n');
+
+  // What served last is served by the next start meanwhile.
+  expect(await project.end()).toBe(0);
+  project.write('note.ts', broken);
+  expect(await project.begin('note.ts')).toContain('What was built before is served on.');
+  expect(await project.send('NOTE.GET', 'a')).toBe(':5\r\n');
+  project.write('note.ts', notes('i64', 'key:key', '7'));
+  await project.says(/note: served, with all data\n/);
+  expect(await project.send('NOTE.GET', 'a')).toBe(':7\r\n');
+});
+
+test('it tells that its server has ended, and starts it at the next change', { timeout: TIMEOUT_MS }, async () => {
+  const project = newProject();
+  project.write('note.ts', NOTES);
+  await project.begin();
+  expect(await project.send('NOTE.ADD', 'a', '5')).toBe(':5\r\n');
+  process.kill(Number(await project.info('process_id')));
+  expect(await project.says(/The next change of a file starts it again\.\n/)).toMatch(/The server has ended: .*bye bye/);
+  project.write('note.ts', notes('i64', 'key:key', '7'));
+  expect(await project.says(/by a server that was started again\n/)).not.toContain('has ended');
+  expect(await project.send('NOTE.GET', 'a')).toBe(':7\r\n');
+});
+
 test('a file that is new is loaded, one that is gone is unloaded, and its data comes back', { timeout: TIMEOUT_MS }, async () => {
   const project = newProject();
   project.write('note.ts', NOTES);
   await project.begin();
   expect(await project.send('NOTE.ADD', 'a', '5')).toBe(':5\r\n');
 
+  // One that the server refuses is none, and nothing is to be said when it is gone.
+  project.write('two.ts', `${IMPORT}query("NOTE.GET", "key:key", (key: string): i64 => 1, "As note");\n`);
+  await project.says(/two is refused by the server: it registers NOTE\.GET/);
+  rmSync(path.join(project.folder, 'two.ts'));
   project.write('one.ts', `${IMPORT}query("ONE.GET", "", (): i64 => 1, "One");\n`);
-  await project.says(/one: served, with all data\n/);
+  expect(await project.says(/one: served, with all data\n/)).not.toContain('two cannot be unloaded');
   expect(await project.send('ONE.GET')).toBe(':1\r\n');
   rmSync(path.join(project.folder, 'note.ts'));
   await project.says(/note: unloaded, since note\.ts is gone; its data is kept/);
