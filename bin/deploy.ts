@@ -9,6 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Wire, WireError } from '../client/transfer/wire.ts';
 import { isWasm, sectionText } from '../kit/wasm.ts';
+import { advised, TLS_OPTIONS, tlsOf, type Tls } from './address.ts';
 import { loadedModules, wordsOf, type Loaded } from './loaded.ts';
 import { Survey, type Node } from './nodes.ts';
 import { Problem, reasonOf, say } from './process.ts';
@@ -21,6 +22,7 @@ interface Wanted {
   copies: boolean;
   isDry: boolean;
   isJson: boolean;
+  tls: Tls;
 }
 
 /** A module's file. */
@@ -50,7 +52,7 @@ function optionsOf(given: string[]): Wanted {
     parseArgs({
       args: given,
       allowPositionals: true,
-      options: { url: { type: 'string', multiple: true }, copy: flag, 'dry-run': flag, json: flag },
+      options: { url: { type: 'string', multiple: true }, copy: flag, 'dry-run': flag, json: flag, ...TLS_OPTIONS },
     });
   let parsed: ReturnType<typeof read>;
   try {
@@ -63,7 +65,8 @@ function optionsOf(given: string[]): Wanted {
   if (file === undefined) throw new UsageProblem('A file is needed, for example build/counter.wasm.');
   if (others.length > 0) throw new UsageProblem(`One file is deployed at a time; ${others.join(' ')} is too much.`);
   if (values.url === undefined) throw new UsageProblem('A server is needed: --url redis://host:port');
-  return { file: path.resolve(file), urls: values.url, copies: values.copy, isDry: values['dry-run'], isJson: values.json };
+  const tls = tlsOf(values, values.url);
+  return { file: path.resolve(file), urls: values.url, copies: values.copy, isDry: values['dry-run'], isJson: values.json, tls };
 }
 
 /** Reads a module's file. Throws a Problem for what is none. */
@@ -140,6 +143,12 @@ async function perform(step: Step, artifact: Artifact, copies: boolean): Promise
   );
 }
 
+/** Why a server refuses, in its words; where it has no file, which it misses. */
+function refusal({ reply }: WireError, { name }: Artifact): string {
+  const words = wordsOf(reply);
+  return words.includes('No such file') ? `${words}: put ${name}.wasm into its wasm.dir first; on this machine --copy does` : words;
+}
+
 const called = ({ name, role }: Node): string => `${name} (${role})`;
 
 /** Has all servers serve the file, one after the other, until one does not. */
@@ -152,7 +161,7 @@ async function performAll(steps: Step[], artifact: Artifact, wanted: Wanted): Pr
     } catch (error) {
       if (!(error instanceof Problem) && !(error instanceof WireError)) throw error;
       step.state = 'failed';
-      step.reason = error instanceof WireError ? wordsOf(error.reply) : error.message;
+      step.reason = error instanceof WireError ? refusal(error, artifact) : error.message;
       return;
     }
     const time = step.action === 'none' ? '' : `, in ${((performance.now() - begun) / 1000).toFixed(1)} s`;
@@ -194,13 +203,16 @@ async function survey(found: Survey, wanted: Wanted, artifact: Artifact): Promis
     return steps;
   } catch (error) {
     if (!(error instanceof Problem) && !(error instanceof WireError)) throw error;
-    throw new Problem(`${error.message}\n${NOTHING}`);
+    throw new Problem(`${error instanceof WireError ? advised(error) : error.message}\n${NOTHING}`);
   }
 }
 
 async function deploy(wanted: Wanted, artifact: Artifact, found: Survey): Promise<number> {
   const steps = await survey(found, wanted, artifact);
-  if (!wanted.isJson) say(`${artifact.name}.wasm, SHA-256 ${artifact.sha256}: ${steps.length} servers, replicas first`);
+  if (!wanted.isJson)
+    say(
+      `${artifact.name}.wasm, SHA-256 ${artifact.sha256}: ${steps.length === 1 ? '1 server' : `${steps.length} servers, replicas first`}`,
+    );
   const refused = steps.find(({ reason }) => reason !== undefined);
   if (wanted.isDry) {
     const couldBe = tellPlan(steps, wanted);
@@ -217,7 +229,7 @@ async function deploy(wanted: Wanted, artifact: Artifact, found: Survey): Promis
 
 export async function command(given: string[]): Promise<number> {
   const wanted = optionsOf(given);
-  const found = new Survey();
+  const found = new Survey(wanted.tls);
   try {
     return await deploy(wanted, read(wanted.file), found);
   } catch (error) {

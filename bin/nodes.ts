@@ -1,7 +1,7 @@
 /** The servers that belong to one that a person names: its replicas and their replicas, or its cluster. */
 import { isIP } from 'node:net';
 import type { Wire } from '../client/transfer/wire.ts';
-import { nameOf, open, socketOf, urlOf } from './address.ts';
+import { nameOf, open, socketOf, urlOf, type Tls } from './address.ts';
 import { Problem } from './process.ts';
 
 export interface Node {
@@ -37,6 +37,9 @@ export class Survey {
   private readonly opened = new Map<string, Found>();
   private readonly nodes = new Map<string, Node>();
 
+  /** @param tls for all of them that are asked by TLS */
+  constructor(private readonly tls: Tls) {}
+
   /**
    * All servers that belong to these, each once: replicas before the servers that they follow. Throws a
    * Problem where one is not to be had, rejects with its WireError.
@@ -57,7 +60,7 @@ export class Survey {
   private async open(address: string): Promise<Found> {
     const known = this.opened.get(address);
     if (known !== undefined) return known;
-    const wire = await open(address);
+    const wire = await open(address, this.tls);
     const found = { address, wire, id: '' };
     this.opened.set(address, found);
     found.id = infoOf(await wire.call(['INFO', 'server'])).get('run_id') ?? address;

@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { PREFIX_DEFAULT } from '../client/transfer/layout.ts';
 import { type Wire, WireError } from '../client/transfer/wire.ts';
-import { open } from './address.ts';
+import { advised, open, TLS_OPTIONS, tlsOf, type Tls } from './address.ts';
 import { Problem } from './process.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -16,34 +16,40 @@ export interface Wanted {
   to: string;
   prefix: string;
   prune: boolean;
+  tls: Tls;
 }
 
 /** The options that were given. Throws a UsageProblem. */
 export function options(given: string[], mayPrune: boolean): Wanted {
-  try {
-    const { values } = parseArgs({
+  const read = () =>
+    parseArgs({
       args: given,
       options: {
         from: { type: 'string', default: SERVER_DEFAULT },
         to: { type: 'string' },
         prefix: { type: 'string', default: PREFIX_DEFAULT },
+        ...TLS_OPTIONS,
         ...(mayPrune ? { prune: { type: 'boolean', default: false } as const } : {}),
       },
-    }) as { values: { from: string; to?: string; prefix: string; prune?: boolean } };
-    return { from: values.from, to: values.to ?? values.from, prefix: values.prefix, prune: values.prune ?? false };
+    }).values as { from: string; to?: string; prefix: string; prune?: boolean; cacert?: string; cert?: string; key?: string };
+  let values: ReturnType<typeof read>;
+  try {
+    values = read();
   } catch (error) {
     throw new UsageProblem(error instanceof Error ? error.message : String(error));
   }
+  const { from, to = from, prefix, prune = false, ...files } = values;
+  return { from, to, prefix, prune, tls: tlsOf(files, [from, to]) };
 }
 
 /**
  * Runs `body` with both servers connected; a server's error becomes a Problem that says that it may be run
  * again.
  */
-export async function withServers<T>({ from, to }: Wanted, body: (from: Wire, to: Wire) => Promise<T>): Promise<T> {
+export async function withServers<T>({ from, to, tls }: Wanted, body: (from: Wire, to: Wire) => Promise<T>): Promise<T> {
   const wires: Wire[] = [];
   const opened = async (address: string): Promise<Wire> => {
-    const wire = await open(address);
+    const wire = await open(address, tls);
     wires.push(wire);
     return wire;
   };
@@ -52,7 +58,7 @@ export async function withServers<T>({ from, to }: Wanted, body: (from: Wire, to
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     const began = wires.length === 2 ? '\nWhat was done until then is done, and it may be run again.' : '';
-    throw new Problem(`${error.message}${began}`);
+    throw new Problem(`${advised(error)}${began}`);
   } finally {
     for (const wire of wires) wire.close();
   }

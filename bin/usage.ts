@@ -29,14 +29,16 @@ The data is kept in the current folder, unless --dir or the redis.conf names one
     details: `  --from    the server with the modules, redis://127.0.0.1:6379 by default; rediss:// for TLS, or the path of a socket
   --to      where the keys go: the same server by default
   --prefix  before each key: wasm: by default
-  --prune   delete afterwards what is under the prefix and no longer in the modules`,
+  --prune   delete afterwards what is under the prefix and no longer in the modules
+  --cacert, --cert, --key  for rediss://: the CA's certificate; ours and its key where the server asks for one`,
   },
   import: {
     synopsis: 'import [--from <server>] [--to <server>] [--prefix <text>]',
     summary: 'copies it back',
     details: `  --from    the server with the keys, redis://127.0.0.1:6379 by default; rediss:// for TLS, or the path of a socket
   --to      the server with the modules: the same one by default
-  --prefix  before each key: wasm: by default`,
+  --prefix  before each key: wasm: by default
+  --cacert, --cert, --key  for rediss://: the CA's certificate; ours and its key where the server asks for one`,
   },
   new: {
     synopsis: 'new <folder>',
@@ -66,7 +68,8 @@ The data is kept in .redis-wasm/data of the current folder, from one build to th
   --url      one of the servers, with user and password: the others are found by it; rediss:// for TLS, or the path of a socket
   --copy     put the file into the wasm.dir of servers that run on this machine
   --dry-run  tell what would be done
-  --json     one line of JSON in place of words`,
+  --json     one line of JSON in place of words
+  --cacert, --cert, --key  for rediss://: the CA's certificate; ours and its key where the server asks for one`,
   },
 } satisfies Record<string, Usage>;
 

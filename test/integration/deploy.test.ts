@@ -8,7 +8,8 @@ import { Problem } from '../../bin/process.ts';
 import { startCluster } from '../support/cluster.ts';
 import { kitOf } from '../support/kit.ts';
 import { follow } from '../support/replication.ts';
-import { ROOT, startServer, type ServerOptions, type TestServer } from '../support/server.ts';
+import { freePort, ROOT, startServer, type ServerOptions, type TestServer } from '../support/server.ts';
+import { hasTls, makeCertificates, tlsProxy, type Certificates } from '../support/tls.ts';
 import { trustedWord } from '../support/trusted.ts';
 
 /** A module `word` that answers a number. */
@@ -165,7 +166,10 @@ test('a cluster is found by one of its nodes, and a file is copied to those of t
   const { nodes } = await startCluster({ arguments: live(modules) });
   const [node] = nodes;
   const [status, lines] = await deploy(ONE, '--url', urlOf(node!));
-  expect([status, lines.at(-1)]).toEqual([1, expect.stringContaining('0 of 3 servers serve this word.wasm')]);
+  expect([status, lines.at(-1)]).toEqual([
+    1,
+    expect.stringMatching(/: put word\.wasm into its wasm\.dir first; on this machine --copy does\n0 of 3 servers serve this word\.wasm/),
+  ]);
   expect((await deploy(ONE, '--url', urlOf(node!), '--copy', '--dry-run'))[1][1]).toMatch(/would be loaded, after a copy$/);
   expect(existsSync(path.join(modules, 'word.wasm'))).toBe(false);
   expect((await deploy(ONE, '--url', urlOf(node!), '--copy'))[0]).toBe(0);
@@ -176,6 +180,45 @@ test('a cluster is found by one of its nodes, and a file is copied to those of t
   expect((await deploy(TWO, '--url', `redis://deploy:deploy-secret@${at(nodes[2]!)}`, '--copy'))[0]).toBe(0);
   expect(await answers(nodes)).toEqual(three(':2\r\n'));
   expect(readdirSync(modules).filter((name) => !name.startsWith('.'))).toEqual(['word.wasm']);
+});
+
+/** Has both, of whom the replica tells this port, serve the file by TLS, and not without our certificate. */
+async function deployByTls({ ca, cert, key }: Certificates, port: number, primary: Deployed, replica: Deployed): Promise<void> {
+  const url = `rediss://127.0.0.1:${port}`;
+  const shown = ['--cert', cert, '--key', key];
+  expect((await deploy(ONE, '--url', url, ...shown))[1].at(-1)).toMatch(/of a CA of your own: --cacert <file>\.\nNothing/);
+  expect((await deploy(ONE, '--url', url, '--cacert', ca))[1].at(-1)).toMatch(/: .+\n(?:[^]*--cert <file> --key <file>\.\n)?Nothing/);
+  expect(await answers([primary, replica])).toEqual([expect.stringContaining('unknown'), expect.stringContaining('unknown')]);
+  const [status, lines] = await deploy(ONE, '--url', url, '--cacert', ca, ...shown, '--copy');
+  expect(lines.slice(1)).toEqual([expect.stringMatching(/\(replica\): loaded$/), expect.stringMatching(/\(primary\): loaded$/)]);
+  expect(status).toBe(0);
+  expect(await answers([primary, replica])).toEqual([':1\r\n', ':1\r\n']);
+}
+
+test("servers behind TLS are asked by it, with a CA and a certificate of one's own", async () => {
+  const certificates = makeCertificates();
+  const told = await freePort();
+  const primary = await startLive();
+  const replica = await startLive({ arguments: ['--replica-announce-ip', '127.0.0.1', '--replica-announce-port', String(told)] });
+  await follow(replica, primary);
+  await tlsProxy(replica.port, certificates, told);
+  await deployByTls(certificates, await tlsProxy(primary.port, certificates), primary, replica);
+});
+
+test.runIf(hasTls)('servers that speak TLS alone, and ask for a certificate, are found by each other', async () => {
+  const certificates = makeCertificates();
+  const { ca, cert, key } = certificates;
+  const files = ['--tls-ca-cert-file', ca, '--tls-cert-file', cert, '--tls-key-file', key];
+  const startTls = async (): Promise<Deployed> => {
+    const port = await freePort();
+    const server = await startLive({ arguments: ['--port', '0', '--tls-port', String(port), '--tls-replication', 'yes', ...files] });
+    return Object.assign(server, { port });
+  };
+  const [primary, replica] = [await startTls(), await startTls()];
+  await follow(replica, primary);
+  const plain = await deploy(ONE, '--url', urlOf(primary));
+  expect([plain[0], plain[1].at(-1)]).toEqual([1, expect.stringContaining('Nothing has been changed')]);
+  await deployByTls(certificates, replica.port, primary, replica);
 });
 
 test('what cannot be deployed is told before anything is changed', async () => {
@@ -195,7 +238,14 @@ test('what cannot be deployed is told before anything is changed', async () => {
     [[other, '--url', urlOf(server)], /is the module word, and has to be called word\.wasm/],
     [[ONE, '--url', urlOf(plain)], /host\.so is not loaded there[^]*Nothing has been changed/],
     [[ONE, '--url', 'http://127.0.0.1'], /is no protocol of a server[^]*Nothing has been changed/],
-    [[ONE, '--url', path.join(folder, 'socket')], /ENOENT[^]*Nothing has been changed/],
+    [
+      [ONE, '--url', path.join(folder, 'socket')],
+      /there is no such socket\. A server by host and port is redis:[^]*Nothing has been changed/,
+    ],
+    [[ONE, '--url', at(server)], /there is no such socket/],
+    [[ONE, '--url', urlOf(server), '--cacert', ONE], /no server is asked by it: rediss:/],
+    [[ONE, '--url', 'rediss://127.0.0.1', '--cert', ONE], /--cert and --key belong together/],
+    [[ONE, '--url', 'rediss://127.0.0.1', '--cacert', 'none.crt'], /none\.crt cannot be read: /],
     [[ONE, '--url', urlOf(server)], /its setting wasm\.allow-load is no/],
   ];
   for (const [given, said] of cases) {

@@ -530,7 +530,8 @@ describe('the program', () => {
     const cases: [string[], RegExp][] = [
       [['export', '--from', plain.server.socket], /unknown command[^]*The modules are not loaded there: loadmodule/],
       [['import', '--from', plain.server.socket], /unknown command[^]*The modules are not loaded there/],
-      [['export', '--from', path.join(modules.server.folder, 'none')], /none: connect ENOENT/],
+      [['export', '--from', path.join(modules.server.folder, 'none')], /none: there is no such socket/],
+      [['export', '--from', modules.server.socket, '--cacert', 'ca.crt'], /no server is asked by it: rediss:/],
       [['export', '--from', 'http://localhost'], /http:\/\/ is no protocol of a server/],
       [['export', '--from', 'redis://user:secret@127.0.0.1:1'], /^127\.0\.0\.1:1: connect ECONNREFUSED/],
       [['import', '--from', 'redis://user:secret@127.0.0.1:99999'], /^redis:\/\/…@127\.0\.0\.1:99999 is no address/],
