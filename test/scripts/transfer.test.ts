@@ -14,6 +14,7 @@ import { importAll, type Imported } from '../../client/transfer/import.ts';
 import { Layout, msOf } from '../../client/transfer/layout.ts';
 import { connect, type Reply, type Wire } from '../../client/transfer/wire.ts';
 import { eventually, ROOT, startServer, type TestServer } from '../support/server.ts';
+import { makeCertificates, tlsProxy } from '../support/tls.ts';
 
 const LAYOUT = new Layout('wasm:');
 /**
@@ -553,6 +554,20 @@ describe('the program', () => {
       expect(problem, given.join(' ')).toMatch(expected);
       expect(problem, given.join(' ')).not.toContain('secret');
     }
+  });
+
+  test("goes to and from servers by TLS, with a CA and a certificate of one's own", async () => {
+    const server = await startServer({ tcp: true });
+    await server.send('CUSTOM.SET', 'a', 'b');
+    const certificates = makeCertificates();
+    const url = `rediss://127.0.0.1:${await tlsProxy(server.port, certificates)}`;
+    const shown = ['--cert', certificates.cert, '--key', certificates.key];
+    await expect(exportCommand(['--from', url, ...shown])).rejects.toThrow('of a CA of your own: --cacert <file>.');
+    expect(await exportCommand(['--from', url, ...shown, '--cacert', certificates.ca])).toBe(0);
+    expect(await server.send('GET', 'wasm:custom:a')).toBe('$1\r\nb\r\n');
+    await server.send('CUSTOM.CLEAR');
+    expect(await importCommand(['--from', url, ...shown, '--cacert', certificates.ca])).toBe(0);
+    expect(await server.send('CUSTOM.GET', 'a')).toBe('$1\r\nb\r\n');
   });
 
   test('a server that refuses ends it with its words, and the next run completes it', async () => {
