@@ -2,8 +2,10 @@
 import { copyFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { laidOutOtherwise, marked, NOT_KNOWN, OK, startLive } from '../support/live.ts';
+import { kitOf } from '../support/kit.ts';
+import { Folder, laidOutOtherwise, marked, NOT_KNOWN, OK, startLive } from '../support/live.ts';
 import { fixture, SHIPPED } from '../support/modules.ts';
+import { bulk } from '../support/raw.ts';
 import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, type TestServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
 import { trustedWord } from '../support/trusted.ts';
@@ -110,4 +112,68 @@ test('a module of wasm.dir that has a type of its own is not loaded while the se
   expect(await server.send('WASM.LOAD', 'session')).toMatch(/^-ERR .*(?:give it|given) as an argument/);
   expect(await server.send('SESSION.CREATE', 'user')).toMatch(NOT_KNOWN);
   expect(await server.send('WASM.MODULES')).not.toContain('session');
+});
+
+describe('a module of wasm.dir that shares a memory since the start', () => {
+  const text = `import { command, custom, query, Table } from "redis-wasm/kit";
+const notes = new Table<string, string>("notes");
+command("NOTE.SET", "key:key text", set);
+function set(key: string, text: string): void { notes.set(key, text); custom.set(key, text); }
+query("NOTE.GET", "key:key", get);
+function get(key: string): string { return notes.get(key, "nothing") + " and " + custom.get(key)!; }
+query("NOTE.VERSION", "", version);
+function version(): string { return "one"; }
+`;
+  /** A server with a note, and the files that it may take. */
+  async function startNotes() {
+    const note = await kitOf('note', text, [0]);
+    const untrusted = await kitOf('note', text.replace('"one"', '"two"'), [0]);
+    const folder = Folder.ofTest();
+    folder.put('note', note);
+    const server = await startServer({ module: false });
+    copyFileSync(HASHMAP_FILE, place(server, 'hashmap'));
+    await server.end();
+    server.change({
+      module: [HOST_FILE, place(server, 'hashmap')],
+      trusted: false,
+      arguments: [...folder.arguments, '--wasm.trusted', [HASHMAP_FILE, others.hashmap, note].flatMap(trustedWord).join(' ')],
+    });
+    await server.start();
+    expect(await server.send('NOTE.SET', 'key', 'text')).toBe(OK);
+    expect((await server.info('wasm_note')).wasm_note_link_CUSTOM).toBe(wanted);
+    return { server, folder, untrusted };
+  }
+  const noted = bulk('text and text');
+
+  test('is unloaded, what it was linked to is replaced, and it is back with its data', async () => {
+    const { server } = await startNotes();
+    expect(await server.send('WASM.UNLOAD', 'note')).toBe(OK);
+    put(server, 'hashmap', others.hashmap);
+    expect(await server.send('WASM.RELOAD', 'hashmap')).toBe(OK);
+    expect(await server.send('WASM.LOAD', 'note')).toBe(OK);
+    expect(await server.send('NOTE.GET', 'key')).toBe(noted);
+    put(server, 'hashmap', HASHMAP_FILE);
+    expect(await server.send('WASM.RELOAD', 'hashmap')).toBe(OK);
+    expect(await server.send('NOTE.GET', 'key')).toBe(noted);
+  });
+
+  test('is loaded again with a memory of its own, whatever file it is', async () => {
+    const { server, folder, untrusted } = await startNotes();
+    folder.put('note', untrusted);
+    expect(await server.send('WASM.UNLOAD', 'note')).toBe(OK);
+    expect(await server.send('WASM.LOAD', 'note')).toBe(OK);
+    expect(await server.send('NOTE.VERSION')).toBe(bulk('two'));
+    expect(await server.send('NOTE.GET', 'key')).toBe(noted);
+    expect(await server.send('NOTE.SET', 'key', 'other')).toBe(OK);
+    expect(await server.send('CUSTOM.GET', 'key')).toBe(bulk('other'));
+    expect((await server.info('wasm_note')).wasm_note_link_CUSTOM).toBe('command');
+    const fields = await server.info('wasm');
+    expect(fields.wasm_note_memory_reserved).not.toBe(fields.wasm_hashmap_memory_reserved);
+    // And all of it goes through a file.
+    expect(await server.send('NOTE.SET', 'key', 'last')).toBe(OK);
+    expect(await server.send('DEBUG', 'RELOAD')).toBe(OK);
+    expect(await server.send('NOTE.GET', 'key')).toBe(bulk('last and last'));
+    expect(await server.send('WASM.RELOAD', 'note')).toBe(OK);
+    expect(await server.send('NOTE.GET', 'key')).toBe(bulk('last and last'));
+  });
 });

@@ -64,7 +64,7 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
         name: name.clone(),
         member: Cell::new(member),
         module: RefCell::new(module.identity.clone()),
-        group: Cell::new(module.group),
+        group: Cell::new(module.group.get()),
         calls: Cell::new(0),
         finder: RefCell::new(finder),
         arity: Cell::new(*arity),

@@ -64,7 +64,7 @@ unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
 
 fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
     let module = &host.modules[member.0];
-    let group = &host.groups[module.group.0];
+    let group = &host.groups[module.group.get().0];
     let name = module.name();
     if !info.section(name) {
         return;

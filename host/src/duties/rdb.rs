@@ -189,7 +189,7 @@ pub fn load(host: &Host, group: &Group, member: MemberId, data: Data<'_>, versio
 /// Has each module log what it holds, after a load from a file, an append-only file or a primary.
 pub fn tell_loaded(host: &Host) {
     for module in host.modules.iter() {
-        let group = &host.groups[module.group.0];
+        let group = &host.groups[module.group.get().0];
         let Some(functions) = group.member(&module.identity) else { continue };
         let (Some(loaded), Some(mut entered)) = (&functions.loaded, group.enter()) else { continue };
         if let Err(error) = entered.during(Phase::Loaded, |store| loaded.call(store.as_context_mut(), ())) {
@@ -206,7 +206,7 @@ pub fn flush_all(host: &Host, ctx: Context<'_>) {
             log::warning(Some(ctx), "a module flushed the server from within its own command: its data stays");
             continue;
         };
-        let mut members = host.modules.iter().filter(|module| module.group.0 == number);
+        let mut members = host.modules.iter().filter(|module| module.group.get().0 == number);
         if members.all(|module| flush_member(&mut entered, module)) {
             group.damaged.set(false);
         }

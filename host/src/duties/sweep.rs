@@ -134,7 +134,7 @@ fn step_by(host: &Host, ctx: Context<'_>, by: Instant, phase: Phase) -> bool {
 /// One step of one module: how long it is to be left alone now, or `None` when it has more to do.
 fn step(host: &Host, member: MemberId, ctx: Context<'_>, phase: Phase) -> Option<Duration> {
     let module = &host.modules[member.0];
-    let group = &host.groups[module.group.0];
+    let group = &host.groups[module.group.get().0];
     if group.damaged.get() {
         return Some(PERIOD);
     }

@@ -53,7 +53,7 @@ pub fn take_over(host: &Host, ctx: Context<'_>, member: MemberId) -> std::result
     let group = host.group_of(member);
     let present = module.running().ok_or("it is missing")?;
     let candidate = host.running(member).ok_or("it is missing")?;
-    let members: Vec<(MemberId, Rc<Running>)> = instantiate::members_of(host, module.group);
+    let members: Vec<(MemberId, Rc<Running>)> = instantiate::members_of(host, module.group.get());
     let (reserved, free) = group.memory_bytes();
     let mib = reserved.saturating_sub(free) >> 20;
     if u64::from(group.taken_over.get()) >= times_max(mib) {

@@ -31,6 +31,9 @@ pub fn install(host: &Host, ctx: Context<'_>, member: MemberId, running: Running
         return Err(BUSY.into());
     }
     let before = module.running();
+    if before.is_none() {
+        instantiate::set_apart(host, member);
+    }
     let running = Rc::new(running);
     host.candidate.replace(Some((member, running.clone())));
     let installed = prepare(host, ctx, member, &running);
@@ -75,7 +78,7 @@ fn prepare(host: &Host, ctx: Context<'_>, member: MemberId, candidate: &Running)
         let running = running.as_deref().unwrap_or(candidate);
         let name = declaration.name.to_string_lossy().to_ascii_lowercase();
         let finder = running.file.descriptions.get(&name).and_then(Finder::of);
-        slot.serve((of, &host.modules[of.0].identity, module.group), &declaration, finder, handler);
+        slot.serve((of, &host.modules[of.0].identity, module.group.get()), &declaration, finder, handler);
     }
     Ok(())
 }
@@ -94,9 +97,9 @@ fn make(host: &Host, ctx: Context<'_>, member: MemberId) -> Result<(Made, Vec<Re
             }
         }
     }
-    let (group, registered) = instantiate::group_again(host, ctx, module.group)?;
-    for number in (0..host.modules.len()).map(MemberId).filter(|other| host.modules[other.0].group == module.group) {
-        carry(host, ctx, &group, number)?;
+    let (group, registered) = instantiate::group_again(host, ctx, module.group.get())?;
+    for (of, _) in instantiate::members_of(host, module.group.get()) {
+        carry(host, ctx, &group, of)?;
     }
     Ok((Made::Beside(group), registered))
 }

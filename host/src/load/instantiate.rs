@@ -97,6 +97,16 @@ pub fn add_alone(host: &Host, name: &str) -> std::result::Result<MemberId, Strin
     add(host, name, group, false)
 }
 
+/// Has a module that is missing run in a group of its own, where others have its group too: whether it may
+/// share a memory, and where its static data then lies, is decided at a start alone.
+pub fn set_apart(host: &Host, member: MemberId) {
+    let module = &host.modules[member.0];
+    if host.modules.iter().filter(|other| other.group == module.group).count() > 1 {
+        // Every group has a module then, so there are no more of them.
+        module.group.set(GroupId(host.groups.push(Group::new(&host.engine, 0))));
+    }
+}
+
 /// Forgets the module that [`add_alone`] has added last, which has never served.
 pub fn forget_last(host: &Host) {
     // SAFETY: no command, event or timer can have been lent what has never served, and nobody calls this
@@ -152,7 +162,7 @@ pub fn again(host: &Host, ctx: Context<'_>) -> std::result::Result<(Vec<Group>, 
 
 /// The members of a group that are there, and the candidate, in their order.
 pub fn members_of(host: &Host, number: GroupId) -> Vec<(MemberId, Rc<Running>)> {
-    let members = (0..host.modules.len()).map(MemberId).filter(|member| host.modules[member.0].group == number);
+    let members = (0..host.modules.len()).map(MemberId).filter(|member| host.modules[member.0].group.get() == number);
     members.filter_map(|member| Some((member, host.running(member)?))).collect()
 }
 

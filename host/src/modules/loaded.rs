@@ -65,8 +65,8 @@ pub struct Host {
 /// A module, and what it is known for; it may be missing for a while.
 pub struct LoadedModule {
     pub identity: Rc<Identity>,
-    /// The group that it runs in.
-    pub group: GroupId,
+    /// The group that it runs in, or is to run in.
+    pub group: Cell<GroupId>,
     pub codes: Codes,
     /// When it is to reclaim what has expired.
     pub turn: Turn,
@@ -96,7 +96,7 @@ impl LoadedModule {
     pub fn new(identity: Rc<Identity>, group: GroupId, is_given: bool) -> LoadedModule {
         LoadedModule {
             identity,
-            group,
+            group: Cell::new(group),
             codes: Codes::default(),
             turn: Turn::default(),
             is_given,
@@ -197,13 +197,13 @@ impl Host {
     /// The group that a module runs in.
     #[inline]
     pub fn group_of(&self, member: MemberId) -> &Group {
-        &self.groups[self.modules[member.0].group.0]
+        &self.groups[self.modules[member.0].group.get().0]
     }
 
     /// What the host calls of a module that runs.
     pub fn functions_of(&self, member: MemberId) -> Option<Rc<Member>> {
         let module = self.modules.get(member.0)?;
-        self.groups[module.group.0].member(&module.identity)
+        self.groups[module.group.get().0].member(&module.identity)
     }
 
     /// Runs `action` with the group that a module's data is to be loaded into; `None` where there is none,
@@ -215,7 +215,7 @@ impl Host {
             Loading::Refused => return None,
             Loading::Into(stores) => Some(stores.clone()),
         };
-        let group = self.modules[member.0].group.0;
+        let group = self.modules[member.0].group.get().0;
         Some(action(stores.as_ref().map_or(&self.groups[group], |stores| &stores.groups[group])))
     }
 
@@ -334,7 +334,7 @@ impl Host {
 
     #[inline]
     fn writer_that(&self, member: MemberId, last: &mut SlotId, is_it: impl Fn(&Slot) -> bool) -> Option<&Slot> {
-        let group = self.modules[member.0].group;
+        let group = self.modules[member.0].group.get();
         let is_it = |slot: &Slot| slot.write && slot.group.get() == group && is_it(slot);
         if !self.slots.get(last.0).is_some_and(is_it) {
             last.0 = self.slots.iter().position(is_it)?;
