@@ -223,6 +223,48 @@ describe('a file that was given as an argument', () => {
   });
 });
 
+test('a module that was given, and was loaded from wasm.dir since, is one of that folder', async () => {
+  const given = path.join(elsewhere(), 'shop.wasm');
+  copyFileSync(one, given);
+  const folder = Folder.ofTest();
+  folder.put('shop', two);
+  const server = await startServer({ module: [HOST_FILE, given], arguments: folder.arguments });
+  expect(await server.send('SHOP.VERSION')).toBe(bulk('one'));
+  expect(await server.send('WASM.UNLOAD', 'shop')).toBe(OK);
+  expect(await server.send('WASM.LOAD', 'shop')).toBe(OK);
+  expect(await server.send('SHOP.VERSION')).toBe(bulk('two'));
+  folder.remove('shop');
+  symlinkSync(given, folder.file('shop'));
+  expect(await server.send('WASM.RELOAD', 'shop')).toMatch(/^-ERR it is a link to .*, out of wasm\.dir\r\n/);
+  expect(await server.send('SHOP.VERSION')).toBe(bulk('two'));
+});
+
+test('commands that were refused leave room for others', async () => {
+  const many = (from: number, count: number) =>
+    hostile(
+      `${registering(Array.from({ length: count }, (_, index) => ({ name: `many.x${from + index}`, flags: 'readonly', arity: 1, handler: '$get' })))}
+       (func $get (param i32 i32)) (func (export "onLoad") (result i32) (call $register)) ${KEEPS}`,
+      'many',
+      2,
+    );
+  const { server, folder } = await startLive();
+  for (let count = 0; count < 2; count++) {
+    folder.put('many', await many(0, 250));
+    expect(await server.send('WASM.LOAD', 'many')).toMatch(
+      /^-ERR the server refused the command \S+: all modules have 256 commands already/,
+    );
+  }
+  expect(await modulesOf(server)).not.toContain('many');
+  expect(await server.send('MANY.X0')).toMatch(NOT_KNOWN);
+  folder.put('many', await many(0, 100));
+  expect(await server.send('WASM.LOAD', 'many')).toBe(OK);
+  for (const name of ['MANY.X0', 'MANY.X99']) expect(await server.send(name)).toBe('-ERR the module sent no reply\r\n');
+  folder.put('many', await many(50, 100));
+  expect(await server.send('WASM.RELOAD', 'many')).toBe(OK);
+  expect(await server.send('MANY.X0')).toMatch(NOT_KNOWN);
+  for (const name of ['MANY.X50', 'MANY.X149']) expect(await server.send(name)).toBe('-ERR the module sent no reply\r\n');
+});
+
 describe('a wasm.dir', () => {
   test.each([
     ['that is not there', (folder: string) => path.join(folder, 'none')],

@@ -123,7 +123,7 @@ fn keep(host: &Host, module: &[u8], effect: Effect) {
 fn refuse_effect(host: &Host, member: MemberId, reason: &str) {
     let module = &host.modules[member.0];
     let name = module.name();
-    if module.is_given || host.group_of(member).damaged.get() {
+    if module.is_given.get() || host.group_of(member).damaged.get() {
         give_up(&of(name), reason);
     }
     if let Err(error) = kits::withdraw(host, member, false, REFUSED) {

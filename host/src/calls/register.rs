@@ -71,7 +71,6 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
         late: Cell::new(declaration.late),
         handler: RefCell::new(Some(handler)),
         fixed,
-        is_known: Cell::new(true),
         write,
         may_replicate: write || flags.contains(&"may-replicate"),
         deny_oom: flags.contains(&"deny-oom"),

@@ -159,7 +159,7 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
             && pieces.has_values()
         {
             // Where its file came by itself, it does not stop the server: what it refuses is kept.
-            let may_miss = !host.modules[member.0].is_given;
+            let may_miss = !host.modules[member.0].is_given.get();
             if may_miss {
                 pieces.begin_copy();
             }

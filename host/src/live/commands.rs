@@ -79,7 +79,7 @@ unsafe extern "C" fn reload(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> 
             let member = serving(host, name).ok_or_else(|| format!("no module {name} is loaded: WASM.LOAD loads one"))?;
             let module = &host.modules[member.0];
             let path = module.running().map(|running| running.file.path.clone()).unwrap_or_default();
-            begin(host, ctx, Deed::Reload, name, host.folder.get().filter(|_| !module.is_given), path)
+            begin(host, ctx, Deed::Reload, name, host.folder.get().filter(|_| !module.is_given.get()), path)
         })
     }
 }

@@ -190,7 +190,10 @@ pub fn finish(host: &Host, ctx: Context<'_>, job: Job, ready: Ready) -> Outcome 
         return Err(reason);
     }
     let module = &host.modules[member.0];
-    if deed == Deed::Reload {
+    if deed == Deed::Load {
+        // It is one of the folder from now on.
+        module.is_given.set(false);
+    } else {
         module.reloads.set(module.reloads.get() + 1);
     }
     let done = if deed == Deed::Load { "loaded" } else { "replaced" };

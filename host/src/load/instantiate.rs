@@ -149,7 +149,7 @@ pub fn again(host: &Host, ctx: Context<'_>) -> std::result::Result<(Vec<Group>, 
         registered.extend(all);
     }
     let handler = |slot: &Slot| {
-        let found = registered.iter().find(|each| each.member == slot.member.get() && each.declaration.name == slot.name);
+        let found = registered.iter().find(|each| each.member == slot.member.get() && slot.is_named(&each.declaration.name));
         match found {
             _ if slot.is_parked() => Ok(None),
             Some(registered) => Ok(Some(registered.handler.clone())),

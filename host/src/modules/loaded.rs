@@ -71,7 +71,7 @@ pub struct LoadedModule {
     /// When it is to reclaim what has expired.
     pub turn: Turn,
     /// Whether its file was given as an argument: then what is wrong with it is wrong with the load.
-    pub is_given: bool,
+    pub is_given: Cell<bool>,
     state: RefCell<Presence>,
     /// Since when it has been as it is.
     pub since: Cell<SystemTime>,
@@ -99,7 +99,7 @@ impl LoadedModule {
             group: Cell::new(group),
             codes: Codes::default(),
             turn: Turn::default(),
-            is_given,
+            is_given: Cell::new(is_given),
             state: RefCell::new(Presence::Missing("it is being loaded".into())),
             since: Cell::new(SystemTime::now()),
             reloads: Cell::new(0),
@@ -267,7 +267,7 @@ impl Host {
     /// Notes that what a module of `wasm.dir` runs is what is to be taken where its file cannot be.
     pub fn note_served(&self, ctx: Context<'_>, member: MemberId) {
         let module = &self.modules[member.0];
-        if let (Some(folder), Some(running), false) = (self.folder.get(), module.running(), module.is_given) {
+        if let (Some(folder), Some(running), false) = (self.folder.get(), module.running(), module.is_given.get()) {
             let bytes = running.file.bytes.take();
             if !bytes.is_empty()
                 && let Some(staged) = folder.stage(module.name(), &bytes)
@@ -308,10 +308,9 @@ impl Host {
         self.running(member)?.file.kit_settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
     }
 
-    /// The slot of the command of this name, in any case, which the server knows.
+    /// The slot of the command of this name, in any case.
     pub fn slot_named(&self, name: &CStr) -> Option<&Slot> {
-        let is_it = |slot: &&Slot| slot.is_known.get() && slot.name.to_bytes().eq_ignore_ascii_case(name.to_bytes());
-        self.slots.iter().find(is_it)
+        self.slots.iter().find(|slot| slot.is_named(name))
     }
 
     /// Commands that a module has served.

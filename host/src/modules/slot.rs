@@ -1,7 +1,7 @@
 //! A registered command.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{CString, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::rc::Rc;
 
 use crate::describe::declaration::{Declaration, Late};
@@ -32,8 +32,6 @@ pub struct Slot {
     pub handler: RefCell<Option<Handler>>,
     /// What the server was told of it for good.
     pub fixed: Fixed,
-    /// Whether the server knows the command: not where the load that registered it failed.
-    pub is_known: Cell<bool>,
     pub write: bool,
     pub may_replicate: bool,
     pub deny_oom: bool,
@@ -77,14 +75,13 @@ impl Slot {
         self.handler.replace(None);
     }
 
-    /// The server has forgotten it.
-    pub fn forget(&self) {
-        self.park();
-        self.is_known.set(false);
-    }
-
     pub fn is_parked(&self) -> bool {
         self.handler.borrow().is_none()
+    }
+
+    /// Whether it has this name, in any case, as the server takes names.
+    pub fn is_named(&self, name: &CStr) -> bool {
+        self.name.to_bytes().eq_ignore_ascii_case(name.to_bytes())
     }
 
     /// Its name, for the log.
