@@ -1,6 +1,7 @@
 /** WASM.RELOAD: another file of a module takes the place of what runs, with all data. */
 import { describe, expect, test } from 'vitest';
-import { dumpShop, fillShop, Folder, NOT_KNOWN, OK, reload, shopWith, startLive, versioned, type Live } from '../support/live.ts';
+import { hostile, registering } from '../support/attacks.ts';
+import { dumpShop, fillShop, Folder, KEEPS, NOT_KNOWN, OK, reload, shopWith, startLive, versioned, type Live } from '../support/live.ts';
 import { bulk } from '../support/raw.ts';
 import { caughtUp, follow } from '../support/replication.ts';
 import { startServer } from '../support/server.ts';
@@ -20,6 +21,15 @@ const otherKeys = await shopWith([
   'command("SHOP.RENAME", "key:key name", rename);\nfunction rename(key: string, name: string)',
   'command("SHOP.RENAME", "name key:key", rename);\nfunction rename(name: string, key: string)',
 ]);
+
+const otherCategories = await shopWith(['query("SHOP.SIZE", "", size);', 'query("SHOP.SIZE", "", size, { categories: "dangerous" });']);
+/** A module that does nothing by a command of this name. */
+const odd = (name: string) =>
+  hostile(
+    `${registering([{ name, flags: 'readonly', arity: 1, handler: '$get' }])} (func $get (param i32 i32))
+     (func (export "onLoad") (result i32) (call $register)) ${KEEPS}`,
+    'odd',
+  );
 
 const version = (name: string) => bulk(name);
 
@@ -54,19 +64,30 @@ describe('what clients see', () => {
   });
 
   test.each([
-    ['flags', otherFlags, 'SHOP.SIZE'],
-    ['keys', otherKeys, 'SHOP.RENAME'],
-  ])('other %s of a command are refused, and the old file serves on', async (_, file, name) => {
+    ['flags', otherFlags, 'SHOP.SIZE', 'flags or keys'],
+    ['keys', otherKeys, 'SHOP.RENAME', 'flags or keys'],
+    ['categories', otherCategories, 'SHOP.SIZE', 'categories of permissions'],
+  ])('other %s of a command are refused, and the old file serves on', async (_, file, name, what) => {
     const live = await startLive({ shop: one });
     await fillShop(live.server);
     const before = await dumpShop(live.server);
-    expect(await reload(live, file)).toBe(`-ERR ${name} has other flags or keys than before: it needs a restart, or another name\r\n`);
+    expect(await reload(live, file)).toBe(`-ERR ${name} has other ${what} than before: it needs a restart, or another name\r\n`);
     expect(await dumpShop(live.server)).toEqual(before);
     expect(await live.server.send('SHOP.RENAME', 'key:1', 'name')).toBe(':1\r\n');
     expect((await live.server.info('wasm_shop')).wasm_shop_reloads).toBe('0');
     // A restart takes it.
     await live.server.restart();
     expect(await live.server.send('SHOP.SIZE')).toBe(':0\r\n');
+  });
+
+  test('a name in another case is the same command, also beside the present data', async () => {
+    const primary = await startServer({ tcp: true });
+    const live = await startLive({ odd: await odd('odd.get') }, { arguments: ['--repl-diskless-load', 'swapdb'] });
+    expect(await reload(live, await odd('ODD.Get'), 'odd')).toBe(OK);
+    await primary.send('CUSTOM.SET', 'key', 'value');
+    await follow(live.server, primary);
+    expect(await live.server.send('CUSTOM.GET', 'key')).toBe(bulk('value'));
+    expect(await live.server.send('ODD.GET')).toBe('-ERR the module sent no reply\r\n');
   });
 
   test('a client that asks all the while never sees an error', async () => {
@@ -127,6 +148,21 @@ describe('transactions, scripts and waiting clients', () => {
     expect(await reload(live, two)).toBe(OK);
     expect(await live.server.send('EVAL', asks, '0')).toBe(version('two'));
     expect(await live.server.send('EVAL', "return redis.pcall('SHOP.RENAME', KEYS[1], 'x')", '1', 'key')).toMatch(NOT_KNOWN);
+  });
+
+  test('a file that is compiled while a script runs for long is refused', async () => {
+    const { server } = await startLive({}, { arguments: ['--busy-reply-threshold', '1'] });
+    const [replaces, runs] = [await server.connect(), await server.connect()];
+    const replaced = replaces.send('WASM.RELOAD', 'hashmap');
+    // It has been read by the time that this is answered.
+    await server.send('PING');
+    const ended = runs.send('EVAL', "while true do redis.call('CUSTOM.GET', KEYS[1]) end", '1', 'key');
+    await expect.poll(() => server.send('PING')).toMatch(/^-BUSY /);
+    await expect.poll(() => server.log).toContain('module hashmap: nothing has changed: a script runs');
+    expect(await server.send('SCRIPT', 'KILL')).toBe(OK);
+    expect(await ended).toMatch(/^-ERR .*(?:killed|SCRIPT KILL)/i);
+    expect(await replaced).toBe('-ERR a script runs: try again when it has ended\r\n');
+    expect(await server.send('WASM.RELOAD', 'hashmap')).toBe(OK);
   });
 
   test('what a client watches stays watched', async () => {

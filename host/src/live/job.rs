@@ -71,6 +71,10 @@ pub fn check_moment(host: &Host, flags: c_int) -> Result<(), String> {
     if flags & (api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING) != 0 {
         return Err("the server is loading data: try again when it has".into());
     }
+    // One that has run for long lets events in: its commands are of one time.
+    if flags & api::CTX_FLAGS_LUA != 0 {
+        return Err("a script runs: try again when it has ended".into());
+    }
     if RUNS.get() {
         return Err("another module is being loaded: try again when it is".into());
     }
@@ -107,13 +111,19 @@ pub fn start(host: &Host, ctx: Context<'_>, job: Job) -> Result<(), String> {
 unsafe extern "C" fn come_back(data: *mut c_void) {
     // SAFETY: what `start` has handed over, once.
     let Done { job, ready, client } = *unsafe { Box::from_raw(data.cast::<Done>()) };
+    let name = job.name.clone();
     let result = guarded(|| {
         RUNS.set(false);
         let host = loaded::get().ok_or("nothing is loaded")?;
         check_moment(host, context::server_flags())?;
         client.with_context(|ctx| finish(host, ctx, job, ready?))
     });
-    client.unblock(Box::new(result.unwrap_or_else(|| Err("the host failed".into()))));
+    let result = result.unwrap_or_else(|| Err("the host failed".into()));
+    if let Err(reason) = &result {
+        // Its client may be gone.
+        log::notice(None, &format!("module {name}: nothing has changed: {reason}"));
+    }
+    client.unblock(Box::new(result));
 }
 
 type Outcome = Result<(), String>;

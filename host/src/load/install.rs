@@ -135,12 +135,11 @@ fn check_names(host: &Host, ctx: Context<'_>, member: MemberId, file: &WasmFile)
 /// The server knows the command otherwise, for good.
 fn check_fixed(host: &Host, running: &Running, declaration: &Declaration) -> Result<(), String> {
     let name = declaration.name.to_string_lossy().to_ascii_lowercase();
-    match host.slot_named(&declaration.name) {
-        Some(slot) if slot.fixed != Fixed::of(declaration, running.file.descriptions.get(&name)) => {
-            Err(format!("{} has other flags or keys than before: it needs a restart, or another name", name.to_ascii_uppercase()))
-        }
-        _ => Ok(()),
-    }
+    let Some(slot) = host.slot_named(&declaration.name) else { return Ok(()) };
+    let fixed = Fixed::of(declaration, running.file.descriptions.get(&name));
+    slot.fixed.difference(&fixed).map_or(Ok(()), |what| {
+        Err(format!("{} has other {what} than before: it needs a restart, or another name", name.to_ascii_uppercase()))
+    })
 }
 
 /// Loads a member's data into `group`: those that it has, or those that were kept for it.

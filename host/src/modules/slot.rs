@@ -40,12 +40,13 @@ pub struct Slot {
 }
 
 /// What a server takes of a command once, so that no other file can change it.
-#[derive(PartialEq)]
 pub struct Fixed {
     /// Its flags, in order.
     flags: Vec<String>,
     keys: Places,
     specifications: Vec<Keys>,
+    /// Its categories of permissions, in order.
+    categories: Vec<String>,
 }
 
 impl Fixed {
@@ -53,7 +54,17 @@ impl Fixed {
         let mut flags: Vec<String> = declaration.flags.split_ascii_whitespace().map(str::to_string).collect();
         flags.sort_unstable();
         let specifications = description.map_or(Vec::new(), |description| description.keys.clone());
-        Fixed { flags, keys: declaration.keys, specifications }
+        let mut categories = description.map_or(Vec::new(), |description| description.categories.clone());
+        categories.sort_unstable();
+        Fixed { flags, keys: declaration.keys, specifications, categories }
+    }
+
+    /// In what the `other` differs, if it does.
+    pub fn difference(&self, other: &Fixed) -> Option<&'static str> {
+        if self.flags != other.flags || self.keys != other.keys || self.specifications != other.specifications {
+            return Some("flags or keys");
+        }
+        (self.categories != other.categories).then_some("categories of permissions")
     }
 }
 
