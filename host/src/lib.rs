@@ -106,23 +106,24 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     let cache = host.cache.get();
     let given = files::open(ctx, &host.engine, cache, paths)?;
     config::read_further(ctx)?;
+    // Before modules could take these names.
+    apply::register(host, ctx).map_err(refused)?;
+    live::commands::register(host, ctx).map_err(refused)?;
+    info::register(host, ctx).map_err(refused)?;
     let mut found = Found { files: given, missing: Vec::new() };
     let folder = Folder::named(ctx)?;
     if let Some(folder) = &folder {
-        found = files::open_folder(ctx, &host.engine, cache, folder, found.files)?;
+        found = files::open_folder(ctx, host, folder, found.files)?;
     }
     let refusal = |(member, reason): (MemberId, String)| files::refusal(&paths[member.0], &reason);
-    let plan = files::plan(ctx, &mut found, paths.len()).map_err(refusal)?;
-    apply::register(host, ctx).map_err(refused)?;
+    let plan = files::plan(ctx, host, folder.as_ref(), &mut found, paths.len()).map_err(refusal)?;
     instantiate::all(host, ctx, found.files, paths.len(), &plan).map_err(refusal)?;
     instantiate::note_missing(host, found.missing)?;
     if let Some(folder) = folder {
         host.folder.set(folder).ok();
     }
     folders::note(host, ctx);
-    live::commands::register(host, ctx).map_err(refused)?;
     kits::register(ctx).map_err(refused)?;
-    info::register(host, ctx).map_err(refused)?;
     ctx.set_options(api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD);
     events::subscribe(ctx)?;
     maxmemory::refresh(host, ctx);

@@ -1,8 +1,22 @@
 /** Starts after modules were loaded, replaced and unloaded: the server always starts, and no data is lost. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { APPEND_ONLY, dumpShop, fillShop, Folder, NOT_KNOWN, OK, shopWith, startLive, versioned, type Live } from '../support/live.ts';
+import { hostile, registering } from '../support/attacks.ts';
+import {
+  APPEND_ONLY,
+  dumpShop,
+  fillShop,
+  Folder,
+  KEEPS,
+  NOT_KNOWN,
+  OK,
+  shopWith,
+  startLive,
+  versioned,
+  type Live,
+} from '../support/live.ts';
 import { bulk } from '../support/raw.ts';
 import { caughtUp, follow } from '../support/replication.ts';
 import { HASHMAP_FILE, HOST_FILE, startServer, type TestServer } from '../support/server.ts';
@@ -254,4 +268,66 @@ describe('a replica whose file', () => {
     await replica.start();
     expect(await replica.send('SHOP.SIZE')).toBe(`:${before.length + 1}\r\n`);
   });
+});
+
+/** A module whose one command has this name; it has imports of this kind. */
+const odd = (name: string, imports = '') =>
+  hostile(
+    `${imports} ${registering([{ name, flags: 'readonly', arity: 1, handler: '$get' }])} (func $get (param i32 i32))
+     (func (export "onLoad") (result i32) (call $register)) ${KEEPS}`,
+    'odd',
+  );
+const served = (folder: Folder, name: string) =>
+  existsSync(folder.served(name)) && lstatSync(folder.served(name)).isFile() ? readFileSync(folder.served(name), 'latin1') : '';
+
+const UNFIT: [what: string, file: string, reason: string][] = [
+  ['with a command of the server', await odd('get'), 'it registers GET, which another module, or the server, has'],
+  ['with a command of the host', await odd('wasm.load'), 'it registers WASM.LOAD, which another module, or the server, has'],
+  ['with a command that the host has too', await odd('wasm.modules'), 'it registers WASM.MODULES, which another module'],
+  [
+    'that cannot be linked',
+    await odd('odd.other', '(import "NONE" "get" (func (param f64)))'),
+    'it imports NONE.get with a type that no command has',
+  ],
+];
+describe('what served last is taken in the place of a file', () => {
+  test.each(UNFIT)('%s', async (_, unfit, reason) => {
+    const { server, folder } = await startLive({ odd: await odd('odd.get') });
+    await expect.poll(() => served(folder, 'odd')).not.toBe('');
+    const before = served(folder, 'odd');
+    folder.put('odd', unfit);
+    for (let count = 0; count < 2; count++) {
+      await server.restart();
+      expect(await server.send('ODD.GET')).toBe('-ERR the module sent no reply\r\n');
+      expect((await server.info('wasm_odd')).wasm_odd_state).toBe('serving');
+      expect(server.log).toContain(`odd.wasm of wasm.dir cannot be loaded: ${reason}`);
+      expect(served(folder, 'odd')).toBe(before);
+    }
+    // Without it the module is missing, and the server starts.
+    rmSync(folder.served('odd'));
+    await server.restart();
+    expect((await server.info('wasm_odd')).wasm_odd_missing_reason).toContain(reason);
+    expect(await server.send('WASM.LOAD', 'odd')).toMatch(/^-ERR /);
+  });
+});
+
+test.each(['pipe', 'folder', 'link'])('a %s in the place of what served last keeps nobody waiting', async (what) => {
+  const { server, folder } = await startLive({ shop: one });
+  await expect.poll(() => served(folder, 'shop')).not.toBe('');
+  const place = folder.served('shop');
+  rmSync(place);
+  if (what === 'pipe') execFileSync('mkfifo', [place]);
+  else if (what === 'folder') mkdirSync(place);
+  else symlinkSync('/dev/zero', place);
+  folder.put('shop', two);
+  expect(await server.send('WASM.RELOAD', 'shop')).toBe(OK);
+  expect(await server.send('SHOP.VERSION')).toBe(bulk('two'));
+  if (what === 'folder') await expect.poll(() => server.log).toContain('cannot be written, so what serves now cannot be taken later');
+  else expect(readFileSync(place).equals(readFileSync(two))).toBe(true);
+  // At a start too.
+  rmSync(place, { recursive: true });
+  if (what === 'pipe') execFileSync('mkfifo', [place]);
+  await server.restart();
+  expect(await server.send('SHOP.VERSION')).toBe(bulk('two'));
+  await expect.poll(() => served(folder, 'shop')).not.toBe('');
 });

@@ -1,6 +1,6 @@
 //! The files of a load: which ones, and what each declares.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use crate::modules::declare::Asking;
 use crate::modules::file::WasmFile;
 use crate::modules::folder::Folder;
 use crate::modules::link::{self, Plan};
+use crate::modules::loaded::Host;
 use crate::modules::namespace::MODULES_MAX;
 use crate::server::context::Context;
 use crate::server::strings::Arguments;
@@ -62,13 +63,7 @@ pub fn open(ctx: Context<'_>, engine: &Engine, cache: Option<&Cache>, paths: &[P
 ///
 /// # Errors
 /// No threads to compile with.
-pub fn open_folder(
-    ctx: Context<'_>,
-    engine: &Engine,
-    cache: Option<&Cache>,
-    folder: &Folder,
-    given: Vec<WasmFile>,
-) -> Result<Found, String> {
+pub fn open_folder(ctx: Context<'_>, host: &Host, folder: &Folder, given: Vec<WasmFile>) -> Result<Found, String> {
     let mut found = Found { files: given, missing: Vec::new() };
     let names = folder.names().unwrap_or_else(|reason| {
         log::warning(Some(ctx), &reason);
@@ -94,40 +89,60 @@ pub fn open_folder(
             Err(reason) => failed.push((name, reason)),
         }
     }
-    let modules = compile::all(ctx, engine, cache, &sources)?;
+    let modules = compile::all(ctx, &host.engine, host.cache.get(), &sources)?;
     for (source, module) in sources.into_iter().zip(modules) {
         let name = source.name.clone();
-        match check(ctx, source, module, &found.files, Asking::Later) {
+        match check(ctx, source, module, &found.files, Asking::Later).and_then(|file| check_free(ctx, &file).map(|()| file)) {
             Ok(file) => found.files.push(file),
             Err(reason) => failed.push((name, reason)),
         }
     }
     for (name, reason) in failed {
-        log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir cannot be loaded: {reason}"));
-        match served(ctx, engine, cache, folder, &name, &found.files) {
-            Ok(file) => {
-                log::warning(Some(ctx), &format!("module {name}: what served last is loaded in its place"));
-                found.files.push(file);
-            }
-            Err(_) => found.missing.push((name, reason)),
-        }
+        take_served(ctx, host, folder, &mut found, name, reason);
     }
     Ok(found)
 }
 
-/// Decides every link. A file that was not one of the `given` arguments and cannot be linked is missing.
+/// What served last takes the place of a file that cannot be loaded, for this reason; else its module is
+/// missing.
+fn take_served(ctx: Context<'_>, host: &Host, folder: &Folder, found: &mut Found, name: String, reason: String) {
+    log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir cannot be loaded: {reason}"));
+    let served = served(ctx, &host.engine, host.cache.get(), folder, &name, &found.files);
+    match served.and_then(|file| check_free(ctx, &file).map(|()| file)) {
+        Ok(file) => {
+            log::warning(Some(ctx), &format!("module {name}: what served last is loaded in its place"));
+            found.files.push(file);
+        }
+        Err(_) => found.missing.push((name, reason)),
+    }
+}
+
+/// # Errors
+/// A command of the file is the server's, or another module's that it has loaded.
+fn check_free(ctx: Context<'_>, file: &WasmFile) -> Result<(), String> {
+    match file.commands.iter().find(|name| CString::new(name.as_str()).is_ok_and(|name| ctx.has_command(&name))) {
+        Some(name) => Err(format!("it registers {}, which another module, or the server, has", name.to_ascii_uppercase())),
+        None => Ok(()),
+    }
+}
+
+/// Decides every link. Where a file cannot be linked that was not one of the `given` arguments, what served
+/// last takes its place; else its module is missing.
 ///
 /// # Errors
 /// The argument that cannot be linked, and why.
-pub fn plan(ctx: Context<'_>, found: &mut Found, given: usize) -> Result<Plan, (MemberId, String)> {
+pub fn plan(ctx: Context<'_>, host: &Host, folder: Option<&Folder>, found: &mut Found, given: usize) -> Result<Plan, (MemberId, String)> {
     loop {
-        match link::plan(&found.files, config::link_by_command(), is_trusted) {
-            Err((member, reason)) if member.0 >= given => {
-                let name = found.files.remove(member.0).name;
-                log::warning(Some(ctx), &format!("{name}.wasm of wasm.dir cannot be loaded: {reason}"));
-                found.missing.push((name, reason));
+        match (link::plan(&found.files, config::link_by_command(), is_trusted), folder) {
+            (Err((member, reason)), Some(folder)) if member.0 >= given => {
+                let WasmFile { name, path, .. } = found.files.remove(member.0);
+                if folder.is_served(&path) {
+                    found.missing.push((name, reason));
+                } else {
+                    take_served(ctx, host, folder, found, name, reason);
+                }
             }
-            decided => return decided,
+            (decided, _) => return decided,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! it, in `.served/`, and is taken instead.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -79,6 +79,11 @@ impl Folder {
         self.read_from(name, self.served(name))
     }
 
+    /// Whether the path is one of a file that served last.
+    pub fn is_served(&self, path: &Path) -> bool {
+        path.starts_with(self.path.join(SERVED))
+    }
+
     fn served(&self, name: &str) -> PathBuf {
         self.path.join(SERVED).join(name).with_extension(EXTENSION)
     }
@@ -86,8 +91,7 @@ impl Folder {
     fn read_from(&self, name: &str, path: PathBuf) -> Result<Source, String> {
         // Before the name becomes a path.
         Source::check_name(name)?;
-        // A pipe must not keep the server waiting.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path).map_err(|error| error.to_string())?;
+        let file = open(&path).map_err(|error| error.to_string())?;
         // What was opened is asked where it lies, and not the path again: nothing can change between the two.
         let real = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(|error| error.to_string())?;
         if !real.starts_with(&self.path) {
@@ -100,7 +104,7 @@ impl Folder {
     /// Of any thread.
     pub fn stage(&self, name: &str, bytes: &[u8]) -> Option<Staged> {
         let path = self.served(name);
-        if fs::read(&path).is_ok_and(|noted| noted == bytes) {
+        if holds(&path, bytes).unwrap_or(false) {
             return None;
         }
         let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
@@ -134,10 +138,28 @@ impl Drop for Staged {
     }
 }
 
-/// Writes a file, to the disk.
+/// Opens a file to read it. A pipe does not keep the server waiting.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// Whether it is a file that holds these bytes and no others.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
+    let file = open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() != bytes.len() as u64 {
+        return Ok(false);
+    }
+    let mut noted = Vec::with_capacity(bytes.len());
+    file.take(metadata.len()).read_to_end(&mut noted)?;
+    Ok(noted == bytes)
+}
+
+/// Writes a file, to the disk, in the place of whatever has its name.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::create_dir_all(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
-    let mut file = File::create(path)?;
+    let _ = fs::remove_file(path);
+    let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
