@@ -2,6 +2,7 @@
 import { readFileSync, truncateSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { APPEND_ONLY, dumpShop, fillShop, idle, OK, reload, shopWith, startLive, versioned, type Live } from '../support/live.ts';
+import { kitOf } from '../support/kit.ts';
 import { assemble, file } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';
 import { parseReply } from '../support/reply.ts';
@@ -153,4 +154,49 @@ describe('versions with another class', () => {
     await server.send('SHOP.RENAME', 'old', 'again');
     expect(await get('old')).toBe('again 1  2.5');
   });
+});
+
+test('what was done in the memory that is there is taken back', async () => {
+  const live = await startLive({ shop: one });
+  const { server } = live;
+  // More than is saved and loaded in no time.
+  await fillShop(server, 600, 700);
+  const before = await dumpShop(server);
+  const otherFlags = await shopWith(versioned('other'), ['query("SHOP.SIZE"', 'command("SHOP.SIZE"']);
+  for (let count = 0; count < 2; count++) {
+    expect(await reload(live, otherFlags)).toMatch(/^-ERR SHOP\.SIZE has other flags/);
+    await expectOne(live, before);
+  }
+  await fillShop(server, 100, 300, 'more');
+  const more = await dumpShop(server);
+  expect(await reload(live, two)).toBe(OK);
+  expect(await dumpShop(server)).toEqual(more);
+  expect(await server.send('SHOP.VERSION')).toBe(bulk('two'));
+  expect(server.log).not.toContain('is saved and loaded now');
+});
+
+test('the settings of what serves on are those that it declared', async () => {
+  const text = `import { command, query, setting, Table } from "redis-wasm/kit";
+const notes = new Table<string, string>("notes");
+const burst = setting("burst", 10, 1, 1000);
+query("PACE.BURST", "", get);
+function get(): i64 { return burst.value; }
+query("PACE.SIZE", "", size);
+function size(): i64 { return notes.size; }
+`;
+  const pace = await kitOf('pace', text, [0]);
+  const other = await kitOf(
+    'pace',
+    text.replace('setting("burst", 10', 'setting("other", 20').replace('query("PACE.SIZE"', 'command("PACE.SIZE"'),
+    [0],
+  );
+  const live = await startLive({ pace });
+  const { server } = live;
+  const told = async (value: number) => await server.send('CONFIG', 'SET', 'wasm.settings', `pace.burst=${value}`);
+  expect(await reload(live, other, 'pace')).toMatch(/^-ERR PACE\.SIZE has other flags/);
+  expect(await server.send('PACE.BURST')).toBe(':10\r\n');
+  expect(await told(5)).toBe(OK);
+  expect(await server.send('PACE.BURST')).toBe(':5\r\n');
+  expect(await told(5000)).toContain('pace.burst takes 1 to 1000, not 5000');
+  expect(await server.send('PACE.BURST')).toBe(':5\r\n');
 });

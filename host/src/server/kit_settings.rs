@@ -25,6 +25,9 @@ struct Settings {
     told: BTreeMap<String, i64>,
     /// By `module.setting`.
     declared: BTreeMap<String, Declared>,
+    /// Where the value is of each that was ever declared, likewise: a file that declares it no more may not
+    /// come to serve.
+    cells: BTreeMap<String, &'static AtomicI64>,
 }
 
 struct Static(RefCell<Option<Settings>>);
@@ -73,24 +76,17 @@ pub fn check(module: &str, settings: &[(i32, KitSetting)]) -> Result<(), String>
 /// of one holds, else its default. Answers where the values are, by the module's handles.
 pub fn adopt(module: &str, settings: &[(i32, KitSetting)]) -> BTreeMap<i32, &'static AtomicI64> {
     let mut all = SETTINGS.0.borrow_mut();
-    let Settings { told, declared } = all.get_or_insert_default();
-    let mut before = BTreeMap::new();
-    declared.retain(|whole, setting| {
-        let is_own = whole.split_once('.').is_some_and(|(of, _)| of == module);
-        if is_own {
-            before.insert(whole.clone(), setting.value);
-        }
-        !is_own
-    });
-    let mut cells = BTreeMap::new();
+    let Settings { told, declared, cells } = all.get_or_insert_default();
+    declared.retain(|whole, _| whole.split_once('.').is_none_or(|(of, _)| of != module));
+    let mut values = BTreeMap::new();
     for &(handle, KitSetting { ref name, default, min, max }) in settings {
         let whole = format!("{module}.{name}");
-        let value = *before.entry(whole.clone()).or_insert_with(|| Box::leak(Box::new(AtomicI64::new(default))));
+        let value = *cells.entry(whole.clone()).or_insert_with(|| Box::leak(Box::new(AtomicI64::new(default))));
         value.store(told.get(&whole).copied().unwrap_or(default), Relaxed);
         declared.insert(whole, Declared { default, min, max, value });
-        cells.insert(handle, value);
+        values.insert(handle, value);
     }
-    cells
+    values
 }
 
 /// Takes another text: each setting that is declared has the value that the text tells, else its default.
