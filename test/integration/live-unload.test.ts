@@ -1,6 +1,7 @@
 /** WASM.UNLOAD: a module's commands become unknown, and its data stays for when it is back, or is dropped. */
 import { describe, expect, test } from 'vitest';
-import { APPEND_ONLY, dumpShop, fillShop, idle, NOT_KNOWN, OK, shopWith, startLive, versioned } from '../support/live.ts';
+import { hostile, registering } from '../support/attacks.ts';
+import { APPEND_ONLY, dumpShop, fillShop, idle, KEEPS, NOT_KNOWN, OK, shopWith, startLive, versioned } from '../support/live.ts';
 import { bulk } from '../support/raw.ts';
 import { caughtUp, follow } from '../support/replication.ts';
 import type { TestServer } from '../support/server.ts';
@@ -261,4 +262,42 @@ test('the server unloads neither the host nor what holds the commands of a modul
   expect(await server.send('MODULE', 'LIST')).toBe(list);
   expect(await client.send('EXEC')).toBe(`*1\r\n:${before.length}\r\n`);
   expect(await dumpShop(server)).toEqual(before);
+});
+
+test('nor does it within the transaction that has just loaded them', async () => {
+  const { server, folder } = await startLive();
+  folder.put('shop', one);
+  const client = await server.connect();
+  await client.send('MULTI');
+  for (const words of [
+    ['WASM.LOAD', 'shop'],
+    ['MODULE', 'UNLOAD', 'wasm:shop'],
+  ])
+    expect(await client.send(...words)).toBe('+QUEUED\r\n');
+  expect(await client.send('EXEC')).toMatch(/^\*2\r\n\+OK\r\n-ERR Error unloading module/);
+  expect(await server.send('SHOP.VERSION')).toBe(bulk('one'));
+});
+
+test('a command that nobody has any longer can be that of another module', async () => {
+  const having = (name: string) =>
+    hostile(
+      `${registering([{ name: 'some.get', flags: 'readonly', arity: 1, handler: '$get' }])} (func $get (param i32 i32))
+       (func (export "onLoad") (result i32) (call $register)) ${KEEPS}`,
+      name,
+    );
+  const { server, folder } = await startLive({ first: await having('first') });
+  folder.put('second', await having('second'));
+  expect(await server.send('WASM.LOAD', 'second')).toBe('-ERR it registers SOME.GET, as first does\r\n');
+  for (const [away, here] of [
+    ['first', 'second'],
+    ['second', 'first'],
+  ] as const) {
+    expect(await server.send('WASM.UNLOAD', away)).toBe(OK);
+    expect(await server.send('SOME.GET')).toMatch(NOT_KNOWN);
+    expect(await server.send('WASM.LOAD', here)).toBe(OK);
+    expect(await server.send('SOME.GET')).toBe('-ERR the module sent no reply\r\n');
+    expect(await server.send('WASM.LOAD', away)).toBe(`-ERR it registers SOME.GET, as ${here} does\r\n`);
+    const fields = await server.info('wasm');
+    expect([fields[`wasm_${here}_state`], fields[`wasm_${away}_state`]]).toEqual(['serving', 'missing']);
+  }
 });
