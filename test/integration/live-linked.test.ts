@@ -3,11 +3,13 @@ import { copyFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { kitOf } from '../support/kit.ts';
-import { Folder, laidOutOtherwise, marked, NOT_KNOWN, OK, startLive } from '../support/live.ts';
+import { APPEND_ONLY, Folder, laidOutOtherwise, marked, NOT_KNOWN, OK, startLive } from '../support/live.ts';
 import { fixture, SHIPPED } from '../support/modules.ts';
 import { bulk } from '../support/raw.ts';
-import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, type TestServer } from '../support/server.ts';
+import { caughtUp, follow } from '../support/replication.ts';
+import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested, type ServerOptions, type TestServer } from '../support/server.ts';
 import { dump, fill } from '../support/state.ts';
+import { ReplicationStream } from '../support/stream.ts';
 import { trustedWord } from '../support/trusted.ts';
 
 const hashmap = await marked(HASHMAP_FILE, 'a');
@@ -93,20 +95,131 @@ describe('the shipped modules', () => {
     expect(await dump(server)).toEqual(before);
     await use(server);
   });
+});
 
-  test('neither is loaded or unloaded while the server serves', async () => {
-    const server = await start();
+describe('unloaded', () => {
+  /** The shipped modules, and files of them in a folder, which may share a memory too. */
+  const startBoth = async (options: ServerOptions = {}) => {
+    const words = [HASHMAP_FILE, SESSION_FILE].flatMap(trustedWord);
+    const trusted = ['--wasm.trusted', words.join(' ')];
+    const module = [HOST_FILE, HASHMAP_FILE, SESSION_FILE];
+    return startLive(
+      { hashmap: HASHMAP_FILE, session: SESSION_FILE },
+      { ...options, module, arguments: [...trusted, ...(options.arguments ?? [])] },
+    );
+  };
+  const entries = async (server: TestServer) => (await dump(server)).filter((line) => line.includes(' = '));
+
+  test('session goes and comes back, and hashmap keeps what it has', async () => {
+    const { server } = await startBoth({ arguments: APPEND_ONLY });
     await fill(server);
     const before = await dump(server);
-    for (const name of ['hashmap', 'session'])
-      expect(await server.send('WASM.UNLOAD', name)).toBe(
-        `-ERR ${name} has a data type of its own: it is replaced by WASM.RELOAD, and unloaded by a restart without it\r\n`,
-      );
+    const stored = await entries(server);
+    const used = async () => Number((await server.info('wasm_hashmap')).wasm_hashmap_memory_used);
+    const together = await used();
+    expect(await server.send('WASM.UNLOAD', 'session')).toBe(OK);
+    // Nothing of it is left in the memory that they had in common.
+    if (tested.link === 'auto') expect(await used()).toBeLessThan(together);
+    expect(await server.send('SESSION.COUNT')).toMatch(NOT_KNOWN);
+    const fields = await server.info('wasm_session');
+    expect(fields).not.toHaveProperty('wasm_session_sessions');
+    expect(fields.wasm_session_state).toBe('missing');
+    expect(await server.send('CUSTOM.LEN')).toBe(`:${stored.length}\r\n`);
+    expect(await server.send('CUSTOM.CHECK')).toBe(OK);
+    expect(await server.send('CUSTOM.SET', 'meanwhile', 'value')).toBe(OK);
+    expect(await server.send('WASM.LOAD', 'session')).toBe(OK);
+    expect(await dump(server)).toEqual([...before, 'meanwhile = $5\r\nvalue\r\n'].sort());
+    expect(await link(server)).toBe('command');
+    await fill(server, 'more:');
+    const now = await dump(server);
+    await server.kill();
+    await server.start();
+    expect(await dump(server)).toEqual(now);
+  });
+
+  test.runIf(tested.link === 'auto')('hashmap cannot go while session is linked to it', async () => {
+    const { server } = await startBoth();
+    await fill(server);
+    const before = await dump(server);
+    for (const drop of [[], ['DROP']])
+      expect(await server.send('WASM.UNLOAD', 'hashmap', ...drop)).toBe('-ERR session calls it by direct links: unload session first\r\n');
     expect(await dump(server)).toEqual(before);
+    await use(server);
+  });
+
+  test.each([
+    ['hashmap', 'session'],
+    ['session', 'hashmap'],
+  ])('both go, and come back in the order %s, %s', async (...order) => {
+    const { server } = await startBoth();
+    await fill(server);
+    const before = await dump(server);
+    for (const name of ['session', 'hashmap']) expect(await server.send('WASM.UNLOAD', name)).toBe(OK);
+    expect(await server.send('DEBUG', 'RELOAD')).toBe(OK);
+    for (const name of order) expect(await server.send('WASM.LOAD', name)).toBe(OK);
+    expect(await dump(server)).toEqual(before);
+    expect(await link(server)).toBe('command');
+    await fill(server, 'more:');
+    const now = await dump(server);
+    expect(await server.send('DEBUG', 'RELOAD')).toBe(OK);
+    expect(await dump(server)).toEqual(now);
+    // Whoever calls another by command finds out that it is missing.
+    expect(await server.send('WASM.UNLOAD', 'hashmap')).toBe(OK);
+    expect(await server.send('SESSION.CREATE', 'somebody')).toMatch(NOT_KNOWN);
+    expect(await server.send('WASM.LOAD', 'hashmap')).toBe(OK);
+    expect(await dump(server)).toEqual(now);
+  });
+
+  test('DROP of session leaves what hashmap has', async () => {
+    const { server } = await startBoth();
+    await fill(server);
+    const stored = await entries(server);
+    expect(await server.send('WASM.UNLOAD', 'session', 'DROP')).toBe(OK);
+    expect(await server.send('WASM.LOAD', 'session')).toBe(OK);
+    expect(await server.send('SESSION.COUNT')).toBe(':0\r\n');
+    expect(await server.send('CUSTOM.LEN')).toBe(`:${stored.length}\r\n`);
+  });
+
+  test('a replica keeps what sessions write into hashmap while that is missing', async () => {
+    const module = [HOST_FILE, SESSION_FILE];
+    const primary = await startLive({ hashmap: HASHMAP_FILE }, { module, tcp: true });
+    const replica = await startLive({ hashmap: HASHMAP_FILE }, { module, arguments: APPEND_ONLY });
+    await follow(replica.server, primary.server);
+    expect(await link(replica.server)).toBe('command');
+    await fill(primary.server);
+    await caughtUp(primary.server, replica.server);
+    expect(await replica.server.send('WASM.UNLOAD', 'hashmap')).toBe(OK);
+    await fill(primary.server, 'meanwhile:');
+    await caughtUp(primary.server, replica.server);
+    expect(await replica.server.send('REPLICAOF', 'NO', 'ONE')).toBe(OK);
+    expect(await replica.server.send('SESSION.CREATE', 'somebody')).toMatch(NOT_KNOWN);
+    expect(await replica.server.send('WASM.LOAD', 'hashmap')).toBe(OK);
+    const wanted = await dump(primary.server);
+    expect(await dump(replica.server)).toEqual(wanted);
+    await replica.server.kill();
+    await replica.server.start();
+    expect(await dump(replica.server)).toEqual(wanted);
   });
 });
 
-test('a module of wasm.dir that has a type of its own is not loaded while the server serves', async () => {
+test('effects of a module of wasm.dir have their first key, which decides their slot', async () => {
+  const { server } = await startLive({ hashmap: HASHMAP_FILE }, { module: [HOST_FILE, SESSION_FILE] });
+  const stream = await ReplicationStream.of(server);
+  await server.send('CUSTOM.MSET', 'one', '1', 'two', '2');
+  await server.send('CUSTOM.APPEND', 'two', 'x');
+  await server.send('MULTI');
+  await server.send('CUSTOM.CLEAR');
+  await server.send('EXEC');
+  const sent = await stream.commands();
+  expect(sent.filter(([name]) => name === 'wasm.apply')).toEqual([
+    ['wasm.apply', 'one', 'wasm-hmap', '-2', 'custom.mset', 'one', '1', 'two', '2'],
+    ['wasm.apply', 'two', 'wasm-hmap', '-2', 'custom.apply', '1', 'append', 'two', '1', 'x'],
+    ['wasm.apply', '', 'wasm-hmap', '-2', 'custom.clear'],
+  ]);
+  expect(sent.map(([name]) => name!.toLowerCase()).filter((name) => !['wasm.apply', 'multi', 'exec'].includes(name))).toEqual([]);
+});
+
+test('a module that has settings of the server is not loaded where none declared them', async () => {
   const { server, folder } = await startLive();
   folder.put('session', SESSION_FILE);
   expect(await server.send('WASM.LOAD', 'session')).toMatch(/^-ERR .*(?:give it|given) as an argument/);
@@ -167,6 +280,8 @@ function version(): string { return "one"; }
     expect(await server.send('NOTE.SET', 'key', 'other')).toBe(OK);
     expect(await server.send('CUSTOM.GET', 'key')).toBe(bulk('other'));
     expect((await server.info('wasm_note')).wasm_note_link_CUSTOM).toBe('command');
+    // What one memory takes the other has not.
+    expect(await server.send('CUSTOM.SET', 'large', 'x'.repeat(8 << 20))).toBe(OK);
     const fields = await server.info('wasm');
     expect(fields.wasm_note_memory_reserved).not.toBe(fields.wasm_hashmap_memory_reserved);
     // And all of it goes through a file.

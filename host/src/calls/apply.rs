@@ -1,27 +1,36 @@
 //! `wasm.apply <key> <module> <format> <argument> …`: the one effect of all modules that export `apply`. The
 //! replication stream and the append-only file alone may run it. Where its module is missing it is kept
 //! behind that one's data, and applied when the module is there.
+//!
+//! Other modules leave commands of their own. Those that may be missing at the next start, since they were
+//! not given as arguments, have them wrapped in such an effect, whose format says so: a server that does not
+//! know the command could not keep it.
 
 use std::ffi::c_int;
+use std::iter;
 
-use wasmtime::{AsContextMut, Error, Result};
+use smallvec::SmallVec;
+use wasmtime::{AsContextMut, Result, Store, TypedFunc};
 
 use super::frame;
 use super::refuse::{DAMAGED, give_up, refuse_unknown};
+use crate::describe::declaration::{Late, NAME_BYTES_MAX};
 use crate::describe::description::{Begin, Description, Keys};
 use crate::describe::tell;
 use crate::duties::{kits, rdb};
 use crate::engine::trap::Failed;
 use crate::guest::call::{Lent, Phase};
-use crate::guest::group::Group;
+use crate::guest::group::{Group, Member};
 use crate::guest::ids::MemberId;
+use crate::guest::state::{Handler, State};
 use crate::modules::kept::Effect;
 use crate::modules::loaded::{self, Host, REFUSED};
 use crate::modules::namespace::APPLY_COMMAND;
+use crate::modules::slot::{self, Slot};
 use crate::server::api::{self, Ctx, Str};
 use crate::server::context::Context;
 use crate::server::guard::answering;
-use crate::server::strings::{Arguments, Strings};
+use crate::server::strings::{Arguments, Strings, Word};
 use crate::server::{log, outermost, text};
 
 /// What COMMAND DOCS tells of it.
@@ -29,6 +38,8 @@ const APPLY_TEXT: &str = "summary: The effect of a kit module on its tables\ncom
 
 /// The format of an effect by which all data of a module goes.
 const DROP: i32 = -1;
+/// The format of an effect that is a command of the module: its words are the arguments.
+const COMMAND: &str = "-2";
 
 /// Has replicas, and the append-only file, drop all data of a module.
 pub fn replicate_drop(ctx: Context<'_>, module: &[u8]) {
@@ -39,7 +50,7 @@ pub fn replicate_drop(ctx: Context<'_>, module: &[u8]) {
 /// Drops all data of a module, or what is kept for it.
 fn drop_data(host: &Host, name: &[u8]) {
     host.kept.forget(name);
-    if let Some(member) = host.applier(name)
+    if let Some(member) = host.keeper(name)
         && !rdb::flush(host, member)
     {
         give_up(APPLY, "a module does not drop its data");
@@ -92,8 +103,8 @@ fn obey(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
             ctx.replicate_verbatim();
             return ctx.reply_status(c"OK");
         }
-        let is_applied = |member| apply(host, member, ctx, arguments.after(FORMAT), format);
-        if !host.applier(bytes(MODULE)).is_some_and(is_applied) {
+        let is_applied = |member| apply(host, member, ctx, arguments.after(FORMAT));
+        if !host.keeper(bytes(MODULE)).is_some_and(is_applied) {
             let boxed = |index: usize| bytes(index).into();
             let rest = (FORMAT + 1..arguments.count() as usize).map(boxed).collect();
             keep(host, bytes(MODULE), Effect { key: boxed(KEY), format: boxed(FORMAT), arguments: rest });
@@ -132,11 +143,71 @@ fn refuse_effect(host: &Host, member: MemberId, reason: &str) {
     log::warning(None, &format!("module {name}: it is missing from now on, and its data are kept for it: {reason}"));
 }
 
+/// Replicates a command that a module runs, as it came.
+#[inline]
+pub fn replicate_verbatim(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>) {
+    if host.modules[slot.member.get().0].is_given.get() {
+        ctx.replicate_verbatim();
+    } else {
+        wrap(host, slot, ctx, arguments.iter().skip(1).map(Word::Held));
+    }
+}
+
+/// Replicates a command of a module's with these arguments.
+#[inline]
+pub fn replicate<'a>(host: &Host, slot: &'a Slot, ctx: Context<'_>, arguments: impl Iterator<Item = Word<'a>>) {
+    if host.modules[slot.member.get().0].is_given.get() {
+        ctx.replicate(&slot.name, &Strings::of_words(arguments));
+    } else {
+        wrap(host, slot, ctx, arguments);
+    }
+}
+
+/// Replicates a command of a module's that whoever lacks the module can keep. Its first key is that of the
+/// effect, which decides where that belongs in a cluster.
+pub fn wrap<'a>(host: &Host, slot: &'a Slot, ctx: Context<'_>, arguments: impl Iterator<Item = Word<'a>>) {
+    let words: SmallVec<[Word<'a>; 8]> = iter::once(Word::Bytes(slot.name.to_bytes())).chain(arguments).collect();
+    let name = host.modules[slot.member.get().0].data_name();
+    let head = [key_among(slot, &words), Word::Bytes(&name), Word::Bytes(COMMAND.as_bytes())];
+    ctx.replicate(APPLY_COMMAND, &Strings::of_words(head.into_iter().chain(words.iter().copied())));
+}
+
+/// The first key among the words of a command, or none.
+fn key_among<'a>(slot: &Slot, words: &[Word<'a>]) -> Word<'a> {
+    let bytes: SmallVec<[&[u8]; 8]> = words.iter().map(|word| word.bytes()).collect();
+    slot.first_key(&bytes).map_or(Word::Bytes(b""), |place| words[place])
+}
+
+/// Keeps a command that has come from the stream and that no module has any longer, for when one has it.
+pub fn keep_command(host: &Host, slot: &Slot, arguments: Arguments<'_>) {
+    let member = slot.member.get();
+    let module = &host.modules[member.0];
+    if module.running().is_some() {
+        refuse_effect(host, member, &unserved(slot.name.to_bytes()));
+    }
+    let words: Vec<Word<'_>> = arguments.iter().map(Word::Held).collect();
+    let effect = Effect {
+        key: key_among(slot, &words).bytes().into(),
+        format: COMMAND.as_bytes().into(),
+        arguments: words.iter().map(|word| word.bytes().into()).collect(),
+    };
+    keep(host, &module.data_name(), effect);
+}
+
+fn unserved(command: &[u8]) -> String {
+    format!("{}: no module has the command any longer", shown(command))
+}
+
+/// A command's name as it came, for the log.
+fn shown(command: &[u8]) -> String {
+    command[..command.len().min(NAME_BYTES_MAX)].escape_ascii().to_string()
+}
+
 /// Applies the effects that were kept for modules that are loaded, behind the data that came with them.
 pub fn apply_kept(host: &Host, ctx: Context<'_>) {
-    while let Some((name, part)) = host.kept.take(|name| host.applier(name).is_some()) {
+    while let Some((name, part)) = host.kept.take(|name| host.keeper(name).is_some()) {
         for effect in part.effects {
-            let applied = host.applier(&name).map(|member| (member, apply_all(host, host.group_of(member), member, ctx, [&effect])));
+            let applied = host.keeper(&name).map(|member| (member, apply_all(host, Place::present(host, member), ctx, [&effect])));
             match applied {
                 Some((_, Ok(()))) => {}
                 Some((member, Err(reason))) => {
@@ -149,14 +220,44 @@ pub fn apply_kept(host: &Host, ctx: Context<'_>) {
     }
 }
 
-/// Has a module in `group` apply effects that were kept.
+/// What runs a command of a module.
+pub struct Runner {
+    pub arity: c_int,
+    pub late: Option<Late>,
+    pub handler: Handler,
+}
+
+/// Where an effect is applied: a module, in the group that it runs in or is about to run in.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub member: MemberId,
+    pub group: &'a Group,
+    /// What runs the command of this name there.
+    pub runner: &'a dyn Fn(&Host, MemberId, &[u8]) -> Option<Runner>,
+}
+
+impl<'a> Place<'a> {
+    /// In the group that it runs in.
+    fn present(host: &'a Host, member: MemberId) -> Place<'a> {
+        Place { member, group: host.group_of(member), runner: &runner }
+    }
+}
+
+/// What runs the command of this name of a module that is there.
+fn runner(host: &Host, member: MemberId, name: &[u8]) -> Option<Runner> {
+    let is_it = |slot: &&Slot| slot.member.get() == member && slot.name.to_bytes().eq_ignore_ascii_case(name);
+    let slot = host.slots.iter().find(is_it)?;
+    let handler = slot.handler.borrow().clone()?;
+    Some(Runner { arity: slot.arity.get(), late: slot.late.get(), handler })
+}
+
+/// Has a module apply effects that were kept.
 ///
 /// # Errors
 /// Why it does not apply one.
 pub fn apply_all<'e>(
     host: &Host,
-    group: &Group,
-    member: MemberId,
+    place: Place<'_>,
     ctx: Context<'_>,
     effects: impl IntoIterator<Item = &'e Effect>,
 ) -> std::result::Result<(), String> {
@@ -164,51 +265,46 @@ pub fn apply_all<'e>(
         effects.into_iter().try_for_each(|effect| {
             let words = [&*effect.format].into_iter().chain(effect.arguments.iter().map(|argument| &**argument));
             let strings = Strings::new(words);
-            let format = Effect::format_of(&effect.format).unwrap_or_default();
-            apply_to(host, group, member, ctx, strings.arguments(), format)
+            apply_to(host, place, ctx, strings.arguments())
         })
     })
 }
 
 /// Has a module apply an effect, whose `arguments` follow its format; whether it does.
-fn apply(host: &Host, member: MemberId, ctx: Context<'_>, arguments: Arguments<'_>, format: i32) -> bool {
-    let applied = apply_to(host, host.group_of(member), member, ctx, arguments, format);
+fn apply(host: &Host, member: MemberId, ctx: Context<'_>, arguments: Arguments<'_>) -> bool {
+    let applied = apply_to(host, Place::present(host, member), ctx, arguments);
     if let Err(reason) = &applied {
         refuse_effect(host, member, reason);
     }
     applied.is_ok()
 }
 
-/// Has a module in `group` apply an effect.
+/// Has a module apply an effect: its format, and the arguments behind it.
 ///
 /// # Errors
 /// Why it does not.
-fn apply_to(
-    host: &Host,
-    group: &Group,
-    member: MemberId,
-    ctx: Context<'_>,
-    arguments: Arguments<'_>,
-    format: i32,
-) -> std::result::Result<(), String> {
+fn apply_to(host: &Host, place: Place<'_>, ctx: Context<'_>, arguments: Arguments<'_>) -> std::result::Result<(), String> {
+    let Place { member, group, .. } = place;
     let module = &host.modules[member.0];
     if group.damaged.get() {
         return Err(DAMAGED.into());
     }
     let functions = group.member(&module.identity).ok_or("it is not there")?;
+    let deed = Deed::of(host, place, &functions, arguments)?;
+    let arguments = deed.arguments;
     let mut entered = group.enter_with(Lent::command(ctx, arguments)).ok_or("its group is busy")?;
     let result = (|| -> Result<()> {
         let store = &mut entered.store;
         store.data_mut().limits.begin_command(false);
-        let frame = frame::place(store, arguments, None)?;
+        let frame = frame::place(store, arguments, deed.late)?;
         let call = &mut store.data_mut().call;
         // Nobody is answered what the module says.
         call.replies.mute();
         call.begin(Phase::Command);
-        call.may_replicate = false;
+        call.may_replicate = deed.is_command();
+        call.silent = deed.is_command();
         call.frame = frame;
-        let function = functions.apply.as_ref().ok_or_else(|| Error::msg("it exports no apply"))?;
-        function.call(store.as_context_mut(), (format, arguments.count() - 1, frame.cast_signed()))
+        deed.run(store, (arguments.count() - 1, frame.cast_signed()))
     })();
     entered.store.data_mut().call.phase = Phase::Idle;
     let Err(error) = result else { return Ok(()) };
@@ -218,4 +314,55 @@ fn apply_to(
         _ => entered.fault(&module.identity, APPLY_COMMAND, &error),
     };
     Err(reason.to_string_lossy().into_owned())
+}
+
+/// How a module applies an effect.
+struct Deed<'a> {
+    function: Function,
+    late: Option<Late>,
+    /// What comes in the place of a command's name, and the arguments behind it.
+    arguments: Arguments<'a>,
+}
+
+enum Function {
+    /// Its export `apply`, with the effect's format.
+    Apply(TypedFunc<(i32, i32, i32), ()>, i32),
+    /// The handler of a command.
+    Command(Handler),
+}
+
+impl<'a> Deed<'a> {
+    /// # Errors
+    /// The module has nothing that applies it.
+    fn of(host: &Host, place: Place<'_>, functions: &Member, arguments: Arguments<'a>) -> std::result::Result<Deed<'a>, String> {
+        let format = arguments.get(0).bytes();
+        if format != COMMAND.as_bytes() {
+            let apply = functions.apply.clone().ok_or("it exports no apply")?;
+            let format = Effect::format_of(format).unwrap_or_default();
+            return Ok(Deed { function: Function::Apply(apply, format), late: None, arguments });
+        }
+        if arguments.count() < 2 {
+            return Err("it names no command".into());
+        }
+        let arguments = arguments.after(1);
+        let name = arguments.get(0).bytes();
+        let runner = (place.runner)(host, place.member, name).ok_or_else(|| unserved(name))?;
+        if !slot::takes(runner.arity, arguments.count()) {
+            return Err(format!("{}: it came with another number of arguments", shown(name)));
+        }
+        Ok(Deed { function: Function::Command(runner.handler), late: runner.late, arguments })
+    }
+
+    fn is_command(&self) -> bool {
+        matches!(self.function, Function::Command(_))
+    }
+
+    fn run(&self, store: &mut Store<State>, (argc, argv): (c_int, i32)) -> Result<()> {
+        let context = store.as_context_mut();
+        match &self.function {
+            Function::Apply(apply, format) => apply.call(context, (*format, argc, argv)),
+            Function::Command(Handler::Replies(handler)) => handler.call(context, (argc, argv)),
+            Function::Command(Handler::Answers(handler)) => handler.call(context, (argc, argv)).map(|_| ()),
+        }
+    }
 }

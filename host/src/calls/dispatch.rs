@@ -15,6 +15,7 @@ use crate::engine::stack::DEPTH_MAX;
 use crate::engine::trap::Failed;
 use crate::guest::call::{Lent, Phase};
 use crate::guest::group::{Entered, Group};
+use crate::guest::ids::SlotId;
 use crate::guest::memory;
 use crate::guest::part::Reply;
 use crate::guest::state::{Handler, State};
@@ -25,7 +26,7 @@ use crate::server::api::{self, Ctx, Str};
 use crate::server::context::Context;
 use crate::server::guard::answering;
 use crate::server::outermost::{self, Outer};
-use crate::server::strings::Arguments;
+use crate::server::strings::{Arguments, Word};
 use crate::server::text;
 
 /// What the server calls for command number `N`.
@@ -40,7 +41,7 @@ unsafe extern "C" fn run<const N: usize>(ctx: *mut Ctx, argv: *mut *mut Str, arg
                 Some(finder) if ctx.is_asked_for_keys() => return tell_keys(finder, ctx, arguments),
                 _ => {}
             }
-            dispatch(host, slot, ctx, arguments);
+            dispatch(host, SlotId(N), slot, ctx, arguments);
         }
     })
 }
@@ -55,7 +56,7 @@ fn tell_keys(finder: &Finder, ctx: Context<'_>, arguments: Arguments<'_>) {
 }
 
 #[inline]
-fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>) {
+fn dispatch(host: &Host, number: SlotId, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>) {
     let group = &host.groups[slot.group.get().0];
     outermost::within(ctx, Some(arguments.get(0)), slot.write, |outer| {
         if outer.is_deeper_than(DEPTH_MAX) {
@@ -63,7 +64,7 @@ fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>
             return refuse(ctx, &format!("ERR module {name}: commands call each other more than {DEPTH_MAX} deep"));
         }
         if slot.is_parked() {
-            return answer_parked(slot, outer, ctx, arguments);
+            return answer_parked(host, slot, outer, ctx, arguments);
         }
         // Nothing is entered before it is admitted: reclaiming may have to enter any group.
         let is_plain = !(slot.effect || slot.deny_oom || slot.write) && slot.takes(arguments.count());
@@ -75,12 +76,13 @@ fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>
             return refuse(ctx, &format!("ERR module {name}: it called itself through a command"));
         };
         slot.calls.set(slot.calls.get() + 1);
+        entered.store.data_mut().call.command = number;
         match call(slot, &mut entered, ctx, arguments) {
             Ok(()) => {
                 if slot.effect {
                     // For this server's own file, and its replicas where it is no replica itself: those of
                     // one take its primary's stream.
-                    ctx.replicate_verbatim();
+                    apply::replicate_verbatim(host, slot, ctx, arguments);
                 }
                 let replies = &mut entered.store.data_mut().call.replies;
                 if !replies.complete() {
@@ -92,13 +94,18 @@ fn dispatch(host: &Host, slot: &Slot, ctx: Context<'_>, arguments: Arguments<'_>
     });
 }
 
-/// Answers a command that no module has any longer.
+/// Answers a command that no module has any longer: what the stream brings is kept until one has, and so is
+/// what another module writes by it for an effect of its own.
 #[cold]
-fn answer_parked(slot: &Slot, outer: &Outer, ctx: Context<'_>, arguments: Arguments<'_>) {
-    if outer.is_from_stream() {
-        give_up(&slot.shown(), "no module has the command any longer");
+fn answer_parked(host: &Host, slot: &Slot, outer: &Outer, ctx: Context<'_>, arguments: Arguments<'_>) {
+    if !outer.is_from_stream() && !(slot.write && outermost::from_stream()) {
+        return refuse_unknown(ctx, arguments);
     }
-    refuse_unknown(ctx, arguments);
+    apply::keep_command(host, slot, arguments);
+    if outer.is_outermost() {
+        apply::wrap(host, slot, ctx, arguments.iter().skip(1).map(Word::Held));
+    }
+    ctx.reply_status(c"OK");
 }
 
 /// Copies the arguments into linear memory and runs the handler.

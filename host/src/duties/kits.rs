@@ -7,6 +7,7 @@ use std::ffi::c_int;
 use super::rdb;
 use crate::guest::data::{self, Data, Held, Piece, Pieces};
 use crate::guest::ids::MemberId;
+use crate::modules::file::WasmFile;
 use crate::modules::kept::{Effect, Kept};
 use crate::modules::loaded::{self, Host};
 use crate::modules::namespace::KITS_TYPE;
@@ -56,14 +57,9 @@ unsafe fn save_kits_or_fail(io: *mut Io, may_be_nothing: bool) {
 fn save(host: &Host, stream: Stream<'_>, may_be_nothing: bool) -> bool {
     let mut anything = !may_be_nothing;
     for (place, module) in host.modules.iter().enumerate() {
-        let Some(running) = module.running() else { continue };
-        let own = host.types.iter().find(|kind| kind.member.0 == place);
-        let name = own.map(|kind| kind.name.to_string_lossy());
-        let pieces = match (own, &name) {
-            _ if running.file.applies() => Pieces::new(stream, module.name()),
-            (Some(kind), Some(name)) => Pieces::encoded(stream, name, kind.version.unsigned_abs().into()),
-            _ => continue,
-        };
+        let Some(running) = module.running().filter(|running| keeps_data(&running.file)) else { continue };
+        let (name, encoding) = running.file.data_name();
+        let pieces = Pieces::new(stream, name, encoding.map(number));
         if !rdb::save(host, MemberId(place), Data::Shared(&pieces), true) {
             return false;
         }
@@ -100,25 +96,69 @@ fn save(host: &Host, stream: Stream<'_>, may_be_nothing: bool) -> bool {
     true
 }
 
+/// Whether the host writes data of this module: it registers a type, or leaves that to the host.
+fn keeps_data(file: &WasmFile) -> bool {
+    file.applies() || !file.types.is_empty()
+}
+
+/// An encoding, as the first value tells it.
+fn number(encoding: c_int) -> u64 {
+    encoding.unsigned_abs().into()
+}
+
 /// A module is not served any more: its data is kept for when it is back, unless it is to be dropped.
 ///
 /// # Errors
 /// The reason; all is as it was.
 pub fn withdraw(host: &Host, member: MemberId, is_dropped: bool, reason: &str) -> Result<(), String> {
-    let module = &host.modules[member.0];
-    let held = Held::default();
+    if let Some(other) = host.linked_to(member) {
+        return Err(format!("{0} calls it by direct links: unload {0} first", host.modules[other.0].name()));
+    }
     if host.group_of(member).enter().is_none() {
         return Err("a call into it runs".into());
     }
-    if !is_dropped && !rdb::save(host, member, Data::Held(&held), true) {
-        return Err("its data cannot be saved: the log tells why".into());
-    }
+    let data = if is_dropped { Vec::new() } else { hold(host, member)? };
     if !rdb::flush(host, member) {
         return Err("its data cannot be dropped: the log tells why".into());
     }
     host.miss(member, reason);
-    held.into_pieces().into_iter().for_each(|piece| host.kept.add_piece(module.name().as_bytes(), piece));
+    keep(host, member, data);
     Ok(())
+}
+
+/// The data of a module that is there, as it is kept.
+///
+/// # Errors
+/// It cannot be saved.
+pub fn hold(host: &Host, member: MemberId) -> Result<Vec<Piece>, String> {
+    let Some(running) = host.modules[member.0].running().filter(|running| keeps_data(&running.file)) else { return Ok(Vec::new()) };
+    let held = Held::default();
+    if !rdb::save(host, member, Data::Held(&held), true) {
+        return Err("its data cannot be saved: the log tells why".into());
+    }
+    let mut pieces = held.into_pieces();
+    if let Some(encoding) = running.file.data_name().1.filter(|_| !pieces.is_empty()) {
+        pieces.insert(0, Piece::Number(number(encoding)));
+    }
+    Ok(pieces)
+}
+
+/// Keeps data for a module that is missing.
+pub fn keep(host: &Host, member: MemberId, data: Vec<Piece>) {
+    let name = host.modules[member.0].data_name();
+    data.into_iter().for_each(|piece| host.kept.add_piece(&name, piece));
+}
+
+/// Data as it is kept, with its encoding, for a module that has this file.
+pub fn encoded(file: &WasmFile, mut data: Vec<Piece>) -> (Held, c_int) {
+    if file.data_name().1.is_none() || data.is_empty() {
+        return (Held::of(data), VERSION);
+    }
+    let encoding = match data.remove(0) {
+        Piece::Number(encoding) => c_int::try_from(encoding).unwrap_or(-1),
+        Piece::Bytes(_) => -1,
+    };
+    (Held::of(data), encoding)
 }
 
 // ── Loading ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -151,7 +191,7 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
             return Ok(());
         }
         host.with_kept(|kept| kept.begin_part(&name)).ok_or(NO_STORES)??;
-        let pieces = Pieces::new(stream, "");
+        let pieces = Pieces::new(stream, b"", None);
         let keeper = keeper(host, &name);
         let mut is_missing = keeper.is_none();
         // A module that had nothing when its first effects were kept has nothing to read.
@@ -181,14 +221,10 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
     }
 }
 
-/// The module that is there whose data has this name, and whether its encoding is the first value: where the
-/// module registered a type, which the data is named by.
+/// The module that is there whose data has this name, and whether its encoding is the first value.
 fn keeper(host: &Host, name: &[u8]) -> Option<(MemberId, bool)> {
-    let typed = || {
-        let kind = host.types.iter().find(|kind| kind.name.to_bytes() == name)?;
-        host.modules[kind.member.0].running().map(|_| (kind.member, true))
-    };
-    host.applier(name).map(|member| (member, false)).or_else(typed)
+    let member = host.keeper(name)?;
+    Some((member, host.running(member)?.file.data_name().1.is_some()))
 }
 
 /// A module has refused what it has `read` of its part: from now on it is missing, and its part is kept.

@@ -32,29 +32,43 @@ const VERSION_MAX: c_int = 1023;
 /// That the server refuses it, that the name is taken or that there are too many.
 pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, name: &CStr, version: c_int) -> Result<(), String> {
     let types = &host.types;
-    let shown = name.to_string_lossy();
     let Some(&load) = TRAMPOLINES.get(types.len()) else {
+        let shown = name.to_string_lossy();
         return Err(format!("the data type {shown}: all modules have {TYPES_MAX} data types already"));
     };
+    check_type(host, member, name, version)?;
+    // For files of earlier releases alone: what is written now stands in the host's own type.
+    let methods = TypeMethods { aux_load: Some(load), ..methods() };
+    if !ctx.create_data_type(name, version, &methods) {
+        return Err(taken(name));
+    }
+    types.push(DataType { member, name: name.into(), version });
+    Ok(())
+}
+
+/// Checks a data type that a module registers.
+///
+/// # Errors
+/// It is none, or its name is taken.
+pub fn check_type(host: &Host, member: MemberId, name: &CStr, version: c_int) -> Result<(), String> {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
     if name.count_bytes() != NAME_BYTES || !name.to_bytes().iter().all(is_letter) || !(0..=VERSION_MAX).contains(&version) {
+        let shown = name.to_string_lossy();
         return Err(format!(
             "the data type {shown}, encoding {version}: a name has {NAME_BYTES} letters, digits, - and _, an encoding is 0 to {VERSION_MAX}"
         ));
     }
-    let taken = || format!("the data type {shown}: another module has one of this name");
     // The server compares with the types of modules that are loaded, not with those of the one that it is
-    // loading.
-    if types.iter().any(|other| *other.name == *name) || name == KITS_TYPE {
-        return Err(taken());
+    // loading. A module that exports apply has its own name for its data.
+    let mut others = host.modules.iter().enumerate().filter(|(place, _)| *place != member.0).map(|(_, module)| module.data_name());
+    if host.types.iter().any(|other| *other.name == *name) || name == KITS_TYPE || others.any(|other| *other == *name.to_bytes()) {
+        return Err(taken(name));
     }
-    // For files of earlier releases alone: what is written now stands in the host's own type.
-    let methods = TypeMethods { aux_load: Some(load), ..methods() };
-    if !ctx.create_data_type(name, version, &methods) {
-        return Err(taken());
-    }
-    types.push(DataType { member, name: name.into(), version });
     Ok(())
+}
+
+fn taken(name: &CStr) -> String {
+    format!("the data type {}: another module has one of this name", name.to_string_lossy())
 }
 
 /// What a type has in common with the others: its data are no keys, and stand before them.

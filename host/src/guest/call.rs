@@ -47,6 +47,10 @@ pub struct Call {
     pub overtime: u64,
     /// Whether the call may take [`ASIDE_MS`] alone.
     pub aside: bool,
+    /// The slot of the running command.
+    pub command: SlotId,
+    /// Whether the host replicates what the call does, so that the module need not.
+    pub silent: bool,
     /// Whether the running command has been replicated as it came.
     pub verbatim: bool,
     /// Bytes that a save has written, or a load read, since the time limit struck last.
@@ -163,6 +167,8 @@ impl Default for Call {
             effect: SlotId::default(),
             overtime: 0,
             aside: false,
+            command: SlotId::default(),
+            silent: false,
             verbatim: false,
             streamed: 0,
             handed: [0; 3],
@@ -190,6 +196,7 @@ impl Call {
     #[inline]
     pub fn begin(&mut self, phase: Phase) {
         self.phase = phase;
+        self.silent = false;
         self.verbatim = false;
         self.streamed = 0;
         self.handed = [0; 3];

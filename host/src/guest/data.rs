@@ -84,7 +84,7 @@ impl Held {
 pub struct Pieces<'a> {
     stream: Stream<'a>,
     /// To be written before the first value: the name, and the encoding where it is told.
-    name: &'a str,
+    name: &'a [u8],
     encoding: Option<u64>,
     begun: Cell<bool>,
     /// The kind that was read last and not taken.
@@ -107,21 +107,17 @@ struct Copied {
 const COPIED_MAX: u64 = 256 << 20;
 
 impl<'a> Pieces<'a> {
-    pub fn new(stream: Stream<'a>, name: &'a str) -> Pieces<'a> {
+    /// `name`, and the `encoding` where the first value tells it: to be written before the others.
+    pub fn new(stream: Stream<'a>, name: &'a [u8], encoding: Option<u64>) -> Pieces<'a> {
         Pieces {
             stream,
             name,
-            encoding: None,
+            encoding,
             begun: Cell::new(false),
             next: Cell::new(None),
             failed: Cell::new(false),
             copy: RefCell::default(),
         }
-    }
-
-    /// Those of a module that tells the encoding of its data: the first value.
-    pub fn encoded(stream: Stream<'a>, name: &'a str, encoding: u64) -> Pieces<'a> {
-        Pieces { encoding: Some(encoding), ..Pieces::new(stream, name) }
     }
 
     /// What is read from now on is copied, for [`Pieces::take_copy`].
@@ -167,7 +163,7 @@ impl<'a> Pieces<'a> {
 
     fn begin(&self, kind: u64) {
         if !self.begun.replace(true) {
-            self.stream.save_bytes(self.name.as_bytes());
+            self.stream.save_bytes(self.name);
             if let Some(encoding) = self.encoding {
                 self.stream.save_unsigned(NUMBER);
                 self.stream.save_unsigned(encoding);

@@ -8,9 +8,9 @@ use crate::calls::apply;
 use crate::calls::refuse::refuse;
 use crate::describe::description::Description;
 use crate::describe::tell;
-use crate::duties::kits;
 use crate::engine::source::Source;
 use crate::guest::ids::MemberId;
+use crate::load::install;
 use crate::modules::folder::Folder;
 use crate::modules::loaded::{self, Host};
 use crate::server::api::{self, Ctx, Str};
@@ -109,25 +109,20 @@ fn drop_or_keep(host: &Host, ctx: Context<'_>, name: &str, is_dropped: bool) -> 
     if is_dropped && is_replica {
         return Err("a replica drops what its primary drops: DROP it there".into());
     }
+    let known = host.named(name.as_bytes());
+    let data_name = known.map_or_else(|| name.as_bytes().into(), |member| host.modules[member.0].data_name());
     let Some(member) = serving(host, name) else {
         // What is kept of one that is missing may go too.
-        if !is_dropped || host.kept.with(name.as_bytes(), |part| part.pieces.is_empty() && part.effects.is_empty()) {
+        if !is_dropped || host.kept.with(&data_name, |part| part.pieces.is_empty() && part.effects.is_empty()) {
             return Err(format!("no module {name} is loaded"));
         }
-        host.kept.forget(name.as_bytes());
-        apply::replicate_drop(ctx, name.as_bytes());
+        host.kept.forget(&data_name);
+        apply::replicate_drop(ctx, &data_name);
         return Ok(());
     };
-    let module = &host.modules[member.0];
-    if !module.running().is_some_and(|running| running.file.applies()) {
-        return Err(format!("{name} has a data type of its own: it is replaced by WASM.RELOAD, and unloaded by a restart without it"));
-    }
-    if let Some(other) = host.linked_to(member) {
-        return Err(format!("{} is linked to it directly", host.modules[other.0].name()));
-    }
-    kits::withdraw(host, member, is_dropped, "it was unloaded")?;
+    install::withdraw(host, ctx, member, is_dropped, "it was unloaded")?;
     if is_dropped {
-        apply::replicate_drop(ctx, name.as_bytes());
+        apply::replicate_drop(ctx, &data_name);
     }
     let what = if is_dropped { "its data are dropped" } else { "its data are kept" };
     log::notice(Some(ctx), &format!("module {name}: unloaded by {}; {what}", permissions::client(ctx)));

@@ -181,9 +181,6 @@ pub fn finish(host: &Host, ctx: Context<'_>, job: Job, ready: Ready) -> Outcome 
     let mut is_new = false;
     let (member, links) = match (deed, host.named(name.as_bytes())) {
         (Deed::Load, known) => {
-            if !file.applies() {
-                return Err(format!("{name} does not export apply: give it as an argument, and restart"));
-            }
             let links = link::by_command(&file, LATE)?;
             is_new = known.is_none();
             (known.map_or_else(|| instantiate::add_alone(host, &name), Ok)?, links)

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::in_place::{self, Before};
 use super::instantiate::{self, Registered};
 use super::satellite;
-use crate::calls::apply;
+use crate::calls::apply::{self, Place, Runner};
 use crate::describe::declaration::Declaration;
 use crate::describe::find::Finder;
 use crate::duties::{kits, rdb};
@@ -44,7 +44,37 @@ pub fn install(host: &Host, ctx: Context<'_>, member: MemberId, running: Running
     }
     module.become_(Presence::Serving(running));
     module.turn.due.set(None);
-    host.kept.forget(module.name().as_bytes());
+    host.kept.forget(&module.data_name());
+    Ok(())
+}
+
+/// A module is not served any more: its data is kept for when it is back, unless it is to be dropped. Those
+/// that share a memory with it go on in another, in which nothing of it is left.
+///
+/// # Errors
+/// The reason; all is as it was.
+pub fn withdraw(host: &Host, ctx: Context<'_>, member: MemberId, is_dropped: bool, reason: &str) -> Result<(), String> {
+    let module = &host.modules[member.0];
+    let number = module.group.get();
+    let others: Vec<MemberId> = instantiate::members_of(host, number).iter().map(|(of, _)| *of).filter(|of| *of != member).collect();
+    if others.is_empty() || host.linked_to(member).is_some() {
+        return kits::withdraw(host, member, is_dropped, reason);
+    }
+    let present = host.group_of(member);
+    if present.enter().is_none() {
+        return Err(BUSY.into());
+    }
+    let data = if is_dropped { Vec::new() } else { kits::hold(host, member)? };
+    let (group, registered) = instantiate::group_again(host, ctx, number, Some(member))?;
+    for other in others {
+        carry(host, ctx, &group, &registered, other)?;
+    }
+    if !present.swap(&group) {
+        return Err(BUSY.into());
+    }
+    host.miss(member, reason);
+    serve(host, registered);
+    kits::keep(host, member, data);
     Ok(())
 }
 
@@ -70,17 +100,20 @@ fn prepare(host: &Host, ctx: Context<'_>, member: MemberId, candidate: &Running)
         }
         return Err(reason);
     }
-    let module = &host.modules[member.0];
     host.slots.iter().filter(|slot| slot.member.get() == member).for_each(Slot::park);
-    for Registered { member: of, declaration, handler } in registered {
-        let Some(slot) = host.slot_named(&declaration.name) else { continue };
-        let running = if of == member { None } else { host.running(of) };
-        let running = running.as_deref().unwrap_or(candidate);
+    serve(host, registered);
+    Ok(())
+}
+
+/// Commands are served by what has registered them once more.
+fn serve(host: &Host, registered: Vec<Registered>) {
+    for Registered { member, declaration, handler } in registered {
+        let (Some(slot), Some(running)) = (host.slot_named(&declaration.name), host.running(member)) else { continue };
+        let module = &host.modules[member.0];
         let name = declaration.name.to_string_lossy().to_ascii_lowercase();
         let finder = running.file.descriptions.get(&name).and_then(Finder::of);
-        slot.serve((of, &host.modules[of.0].identity, module.group.get()), &declaration, finder, handler);
+        slot.serve((member, &module.identity, module.group.get()), &declaration, finder, handler);
     }
-    Ok(())
 }
 
 /// Makes the group anew with its data: in the memory that it has, else by a save and a load.
@@ -97,9 +130,10 @@ fn make(host: &Host, ctx: Context<'_>, member: MemberId) -> Result<(Made, Vec<Re
             }
         }
     }
-    let (group, registered) = instantiate::group_again(host, ctx, module.group.get())?;
-    for (of, _) in instantiate::members_of(host, module.group.get()) {
-        carry(host, ctx, &group, of)?;
+    let number = module.group.get();
+    let (group, registered) = instantiate::group_again(host, ctx, number, None)?;
+    for (of, _) in instantiate::members_of(host, number) {
+        carry(host, ctx, &group, &registered, of)?;
     }
     Ok((Made::Beside(group), registered))
 }
@@ -142,31 +176,32 @@ fn check_fixed(host: &Host, running: &Running, declaration: &Declaration) -> Res
     })
 }
 
-/// Loads a member's data into `group`: those that it has, or those that were kept for it.
-fn carry(host: &Host, ctx: Context<'_>, group: &Group, member: MemberId) -> Result<(), String> {
+/// Loads a member's data into `group`, in which it has `registered` its commands: those that it has, or those
+/// that were kept for it.
+fn carry(host: &Host, ctx: Context<'_>, group: &Group, registered: &[Registered], member: MemberId) -> Result<(), String> {
     let module = &host.modules[member.0];
+    let candidate = host.running(member).ok_or("it is missing")?;
     let refused = || {
         let complaint = group.enter().and_then(|mut entered| entered.store.data_mut().complaint.take()).unwrap_or_default();
         format!("module {}: it refuses the data that is there: {complaint}", module.name())
     };
-    let version = host.types.iter().find(|kind| kind.member == member).map_or(kits::VERSION, |kind| kind.version);
-    if module.running().is_none() {
-        return host.kept.with(module.name().as_bytes(), |part| {
-            let held = Held::of(part.pieces.clone());
-            if !takes(host, group, member, &held, version) {
-                return Err(refused());
-            }
-            apply::apply_all(host, group, member, ctx, &part.effects)
-        });
+    if module.running().is_some() {
+        let data = kits::hold(host, member)?;
+        let (held, version) = kits::encoded(&candidate.file, data);
+        return if takes(host, group, member, &held, version) { Ok(()) } else { Err(refused()) };
     }
-    let held = Held::default();
-    if !rdb::save(host, member, Data::Held(&held), true) {
-        return Err(format!("module {}: its data cannot be saved: the log tells why", module.name()));
-    }
+    // Copied: what it applies may have other effects kept.
+    let (pieces, effects) = host.kept.with(candidate.file.data_name().0, |part| (part.pieces.clone(), part.effects.clone()));
+    let (held, version) = kits::encoded(&candidate.file, pieces);
     if !takes(host, group, member, &held, version) {
         return Err(refused());
     }
-    Ok(())
+    let runner = |_: &Host, member: MemberId, name: &[u8]| {
+        let is_it = |each: &&Registered| each.member == member && each.declaration.name.to_bytes().eq_ignore_ascii_case(name);
+        let Registered { declaration, handler, .. } = registered.iter().find(is_it)?;
+        Some(Runner { arity: declaration.arity, late: declaration.late, handler: handler.clone() })
+    };
+    apply::apply_all(host, Place { member, group, runner: &runner }, ctx, &effects)
 }
 
 /// Whether a member in `group` has taken all of the values, if there are any.

@@ -144,7 +144,7 @@ pub fn again(host: &Host, ctx: Context<'_>) -> std::result::Result<(Vec<Group>, 
     let mut groups = Vec::new();
     let mut registered = Vec::new();
     for number in 0..host.groups.len() {
-        let (group, all) = group_again(host, ctx, GroupId(number))?;
+        let (group, all) = group_again(host, ctx, GroupId(number), None)?;
         groups.push(group);
         registered.extend(all);
     }
@@ -167,12 +167,17 @@ pub fn members_of(host: &Host, number: GroupId) -> Vec<(MemberId, Rc<Running>)> 
 }
 
 /// Instantiates the members of a group once more, those that are there and the candidate, in a store of its
-/// own.
+/// own, `without` one.
 ///
 /// # Errors
 /// The reason, which names the module.
-pub fn group_again(host: &Host, ctx: Context<'_>, number: GroupId) -> std::result::Result<(Group, Vec<Registered>), String> {
-    let members = members_of(host, number);
+pub fn group_again(
+    host: &Host,
+    ctx: Context<'_>,
+    number: GroupId,
+    without: Option<MemberId>,
+) -> std::result::Result<(Group, Vec<Registered>), String> {
+    let members: Vec<_> = members_of(host, number).into_iter().filter(|(member, _)| Some(*member) != without).collect();
     let pages = members.iter().filter_map(|(_, running)| running.file.memory.as_ref()).map(MemoryType::minimum).max().unwrap_or(0);
     let group = Group::new(&host.engine, pages.max(host.groups[number.0].pages.get()));
     let registered = members_in(host, ctx, &group, &members, |_, _| Ok(()))?;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use wasmtime::{ExternType, FuncType};
 
+use super::instantiate::members_of;
 use crate::guest::ids::MemberId;
 use crate::modules::file::WasmFile;
 use crate::modules::link::{self, Link};
@@ -23,10 +24,10 @@ pub fn relink(host: &Host, member: MemberId, file: &WasmFile, is_trusted: bool) 
     if present.file.applies() != file.applies() {
         return Err(format!("one of the two files exports apply, and the other does not: {RESTART}"));
     }
-    let others: Vec<Rc<Running>> = (0..host.modules.len())
-        .filter(|&other| other != member.0 && host.modules[other].group == module.group)
-        .filter_map(|other| host.modules[other].running())
-        .collect();
+    if present.file.data_name().0 != file.data_name().0 {
+        return Err("its data type is another one than before: it needs a restart".into());
+    }
+    let others = others_of(host, member);
     if others.is_empty() {
         return link::by_command(file, LATE);
     }
@@ -37,9 +38,9 @@ pub fn relink(host: &Host, member: MemberId, file: &WasmFile, is_trusted: bool) 
         let (now, then) = (link::version(present.file.abi), link::version(file.abi));
         return Err(format!("it has ABI version {then}, and what runs {now}: {RESTART}"));
     }
-    let all: Vec<&WasmFile> = others.iter().map(|other| &other.file).chain([file]).collect();
+    let all: Vec<&WasmFile> = others.iter().map(|(_, other)| &other.file).chain([file]).collect();
     link::shareable(&all)?;
-    for other in &others {
+    for (_, other) in &others {
         let wanted = other.links.iter().filter(|(_, link)| *link == Link::Direct(member));
         if let Some((name, _)) =
             wanted.flat_map(|(namespace, _)| &other.file.imports[namespace]).find(|(name, kind)| !has(file, name, kind))
@@ -64,6 +65,11 @@ pub fn relink(host: &Host, member: MemberId, file: &WasmFile, is_trusted: bool) 
         links.push((namespace.clone(), link));
     }
     Ok(links)
+}
+
+/// The others that run in a module's group.
+fn others_of(host: &Host, member: MemberId) -> Vec<(MemberId, Rc<Running>)> {
+    members_of(host, host.modules[member.0].group.get()).into_iter().filter(|(of, _)| *of != member).collect()
 }
 
 /// Whether the file exports this function.

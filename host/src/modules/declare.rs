@@ -2,11 +2,13 @@
 //! before anything is decided.
 
 use std::collections::BTreeMap;
+use std::ffi::{CString, c_int};
 use std::sync::atomic::AtomicI64;
 
 use wasmtime::{Caller, Error, Extern, Instance, Linker, Memory, ResourceLimiter, Result, Store};
 
 use super::file::WasmFile;
+use super::loaded::TYPES_MAX;
 use super::namespace::{self, COMMANDS_MAX, ENV_NAMESPACE, HOST_NAMESPACE as NS};
 use crate::describe::declaration::Declaration;
 use crate::describe::description::Description;
@@ -15,6 +17,7 @@ use crate::engine::{clock, trap};
 use crate::guest::{abort, memory};
 use crate::server::context::Context;
 use crate::server::kit_settings::{self, KitSetting};
+use crate::server::text::line;
 use crate::server::{api, config};
 
 type Guest<'a> = Caller<'a, Declared>;
@@ -63,6 +66,7 @@ impl WasmFile {
         self.commands = declared.commands.into_iter().map(|command| command.name).collect();
         self.descriptions = declared.descriptions;
         self.served_by = declared.served_by;
+        self.types = declared.types;
         self.settings = declared.settings;
         self.declared_settings = declared.kit_settings;
         kit_settings::check(&self.name, &self.declared_settings)?;
@@ -124,6 +128,7 @@ struct Declared {
     commands: Vec<DeclaredCommand>,
     descriptions: BTreeMap<String, Description>,
     served_by: BTreeMap<String, String>,
+    types: Vec<(CString, c_int)>,
     settings: BTreeMap<i32, &'static AtomicI64>,
     kit_settings: Vec<(i32, KitSetting)>,
     settings_allowed: bool,
@@ -140,6 +145,7 @@ impl Declared {
             commands: Vec::new(),
             descriptions: BTreeMap::new(),
             served_by: BTreeMap::new(),
+            types: Vec::new(),
             settings: BTreeMap::new(),
             kit_settings: Vec::new(),
             settings_allowed: false,
@@ -204,7 +210,16 @@ fn check_room(count: usize, what: &str) -> Result<()> {
 /// The functions that a module may call while it declares itself.
 fn declarations(linker: &mut Linker<Declared>) -> Result<()> {
     commands(linker)?;
-    linker.func_wrap(NS, namespace::CREATE_DATA_TYPE.name, |_: u32, _: u32, _: i32| 0)?;
+    linker.func_wrap(NS, namespace::CREATE_DATA_TYPE.name, |mut guest: Guest<'_>, name: u32, length: u32, version: i32| {
+        // What is wrong with it is told where it is registered.
+        let memory = guest.data().memory;
+        let name = memory.and_then(|memory| memory::slice(memory.data(&guest), name, length).ok().map(line));
+        let types = &mut guest.data_mut().types;
+        if let Some(name) = name.filter(|_| types.len() < TYPES_MAX) {
+            types.push((name, version));
+        }
+        api::OK
+    })?;
     linker.func_wrap(NS, namespace::FAIL.name, |guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let reason = text(&guest, pointer, length)?.replace(|character: char| character.is_control(), " ");
         Err(Error::msg(format!("it failed: {reason}")))

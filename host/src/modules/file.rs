@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ffi::{CString, c_int};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 
@@ -51,6 +52,8 @@ pub struct WasmFile {
     pub imports: BTreeMap<String, BTreeMap<String, FuncType>>,
     /// Namespace → the file that ordinarily serves it, for the error message when nothing does.
     pub served_by: BTreeMap<String, String>,
+    /// The data types that it registers, with their encodings: the first has the name of its data.
+    pub types: Vec<(CString, c_int)>,
     /// The module's numeric settings, by its own handle.
     pub settings: BTreeMap<i32, &'static AtomicI64>,
     /// Those of them that stand in `wasm.settings`, likewise; and what it declared of them.
@@ -78,6 +81,7 @@ impl WasmFile {
             descriptions: BTreeMap::new(),
             imports: BTreeMap::new(),
             served_by: BTreeMap::new(),
+            types: Vec::new(),
             settings: BTreeMap::new(),
             kit_settings: BTreeMap::new(),
             declared_settings: Vec::new(),
@@ -95,6 +99,15 @@ impl WasmFile {
     /// Whether the host looks after its data and its effects: it exports `apply`.
     pub fn applies(&self) -> bool {
         self.module.get_export(APPLY_EXPORT).is_some()
+    }
+
+    /// The name that its data has in files, and in effects that may be kept. And the encoding, where the
+    /// first value tells it: where the module registers a type of its own.
+    pub fn data_name(&self) -> (&[u8], Option<c_int>) {
+        match self.types.first() {
+            Some((name, version)) if !self.applies() => (name.to_bytes(), Some(*version)),
+            _ => (self.name.as_bytes(), None),
+        }
     }
 
     /// Its settings of `wasm.settings` hold from now on, in the place of those that its module had.

@@ -12,6 +12,7 @@ const EFFECTS_MAX: u64 = 64 << 20;
 const EACH: u64 = 64;
 
 /// One effect: `wasm.apply <key> <module> <format> <argument> …`.
+#[derive(Clone)]
 pub struct Effect {
     pub key: Box<[u8]>,
     pub format: Box<[u8]>,

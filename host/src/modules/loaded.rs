@@ -73,6 +73,8 @@ pub struct LoadedModule {
     /// Whether its file was given as an argument: then what is wrong with it is wrong with the load.
     pub is_given: Cell<bool>,
     state: RefCell<Presence>,
+    /// The name of its data, as its file had it that served last.
+    data_name: RefCell<Rc<[u8]>>,
     /// Since when it has been as it is.
     pub since: Cell<SystemTime>,
     /// How often its file has been replaced.
@@ -94,6 +96,7 @@ pub struct Running {
 
 impl LoadedModule {
     pub fn new(identity: Rc<Identity>, group: GroupId, is_given: bool) -> LoadedModule {
+        let data_name = RefCell::new(Rc::from(identity.name.as_bytes()));
         LoadedModule {
             identity,
             group: Cell::new(group),
@@ -101,6 +104,7 @@ impl LoadedModule {
             turn: Turn::default(),
             is_given: Cell::new(is_given),
             state: RefCell::new(Presence::Missing("it is being loaded".into())),
+            data_name,
             since: Cell::new(SystemTime::now()),
             reloads: Cell::new(0),
         }
@@ -124,12 +128,20 @@ impl LoadedModule {
 
     /// From now on it is so.
     pub fn become_(&self, presence: Presence) {
+        if let Presence::Serving(running) = &presence {
+            self.data_name.replace(Rc::from(running.file.data_name().0));
+        }
         self.state.replace(presence);
         self.since.set(SystemTime::now());
     }
 
     pub fn name(&self) -> &str {
         &self.identity.name
+    }
+
+    /// The name of its data: its own, or that of the type that it registers.
+    pub fn data_name(&self) -> Rc<[u8]> {
+        self.data_name.borrow().clone()
     }
 }
 
@@ -234,9 +246,10 @@ impl Host {
         self.modules.iter().position(|module| module.name().as_bytes() == name).map(MemberId)
     }
 
-    /// The module of this name whose data the host looks after, if it is there.
-    pub fn applier(&self, name: &[u8]) -> Option<MemberId> {
-        self.named(name).filter(|member| self.modules[member.0].running().is_some_and(|running| running.file.applies()))
+    /// The module that is there whose data has this name.
+    pub fn keeper(&self, name: &[u8]) -> Option<MemberId> {
+        let is_it = |module: &LoadedModule| *module.data_name() == *name && module.running().is_some();
+        self.modules.iter().position(is_it).map(MemberId)
     }
 
     /// What a module runs, or what is being instantiated to take its place; `None` where it is missing.

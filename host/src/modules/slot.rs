@@ -49,6 +49,11 @@ pub struct Fixed {
     categories: Vec<String>,
 }
 
+/// Whether a command of this arity takes `argc` words, its name counted.
+pub fn takes(arity: c_int, argc: c_int) -> bool {
+    if arity < 0 { argc >= -arity } else { argc == arity }
+}
+
 impl Fixed {
     pub fn of(declaration: &Declaration, description: Option<&Description>) -> Fixed {
         let mut flags: Vec<String> = declaration.flags.split_ascii_whitespace().map(str::to_string).collect();
@@ -86,6 +91,15 @@ impl Slot {
         self.handler.replace(None);
     }
 
+    /// The place of the first key among these words, the name first; `None` where there is none.
+    pub fn first_key(&self, words: &[&[u8]]) -> Option<usize> {
+        let place = match &*self.finder.borrow() {
+            Some(finder) => finder.places(words).first()?.0,
+            None => self.fixed.keys.0,
+        };
+        usize::try_from(place).ok().filter(|place| (1..words.len()).contains(place))
+    }
+
     pub fn is_parked(&self) -> bool {
         self.handler.borrow().is_none()
     }
@@ -102,7 +116,6 @@ impl Slot {
 
     /// Whether `argc` words, the command's name counted, are as many as it takes.
     pub fn takes(&self, argc: c_int) -> bool {
-        let arity = self.arity.get();
-        if arity < 0 { argc >= -arity } else { argc == arity }
+        takes(self.arity.get(), argc)
     }
 }

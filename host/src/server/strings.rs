@@ -111,9 +111,19 @@ impl<'a> Arguments<'a> {
 }
 
 /// A byte string on its way to the server: one that the server holds already, or bytes to be made one.
+#[derive(Clone, Copy)]
 pub enum Word<'a> {
     Held(ServerString<'a>),
     Bytes(&'a [u8]),
+}
+
+impl<'a> Word<'a> {
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Word::Held(string) => string.bytes(),
+            Word::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 /// Strings for the server. Those that are made for it are freed together.

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use wasmtime::{Error, Linker, Result};
 
 use super::{Guest, NS, allow, context, handed, host, not_now, parts, with_key};
+use crate::calls::apply;
 use crate::calls::frame::argument_at;
 use crate::describe::declaration::NAME_BYTES_MAX;
 use crate::guest::call::{Call, Phase, To};
@@ -44,15 +45,26 @@ fn not_its_own(name: &[u8]) -> Error {
     Error::msg(format!("it replicates {name}, which is no command that its linked group writes by"))
 }
 
-/// Replicates the running command as it came. Once is what a write needs; each time beyond that counts as an
-/// effect of the same arguments.
+/// Counts the running command as an effect. Once is what a write needs; each time beyond that counts as one
+/// of the same arguments.
 #[inline]
-fn replicate_verbatim(call: &mut Call, function: &Function, memory: usize) -> Result<()> {
+fn count_verbatim(call: &mut Call, memory: usize) -> Result<()> {
     if std::mem::replace(&mut call.verbatim, true) {
         let arguments = call.lent.arguments;
         call.hand(To::Server, arguments.bytes() + u64::from(arguments.count().unsigned_abs()) * memory::EACH, memory)?;
     }
-    context(call, function)?.replicate_verbatim();
+    Ok(())
+}
+
+/// Replicates the running command as it came.
+#[inline]
+fn replicate_verbatim(call: &mut Call, function: &Function, memory: usize) -> Result<()> {
+    if call.silent {
+        return Ok(());
+    }
+    count_verbatim(call, memory)?;
+    let slot = host()?.slots.get(call.command.0).ok_or_else(|| not_now(function))?;
+    apply::replicate_verbatim(host()?, slot, context(call, function)?, call.lent.arguments);
     Ok(())
 }
 
@@ -62,10 +74,13 @@ fn replicate_verbatim(call: &mut Call, function: &Function, memory: usize) -> Re
 /// in a call, since all of its arguments count each time.
 #[inline]
 fn count_change(call: &mut Call, function: &Function, name: &CStr, memory: usize) -> Result<()> {
-    if !call.verbatim && outermost::is_alone() {
-        return replicate_verbatim(call, function, memory);
+    let ctx = context(call, function)?;
+    if call.verbatim || !outermost::is_alone() {
+        ctx.replicate_nothing(name);
+        return Ok(());
     }
-    context(call, function)?.replicate_nothing(name);
+    count_verbatim(call, memory)?;
+    ctx.replicate_verbatim();
     Ok(())
 }
 
@@ -96,12 +111,16 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         let call = &mut state.call;
         let name = handed(all, call, name, name_length)?;
         let arguments = effect_arguments(call, all, argv, argc)?;
-        let slot = host()?.written_by(member, name, &mut call.effect).ok_or_else(|| not_its_own(name))?;
+        let host = host()?;
+        let slot = host.written_by(member, name, &mut call.effect).ok_or_else(|| not_its_own(name))?;
         let ctx = context(call, &REPLICATE)?;
+        if call.silent {
+            return Ok(());
+        }
         if !listeners::are_present(ctx) {
             return count_change(call, &REPLICATE, &slot.name, all.len());
         }
-        ctx.replicate(&slot.name, &Strings::of_words(arguments.iter().map(|bytes| word(call, all, bytes))));
+        apply::replicate(host, slot, ctx, arguments.iter().map(|bytes| word(call, all, bytes)));
         Ok(())
     })?;
     tables(linker, member)?;
@@ -109,6 +128,9 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         allow_effect(&guest, &COUNT_EFFECT)?;
         let (all, state) = parts(&mut guest)?;
         let call = &mut state.call;
+        if call.silent {
+            return Ok(0);
+        }
         if listeners::are_present(context(call, &COUNT_EFFECT)?) {
             return Ok(1);
         }
@@ -135,6 +157,9 @@ fn tables(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             let key = handed(all, call, key, key_length)?;
             let arguments = effect_arguments(call, all, argv, argc)?;
             let ctx = context(call, &REPLICATE_TABLES)?;
+            if call.silent {
+                return Ok(());
+            }
             if !listeners::are_present(ctx) {
                 return count_change(call, &REPLICATE_TABLES, APPLY_COMMAND, all.len());
             }

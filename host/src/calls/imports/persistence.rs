@@ -20,18 +20,30 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     linker.func_wrap(NS, CREATE_DATA_TYPE.name, move |mut guest: Guest<'_>, name: u32, length: u32, version: i32| -> Result<i32> {
         let (name, state) = bytes(&mut guest, &CREATE_DATA_TYPE, name, length)?;
         let name = text::line(name);
-        if is_again(state) {
-            let is_known = host()?.types.iter().any(|kind| kind.member == member && kind.name == name && kind.version == version);
+        let (is_again, host) = (is_again(state), host()?);
+        let running = host.running(member).ok_or_else(|| not_now(&CREATE_DATA_TYPE))?;
+        let mut own = host.types.iter().filter(|kind| kind.member == member).peekable();
+        if is_again && own.peek().is_some() {
+            let is_known = own.any(|kind| kind.name == name && kind.version == version);
             return if is_known { Ok(api::OK) } else { Err(Error::msg("its data type is another one than before: it needs a restart")) };
         }
-        if host()?.running(member).is_some_and(|running| running.file.applies()) {
+        if running.file.applies() {
             return Err(Error::msg("it declares a data type and exports apply: the host has one for it"));
         }
         if ["auxSave", "auxLoad"].iter().any(|export| guest.get_export(export).is_none()) {
             return Err(Error::msg("it declares a data type and does not export both auxSave and auxLoad"));
         }
         let state = guest.data_mut();
-        let registered = rdb::register(host()?, context(&state.call, &CREATE_DATA_TYPE)?, member, &name, version);
+        // Where it comes while the server serves, the server need not know: what is written stands in the
+        // host's own type.
+        let registered = if is_again {
+            rdb::check_type(host, member, &name, version)
+        } else {
+            rdb::register(host, context(&state.call, &CREATE_DATA_TYPE)?, member, &name, version)
+        };
+        if registered.is_ok() && !running.file.types.contains(&(name, version)) {
+            return Err(Error::msg("it registers another data type than when it was asked"));
+        }
         Ok(noted(state, registered))
     })?;
     saving(linker)?;
