@@ -14,6 +14,7 @@ mod live;
 mod load;
 mod modules;
 mod server;
+mod slots;
 
 use std::ffi::{CStr, c_int};
 use std::path::PathBuf;
@@ -110,6 +111,7 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     apply::register(host, ctx).map_err(refused)?;
     live::commands::register(host, ctx).map_err(refused)?;
     info::register(host, ctx).map_err(refused)?;
+    slots::register(host, ctx).map_err(refused)?;
     let mut found = Found { files: given, missing: Vec::new() };
     let folder = Folder::named(ctx)?;
     if let Some(folder) = &folder {
@@ -124,7 +126,8 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     }
     folders::note(host, ctx);
     kits::register(ctx).map_err(refused)?;
-    ctx.set_options(api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD);
+    let moves = if slots::atomic::is_known(ctx) { api::OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION } else { 0 };
+    ctx.set_options(api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD | moves);
     events::subscribe(ctx)?;
     maxmemory::refresh(host, ctx);
     ok::keep(ctx);

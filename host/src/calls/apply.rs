@@ -12,14 +12,14 @@ use std::iter;
 use smallvec::SmallVec;
 use wasmtime::{AsContextMut, Result, Store, TypedFunc};
 
-use super::frame;
 use super::refuse::{DAMAGED, give_up, refuse_unknown};
+use super::{frame, moved};
 use crate::describe::declaration::{Late, NAME_BYTES_MAX};
 use crate::describe::description::{Begin, Description, Keys};
 use crate::describe::tell;
 use crate::duties::{kits, rdb};
 use crate::engine::trap::Failed;
-use crate::guest::call::{Lent, Phase};
+use crate::guest::call::{Lent, Phase, Sink};
 use crate::guest::group::{Group, Member};
 use crate::guest::ids::MemberId;
 use crate::guest::state::{Handler, State};
@@ -27,6 +27,7 @@ use crate::modules::kept::Effect;
 use crate::modules::loaded::{self, Host, REFUSED};
 use crate::modules::namespace::APPLY_COMMAND;
 use crate::modules::slot::{self, Slot};
+use crate::modules::slot_set::{SlotSet, slot_of};
 use crate::server::api::{self, Ctx, Str};
 use crate::server::context::Context;
 use crate::server::guard::answering;
@@ -103,6 +104,7 @@ fn obey(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
             ctx.replicate_verbatim();
             return ctx.reply_status(c"OK");
         }
+        moved::settle(host, ctx, slot_of(bytes(KEY)));
         let is_applied = |member| apply(host, member, ctx, arguments.after(FORMAT));
         if !host.keeper(bytes(MODULE)).is_some_and(is_applied) {
             let boxed = |index: usize| bytes(index).into();
@@ -166,10 +168,25 @@ pub fn replicate<'a>(host: &Host, slot: &'a Slot, ctx: Context<'_>, arguments: i
 /// Replicates a command of a module's that whoever lacks the module can keep. Its first key is that of the
 /// effect, which decides where that belongs in a cluster.
 pub fn wrap<'a>(host: &Host, slot: &'a Slot, ctx: Context<'_>, arguments: impl Iterator<Item = Word<'a>>) {
+    wrapped(host, slot, arguments, |words| ctx.replicate(APPLY_COMMAND, words));
+}
+
+/// Lends `action` the words of a command of a module's, behind the name of the effect that it is wrapped in.
+fn wrapped<'a>(host: &Host, slot: &'a Slot, arguments: impl Iterator<Item = Word<'a>>, action: impl FnOnce(&Strings<'_>)) {
     let words: SmallVec<[Word<'a>; 8]> = iter::once(Word::Bytes(slot.name.to_bytes())).chain(arguments).collect();
     let name = host.modules[slot.member.get().0].data_name();
     let head = [key_among(slot, &words), Word::Bytes(&name), Word::Bytes(COMMAND.as_bytes())];
-    ctx.replicate(APPLY_COMMAND, &Strings::of_words(head.into_iter().chain(words.iter().copied())));
+    action(&Strings::of_words(head.into_iter().chain(words.iter().copied())));
+}
+
+/// Hands the sink a command of a module's as [`replicate`] would replicate it.
+pub fn export(host: &Host, slot: &Slot, sink: Sink<'_>, arguments: &[&[u8]]) {
+    let words = arguments.iter().map(|bytes| Word::Bytes(bytes));
+    if host.modules[slot.member.get().0].is_given.get() {
+        (sink.0)(&slot.name, &Strings::of_words(words));
+    } else {
+        wrapped(host, slot, words, |words| (sink.0)(APPLY_COMMAND, words));
+    }
 }
 
 /// The first key among the words of a command, or none.
@@ -268,6 +285,31 @@ pub fn apply_all<'e>(
             apply_to(host, place, ctx, strings.arguments())
         })
     })
+}
+
+/// Has a module apply an effect that came from another node, with what lies in these slots.
+///
+/// # Errors
+/// Why it does not: it is no effect, it lies in another slot, or the module refuses it.
+pub fn apply_export(host: &Host, ctx: Context<'_>, effect: Arguments<'_>, slots: &SlotSet) -> std::result::Result<(), String> {
+    let words: Vec<&[u8]> = effect.iter().map(|word| word.bytes()).collect();
+    let is_within = |key: &[u8]| if slots.contains(slot_of(key)) { Ok(()) } else { Err("a key of it lies in another slot".to_string()) };
+    if words[0].eq_ignore_ascii_case(APPLY_COMMAND.to_bytes()) {
+        if words.len() <= FORMAT {
+            return Err("it is cut off".into());
+        }
+        is_within(words[KEY])?;
+        if words[FORMAT] != COMMAND.as_bytes() && Effect::format_of(words[FORMAT]).is_none_or(|format| format <= 0) {
+            return Err("its format is no number".into());
+        }
+        let member = host.keeper(words[MODULE]).ok_or_else(|| format!("the module {} is not loaded", words[MODULE].escape_ascii()))?;
+        return apply_to(host, Place::present(host, member), ctx, effect.after(FORMAT));
+    }
+    let is_it = |slot: &&Slot| slot.write && slot.name.to_bytes().eq_ignore_ascii_case(words[0]);
+    let slot = host.slots.iter().find(is_it).ok_or("no module has a command of its name")?;
+    is_within(slot.first_key(&words).map(|place| words[place]).ok_or("it has no key")?)?;
+    let command = Strings::of_words(iter::once(Word::Bytes(COMMAND.as_bytes())).chain(effect.iter().map(Word::Held)));
+    apply_to(host, Place::present(host, slot.member.get()), ctx, command.arguments())
 }
 
 /// Has a module apply an effect, whose `arguments` follow its format; whether it does.

@@ -8,7 +8,7 @@ use std::ffi::c_int;
 use wasmtime::{AsContextMut, Error, Result, Store};
 
 use super::refuse::{DAMAGED, give_up, refuse, refuse_unknown};
-use super::{apply, frame};
+use super::{apply, frame, moved};
 use crate::describe::find::Finder;
 use crate::duties::maxmemory;
 use crate::engine::stack::DEPTH_MAX;
@@ -65,6 +65,9 @@ fn dispatch(host: &Host, number: SlotId, slot: &Slot, ctx: Context<'_>, argument
         }
         if slot.is_parked() {
             return answer_parked(host, slot, outer, ctx, arguments);
+        }
+        if host.moving.is_any() && moved::is_redirected(host, slot, outer, ctx, arguments) {
+            return;
         }
         // Nothing is entered before it is admitted: reclaiming may have to enter any group.
         let is_plain = !(slot.effect || slot.deny_oom || slot.write) && slot.takes(arguments.count());

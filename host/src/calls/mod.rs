@@ -5,5 +5,6 @@ pub mod by_command;
 pub mod dispatch;
 pub mod frame;
 pub mod imports;
+pub mod moved;
 pub mod refuse;
 pub mod register;

@@ -6,4 +6,5 @@ pub mod info;
 pub mod kits;
 pub mod maxmemory;
 pub mod rdb;
+pub mod slots;
 pub mod sweep;

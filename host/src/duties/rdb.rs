@@ -131,16 +131,21 @@ pub fn save(host: &Host, member: MemberId, data: Data<'_>, may_be_nothing: bool)
     }
 }
 
+/// Ends this process, a child of the server. By a signal, since the server then removes the child's file;
+/// after an exit it relies on the child for that.
+pub fn end_child() -> ! {
+    // SAFETY: ends this process.
+    unsafe {
+        libc::kill(libc::getpid(), libc::SIGKILL);
+        libc::_exit(1)
+    }
+}
+
 /// Makes the running save fail: the server's callback has no way to say so. In a child, by ending it; in the
 /// server itself, by making the file's own writes fail.
-pub(super) fn fail_save(stream: Stream<'_>) {
+pub fn fail_save(stream: Stream<'_>) {
     if loaded::get().is_some_and(Host::is_in_child) {
-        // SAFETY: ends this process. By a signal, since the server then removes the child's file; after an
-        // exit it relies on the child for that.
-        unsafe {
-            libc::kill(libc::getpid(), libc::SIGKILL);
-            libc::_exit(1);
-        }
+        end_child();
     }
     static BLOCK: [u8; 1 << 16] = [0; 1 << 16];
     const BLOCKS_MAX: usize = 1 << 10;

@@ -1,13 +1,13 @@
 //! The running call into a group, as the functions see it that the module calls.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 
 use super::data::Data;
 use super::ids::SlotId;
 use super::reply::Replies;
 use crate::server::context::Context;
 use crate::server::info::Info;
-use crate::server::strings::Arguments;
+use crate::server::strings::{Arguments, Strings};
 
 /// What a group is doing; a host function that makes no sense in it is refused.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -29,6 +29,10 @@ pub enum Phase {
     Sweep,
     /// The same within a command, before it runs: that one's time and context hold.
     Reclaim,
+    /// What lies in slots of a cluster is told as effects, for another node.
+    Export,
+    /// What lay in slots of a cluster is dropped: another node has it.
+    Drop,
 }
 
 /// The running call, as the host's functions see it.
@@ -67,12 +71,14 @@ pub struct Lent<'a> {
     /// While data is saved and loaded.
     pub data: Option<Data<'a>>,
     pub info: Option<Info<'a>>,
+    /// While slots are exported.
+    pub sink: Option<Sink<'a>>,
     /// Those of the running command.
     pub arguments: Arguments<'a>,
 }
 
 impl<'a> Lent<'a> {
-    pub const NOTHING: Lent<'static> = Lent { ctx: None, data: None, info: None, arguments: Arguments::NONE };
+    pub const NOTHING: Lent<'static> = Lent { ctx: None, data: None, info: None, sink: None, arguments: Arguments::NONE };
 
     pub fn context(ctx: Context<'a>) -> Lent<'a> {
         Lent { ctx: Some(ctx), ..Lent::NOTHING }
@@ -90,6 +96,10 @@ impl<'a> Lent<'a> {
         Lent { info: Some(info), ..Lent::NOTHING }
     }
 
+    pub fn sink(sink: Sink<'a>) -> Lent<'a> {
+        Lent { sink: Some(sink), ..Lent::NOTHING }
+    }
+
     /// The same, to be kept where no lifetime reaches.
     ///
     /// # Safety
@@ -102,9 +112,26 @@ impl<'a> Lent<'a> {
                 ctx: self.ctx.map(|ctx| ctx.forever()),
                 data: self.data.map(|data| data.forever()),
                 info: self.info.map(|info| info.forever()),
+                sink: self.sink.map(|sink| sink.forever()),
                 arguments: self.arguments.forever(),
             }
         }
+    }
+}
+
+/// Where the effects go that a module exports: the name of each, and its arguments.
+#[derive(Clone, Copy)]
+pub struct Sink<'a>(pub &'a dyn Fn(&CStr, &Strings<'_>));
+
+impl<'a> Sink<'a> {
+    /// The same, to be kept where no lifetime reaches.
+    ///
+    /// # Safety
+    /// It is forgotten before `'a` ends.
+    unsafe fn forever(self) -> Sink<'static> {
+        type Taker<'a> = &'a dyn Fn(&CStr, &Strings<'_>);
+        // SAFETY: by this function's contract; the two differ by the lifetime alone.
+        Sink(unsafe { std::mem::transmute::<Taker<'a>, Taker<'static>>(self.0) })
     }
 }
 

@@ -32,6 +32,10 @@ pub struct Member {
     pub apply: Option<TypedFunc<(i32, i32, i32), ()>>,
     pub leave: Option<TypedFunc<(), u64>>,
     pub join: Option<TypedFunc<(u32, u32), i32>>,
+    pub export_slots: Option<TypedFunc<u32, ()>>,
+    pub drop_slots: Option<TypedFunc<(u32, i32), i32>>,
+    pub count_slots: Option<TypedFunc<u32, i64>>,
+    pub strays: Option<TypedFunc<(), i64>>,
     /// What it last told by `free_bytes`.
     pub free_last: Cell<u64>,
     /// After a call that ran too long, of `free_bytes` and of `info`.

@@ -8,6 +8,7 @@ use crate::modules::link;
 use crate::modules::loaded::{Host, REFUSED, Running};
 use crate::server::context::{self, Context};
 use crate::server::{api, log};
+use crate::slots::release;
 
 /// What modules of `wasm.dir` run has taken its data: it is what to take where their files cannot be.
 pub fn note_served(host: &Host, ctx: Context<'_>) {
@@ -36,6 +37,7 @@ fn fall_back(host: &Host, ctx: Context<'_>) {
 pub fn tell(host: &Host, ctx: Context<'_>) {
     fall_back(host, ctx);
     apply::apply_kept(host, ctx);
+    release::on_loaded(host);
     rdb::tell_loaded(host);
     host.kept.each(|name, _| {
         let name = name.escape_ascii();

@@ -10,6 +10,7 @@ use crate::server::api::{self, ConfigChange, Ctx, Event, FlushInfo};
 use crate::server::context::Context;
 use crate::server::guard::guarded;
 use crate::server::listeners;
+use crate::slots::{atomic, release};
 
 /// Subscribes to all of them; the server keeps one callback per event and module.
 ///
@@ -22,7 +23,7 @@ pub fn subscribe(ctx: Context<'_>) -> Result<(), String> {
         (api::EVENT_LOADING, on_loading),
         (api::EVENT_CONFIG, on_config),
         (api::EVENT_CRON_LOOP, on_cron),
-        (api::EVENT_FORK_CHILD, listeners::on_change),
+        (api::EVENT_FORK_CHILD, on_fork),
         (api::EVENT_ROLE_CHANGED, listeners::on_change),
     ];
     match events.iter().find(|(id, callback)| !ctx.subscribe(*id, *callback)) {
@@ -100,11 +101,21 @@ unsafe extern "C" fn on_config(ctx: *mut Ctx, _: Event, _: u64, data: *mut c_voi
     unsafe { on_event(ctx, action) };
 }
 
+unsafe extern "C" fn on_fork(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut c_void) {
+    listeners::may_begin();
+    if subevent == api::SUBEVENT_FORK_CHILD_BORN {
+        // SAFETY: the server calls this with an event's own context.
+        unsafe { on_event(ctx, |host, _| atomic::on_fork(host)) };
+    }
+}
+
 unsafe extern "C" fn on_cron(ctx: *mut Ctx, _: Event, _: u64, _: *mut c_void) {
     let action = |host: &Host, ctx: Context<'_>| {
         listeners::on_cron();
         sweep::on_cron(host, ctx);
         ended::note_served(host, ctx);
+        release::on_cron(host);
+        atomic::on_cron(host);
     };
     // SAFETY: the server calls this with an event's own context.
     unsafe { on_event(ctx, action) };

@@ -15,6 +15,7 @@ use super::file::WasmFile;
 use super::folder::{self, Folder};
 use super::kept::Kept;
 use super::link::Link;
+use super::moving::Moving;
 use super::namespace::{COMMANDS_MAX, MODULES_MAX};
 use super::shelf::Shelf;
 use super::slot::Slot;
@@ -27,7 +28,8 @@ use crate::guest::codes::Codes;
 use crate::guest::faults::Identity;
 use crate::guest::group::{Group, Member};
 use crate::guest::ids::{GroupId, MemberId, SlotId};
-use crate::server::context::Context;
+use crate::server::context::{Context, Detached};
+use crate::server::keys::KeyType;
 
 /// Everything that one load made.
 pub struct Host {
@@ -52,6 +54,12 @@ pub struct Host {
     pub settings_undone: Cell<u64>,
     /// The server's categories of permissions.
     pub categories: Categories,
+    /// A context for what no call of the server has lent one; only in a cluster.
+    pub own: OnceCell<Detached>,
+    /// The type of the key that takes a slot's data to another node; only in a cluster.
+    pub anchor: OnceCell<KeyType>,
+    /// Slots of the cluster that are on their way to another node.
+    pub moving: Moving,
     /// The timer that has modules reclaim what has expired.
     pub sweeper: Sweeper,
     /// A file while it is instantiated to take the place of what its module runs.
@@ -199,6 +207,9 @@ impl Host {
             target: Target::default(),
             settings_undone: Cell::new(0),
             categories: Categories::default(),
+            own: OnceCell::new(),
+            anchor: OnceCell::new(),
+            moving: Moving::default(),
             sweeper: Sweeper::default(),
             candidate: RefCell::default(),
             pid: std::process::id(),

@@ -42,6 +42,11 @@ const DECLARING: &[Phase] = &[];
 const COMMAND: &[Phase] = &[Phase::Command];
 /// In a command, in `sweep()`, and in what these call.
 pub const RUNNING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim];
+/// The same, and in `exportSlots()`, or in `dropSlots()`.
+const TELLING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim, Phase::Export];
+const CHANGING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim, Phase::Drop];
+/// The same, and in both.
+const MOVING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim, Phase::Export, Phase::Drop];
 /// In `auxSave()`, in `auxLoad()`, in either.
 const SAVING: &[Phase] = &[Phase::AuxSave];
 const READING: &[Phase] = &[Phase::AuxLoad];
@@ -61,6 +66,8 @@ const ALWAYS: &[Phase] = &[
     Phase::Loaded,
     Phase::Sweep,
     Phase::Reclaim,
+    Phase::Export,
+    Phase::Drop,
 ];
 
 macro_rules! functions {
@@ -97,8 +104,8 @@ functions! {
     REPLY_SET_MAP_LENGTH: "ReplySetMapLength", "(length: i64)", COMMAND;
     REPLY_WITH_PARTS: "ReplyWithParts", "(parts: bytes)", COMMAND;
     WRONG_ARITY: "WrongArity", "()", COMMAND;
-    FAIL: "Fail", "(text: bytes)", RUNNING;
-    ATTEMPT: "Attempt", "(handler: i32) -> i32", RUNNING;
+    FAIL: "Fail", "(text: bytes)", MOVING;
+    ATTEMPT: "Attempt", "(handler: i32) -> i32", MOVING;
 
     MILLISECONDS: "Milliseconds", "() -> i64", ALWAYS;
     GET_RANDOM_BYTES: "GetRandomBytes", "(target: bytes)", ALWAYS;
@@ -107,15 +114,15 @@ functions! {
     GET_CONTEXT_FLAGS: "GetContextFlags", "() -> i32", ALWAYS;
     GET_CURRENT_USER_NAME: "GetCurrentUserName", "() -> i64", RUNNING;
     GET_SELECTED_DB: "GetSelectedDb", "() -> i32", RUNNING;
-    MAY_EXCEED: "MayExceed", "()", RUNNING;
-    DISCARD_MEMORY: "DiscardMemory", "(discarded: bytes)", RUNNING;
+    MAY_EXCEED: "MayExceed", "()", MOVING;
+    DISCARD_MEMORY: "DiscardMemory", "(discarded: bytes)", CHANGING;
 
     REPLICATE_VERBATIM: "ReplicateVerbatim", "()", COMMAND;
-    REPLICATE: "Replicate", "(command: bytes, argv: i32, argc: i32)", RUNNING;
-    REPLICATE_TABLES: "ReplicateTables", "(key: bytes, format: i32, argv: i32, argc: i32)", RUNNING;
+    REPLICATE: "Replicate", "(command: bytes, argv: i32, argc: i32)", TELLING;
+    REPLICATE_TABLES: "ReplicateTables", "(key: bytes, format: i32, argv: i32, argc: i32)", TELLING;
     COUNT_EFFECT: "CountEffect", "() -> i32", RUNNING;
     EFFECTS_WANTED: "EffectsWanted", "() -> i32", RUNNING;
-    SIGNAL_MODIFIED_KEY: "SignalModifiedKey", "(key: bytes)", RUNNING;
+    SIGNAL_MODIFIED_KEY: "SignalModifiedKey", "(key: bytes)", CHANGING;
     NOTIFY_KEYSPACE_EVENT: "NotifyKeyspaceEvent", "(type: i32, event: bytes, key: bytes)", RUNNING;
     KEY_CHANGED: "KeyChanged", "(type: i32, event: bytes, key: bytes, verbatim: i32)", RUNNING;
     PUBLISH_MESSAGE: "PublishMessage", "(channel: bytes, message: bytes)", RUNNING;

@@ -16,7 +16,7 @@ use std::ffi::{c_char, c_float, c_int, c_long, c_longlong, c_uchar, c_uint, c_ul
 macro_rules! opaque {
     ($($name:ident),*) => { $(#[repr(C)] pub struct $name { _private: [u8; 0] })* };
 }
-opaque!(Ctx, Str, User, CallReply, Command, Type, Io, InfoCtx, ServerInfo, BlockedClient);
+opaque!(Ctx, Str, User, CallReply, Command, Type, Io, InfoCtx, ServerInfo, BlockedClient, Key, FilterCtx, Filter);
 
 pub const OK: c_int = 0;
 pub const ERR: c_int = 1;
@@ -35,6 +35,16 @@ pub const CTX_FLAGS_ASYNC_LOADING: c_int = 1 << 23;
 
 pub const OPTIONS_HANDLE_IO_ERRORS: c_int = 1 << 0;
 pub const OPTIONS_HANDLE_REPL_ASYNC_LOAD: c_int = 1 << 2;
+
+/// Keys that modules hold without the server's knowledge move with their slots, where it moves them at once.
+pub const OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
+
+pub const KEY_WRITE: c_int = 1 << 1;
+/// A filter does not see what its own module calls.
+pub const FILTER_NOSELF: c_int = 1 << 0;
+pub const CLIENT_FLAG_MULTI: u64 = 1 << 5;
+/// Valkey 9.0 and later.
+pub const CLIENT_FLAG_AUTHENTICATED: u64 = 1 << 11;
 
 pub const CONFIG_IMMUTABLE: c_uint = 1 << 0;
 pub const CONFIG_MEMORY: c_uint = 1 << 7;
@@ -69,6 +79,12 @@ pub const EVENT_CRON_LOOP: u64 = 8;
 pub const EVENT_FORK_CHILD: u64 = 13;
 pub const EVENT_REPL_ASYNC_LOAD: u64 = 14;
 pub const EVENT_CONFIG: u64 = 16;
+/// Of Redis 8.4 and later.
+pub const EVENT_CLUSTER_SLOT_MIGRATION: u64 = 18;
+pub const EVENT_CLUSTER_SLOT_MIGRATION_TRIM: u64 = 19;
+/// Of Valkey; Redis 8.4 has another event of this number.
+pub const EVENT_ATOMIC_SLOT_MIGRATION: u64 = 19;
+pub const SUBEVENT_FORK_CHILD_BORN: u64 = 0;
 pub const SUBEVENT_FLUSHDB_START: u64 = 0;
 pub const SUBEVENT_LOADING_RDB_START: u64 = 0;
 pub const SUBEVENT_LOADING_REPL_START: u64 = 2;
@@ -83,6 +99,10 @@ pub type OneShotFunc = unsafe extern "C" fn(*mut c_void);
 pub type TimerFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void);
 pub type InfoFunc = unsafe extern "C" fn(*mut InfoCtx, c_int);
 pub type EventFunc = unsafe extern "C" fn(*mut Ctx, Event, u64, *mut c_void);
+pub type FilterFunc = unsafe extern "C" fn(*mut FilterCtx);
+pub type SaveFunc = unsafe extern "C" fn(*mut Io, *mut c_void);
+pub type RewriteFunc = unsafe extern "C" fn(*mut Io, *mut Str, *mut c_void);
+pub type FreeFunc = unsafe extern "C" fn(*mut c_void);
 pub type LoadFunc = unsafe extern "C" fn(*mut Io, c_int) -> *mut c_void;
 pub type AuxLoadFunc = unsafe extern "C" fn(*mut Io, c_int, c_int) -> c_int;
 pub type AuxSaveFunc = unsafe extern "C" fn(*mut Io, c_int);
@@ -119,19 +139,30 @@ pub struct ConfigChange {
     pub names: *const *const c_char,
 }
 
-/// `RedisModuleTypeMethods`, version 5. What is `None` is called for a key that is there, and this host makes
-/// none.
+/// `RedisModuleClientInfoV1`.
+#[repr(C)]
+pub struct ClientInfo {
+    pub version: u64,
+    pub flags: u64,
+    pub id: u64,
+    pub address: [c_char; 46],
+    pub port: u16,
+    pub database: u16,
+}
+
+/// `RedisModuleTypeMethods`, version 5. What is `None` is called for a key that is there, and the types of
+/// auxiliary data have none.
 #[repr(C)]
 #[derive(Default)]
 pub struct TypeMethods {
     pub version: u64,
     /// Never `None`: the server calls it for whatever RESTORE or a file says is a key of the type.
     pub rdb_load: Option<LoadFunc>,
-    pub rdb_save: Option<unsafe extern "C" fn()>,
-    pub aof_rewrite: Option<unsafe extern "C" fn()>,
+    pub rdb_save: Option<SaveFunc>,
+    pub aof_rewrite: Option<RewriteFunc>,
     pub mem_usage: Option<unsafe extern "C" fn()>,
     pub digest: Option<unsafe extern "C" fn()>,
-    pub free: Option<unsafe extern "C" fn()>,
+    pub free: Option<FreeFunc>,
     pub aux_load: Option<AuxLoadFunc>,
     pub aux_save: Option<AuxSaveFunc>,
     pub aux_save_triggers: c_int,
@@ -327,6 +358,23 @@ api! {
     fn FreeServerInfo(ctx: *mut Ctx, info: *mut ServerInfo);
     fn SubscribeToServerEvent(ctx: *mut Ctx, event: Event, callback: EventFunc) -> c_int;
 
+    fn RegisterCommandFilter(ctx: *mut Ctx, filter: FilterFunc, flags: c_int) -> *mut Filter;
+    fn CommandFilterArgsCount(filter: *mut FilterCtx) -> c_int;
+    fn CommandFilterArgGet(filter: *mut FilterCtx, place: c_int) -> *mut Str;
+    fn CommandFilterArgReplace(filter: *mut FilterCtx, place: c_int, word: *mut Str) -> c_int;
+    #[optional] fn CommandFilterGetClientId(filter: *mut FilterCtx) -> c_ulonglong;
+    fn GetClientInfoById(info: *mut ClientInfo, client: u64) -> c_int;
+    fn GetServerVersion() -> c_int;
+
+    fn OpenKey(ctx: *mut Ctx, name: *mut Str, mode: c_int) -> *mut Key;
+    fn CloseKey(key: *mut Key);
+    fn DeleteKey(key: *mut Key) -> c_int;
+    fn ModuleTypeSetValue(key: *mut Key, kind: *mut Type, value: *mut c_void) -> c_int;
+    fn ModuleTypeGetType(key: *mut Key) -> *mut Type;
+    fn GetKeyNameFromIO(io: *mut Io) -> *const Str;
+    #[optional] fn ClusterPropagateForSlotMigration(ctx: *mut Ctx, command: *const c_char, format: *const c_char; ...) -> c_int;
+    fn EmitAOF(io: *mut Io, command: *const c_char, format: *const c_char; ...);
+
     fn Call(ctx: *mut Ctx, command: *const c_char, format: *const c_char; ...) -> *mut CallReply;
     fn CallReplyType(reply: *mut CallReply) -> c_int;
     fn CallReplyInteger(reply: *mut CallReply) -> c_longlong;
@@ -372,6 +420,20 @@ api! {
 pub unsafe fn init(ctx: *mut Ctx) -> Result<(), &'static str> {
     // SAFETY: the header's own way in: the first word of the context is the server's look-up function.
     unsafe { load(std::mem::transmute::<*mut c_void, GetApi>(*ctx.cast::<*mut c_void>())) }
+}
+
+/// Whether the server is Valkey, which names its functions twice.
+///
+/// # Safety
+/// As [`init`].
+pub unsafe fn is_valkey(ctx: *mut Ctx) -> bool {
+    let mut pointer: *mut c_void = std::ptr::null_mut();
+    // SAFETY: as in `init`.
+    unsafe {
+        let get_api = std::mem::transmute::<*mut c_void, GetApi>(*ctx.cast::<*mut c_void>());
+        get_api(c"ValkeyModule_Alloc".as_ptr(), (&raw mut pointer).cast());
+    }
+    !pointer.is_null()
 }
 
 /// Whether the server's functions have been looked up, so that its log can be written.

@@ -31,6 +31,12 @@ impl<'a> Context<'a> {
         self.raw
     }
 
+    /// Whether the server is Valkey. In a load alone.
+    pub fn is_valkey(self) -> bool {
+        // SAFETY: the context of a load.
+        unsafe { api::is_valkey(self.raw) }
+    }
+
     /// The same, to be kept where no lifetime reaches.
     ///
     /// # Safety
@@ -44,6 +50,28 @@ impl<'a> Context<'a> {
     pub fn flags(self) -> c_int {
         // SAFETY: by the type's contract, here and in every method below.
         unsafe { rm!(GetContextFlags(self.raw)) }
+    }
+}
+
+/// A context of the host's own, for what no call of the server has lent one.
+pub struct Detached(*mut Ctx);
+
+impl Detached {
+    pub fn new(ctx: Context<'_>) -> Detached {
+        // SAFETY: freed by the drop below.
+        Detached(unsafe { rm!(GetDetachedThreadSafeContext(ctx.raw)) })
+    }
+
+    /// The context. On the server's thread alone.
+    pub fn context(&self) -> Context<'_> {
+        Context { raw: self.0, call: PhantomData }
+    }
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, freed once.
+        unsafe { rm!(FreeThreadSafeContext(self.0)) };
     }
 }
 
@@ -162,6 +190,28 @@ impl Context<'_> {
         unsafe { _ = rm!(Replicate(self.raw, name.as_ptr(), c"AR".as_ptr())) };
     }
 
+    /// Whether the server asks modules for what they hold in slots that it moves by itself (Redis 8.4).
+    pub fn sends_slots() -> bool {
+        // SAFETY: set by `api::init`, before anything runs.
+        unsafe { api::ClusterPropagateForSlotMigration }.is_some()
+    }
+
+    /// This command goes to the node that the server moves slots to, in the child that asks for it.
+    ///
+    /// # Errors
+    /// The number of the system's error that tells why not.
+    pub fn send_with_slots(self, name: &CStr, arguments: &Strings<'_>) -> Result<(), c_int> {
+        // SAFETY: as above.
+        unsafe {
+            let Some(send) = api::ClusterPropagateForSlotMigration else { return Err(libc::ENOTSUP) };
+            *libc::__errno_location() = 0;
+            match send(self.raw, name.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len()) {
+                api::OK => Ok(()),
+                _ => Err(*libc::__errno_location()),
+            }
+        }
+    }
+
     /// WATCH and client-side caching hear of it.
     #[inline]
     pub fn signal_modified(self, key: ServerString<'_>) {
@@ -261,6 +311,12 @@ impl Context<'_> {
 pub fn server_flags() -> c_int {
     // SAFETY: the server allows a null context here.
     unsafe { rm!(GetContextFlags(std::ptr::null_mut())) }
+}
+
+/// The server's version: major, minor and patch in a byte each.
+pub fn version() -> c_int {
+    // SAFETY: takes no argument.
+    unsafe { rm!(GetServerVersion()) }
 }
 
 /// Whether the server holds back what replicates: it ends when a module does it all the same.

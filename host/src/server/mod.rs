@@ -6,10 +6,13 @@
 pub mod api;
 pub mod blocked;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod context;
+pub mod filter;
 pub mod guard;
 pub mod info;
+pub mod keys;
 pub mod kit_settings;
 pub mod listeners;
 pub mod log;

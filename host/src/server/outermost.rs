@@ -17,13 +17,21 @@ struct Outermost {
     write: Cell<bool>,
     /// The context's flags, once they were asked for.
     flags: Cell<Option<c_int>>,
+    /// Whether slots come from another node of a cluster.
+    importing: Cell<bool>,
 }
 
 // SAFETY: the server calls modules from its main thread alone; a fork child has one thread too.
 unsafe impl Sync for Outermost {}
 
-static OUTERMOST: Outermost =
-    Outermost { ctx: Cell::new(None), command: Cell::new(None), depth: Cell::new(0), write: Cell::new(false), flags: Cell::new(None) };
+static OUTERMOST: Outermost = Outermost {
+    ctx: Cell::new(None),
+    command: Cell::new(None),
+    depth: Cell::new(0),
+    write: Cell::new(false),
+    flags: Cell::new(None),
+    importing: Cell::new(false),
+};
 
 /// A call that runs, and whether it is the outermost one.
 pub struct Outer {
@@ -118,11 +126,23 @@ pub fn is_alone() -> bool {
     OUTERMOST.depth.get() == 1 && OUTERMOST.command.get().is_some() && flags().is_some_and(|flags| flags & PART == 0)
 }
 
+/// Slots come from another node of a cluster, or do not any longer.
+pub fn set_importing(importing: bool) {
+    OUTERMOST.importing.set(importing);
+}
+
+/// Whether what repeats what was decided elsewhere may be refused here: it comes with slots of another node,
+/// which then keeps them.
+pub fn may_refuse() -> bool {
+    const OBEYS: c_int = api::CTX_FLAGS_SLAVE | api::CTX_FLAGS_LOADING;
+    OUTERMOST.importing.get() && flags().is_some_and(|flags| flags & OBEYS == 0)
+}
+
 /// Whether the running call must be obeyed: it repeats what was decided elsewhere (replication stream,
 /// append-only file), or writes on a replica. Then nothing is refused for memory or size, and time is ample.
 pub fn obeys() -> bool {
     let Some(flags) = flags() else { return false };
-    streamed(flags) || (OUTERMOST.write.get() && flags & api::CTX_FLAGS_SLAVE != 0)
+    (streamed(flags) && !may_refuse()) || (OUTERMOST.write.get() && flags & api::CTX_FLAGS_SLAVE != 0)
 }
 
 /// Whether the running command comes from the replication stream or the append-only file.

@@ -34,20 +34,26 @@ pub fn may_access(key: ServerString<'_>) -> bool {
 
 /// Whether the user behind the running command may run MODULE LOAD.
 pub fn may_load_modules() -> bool {
-    with_user(|ctx, _, name| {
-        let words = Strings::new([&b"MODULE"[..], b"LOAD", b"host.so"]);
-        // SAFETY: a command runs, whose context this is; the user is freed once, after its last use.
-        unsafe {
-            let user = rm!(GetModuleUserFromUserName(name.raw()));
-            if user.is_null() {
-                return false;
-            }
-            let allowed = may_run(ctx, user, words.all());
-            rm!(FreeModuleUser(user));
-            allowed
+    may_run_words(&Strings::new([&b"MODULE"[..], b"LOAD", b"host.so"]))
+}
+
+/// Whether the user behind the running command may run one of these words too.
+pub fn may_run_words(words: &Strings<'_>) -> bool {
+    with_user(|ctx, _, name| may_run_as(ctx, name, words)).unwrap_or(true)
+}
+
+/// Whether this user may run a command of these words in the context's database.
+pub fn may_run_as(ctx: Context<'_>, user: ServerString<'_>, words: &Strings<'_>) -> bool {
+    // SAFETY: the name is alive; the user is freed once, after its last use.
+    unsafe {
+        let user = rm!(GetModuleUserFromUserName(user.raw()));
+        if user.is_null() {
+            return false;
         }
-    })
-    .unwrap_or(true)
+        let allowed = may_run(ctx, user, words.all());
+        rm!(FreeModuleUser(user));
+        allowed
+    }
 }
 
 /// The client behind the running command, for the log: its user, its number and its name.

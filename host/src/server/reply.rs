@@ -55,6 +55,11 @@ impl Answer {
         String::from_utf8_lossy(self.proto().trim_ascii()).trim_start_matches('-').to_string()
     }
 
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<String> {
+        text_of(self.0.as_ptr()).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
     /// The text at this place of an array.
     pub fn text_at(&self, index: usize) -> Option<String> {
         let element = self.element(index)?;
@@ -63,10 +68,12 @@ impl Answer {
 
     /// The texts of an array; what is no text is an empty one.
     pub fn texts(&self) -> Vec<String> {
-        (0..)
-            .map_while(|index| self.element(index))
-            .map(|element| String::from_utf8_lossy(text_of(element).unwrap_or(b"")).into_owned())
-            .collect()
+        texts_of(self.0.as_ptr())
+    }
+
+    /// The texts of an array that stands at this place of an array.
+    pub fn texts_at(&self, index: usize) -> Vec<String> {
+        self.element(index).map_or(Vec::new(), texts_of)
     }
 
     /// Whether an array stands at this place of an array.
@@ -93,9 +100,7 @@ impl Answer {
     }
 
     fn element(&self, index: usize) -> Option<*mut CallReply> {
-        // SAFETY: the answer is alive; null past its end.
-        let element = unsafe { rm!(CallReplyArrayElement(self.0.as_ptr(), index)) };
-        (!element.is_null()).then_some(element)
+        element_of(self.0.as_ptr(), index)
     }
 }
 
@@ -114,4 +119,19 @@ fn text_of<'a>(reply: *mut CallReply) -> Option<&'a [u8]> {
         let bytes = rm!(CallReplyStringPtr(reply, &raw mut length));
         (!bytes.is_null()).then(|| std::slice::from_raw_parts(bytes.cast(), length))
     }
+}
+
+/// What stands at this place of an answer that is alive; `None` past its end.
+fn element_of(reply: *mut CallReply, index: usize) -> Option<*mut CallReply> {
+    // SAFETY: the private callers hand over an answer that is alive; null past its end.
+    let element = unsafe { rm!(CallReplyArrayElement(reply, index)) };
+    (!element.is_null()).then_some(element)
+}
+
+/// The texts of an array, of an answer that is alive; what is no text is an empty one.
+fn texts_of(reply: *mut CallReply) -> Vec<String> {
+    (0..)
+        .map_while(|index| element_of(reply, index))
+        .map(|element| String::from_utf8_lossy(text_of(element).unwrap_or(b"")).into_owned())
+        .collect()
 }

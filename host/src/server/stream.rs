@@ -1,9 +1,10 @@
 //! The stream of an RDB file that is being saved or loaded.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 
 use super::api::Io;
+use super::strings::{ServerString, Strings};
 use crate::rm;
 
 /// The stream of a save or a load that runs for `'a`.
@@ -63,6 +64,21 @@ impl Stream<'_> {
     /// A copy of the next byte string; `None` where the stream has failed.
     pub fn load_copy(self) -> Option<Box<[u8]>> {
         self.load_bytes(|bytes| bytes.into())
+    }
+
+    /// The name of the key that is being saved or loaded; `None` where the server does not tell.
+    pub fn key_name(self) -> Option<Vec<u8>> {
+        // SAFETY: as above; the name is alive while the key is saved or loaded.
+        unsafe {
+            let name = rm!(GetKeyNameFromIO(self.raw));
+            (!name.is_null()).then(|| ServerString::new(name.cast_mut()).bytes().to_vec())
+        }
+    }
+
+    /// Writes a command, in the place of the key that is being rewritten.
+    pub fn emit(self, name: &CStr, arguments: &Strings<'_>) {
+        // SAFETY: as above; format "v" takes an array and its length.
+        unsafe { rm!(EmitAOF(self.raw, name.as_ptr(), c"v".as_ptr(), arguments.as_ptr(), arguments.len())) };
     }
 
     /// Whether the stream has failed.

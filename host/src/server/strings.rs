@@ -172,6 +172,12 @@ impl<'a> Strings<'a> {
         &self.all
     }
 
+    /// The bytes of each.
+    pub fn words(&self) -> impl Iterator<Item = &[u8]> {
+        // SAFETY: the strings are alive as long as this is.
+        self.all.iter().map(|&string| unsafe { ServerString::new(string) }.bytes())
+    }
+
     /// All of them, the first one in the place of a command's name.
     pub fn arguments(&self) -> Arguments<'_> {
         Arguments { first: self.all.as_ptr().cast_mut(), count: self.all.len() as c_int, held: PhantomData }

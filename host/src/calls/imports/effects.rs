@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 use wasmtime::{Error, Linker, Result};
 
 use super::{Guest, NS, allow, context, handed, host, not_now, parts, with_key};
-use crate::calls::apply;
 use crate::calls::frame::argument_at;
+use crate::calls::{apply, moved};
 use crate::describe::declaration::NAME_BYTES_MAX;
 use crate::guest::call::{Call, Phase, To};
 use crate::guest::ids::MemberId;
@@ -113,6 +113,11 @@ fn replication(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
         let arguments = effect_arguments(call, all, argv, argc)?;
         let host = host()?;
         let slot = host.written_by(member, name, &mut call.effect).ok_or_else(|| not_its_own(name))?;
+        if let Some(sink) = call.lent.sink {
+            call.streamed += memory::sum(&arguments);
+            apply::export(host, slot, sink, &arguments);
+            return Ok(());
+        }
         let ctx = context(call, &REPLICATE)?;
         if call.silent {
             return Ok(());
@@ -152,19 +157,28 @@ fn tables(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             if !host.running(member).is_some_and(|running| running.file.applies()) {
                 return Err(Error::msg("it replicates tables and does not export apply"));
             }
+            let (format, module) = (format.to_string(), host.modules[member.0].name().as_bytes());
             let (all, state) = parts(&mut guest)?;
             let call = &mut state.call;
             let key = handed(all, call, key, key_length)?;
             let arguments = effect_arguments(call, all, argv, argc)?;
+            if let Some(sink) = call.lent.sink {
+                call.streamed += memory::sum(&arguments);
+                let head = [key, module, format.as_bytes()];
+                (sink.0)(APPLY_COMMAND, &Strings::new(head.iter().chain(&arguments).copied()));
+                return Ok(());
+            }
             let ctx = context(call, &REPLICATE_TABLES)?;
             if call.silent {
                 return Ok(());
             }
+            if key.is_empty() {
+                moved::note_whole(host, ctx);
+            }
             if !listeners::are_present(ctx) {
                 return count_change(call, &REPLICATE_TABLES, APPLY_COMMAND, all.len());
             }
-            let format = format.to_string();
-            let head = [word(call, all, key), Word::Bytes(host.modules[member.0].name().as_bytes()), Word::Bytes(format.as_bytes())];
+            let head = [word(call, all, key), Word::Bytes(module), Word::Bytes(format.as_bytes())];
             let words = head.into_iter().chain(arguments.iter().map(|bytes| word(call, all, bytes)));
             ctx.replicate(APPLY_COMMAND, &Strings::of_words(words));
             Ok(())

@@ -1,0 +1,94 @@
+//! Slots of a cluster that are on their way to another node, or away already, with what modules hold in them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use super::slot_set::SlotSet;
+
+/// What becomes of slots here. All of it is empty on a server that is in no cluster.
+#[derive(Default)]
+pub struct Moving {
+    /// Slots whose data another node has, though the cluster may still name this one: and that node's id.
+    handed: RefCell<BTreeMap<u16, String>>,
+    /// Slots whose data is to be dropped here.
+    leaving: RefCell<SlotSet>,
+    /// Slots whose data has come from another node while the cluster did not name this one yet.
+    pub imported: RefCell<SlotSet>,
+    /// Keys that have brought data along and are to be deleted.
+    pub spent: RefCell<Vec<Box<[u8]>>>,
+    /// Whether the host itself calls the effect that releases slots.
+    pub releases: Cell<bool>,
+    /// Whether a slot is handed over before the server looks at the command that opens it.
+    pub hands_ahead: Cell<bool>,
+    /// Why the command is refused that the server comes to next.
+    pub refusal: RefCell<Option<String>>,
+    /// Slots that the server moves at once, by its names of these moves.
+    pub moves: RefCell<BTreeMap<String, Move>>,
+    /// Whether any of them goes from here.
+    pub exports: Cell<bool>,
+    /// Ids that lie in other slots than what they belong to, as counted last; `None` before, and after a load.
+    pub strays: Cell<Option<u64>>,
+    /// Whether any slot is handed, leaving or about to go: what each command looks at.
+    is_any: Cell<bool>,
+}
+
+/// Slots that the server moves at once.
+pub struct Move {
+    pub slots: SlotSet,
+    /// Whether they come here.
+    pub is_import: bool,
+    /// The key that has a child write what they hold, where the server needs one for that.
+    pub anchor: Option<String>,
+    /// What makes it fail.
+    pub broken: Option<String>,
+}
+
+impl Moving {
+    #[inline]
+    pub fn is_any(&self) -> bool {
+        self.is_any.get()
+    }
+
+    /// The node that has this slot's data by now, where that is another one.
+    pub fn handed_to(&self, slot: u16) -> Option<String> {
+        self.handed.borrow().get(&slot).cloned()
+    }
+
+    /// Another node has the data of these slots.
+    pub fn hand(&self, slots: &SlotSet, node: &str) {
+        self.handed.borrow_mut().extend(slots.iter().map(|slot| (slot, node.to_string())));
+        self.note();
+    }
+
+    /// The data of these slots is here, or is of no concern any more.
+    pub fn take_back(&self, slots: &SlotSet) {
+        self.handed.borrow_mut().retain(|slot, _| !slots.contains(*slot));
+        self.note();
+    }
+
+    /// The data of these slots is to be dropped.
+    pub fn leave(&self, slots: &SlotSet) {
+        self.leaving.borrow_mut().add_all(slots);
+        self.note();
+    }
+
+    /// The data of these slots has been dropped.
+    pub fn left(&self, slots: &SlotSet) {
+        self.leaving.borrow_mut().remove_all(slots);
+        self.note();
+    }
+
+    pub fn leaving(&self) -> SlotSet {
+        self.leaving.borrow().clone()
+    }
+
+    pub fn is_leaving(&self, slot: u16) -> bool {
+        self.leaving.borrow().contains(slot)
+    }
+
+    /// What the server moves at once has changed.
+    pub fn note(&self) {
+        self.exports.set(self.moves.borrow().values().any(|one| !one.is_import));
+        self.is_any.set(self.exports.get() || !self.handed.borrow().is_empty() || !self.leaving.borrow().is_empty());
+    }
+}

@@ -1,0 +1,93 @@
+//! What the server knows of its cluster.
+
+use super::context::Context;
+
+/// A node, as CLUSTER NODES tells of it.
+pub struct Node {
+    pub id: String,
+    pub address: String,
+    pub port: u16,
+    pub is_myself: bool,
+    pub is_primary: bool,
+    /// Whether the others reach it, as far as this one knows.
+    pub is_well: bool,
+    /// The slots that it serves: ranges, both ends included.
+    pub slots: Vec<(u16, u16)>,
+    /// The slots that leave this node, or come to it, one by one.
+    pub migrating: Vec<u16>,
+    pub importing: Vec<u16>,
+}
+
+impl Node {
+    pub fn owns(&self, slot: u16) -> bool {
+        self.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+    }
+
+    /// A line of CLUSTER NODES: `id ip:port@bus[,host] flags primary ping pong epoch link slot …`, the slots
+    /// of this node followed by `[n->-id]` and `[n-<-id]`; `None` where it is none.
+    fn parse(line: &str) -> Option<Node> {
+        let mut words = line.split_ascii_whitespace();
+        let (id, address, flags) = (words.next()?, words.next()?, words.next()?);
+        let link = words.nth(4)?;
+        let address = address.split(['@', ',']).next()?;
+        let (address, port) = address.rsplit_once(':')?;
+        let has = |flag: &str| flags.split(',').any(|one| one == flag);
+        let mut node = Node {
+            id: id.into(),
+            address: address.into(),
+            port: port.parse().ok()?,
+            is_myself: has("myself"),
+            is_primary: has("master"),
+            is_well: !has("fail") && !has("noaddr") && !has("handshake") && (has("myself") || link == "connected"),
+            slots: Vec::new(),
+            migrating: Vec::new(),
+            importing: Vec::new(),
+        };
+        for word in words {
+            let open = word.trim_start_matches('[').split_once("-").and_then(|(slot, way)| Some((slot.parse().ok()?, way)));
+            match (word.starts_with('['), open) {
+                (true, Some((slot, way))) if way.starts_with(">-") => node.migrating.push(slot),
+                (true, Some((slot, way))) if way.starts_with("<-") => node.importing.push(slot),
+                (true, _) => {}
+                (false, _) => {
+                    let (first, last) = word.split_once('-').unwrap_or((word, word));
+                    node.slots.push((first.parse().ok()?, last.parse().ok()?));
+                }
+            }
+        }
+        Some(node)
+    }
+}
+
+impl Context<'_> {
+    /// The nodes of the cluster that this server is in; none where it is in no cluster, or answers nothing.
+    pub fn cluster_nodes(self) -> Vec<Node> {
+        let answer = self.ask(c"CLUSTER", &[c"NODES"]);
+        let text = answer.and_then(|answer| answer.text()).unwrap_or_default();
+        text.lines().filter_map(Node::parse).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_of_a_node() {
+        let line = "07c3 127.0.0.1:30004@31004,host-name myself,master - 0 1426238316232 2 connected 0-5460 7000 [93-<-292f] [77->-e7d1]";
+        let node = Node::parse(line).unwrap();
+        assert_eq!((node.id.as_str(), node.address.as_str(), node.port), ("07c3", "127.0.0.1", 30004));
+        assert!(node.is_myself && node.is_primary && node.is_well);
+        assert!(node.owns(5460) && node.owns(7000) && !node.owns(5461));
+        assert_eq!((node.migrating, node.importing), (vec![77], vec![93]));
+    }
+
+    #[test]
+    fn what_cannot_be_reached_is_not_well() {
+        let node = Node::parse("07c3 ::1:30004@31004 slave,fail 292f 0 1 2 disconnected").unwrap();
+        assert_eq!(node.address, "::1");
+        assert!(!node.is_primary && !node.is_well && node.slots.is_empty());
+        assert!(Node::parse("07c3 127.0.0.1:1@2 master - 0 1 2 disconnected 5").is_some_and(|node| !node.is_well));
+        assert!(Node::parse("vars currentEpoch 7 lastVoteEpoch 0").is_none());
+    }
+}

@@ -1,0 +1,191 @@
+//! What becomes of the data of slots that are not this node's any more: `wasm.slots`, an effect that the
+//! replication stream and the append-only file alone may run, beside the host itself.
+//!
+//! ```text
+//!   wasm.slots HANDED <slots> <node>     that node has their data: drop it, and send who asks for it there
+//!   wasm.slots DROP <slots>              their data is of no concern here: drop it
+//! ```
+
+use std::ffi::{CStr, c_int, c_void};
+use std::time::{Duration, Instant};
+
+use crate::calls::moved;
+use crate::calls::refuse::{give_up, refuse_unknown};
+use crate::describe::description::Description;
+use crate::describe::tell;
+use crate::duties::slots;
+use crate::modules::loaded::{self, Host};
+use crate::modules::slot_set::SlotSet;
+use crate::server::api::{self, Ctx, Str};
+use crate::server::context::{self, Context, avoids_replica_traffic};
+use crate::server::guard::{answering, guarded};
+use crate::server::log;
+use crate::server::outermost;
+use crate::server::strings::{Arguments, Strings};
+
+const COMMAND: &CStr = c"wasm.slots";
+const TEXT: &str = "summary: What becomes of slots that are another node's\ncomplexity: O(entries of the slots)\nsince: 0.1.0";
+/// How long one turn drops, but for its last step, and the pause until the next one.
+const SLICE: Duration = Duration::from_millis(1);
+const PAUSE: Duration = Duration::from_millis(1);
+/// Entries of each module that one step drops.
+const STEP: i32 = 64;
+
+/// Registers the command.
+///
+/// # Errors
+/// The server refused it.
+pub fn register(host: &Host, ctx: Context<'_>) -> Result<(), String> {
+    let description = Description::parse(TEXT.as_bytes(), false)?;
+    let created = ctx.create_effect(COMMAND, run, "write", (0, 0, 0));
+    if !created || tell::describe(ctx, COMMAND, &["write"], -1, None, &description, &host.categories).is_err() {
+        return Err("the command wasm.slots".into());
+    }
+    Ok(())
+}
+
+/// Another node has the data of these slots: here it is dropped, on replicas and in the append-only file too.
+pub fn hand(host: &Host, ctx: Context<'_>, slots: &SlotSet, node: &str) {
+    tell(host, ctx, &[b"HANDED", slots.to_string().as_bytes(), node.as_bytes()]);
+}
+
+/// The data of these slots is dropped, on replicas and in the append-only file too.
+pub fn drop(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
+    if !slots.is_empty() {
+        tell(host, ctx, &[b"DROP", slots.to_string().as_bytes()]);
+    }
+}
+
+fn tell(host: &Host, ctx: Context<'_>, words: &[&[u8]]) {
+    host.moving.releases.set(true);
+    let told = ctx.call_replicating(COMMAND, &Strings::new(words.iter().copied()));
+    host.moving.releases.set(false);
+    if told.is_err() || told.is_ok_and(|answer| answer.is_error()) {
+        log::warning(Some(ctx), "the data of slots that are another node's is not dropped");
+    }
+}
+
+unsafe extern "C" fn run(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_int {
+    // SAFETY: the server calls with the context and the arguments of a running command.
+    let (ctx, arguments) = unsafe { (Context::new(ctx), Arguments::new(argv, argc)) };
+    answering(ctx, || {
+        let Some(host) = loaded::get() else { return };
+        outermost::within(ctx, Some(arguments.get(0)), true, |outer| {
+            if !outer.is_from_stream() && !host.moving.releases.get() {
+                return refuse_unknown(ctx, arguments);
+            }
+            let words: Vec<&[u8]> = arguments.iter().skip(1).map(|word| word.bytes()).collect();
+            let slots = |text: &[u8]| str::from_utf8(text).ok().and_then(SlotSet::parse);
+            match words.as_slice() {
+                [b"HANDED", text, node] if let Some(slots) = slots(text) => {
+                    moved::finish(host, ctx, &slots);
+                    host.moving.hand(&slots, &String::from_utf8_lossy(node));
+                }
+                [b"DROP", text] if let Some(slots) = slots(text) => leave(host, ctx, &slots),
+                _ => give_up("wasm.slots", "it is not an effect that this version knows"),
+            }
+            ctx.replicate_verbatim();
+            ctx.reply_status(c"OK");
+        });
+    })
+}
+
+/// Drops what lies in these slots: by and by, or at once where a file is being loaded, which goes on with
+/// what came later.
+fn leave(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
+    host.moving.take_back(slots);
+    if context::server_flags() & api::CTX_FLAGS_LOADING != 0 {
+        return moved::finish(host, ctx, slots);
+    }
+    let is_idle = host.moving.leaving().is_empty();
+    host.moving.leave(slots);
+    if is_idle {
+        ctx.start_timer(PAUSE, on_timer);
+    }
+}
+
+unsafe extern "C" fn on_timer(ctx: *mut Ctx, _: *mut c_void) {
+    // SAFETY: the context of the running timer.
+    let ctx = unsafe { Context::new(ctx) };
+    guarded(|| {
+        let Some(host) = loaded::get() else { return };
+        let leaving = host.moving.leaving();
+        if leaving.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < SLICE {
+            match outermost::within(ctx, None, true, |_| slots::drop(host, ctx, &leaving, STEP)) {
+                Ok(true) => {}
+                Ok(false) => return host.moving.left(&leaving),
+                Err(reason) => {
+                    log::warning(Some(ctx), &format!("the slots {leaving} are not here any more, and their data is not dropped: {reason}"));
+                    return host.moving.left(&leaving);
+                }
+            }
+        }
+        ctx.start_timer(PAUSE, on_timer);
+    });
+}
+
+/// The server's cron: keys that have brought data along are deleted, and what came to slots that did not
+/// become this node's is dropped.
+pub fn on_cron(host: &Host) {
+    let moving = &host.moving;
+    if moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() {
+        return;
+    }
+    const NOT_NOW: c_int = api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING;
+    let flags = context::server_flags();
+    let Some(own) = host.own.get() else { return };
+    if flags & NOT_NOW != 0 || avoids_replica_traffic() {
+        return;
+    }
+    let is_replica = flags & api::CTX_FLAGS_SLAVE != 0;
+    let ctx = own.context();
+    for name in moving.spent.take() {
+        // A replica hears of it from its primary.
+        if !is_replica {
+            ctx.call_replicating(c"DEL", &Strings::new([&*name])).ok();
+        }
+    }
+    let imported = moving.imported.borrow().clone();
+    if imported.is_empty() {
+        return;
+    }
+    let nodes = ctx.cluster_nodes();
+    let Some(node) = nodes.iter().find(|node| node.is_myself) else { return };
+    let mut waiting = SlotSet::default();
+    let mut lost = SlotSet::default();
+    for slot in imported.iter().filter(|slot| !node.owns(*slot)) {
+        if node.importing.contains(&slot) { waiting.add(slot) } else { lost.add(slot) }
+    }
+    moving.imported.replace(waiting);
+    if !is_replica && !lost.is_empty() {
+        log::notice(Some(ctx), &format!("the slots {lost} did not become this node's: what came with them is dropped"));
+        drop(host, ctx, &lost);
+    }
+}
+
+/// After a load: what lies in slots that other nodes have is dropped. The server that wrote it did not come to
+/// that.
+pub fn on_loaded(host: &Host) {
+    host.moving.strays.set(None);
+    let Some(own) = host.own.get() else { return };
+    if context::server_flags() & (api::CTX_FLAGS_CLUSTER | api::CTX_FLAGS_SLAVE) != api::CTX_FLAGS_CLUSTER {
+        return;
+    }
+    let ctx = own.context();
+    let nodes = ctx.cluster_nodes();
+    let others = nodes.iter().filter(|node| !node.is_myself).flat_map(|node| node.slots.iter().copied());
+    let mut foreign = SlotSet::of_ranges(others);
+    let importing = nodes.iter().filter(|node| node.is_myself).flat_map(|node| node.importing.iter().map(|slot| (*slot, *slot)));
+    foreign.remove_all(&SlotSet::of_ranges(importing));
+    match slots::count(host, &foreign) {
+        Ok(0) | Err(_) => {}
+        Ok(count) => {
+            log::notice(Some(ctx), &format!("{count} entries lie in slots of other nodes: they are dropped"));
+            leave(host, ctx, &foreign);
+        }
+    }
+}
