@@ -8,6 +8,7 @@ import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
 import { registerCommands } from "./hashmap/commands";
 import { loadEntries, saveEntries, tellEntries, VERSION } from "./hashmap/persistence";
 import { carryEntries, dropAll, findEntry, table } from "./hashmap/store/entries";
+import { countEntries, dropEntries, exportEntries } from "./hashmap/slots";
 import { carrySweep, expired, sweepStep } from "./hashmap/sweep";
 import { expireIn, msLeft } from "./hashmap/handlers/deadlines";
 import { deleteValue, getValue, setValue } from "./hashmap/actions/values";
@@ -66,6 +67,21 @@ export function isEmpty(): i32 {
 /** One step of reclaiming what has expired; 1 when more is due now. O(1). */
 export function sweep(): i32 {
   return sweepStep() ? 1 : 0;
+}
+
+/** Emits the entries of these slots as effects: a set of 2,048 bytes (base/slots.ts). O(entries). */
+export function exportSlots(slots: usize): void {
+  exportEntries(slots);
+}
+
+/** Drops the entries of these slots, `most` at most, all where that is 0 or less; 1 when there may be more. */
+export function dropSlots(slots: usize, most: i32): i32 {
+  return dropEntries(slots, most) ? 1 : 0;
+}
+
+/** How many entries lie in these slots. O(entries). */
+export function countSlots(slots: usize): u64 {
+  return countEntries(slots);
 }
 
 /** What another file of this module takes over in the same memory: a list (base/storage/carry.ts). */

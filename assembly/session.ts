@@ -19,6 +19,8 @@ import { createdText, notFoundLine, sessionJson } from "./session/handlers/repli
 import { registerSettings } from "./session/actions/settings";
 import { sessionOf } from "./session/store/expiry";
 import { beginCommand, carryRecords, countSessions, dropAll } from "./session/store/records";
+import { countInSlots, dropSessions, exportSessions } from "./session/slots";
+import { countStrays } from "./session/handlers/strays";
 import { sweepStep } from "./session/sweep";
 
 export { committing } from "./base/change";
@@ -84,6 +86,26 @@ export function freeBytes(): u64 {
 /** 1 when there is nothing to save. */
 export function isEmpty(): i32 {
   return countSessions() ? 0 : 1;
+}
+
+/** Emits the sessions of these slots as effects: a set of 2,048 bytes (base/slots.ts). O(users + bytes). */
+export function exportSlots(slots: usize): void {
+  exportSessions(slots);
+}
+
+/** Drops the sessions of these slots, `most` at most, all where that is 0 or less; 1 when there may be more. */
+export function dropSlots(slots: usize, most: i32): i32 {
+  return dropSessions(slots, most) ? 1 : 0;
+}
+
+/** How many sessions lie in these slots. O(users). */
+export function countSlots(slots: usize): u64 {
+  return countInSlots(slots);
+}
+
+/** How many ids, old ones in grace too, lie in another slot than their user. O(sessions). */
+export function strays(): u64 {
+  return countStrays();
 }
 
 /** What another file of this module takes over in the same memory: a list (base/storage/carry.ts). */

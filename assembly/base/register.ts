@@ -1,5 +1,6 @@
 /** What `onLoad` tells the server, from literals; and the notifications of changes. */
 import { redis } from "./redis";
+import { lendTables } from "./slots";
 import { literalLength, narrow } from "./text";
 
 const name: usize = memory.data(64);
@@ -9,8 +10,6 @@ const INFO_SIZE: u32 = 2048;
 
 /** REDISMODULE_NOTIFY_MODULE: keyspace events of class `d`. */
 const NOTIFY_MODULE: i32 = 1 << 13;
-
-const info: usize = memory.data(2048);
 
 /** The event that was told last, a literal; and its name, ready to be told again. */
 let told: usize = 0;
@@ -23,6 +22,7 @@ const toldName: usize = memory.data(64);
  * @returns 0, or 1 when the server refused
  */
 export function addCommand(text: usize, handler: i32): i32 {
+  const info = lendTables();
   return literalLength(text) > INFO_SIZE ? 1 : redis.AddCommand(info, narrow(text, info), handler);
 }
 
@@ -40,6 +40,7 @@ export function command(commandName: usize, handler: i32, commandFlags: usize, k
   if (redis.CreateCommand(name, nameLength, handler, flags, flagsLength, key, key, key ? 1 : 0, arity)) return 1;
   if (!description) return 0;
   if (literalLength(description) > INFO_SIZE) return 1;
+  const info = lendTables();
   return redis.SetCommandInfo(name, nameLength, info, narrow(description, info));
 }
 

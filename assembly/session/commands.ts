@@ -6,6 +6,7 @@ import { addCommand } from "../base/register";
 import { commandApply } from "./replication/apply";
 import { commandCheck } from "./handlers/check";
 import { commandAddData, commandCas, commandDelData, commandGetAll, commandGetData, commandIncrData } from "./handlers/data";
+import { commandStrays } from "./handlers/strays";
 import { commandCount, commandDelUser, commandList, commandScan, commandUser } from "./handlers/lists";
 import {
   commandAssign,
@@ -215,6 +216,15 @@ since: 0.1.0
 tips: request_policy:all_shards response_policy:all_succeeded
 acl: @session read dangerous`);
 
+const STRAYS: usize = changetype<usize>(`name: session.strays
+flags: readonly
+summary: Names sessions whose id lies in another cluster slot than their user
+syntax: [COUNT count:integer]
+complexity: O(N) with N the sessions
+since: 0.1.0
+tips: request_policy:all_shards response_policy:special nondeterministic_output_order
+acl: @session read dangerous`);
+
 const APPLY: usize = changetype<usize>(`name: session.apply
 flags: write effect no-monitor no-slowlog
 arity: -4
@@ -248,6 +258,7 @@ export function registerCommands(): i32 {
   refused += addCommand(SCAN, load<i32>(changetype<usize>(commandScan)));
   refused += addCommand(COUNT, load<i32>(changetype<usize>(commandCount)));
   refused += addCommand(CHECK, load<i32>(changetype<usize>(commandCheck)));
+  refused += addCommand(STRAYS, load<i32>(changetype<usize>(commandStrays)));
   refused += addCommand(APPLY, load<i32>(changetype<usize>(commandApply)));
   return refused;
 }

@@ -26,6 +26,9 @@ export interface Exports {
   isEmpty(): number;
   settings?(): void;
   sweep?(): number;
+  exportSlots(slots: number): void;
+  dropSlots(slots: number, most: number): number;
+  countSlots(slots: number): bigint;
   [link: string]: unknown;
 }
 
@@ -73,6 +76,8 @@ const PAGE = 65536;
 const LATE = 0xffff0000;
 const LATE_BYTES_MIN = 65536;
 const POISON = 0xdd;
+/** Bytes of a set of cluster slots. */
+const SET_BYTES = 2048;
 /** Steps of sweeping that no test needs. */
 const SWEEP_STEPS_MAX = 1_000_000;
 /** Results of handlers that are no byte strings. */
@@ -396,7 +401,7 @@ export class FakeModule {
       ],
       GetSelectedDb: ['command sweep', () => (server.phase === 'sweep' ? 0 : server.database)],
       ReplicateTables: [
-        'command sweep',
+        'command sweep export',
         (k: number, kl: number, format: number, argv: number, argc: number) =>
           server.replicate(['wasm.apply', read(k, kl), this.name, String(format), ...array(argv, argc)]),
       ],
@@ -430,7 +435,7 @@ export class FakeModule {
       ...this.replies(read, line),
       Fail: ['command sweep', (p: number, l: number) => this.fail(line(p, l))],
       Attempt: ['command sweep', (handler: number) => this.attempt(handler)],
-      Milliseconds: ['command sweep aux', () => BigInt(server.clock)],
+      Milliseconds: ['command sweep aux drop', () => BigInt(server.clock)],
       GetRandomBytes: [
         'command sweep aux',
         (p: number, l: number) => {
@@ -442,18 +447,18 @@ export class FakeModule {
         (v: number, vl: number, p: number, l: number) => server.logs.push(`${text(v, vl)} ${this.name}: ${text(p, l)}`),
       ],
       MayAccess: ['command', (p: number, l: number) => Number(server.mayAccess(text(p, l)))],
-      GetContextFlags: ['command sweep', () => server.flags],
+      GetContextFlags: ['command sweep drop', () => server.flags],
       ReplicateVerbatim: ['command', () => server.replicateVerbatim()],
       Replicate: [
-        'command sweep',
+        'command sweep export',
         (n: number, nl: number, argv: number, argc: number) => server.replicate([text(n, nl), ...array(argv, argc)]),
       ],
       MayExceed: ['command sweep', () => (server.mayExceed = true)],
       // A module that still relied on the bytes would see these.
-      DiscardMemory: ['command sweep', (p: number, l: number) => this.region.view.fill(0xdd, p >>> 0, (p >>> 0) + l)],
+      DiscardMemory: ['command sweep drop', (p: number, l: number) => this.region.view.fill(0xdd, p >>> 0, (p >>> 0) + l)],
       CountEffect: ['command sweep', () => server.countEffect()],
       EffectsWanted: ['command sweep', () => Number(server.effectsWanted)],
-      SignalModifiedKey: ['command sweep', (p: number, l: number) => server.signalled.push(text(p, l))],
+      SignalModifiedKey: ['command sweep drop', (p: number, l: number) => server.signalled.push(text(p, l))],
       NotifyKeyspaceEvent: [
         'command sweep',
         (type: number, e: number, el: number, p: number, l: number) => server.events.push(`${type} ${text(e, el)} ${text(p, l)}`),
@@ -489,7 +494,7 @@ export class FakeModule {
       const isEffect = name.startsWith('Replicate') || name === 'CountEffect';
       if (this.committing && !isEffect && !IN_COMMIT.has(name)) throw new Fault(`${name} inside a commit`);
       // A command that ended between its effect and its commit would have done it everywhere but here.
-      if (!this.committing && isEffect) throw new Fault(`${name} outside a commit`);
+      if (!this.committing && isEffect && this.server.phase !== 'export') throw new Fault(`${name} outside a commit`);
       this.expire();
       return body(...args);
     };
@@ -975,6 +980,55 @@ export class FakeServer {
       if (!loaded) module.exports.flush();
       return loaded;
     });
+  }
+
+  /** What a module exports of these slots, as commands. It must change nothing, and so take no memory. */
+  exportSlots(module: FakeModule, slots: Iterable<number>): Buffer[][] {
+    const [used, start] = [this.usedOf(module), this.propagated.length];
+    this.inSlots(module, 'export', slots, (set) => {
+      module.exports.exportSlots(set);
+    });
+    if (this.usedOf(module) !== used) throw new Fault(`${module.name}: an export took memory`);
+    return this.propagated.splice(start);
+  }
+
+  /** Has a module drop what lies in these slots, `most` at a time; how many steps that took. */
+  dropSlots(module: FakeModule, slots: Iterable<number>, most = 0): number {
+    for (let steps = 1; ; steps++) {
+      if (!this.dropStep(module, slots, most)) return steps;
+      if (steps > SWEEP_STEPS_MAX) throw new Fault('a drop that does not end');
+    }
+  }
+
+  /** One step of that; whether there may be more. */
+  dropStep(module: FakeModule, slots: Iterable<number>, most: number): boolean {
+    const more = this.inSlots(module, 'drop', slots, (set) => module.exports.dropSlots(set, most));
+    if (more !== 0 && more !== 1) throw new Fault(`${module.name}: dropSlots answered ${more}`);
+    return more === 1;
+  }
+
+  /** How many a module has in these slots. */
+  countSlots(module: FakeModule, slots: Iterable<number>): number {
+    return Number(this.inSlots(module, 'count', slots, (set) => module.exports.countSlots(set)));
+  }
+
+  private usedOf(module: FakeModule): bigint | undefined {
+    return this.infoOf(module).get(`${module.name}_heap_used`);
+  }
+
+  private inSlots<Result>(module: FakeModule, phase: string, slots: Iterable<number>, body: (set: number) => Result): Result {
+    const set = Buffer.alloc(SET_BYTES);
+    for (const slot of slots) set[slot >> 3]! |= 1 << (slot & 7);
+    const { pointers, mark } = module.region.push([set]);
+    this.depth++;
+    try {
+      return this.inPhase(phase, () => body(pointers[0] ?? 0));
+    } finally {
+      this.depth--;
+      module.region.release(mark);
+      module.expire();
+      if (module.committing) throw new Fault(`${module.name} left its commit open`);
+    }
   }
 
   infoOf(module: FakeModule): Map<string, bigint> {

@@ -50,6 +50,8 @@ test('the fake server has each of them, where a real one may have it', () => {
     save: ['SAVING', 'STREAMING', 'ALWAYS'],
     aux: ['READING', 'STREAMING', 'ALWAYS'],
     info: ['INFO', 'ALWAYS'],
+    export: ['RUNNING', 'ALWAYS'],
+    drop: ['RUNNING', 'ALWAYS'],
   };
   const faked = new FakeServer().hashmap.phases();
   expect(Object.keys(faked).sort()).toEqual(rows.map(({ name }) => name).sort());

@@ -27,7 +27,11 @@ const FORMAT: usize = memory.data<u8>([49]); // 1
 
 /** Queues the storing of a value. */
 export function replicateSet(key: usize, keyLength: u32, value: usize, length: u32, deadline: i64): void {
-  if (!redis.CountEffect()) return;
+  if (redis.CountEffect()) queueSet(key, keyLength, value, length, deadline);
+}
+
+/** As replicateSet, whether anybody takes effects or not. */
+export function queueSet(key: usize, keyLength: u32, value: usize, length: u32, deadline: i64): void {
   if (!deadline) {
     setArgument(frame, 0, key, keyLength);
     setArgument(frame, 1, value, length);

@@ -28,6 +28,7 @@ import { compact } from "../../base/compaction";
 import { isExpired } from "../../base/deadline";
 import { isLate } from "../../base/frame";
 import { redis } from "../../base/redis";
+import { forgetDrop } from "../../base/slot-drop";
 import { kept } from "./value";
 import { carryArea, carryWord } from "../../base/storage/carry";
 
@@ -72,6 +73,7 @@ export function dropAll(): void {
   keyed = false;
   heapReset();
   forgetBlocks();
+  forgetDrop();
   leaving = 0;
   endChange();
 }

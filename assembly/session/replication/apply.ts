@@ -5,10 +5,12 @@
  */
 import { keyLength, keyOf } from "../../base/storage/entry";
 import { beginChange, endChange } from "../../base/change";
+import { isClustered } from "../../base/context";
 import { Effect } from "../../base/effect";
 import { OK } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { changed } from "../../base/register";
+import { slotOf } from "../../base/slots";
 import { failOutOfMemory } from "../../base/text";
 import { ID_BYTES, IdKey } from "../ids/ids";
 import { customDel, customSet } from "../mapping/custom";
@@ -19,6 +21,7 @@ import { applyLimits, asSession, isOldId, setAccessed, setLimits, setTimes } fro
 import {
   beginCommand,
   commitRotation,
+  insertOldId,
   insertRecord,
   makeExpiring,
   prepareCopy,
@@ -45,6 +48,8 @@ export function commandApply(argc: i32, argv: usize): u64 {
   effect.take(argc, argv, changetype<usize>("session.apply"));
   if (!key.take(effect.at(ID), effect.lengthAt(ID))) effect.fail();
   if (effect.is(changetype<usize>("create"))) applyCreate(effect);
+  else if (effect.is(changetype<usize>("restore"))) applyRestore(effect);
+  else if (effect.is(changetype<usize>("grace"))) applyGrace(effect);
   else if (effect.is(changetype<usize>("set"))) applySet(effect);
   else if (effect.is(changetype<usize>("unset"))) applyUnset(effect);
   else if (effect.is(changetype<usize>("touch"))) applyTouch(effect);
@@ -67,21 +72,69 @@ function applyCreate(effect: Effect): void {
   effect.expect(count == 7 || (count >= 9 && (count & 1) == 1));
   const user = effect.at(3);
   const userLength = effect.lengthAt(3);
-  const created = timeAt(effect, 4);
-  const accessed = timeAt(effect, 5);
   const mapped = effect.flag(6);
-  const idle = count > 7 ? numberAt(effect, 7) : 0;
-  const expires = count > 7 ? timeAt(effect, 8) : 0;
-  const record = prepareRecord(key.start, key.length, user, userLength, <bool>(idle || expires));
-  if (!record) failOutOfMemory();
-  setTimes(record, created, accessed);
-  if (idle || expires) setLimits(record, idle, expires);
-  if (count > 9) putData(record, effect.from(9), count - 9);
+  prepare(effect);
   if (mapped) customSet(user, userLength, effect.at(ID), effect.lengthAt(ID));
   beginChange();
   insertRecord(true);
   endChange();
   tell(effect, Event.CREATE);
+}
+
+/** Prepares the session of an effect whose user, times, limits and data are where `create` has them. */
+function prepare(effect: Effect): usize {
+  const count = effect.count;
+  const created = timeAt(effect, 4);
+  const accessed = timeAt(effect, 5);
+  const idle = count > 7 ? numberAt(effect, 7) : 0;
+  const expires = count > 7 ? timeAt(effect, 8) : 0;
+  const record = prepareRecord(key.start, key.length, effect.at(3), effect.lengthAt(3), <bool>(idle || expires));
+  if (!record) failOutOfMemory();
+  setTimes(record, created, accessed);
+  if (idle || expires) setLimits(record, idle, expires);
+  if (count > 9) putData(record, effect.from(9), count - 9);
+  return record;
+}
+
+/**
+ * `restore <id> <user> <created> <accessed> <version> <idle> <expires> [<field> <value> …]`: a session as it
+ * is elsewhere, and its user's newest. One with this id is replaced, its old ids with it: those that answer
+ * come with `grace`. The storage brings the user's mapping by itself.
+ */
+function applyRestore(effect: Effect): void {
+  const count = effect.count;
+  effect.expect(count >= 9 && (count & 1) == 1);
+  expectSlot(effect, effect.at(3), effect.lengthAt(3));
+  const version = numberAt(effect, 6);
+  asSession(prepare(effect)).version = version;
+  beginChange();
+  insertRecord(true);
+  endChange();
+  redis.SignalModifiedKey(effect.at(ID), effect.lengthAt(ID));
+  redis.SignalModifiedKey(effect.at(3), effect.lengthAt(3));
+}
+
+/** `grace <id> <old id> <until>`: whatever has the old id goes. */
+function applyGrace(effect: Effect): void {
+  effect.expect(effect.count == 5);
+  const isSound = otherKey.take(effect.at(3), effect.lengthAt(3));
+  const until = timeAt(effect, 4);
+  effect.expect(isSound && until > 0);
+  expectSlot(effect, effect.at(3), effect.lengthAt(3));
+  const record = named();
+  if (!record) return;
+  const present = findRecord(otherKey.start, otherKey.length);
+  effect.expect(present != record);
+  beginChange();
+  if (present) removeRecord(present);
+  endChange();
+  if (!insertOldId(record, otherKey.start, otherKey.length, until)) failOutOfMemory();
+  redis.SignalModifiedKey(effect.at(3), effect.lengthAt(3));
+}
+
+/** Ends the command, in a cluster, unless the effect's id lies in the slot of this key. */
+function expectSlot(effect: Effect, key: usize, length: u32): void {
+  effect.expect(!isClustered() || slotOf(key, length) == slotOf(effect.at(ID), effect.lengthAt(ID)));
 }
 
 /** `set <id> <accessed> <version> <field> <value> [<field> <value> …]` */

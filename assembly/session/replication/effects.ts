@@ -14,6 +14,8 @@
  *                     <1: the storage maps the user to it>
  *     session.apply 1 delete <id> <user, empty: another effect tells of it> <mapping of the user>
  *     session.apply 1 forget <old id>
+ *     session.apply 1 restore <id> <user> <created ms> <accessed ms> <version> <idle s> <expires ms> [<field> <value> …]
+ *     session.apply 1 grace <id> <old id> <ms until which it answers>
  *
  *     mapping         0: it stays; 1: it is deleted; else the id that the user is mapped to from now on
  *
@@ -25,8 +27,9 @@ import { argument, argumentLength, setArgument } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { narrow, writeDecimal } from "../../base/text";
 import { IdText } from "../ids/ids";
-import { asSession, expiresOf, idleOf, isExpiring } from "../store/record";
-import { takeScratch } from "../texts/scratch";
+import { walk } from "../store/fields/fields";
+import { asOldId, asSession, expiresOf, furtherIdText, idleOf, idText, isExpiring } from "../store/record";
+import { FIXED_SIZE, takeScratch } from "../texts/scratch";
 
 const name: usize = memory.data(16);
 let nameLength: u32 = 0;
@@ -153,6 +156,59 @@ export function replicateForget(id: IdText): void {
   if (!redis.CountEffect()) return;
   begin(changetype<usize>("forget"), id);
   queue();
+}
+
+/** Arguments, and bytes of data, of an effect of a session that is exported: what is more has further effects. */
+const EXPORTED_MAX: u32 = 2000;
+const EXPORTED_BYTES: u64 = 1048576;
+
+/**
+ * Queues what makes the session where it is not, its user's newest there: whether anybody takes effects or
+ * not. The mapping of its user is the storage's own. Needs no memory. O(bytes).
+ */
+export function queueSession(record: usize): void {
+  const session = asSession(record);
+  const owner = session.user;
+  const id = idText(record);
+  large = takeScratch(FIXED_SIZE);
+  walk.begin(session.fields);
+  begin(changetype<usize>("restore"), id, EXPORTED_MAX);
+  add(keyOf(owner), keyLength(owner));
+  addNumber(session.created);
+  addNumber(session.accessed);
+  addNumber(session.version);
+  addNumber(idleOf(record));
+  addNumber(expiresOf(record));
+  passFields();
+  queue();
+  while (walk.hasNext) {
+    begin(changetype<usize>("set"), id, EXPORTED_MAX);
+    addNumber(session.accessed);
+    addNumber(session.version);
+    passFields();
+    queue();
+  }
+  // The last one first, so that their order is the same there.
+  let old = session.oldIds;
+  while (old && asOldId(old).next) old = asOldId(old).next;
+  for (; old; old = asOldId(old).back) queueGrace(id, old);
+}
+
+function queueGrace(id: IdText, old: usize): void {
+  begin(changetype<usize>("grace"), id);
+  addText(furtherIdText(old));
+  addNumber(asOldId(old).until);
+  queue();
+}
+
+/** Adds fields of the walk, until the effect is large enough. */
+function passFields(): void {
+  let bytes: u64 = 0;
+  while (count < EXPORTED_MAX && bytes < EXPORTED_BYTES && walk.next()) {
+    add(walk.name, walk.nameLength);
+    add(walk.value, walk.valueLength);
+    bytes += <u64>walk.nameLength + walk.valueLength;
+  }
 }
 
 function begin(operationName: usize, id: IdText, rest: u32 = 0): void {

@@ -4,6 +4,7 @@ import { carryHeap, heapReset, whenShort } from "../../base/storage/heap";
 import { Table } from "../../base/storage/table/table";
 import { carryBlock, forgetBlocks, reserveBlock } from "../../base/persistence";
 import { redis } from "../../base/redis";
+import { forgetDrop } from "../../base/slot-drop";
 import { ID_SIZE } from "../ids/uuid";
 import { carryScratch, forgetScratch } from "../texts/scratch";
 import { carryFields, forgetFields, releasePiece, setFieldsKey } from "./fields/tabled";
@@ -55,6 +56,7 @@ export function forgetTables(): void {
   forgetBlocks();
   forgetFields();
   forgetScratch();
+  forgetDrop();
 }
 
 /** The record of this key: a session, or an old id; 0 when there is none. O(1). */

@@ -60,6 +60,12 @@ class Walk {
     }
   }
 
+  /** Whether there is a next field. */
+  @inline
+  get hasNext(): bool {
+    return this.at != this.end;
+  }
+
   /** Goes on to the next field; false after the last. O(1). */
   next(): bool {
     const at = this.at;

@@ -1,0 +1,108 @@
+/**
+ * Dropping what lies in a set of slots (slots.ts), in steps between which other commands run:
+ *
+ *     beginStep(slots, most);
+ *     while (stepGoesOn()) {
+ *       const count = takeBatch(table, slots);
+ *       …                                        // drops takenAt(0 …), and calls countDrop for each
+ *       passBatch();
+ *     }
+ *     return !isDropped();
+ *
+ * It may begin anew at any time, since what was dropped is gone. What comes into the slots meanwhile may stay.
+ */
+import { keyLength, keyOf } from "./storage/entry";
+import { Table } from "./storage/table/table";
+import { isInSlots, SET_BYTES } from "./slots";
+
+/** Entries that are taken at a time. */
+const BATCH: i64 = 16;
+/** What is looked at for each that a step may drop, so that it is short where there is little to drop. */
+const LOOKS: i64 = 8;
+/** More than there can be. */
+const ALL: i64 = 1099511627776;
+
+/** The entries that were taken, u32 each. */
+const taken: usize = memory.data(64, 4);
+/** A digest of the set that is being dropped. */
+let dropping: u64 = 0;
+/** The cursor to go on with, 0: at the beginning; and the one behind the batch. */
+let position: u64 = 0;
+let following: u64 = 0;
+/** Whether the walk is at its end; and whether it is behind the batch. */
+let isAtEnd: bool = false;
+let isLast: bool = false;
+/** How many more the step may drop, and look at. */
+let dropsLeft: i64 = 0;
+let looksLeft: i64 = 0;
+/** What touching entries before their use has read. */
+let touched: u32 = 0;
+
+/** Begins a step that drops `most` at most, or, from the beginning, all where that is 0 or less. */
+export function beginStep(slots: usize, most: i32): void {
+  const set = digestOf(slots);
+  if (most <= 0 || set != dropping) position = 0;
+  dropping = set;
+  isAtEnd = false;
+  dropsLeft = most > 0 ? <i64>most : ALL;
+  looksLeft = most > 0 ? <i64>most * LOOKS : ALL;
+}
+
+/** A digest of a set of slots, in which each step can be taken back: two that differ in one word never agree. */
+function digestOf(slots: usize): u64 {
+  let digest: u64 = 0;
+  for (let at = slots, end = slots + <usize>SET_BYTES; at < end; at += 8) digest = rotl(digest ^ load<u64>(at), 29) * 0x9e3779b97f4a7c15;
+  return digest;
+}
+
+/** Whether the step does more. */
+export function stepGoesOn(): bool {
+  return !isAtEnd && dropsLeft > 0 && looksLeft > 0;
+}
+
+/** Whether all is dropped. */
+export function isDropped(): bool {
+  return isAtEnd;
+}
+
+/** Takes entries of the slots, all of one home chunk; how many. O(1). */
+export function takeBatch(table: Table, slots: usize): u32 {
+  const most = <u32>min(dropsLeft, BATCH);
+  let count: u32 = 0;
+  table.seek(position);
+  touched += table.touch();
+  let entry = table.next();
+  for (; entry && count < most; entry = table.next()) {
+    looksLeft--;
+    if (!isInSlots(slots, keyOf(entry), keyLength(entry))) continue;
+    store<u32>(taken + ((<usize>count) << 2), <u32>entry);
+    count++;
+  }
+  following = entry ? position : table.cursor;
+  isLast = !following && !entry;
+  table.endWalk();
+  return count;
+}
+
+/** Entry `index` of the batch. */
+// prettier-ignore
+@inline
+export function takenAt(index: u32): usize {
+  return <usize>load<u32>(taken + ((<usize>index) << 2));
+}
+
+/** Counts one that was dropped; whether the step may drop more. */
+export function countDrop(): bool {
+  return --dropsLeft > 0;
+}
+
+/** All of the batch is dropped: goes on behind it. */
+export function passBatch(): void {
+  position = following;
+  isAtEnd = isLast;
+}
+
+/** The next step begins anew: all data is gone, and what comes is stored in another order. */
+export function forgetDrop(): void {
+  position = 0;
+}
