@@ -17,6 +17,7 @@ import INFO from './INFO.ts';
 import LIST from './LIST.ts';
 import ROTATE from './ROTATE.ts';
 import SCAN from './SCAN.ts';
+import STRAYS from './STRAYS.ts';
 import TOUCH from './TOUCH.ts';
 import TTL from './TTL.ts';
 import USER from './USER.ts';
@@ -330,4 +331,20 @@ export default {
   check: CHECK,
   /** Checks that records, user index, expiry queue and counters hold together. The same as `check`. */
   CHECK,
+  /**
+   * Counts and names ids that lie in another cluster slot than their user. O(sessions).
+   *
+   * They were made outside of cluster mode, and cannot move with their user's slot: `rotate` gives such a session
+   * an id in the slot. In a cluster: of one node.
+   *
+   * Server command: `SESSION.STRAYS`. Since 0.1.0.
+   *
+   * @param options - `count`: how many ids to name at most
+   * @returns `{ count, ids }`: how many there are, with old ids in grace, and some of them
+   * @throws ArgumentError before anything is sent
+   * @example const { count, ids } = await client.session.strays({ count: 1000 });
+   */
+  strays: STRAYS,
+  /** Counts and names ids that lie in another cluster slot than their user. The same as `strays`. */
+  STRAYS,
 } as const;

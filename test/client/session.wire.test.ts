@@ -54,6 +54,8 @@ describe('the arguments of SESSION.*', () => {
     ['COUNT', [session.count], ['SESSION.COUNT']],
     ['COUNT of a user', [session.count, ''], ['SESSION.COUNT', '']],
     ['CHECK', [session.check], ['SESSION.CHECK']],
+    ['STRAYS', [session.strays], ['SESSION.STRAYS']],
+    ['STRAYS with a count', [session.strays, { count: 0 }], ['SESSION.STRAYS', 'COUNT', '0']],
   ] as [string, [Parameters<typeof wire>[0], ...unknown[]], unknown[]][])('%s', (_title, [command, ...given], expected) => {
     expect(wire(command, ...given)).toEqual(expected);
   });

@@ -71,6 +71,7 @@ interface SessionAnswers<Bytes> {
   list: Flat<ListedSession>[];
   rotate: Bytes;
   scan: { cursor: Bytes; ids: Bytes[] };
+  strays: { count: number; ids: Bytes[] };
   touch: number;
   ttl: number;
   user: Bytes[];

@@ -125,6 +125,9 @@ describe.each([2, 3] as const)('SESSION.* in RESP%i', (RESP) => {
     expect(await client.session.ttl(id)).toBeLessThanOrEqual(60_000);
     expect(await client.session.list()).toEqual([{ id, userKey: 'alice', createdAt: told?.createdAt }]);
     expect(await client.session.check()).toBe('OK');
+    const strays = await client.session.strays();
+    expect([[], [id]]).toContainEqual(strays.ids);
+    expect(await client.session.strays({ count: 0 })).toEqual({ count: strays.ids.length, ids: [] });
 
     const bob = await client.session.create('bob');
     expect(await client.session.info(bob.id)).toMatchObject({ idle: null, ttl: null, fields: 0 });

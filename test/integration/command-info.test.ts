@@ -55,6 +55,7 @@ const ALL: Row[] = [
   ['session.scan', -2, 'readonly'],
   ['session.count', -1, 'readonly fast', '1'],
   ['session.check', 1, 'readonly dangerous'],
+  ['session.strays', -1, 'readonly dangerous'],
   ['session.apply', -1, 'write dangerous effect', '3'],
   ['wasm.modules', 1, 'readonly'],
   ['wasm.load', 2, 'admin dangerous'],
@@ -87,6 +88,7 @@ const TIPS: Record<string, [tips: string, peer?: string]> = {
   // By a user's key on the shard of that key, else on all.
   'session.count': ['request_policy:special response_policy:agg_sum'],
   'session.check': ['request_policy:all_shards response_policy:all_succeeded', 'ping'],
+  'session.strays': ['nondeterministic_output_order request_policy:all_shards response_policy:special'],
 };
 
 /** Those that the server shows. */
