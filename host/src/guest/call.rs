@@ -71,7 +71,8 @@ pub struct Lent<'a> {
     /// While data is saved and loaded.
     pub data: Option<Data<'a>>,
     pub info: Option<Info<'a>>,
-    /// While slots are exported.
+    /// Where effects go, if not to whom the server sends them: while slots are exported, and while what
+    /// comes with slots is applied, which replicas get in another way.
     pub sink: Option<Sink<'a>>,
     /// Those of the running command.
     pub arguments: Arguments<'a>,

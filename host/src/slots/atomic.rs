@@ -16,7 +16,6 @@ use crate::modules::slot_set::SlotSet;
 use crate::server::api::{self, Ctx, Event};
 use crate::server::context::{self, Context};
 use crate::server::guard::guarded;
-use crate::server::strings::Strings;
 use crate::server::{blocked, log, outermost};
 
 /// The first release that moves slots so.
@@ -141,9 +140,8 @@ fn end_export(host: &Host, ctx: Context<'_>, job: &str, is_complete: bool) {
     let Some(one) = host.moving.moves.borrow_mut().remove(job) else { return };
     host.moving.note();
     if let Some(name) = &one.anchor {
-        ctx.delete_key_here(name.as_bytes());
-        // For a replica that came meanwhile, and got it with all else.
-        ctx.call_replicating(c"DEL", &Strings::new([name.as_bytes()])).ok();
+        // Replicas that came meanwhile have got it with all else.
+        release::spend(host, ctx, name.as_bytes());
     }
     if !is_complete {
         return;

@@ -4,6 +4,7 @@
 //! ```text
 //!   wasm.slots HANDED <slots> <node>     that node has their data: drop it, and send who asks for it there
 //!   wasm.slots DROP <slots>              their data is of no concern here: drop it
+//!   wasm.slots SPENT <key>               the key has brought the data of slots along: delete it
 //! ```
 
 use std::ffi::{CStr, c_int, c_void};
@@ -56,12 +57,17 @@ pub fn drop(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
     }
 }
 
+/// A key that takes data along, or has brought it, is deleted, on replicas and in the append-only file too.
+pub fn spend(host: &Host, ctx: Context<'_>, key: &[u8]) {
+    tell(host, ctx, &[b"SPENT", key]);
+}
+
 fn tell(host: &Host, ctx: Context<'_>, words: &[&[u8]]) {
     host.moving.releases.set(true);
     let told = ctx.call_replicating(COMMAND, &Strings::new(words.iter().copied()));
     host.moving.releases.set(false);
     if told.is_err() || told.is_ok_and(|answer| answer.is_error()) {
-        log::warning(Some(ctx), "the data of slots that are another node's is not dropped");
+        log::warning(Some(ctx), "what is to be dropped of slots that are another node's is not");
     }
 }
 
@@ -82,6 +88,7 @@ unsafe extern "C" fn run(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_i
                     host.moving.hand(&slots, &String::from_utf8_lossy(node));
                 }
                 [b"DROP", text] if let Some(slots) = slots(text) => leave(host, ctx, &slots),
+                [b"SPENT", key] => ctx.delete_key_here(key),
                 _ => give_up("wasm.slots", "it is not an effect that this version knows"),
             }
             ctx.replicate_verbatim();
@@ -146,7 +153,7 @@ pub fn on_cron(host: &Host) {
     for name in moving.spent.take() {
         // A replica hears of it from its primary.
         if !is_replica {
-            ctx.call_replicating(c"DEL", &Strings::new([&*name])).ok();
+            spend(host, ctx, &name);
         }
     }
     let imported = moving.imported.borrow().clone();
