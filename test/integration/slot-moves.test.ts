@@ -5,9 +5,8 @@
 import { expect, test } from 'vitest';
 import { startCluster, type Cluster } from '../support/cluster.ts';
 import { bulk } from '../support/raw.ts';
-import { caughtUp, linked } from '../support/replication.ts';
 import { parseReply } from '../support/reply.ts';
-import { eventually, HASHMAP_FILE, HOST_FILE, startServer, tested, type TestServer } from '../support/server.ts';
+import { eventually, tested, type TestServer } from '../support/server.ts';
 import { slotOf } from '../support/slots.ts';
 
 const OK = '+OK\r\n';
