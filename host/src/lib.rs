@@ -135,6 +135,7 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     for module in host.modules.iter() {
         info::log_links(host, ctx, module);
     }
+    slots::begin(ctx).map_err(refused)?;
     log::notice(Some(ctx), &format!("{} modules loaded in {} ms", host.modules.len(), begun.elapsed().as_millis()));
     Ok(())
 }

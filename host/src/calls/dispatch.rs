@@ -7,7 +7,7 @@ use std::ffi::c_int;
 
 use wasmtime::{AsContextMut, Error, Result, Store};
 
-use super::refuse::{DAMAGED, give_up, refuse, refuse_unknown};
+use super::refuse::{DAMAGED, give_up, refuse, refuse_effect, refuse_unknown};
 use super::{apply, frame, moved};
 use crate::describe::find::Finder;
 use crate::duties::maxmemory;
@@ -104,6 +104,9 @@ fn answer_parked(host: &Host, slot: &Slot, outer: &Outer, ctx: Context<'_>, argu
     if !outer.is_from_stream() && !(slot.write && outermost::from_stream()) {
         return refuse_unknown(ctx, arguments);
     }
+    if outermost::may_refuse() {
+        return refuse_effect(ctx, &slot.shown(), "no module has the command any longer");
+    }
     apply::keep_command(host, slot, arguments);
     if outer.is_outermost() {
         apply::wrap(host, slot, ctx, arguments.iter().skip(1).map(Word::Held));
@@ -172,14 +175,16 @@ fn admit(host: &Host, slot: &Slot, group: &Group, outer: &Outer, ctx: Context<'_
     }
     if !slot.takes(arguments.count()) {
         if outer.is_from_stream() {
-            give_up(&slot.shown(), "it came with another number of arguments");
+            refuse_effect(ctx, &slot.shown(), "it came with another number of arguments");
+            return false;
         }
         ctx.wrong_arity();
         return false;
     }
     if slot.write && group.damaged.get() {
         if outer.is_from_stream() {
-            give_up(&slot.shown(), DAMAGED);
+            refuse_effect(ctx, &slot.shown(), DAMAGED);
+            return false;
         }
         refuse(ctx, DAMAGED);
         return false;
@@ -201,7 +206,9 @@ fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, 
         _ => entered.fault(&slot.module.borrow(), &slot.name, error),
     };
     if slot.effect || (slot.may_replicate && outer.is_from_stream()) {
-        give_up(&slot.shown(), &message.to_string_lossy());
+        if !outermost::may_refuse() {
+            give_up(&slot.shown(), &message.to_string_lossy());
+        }
     }
     entered.store.data_mut().call.replies.fail(ctx, &message);
 }

@@ -2,7 +2,7 @@
 
 use crate::server::context::Context;
 use crate::server::strings::Arguments;
-use crate::server::{log, text};
+use crate::server::{log, outermost, text};
 
 /// The error of writes while the group is damaged.
 pub const DAMAGED: &str =
@@ -32,6 +32,15 @@ pub fn refuse_unknown(ctx: Context<'_>, arguments: Arguments<'_>) {
     }
     message.extend(shown);
     ctx.reply_error(&text::line(&message));
+}
+
+/// An effect cannot be applied: what another server did cannot be done here. What comes with slots of another
+/// node is refused, and that node keeps them; else this server exits.
+pub fn refuse_effect(ctx: Context<'_>, command: &str, reason: &str) {
+    if !outermost::may_refuse() {
+        give_up(command, reason);
+    }
+    refuse(ctx, &format!("ERR {command} cannot be applied: {}", reason.trim_start_matches("ERR ")));
 }
 
 /// Exits the server: what another one did cannot be done here. Its format is newer, the data differs already,

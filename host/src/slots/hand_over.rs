@@ -18,7 +18,7 @@ use crate::describe::tell;
 use crate::modules::loaded::{self, Host};
 use crate::modules::slot_set::{SLOTS, SlotSet};
 use crate::server::api::{self, Ctx, FilterCtx, Str};
-use crate::server::context::Context;
+use crate::server::context::{self, Context};
 use crate::server::filter::{self, Sent, Standing};
 use crate::server::guard::{answering, guarded};
 use crate::server::reply::Kind;
@@ -52,7 +52,7 @@ impl<'a> Opening<'a> {
     }
 }
 
-/// Registers the filter, and the command that takes the place of the server's.
+/// Registers the command that takes the place of the server's.
 ///
 /// # Errors
 /// What the server refused.
@@ -62,7 +62,15 @@ pub fn register(host: &Host, ctx: Context<'_>) -> Result<(), String> {
     if !created || tell::describe(ctx, COMMAND, &["admin"], -1, None, &description, &host.categories).is_err() {
         return Err("the command wasm.setslot".into());
     }
-    host.moving.hands_ahead.set(ctx.is_valkey() && crate::server::context::version() >= SENDS_AHEAD);
+    host.moving.hands_ahead.set(ctx.is_valkey() && context::version() >= SENDS_AHEAD);
+    Ok(())
+}
+
+/// Looks for commands that open a slot, from now on.
+///
+/// # Errors
+/// The server refused the filter.
+pub fn begin(ctx: Context<'_>) -> Result<(), String> {
     if filter::register(ctx, on_command) { Ok(()) } else { Err("a filter of commands".into()) }
 }
 

@@ -12,7 +12,7 @@ use crate::modules::loaded::Host;
 use crate::server::api;
 use crate::server::context::{self, Context, Detached};
 
-/// Registers what a server in a cluster needs; any other is left as it is, but for what files may hold.
+/// Registers what stands in files and in the stream, and in a cluster the command that opens slots.
 ///
 /// # Errors
 /// What the server refused.
@@ -21,10 +21,23 @@ pub fn register(host: &Host, ctx: Context<'_>) -> Result<(), String> {
     release::register(host, ctx)?;
     host.anchor.set(kind).ok();
     host.own.set(Detached::new(ctx)).ok();
-    if context::server_flags() & api::CTX_FLAGS_CLUSTER != 0 {
-        hand_over::register(host, ctx)?;
-        atomic::register(ctx);
-        task::register(ctx);
+    if is_clustered() { hand_over::register(host, ctx) } else { Ok(()) }
+}
+
+/// Hears of slots that move, in a cluster. The last step of a load: a server keeps the filter of a load that
+/// has failed.
+///
+/// # Errors
+/// What the server refused.
+pub fn begin(ctx: Context<'_>) -> Result<(), String> {
+    if !is_clustered() {
+        return Ok(());
     }
-    Ok(())
+    atomic::register(ctx);
+    task::register(ctx);
+    hand_over::begin(ctx)
+}
+
+fn is_clustered() -> bool {
+    context::server_flags() & api::CTX_FLAGS_CLUSTER != 0
 }
