@@ -45,13 +45,13 @@ test('the fake server has each of them, where a real one may have it', () => {
   const phases: Record<string, string[]> = {
     load: ['LOADING', 'ALWAYS'],
     settings: ['DECLARING'],
-    command: ['COMMAND', 'RUNNING', 'ALWAYS'],
-    sweep: ['RUNNING', 'ALWAYS'],
+    command: ['COMMAND', 'RUNNING', 'TELLING', 'CHANGING', 'MOVING', 'ALWAYS'],
+    sweep: ['RUNNING', 'TELLING', 'CHANGING', 'MOVING', 'ALWAYS'],
     save: ['SAVING', 'STREAMING', 'ALWAYS'],
     aux: ['READING', 'STREAMING', 'ALWAYS'],
     info: ['INFO', 'ALWAYS'],
-    export: ['RUNNING', 'ALWAYS'],
-    drop: ['RUNNING', 'ALWAYS'],
+    export: ['TELLING', 'MOVING', 'ALWAYS'],
+    drop: ['CHANGING', 'MOVING', 'ALWAYS'],
   };
   const faked = new FakeServer().hashmap.phases();
   expect(Object.keys(faked).sort()).toEqual(rows.map(({ name }) => name).sort());

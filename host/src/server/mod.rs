@@ -11,6 +11,7 @@ pub mod config;
 pub mod context;
 pub mod filter;
 pub mod guard;
+mod header;
 pub mod info;
 pub mod keys;
 pub mod kit_settings;

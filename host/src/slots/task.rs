@@ -161,7 +161,7 @@ mod tests {
     unsafe extern "C" fn refuse(_: *mut Ctx, name: *const c_char, format: *const c_char, _: *mut c_void, count: usize) -> std::ffi::c_int {
         // SAFETY: C strings, from the caller below.
         let (name, format) = unsafe { (CStr::from_ptr(name), CStr::from_ptr(format)) };
-        assert_eq!((name, format), (c"custom.set", c"v"));
+        assert_eq!((name, format), (c"some.set", c"v"));
         // SAFETY: errno is always there.
         unsafe { *libc::__errno_location() = if count == 0 { 0 } else { libc::ERANGE } };
         if count == 0 { api::OK } else { api::ERR }
@@ -175,7 +175,7 @@ mod tests {
         unsafe { api::ClusterPropagateForSlotMigration = Some(std::mem::transmute::<*const c_void, Propagate>(refuse as *const c_void)) };
         // SAFETY: the fake looks at no context.
         let ctx = unsafe { Context::new(std::ptr::null_mut()) };
-        assert_eq!(ctx.send_with_slots(c"custom.set", &Strings::new([])), Ok(()));
+        assert_eq!(ctx.send_with_slots(c"some.set", &Strings::new([])), Ok(()));
         assert!(Context::sends_slots());
         // SAFETY: put back.
         unsafe { api::ClusterPropagateForSlotMigration = None };
