@@ -92,7 +92,9 @@ pub fn check(host: &Host) -> Result<(), String> {
         host.moving.strays.set(Some(strays(host)));
     }
     if let Some(count) = host.moving.strays.get().filter(|count| *count > 0) {
-        return Err(format!("{count} ids lie in other slots than their users, and would be left behind: npx redis-wasm cluster prepare"));
+        return Err(format!(
+            "{count} ids lie in other slots than their users, and would be left behind: npx --no redis-wasm cluster prepare"
+        ));
     }
     each(host, |_, group, member| {
         if group.damaged.get() {

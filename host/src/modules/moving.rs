@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::slot_set::SlotSet;
 
@@ -28,6 +29,10 @@ pub struct Moving {
     pub exports: Cell<bool>,
     /// Ids that lie in other slots than what they belong to, as counted last; `None` before, and after a load.
     pub strays: Cell<Option<u64>>,
+    /// The slots of which it was told last that their data has come without them.
+    told: RefCell<SlotSet>,
+    /// When the cluster was asked last.
+    asked: Cell<Option<Instant>>,
     /// Whether any slot is handed, leaving or about to go: what each command looks at.
     is_any: Cell<bool>,
 }
@@ -84,6 +89,21 @@ impl Moving {
 
     pub fn is_leaving(&self, slot: u16) -> bool {
         self.leaving.borrow().contains(slot)
+    }
+
+    /// Whether the cluster was asked within the last second; if not, it is now.
+    pub fn is_asked_lately(&self) -> bool {
+        const PERIOD: Duration = Duration::from_secs(1);
+        let is_late = self.asked.get().is_none_or(|asked| asked.elapsed() > PERIOD);
+        if is_late {
+            self.asked.set(Some(Instant::now()));
+        }
+        !is_late
+    }
+
+    /// Whether these slots are others than those of which it was told last.
+    pub fn is_new_loss(&self, slots: &SlotSet) -> bool {
+        self.told.replace(slots.clone()) != *slots
     }
 
     /// What the server moves at once has changed.

@@ -9,6 +9,8 @@ pub struct Node {
     pub port: u16,
     pub is_myself: bool,
     pub is_primary: bool,
+    /// The node that it follows; `-` where it is a primary.
+    pub primary: String,
     /// Whether the others reach it, as far as this one knows.
     pub is_well: bool,
     /// The slots that it serves: ranges, both ends included.
@@ -28,7 +30,8 @@ impl Node {
     fn parse(line: &str) -> Option<Node> {
         let mut words = line.split_ascii_whitespace();
         let (id, address, flags) = (words.next()?, words.next()?, words.next()?);
-        let link = words.nth(4)?;
+        let primary = words.next()?;
+        let link = words.nth(3)?;
         let address = address.split(['@', ',']).next()?;
         let (address, port) = address.rsplit_once(':')?;
         let has = |flag: &str| flags.split(',').any(|one| one == flag);
@@ -38,6 +41,7 @@ impl Node {
             port: port.parse().ok()?,
             is_myself: has("myself"),
             is_primary: has("master"),
+            primary: primary.into(),
             is_well: !has("fail") && !has("noaddr") && !has("handshake") && (has("myself") || link == "connected"),
             slots: Vec::new(),
             migrating: Vec::new(),

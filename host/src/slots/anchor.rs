@@ -189,9 +189,7 @@ fn take(host: &Host, slots: &SlotSet, effects: &[u8]) -> Result<(), String> {
         return applied;
     }
     host.moving.take_back(slots);
-    if !obeys {
-        host.moving.imported.borrow_mut().add_all(slots);
-    }
+    host.moving.imported.borrow_mut().add_all(slots);
     Ok(())
 }
 

@@ -89,7 +89,7 @@ unsafe extern "C" fn run(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_i
                 }
                 [b"DROP", text] if let Some(slots) = slots(text) => leave(host, ctx, &slots),
                 [b"SPENT", key] => ctx.delete_key_here(key),
-                _ => give_up("wasm.slots", "it is not an effect that this version knows"),
+                _ => give_up(&COMMAND.to_string_lossy(), "it is no effect of this version"),
             }
             ctx.replicate_verbatim();
             ctx.reply_status(c"OK");
@@ -135,42 +135,43 @@ unsafe extern "C" fn on_timer(ctx: *mut Ctx, _: *mut c_void) {
     });
 }
 
-/// The server's cron: keys that have brought data along are deleted, and what came to slots that did not
-/// become this node's is dropped.
+/// The server's cron: keys that have brought data along are deleted, and slots are forgotten that have become
+/// this node's. What came to slots that did not stays: it may be the only copy.
 pub fn on_cron(host: &Host) {
+    const NOT_NOW: c_int = api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING;
     let moving = &host.moving;
     if moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() {
         return;
     }
-    const NOT_NOW: c_int = api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING;
     let flags = context::server_flags();
     let Some(own) = host.own.get() else { return };
     if flags & NOT_NOW != 0 || avoids_replica_traffic() {
         return;
     }
-    let is_replica = flags & api::CTX_FLAGS_SLAVE != 0;
     let ctx = own.context();
     for name in moving.spent.take() {
         // A replica hears of it from its primary.
-        if !is_replica {
+        if flags & api::CTX_FLAGS_SLAVE == 0 {
             spend(host, ctx, &name);
         }
     }
-    let imported = moving.imported.borrow().clone();
-    if imported.is_empty() {
+    forget_imports(host, ctx);
+}
+
+/// Forgets that slots came from another node which are this one's by now, or its primary's.
+fn forget_imports(host: &Host, ctx: Context<'_>) {
+    let imported = host.moving.imported.borrow().clone();
+    if imported.is_empty() || host.moving.is_asked_lately() {
         return;
     }
     let nodes = ctx.cluster_nodes();
-    let Some(node) = nodes.iter().find(|node| node.is_myself) else { return };
-    let mut waiting = SlotSet::default();
-    let mut lost = SlotSet::default();
-    for slot in imported.iter().filter(|slot| !node.owns(*slot)) {
-        if node.importing.contains(&slot) { waiting.add(slot) } else { lost.add(slot) }
-    }
-    moving.imported.replace(waiting);
-    if !is_replica && !lost.is_empty() {
-        log::notice(Some(ctx), &format!("the slots {lost} did not become this node's: what came with them is dropped"));
-        drop(host, ctx, &lost);
+    let Some(own) = nodes.iter().find(|node| node.is_myself) else { return };
+    let served: Vec<_> = nodes.iter().filter(|node| node.is_myself || own.primary == node.id).flat_map(|node| node.slots.clone()).collect();
+    host.moving.imported.borrow_mut().remove_all(&SlotSet::of_ranges(served));
+    let mut lost = host.moving.imported.borrow().clone();
+    lost.remove_all(&SlotSet::of_ranges(own.importing.iter().map(|slot| (*slot, *slot))));
+    if !lost.is_empty() && own.is_primary && host.moving.is_new_loss(&lost) {
+        log::warning(Some(ctx), &format!("what modules held in the slots {lost} came here, and the slots did not: finish the move"));
     }
 }
 
@@ -188,6 +189,8 @@ pub fn on_loaded(host: &Host) {
     let mut foreign = SlotSet::of_ranges(others);
     let importing = nodes.iter().filter(|node| node.is_myself).flat_map(|node| node.importing.iter().map(|slot| (*slot, *slot)));
     foreign.remove_all(&SlotSet::of_ranges(importing));
+    // What came from another node, and was not finished, may be the only copy.
+    foreign.remove_all(&host.moving.imported.borrow());
     match slots::count(host, &foreign) {
         Ok(0) | Err(_) => {}
         Ok(count) => {
