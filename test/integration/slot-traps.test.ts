@@ -1,0 +1,128 @@
+/** Moves of slots that cannot be, or break off: all that modules hold is where it was, or at the other node. */
+import { expect, test } from 'vitest';
+import { close, idOf, open, seen, setSlot, startMove, type Move } from '../support/moves.ts';
+
+import { eventually } from '../support/server.ts';
+
+const OK = '+OK\r\n';
+
+/** Has the move refused by what the source answers, with everything where it was. */
+async function expectRefused({ source, target, owned }: Move, says: RegExp, attempt: () => Promise<string>): Promise<void> {
+  const before = await seen(source, owned);
+  expect(await setSlot(target, owned.slot, 'IMPORTING', await idOf(source))).toBe(OK);
+  expect(await attempt()).toMatch(says);
+  expect(await seen(source, owned)).toEqual(before);
+  expect(await source.send('CLUSTER', 'NODES')).not.toContain(`[${owned.slot}->-`);
+  expect(await source.send('KEYS', '*')).toBe('*0\r\n');
+}
+
+test('who may not move slots hands none over', async () => {
+  const move = await startMove();
+  await move.source.send('CONFIG', 'SET', 'requirepass', 'secret');
+  const { source, target, owned } = move;
+  await source.send('ACL', 'SETUSER', 'reader', 'on', '>word', '~*', '+@read', '+auth');
+  const words = ['CLUSTER', 'SETSLOT', String(owned.slot), 'MIGRATING', await idOf(target)];
+  const stranger = await source.connect();
+  await expectRefused(move, /^-NOAUTH /, () => stranger.send(...words));
+  const reader = await source.connect();
+  expect(await reader.send('AUTH', 'reader', 'word')).toBe(OK);
+  await expectRefused(move, /^-NOPERM /, () => reader.send(...words));
+});
+
+test('a node that asks for a password is given it', async () => {
+  const { cluster, source, target, owned } = await startMove();
+  await target.send('CONFIG', 'SET', 'requirepass', 'secret');
+  await source.send('CONFIG', 'SET', 'masterauth', 'secret');
+  const before = await seen(source, owned);
+  expect(await open(source, target, owned.slot)).toBe(OK);
+  await close(cluster, target, owned.slot);
+  expect(await seen(target, owned)).toEqual(before);
+});
+
+test('within a transaction or a script nothing is handed over', async () => {
+  const move = await startMove();
+  const { source, target, owned } = move;
+  const words = ['CLUSTER', 'SETSLOT', String(owned.slot), 'MIGRATING', await idOf(target)];
+  const connection = await source.connect();
+  await expectRefused(move, /in no transaction|EXECABORT/, async () => {
+    await connection.send('MULTI');
+    await connection.send(...words);
+    return connection.send('EXEC');
+  });
+  const call = words.map((word) => `'${word}'`).join(', ');
+  await expectRefused(move, /^-ERR /, () => source.send('EVAL', `return redis.call(${call})`, '0'));
+});
+
+test('a node without the module, or that does not import the slot, takes nothing', async () => {
+  const move = await startMove();
+  const { source, target, owned } = move;
+  await expectRefused(move, /cannot be handed over/, async () => {
+    await setSlot(target, owned.slot, 'STABLE');
+    return setSlot(source, owned.slot, 'MIGRATING', await idOf(target));
+  });
+  // Its own words for a node that nobody knows.
+  await expectRefused(move, /^-ERR /, () => setSlot(source, owned.slot, 'MIGRATING', '0'.repeat(40)));
+});
+
+test('a node that has stopped answering keeps the slot where it is', async () => {
+  const move = await startMove();
+  const { source, target, owned } = move;
+  const id = await idOf(target);
+  await expectRefused(move, /cannot be (handed over|reached)/, async () => {
+    process.kill(target.pid!, 'SIGSTOP');
+    const answer = await setSlot(source, owned.slot, 'MIGRATING', id);
+    process.kill(target.pid!, 'SIGCONT');
+    return answer;
+  });
+  const before = await seen(source, owned);
+  expect(await setSlot(source, owned.slot, 'MIGRATING', id)).toBe(OK);
+  expect(await seen(target, owned)).toEqual(before);
+});
+
+test('a slot that was handed over stays so through a restart, and goes nowhere else', async () => {
+  const { cluster, source, target, owned } = await startMove({ arguments: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  const before = await seen(source, owned);
+  expect(await open(source, target, owned.slot)).toBe(OK);
+  expect(await setSlot(source, owned.slot, 'STABLE')).toBe(OK);
+  const asked = `-ASK ${owned.slot} 127.0.0.1:${target.port}\r\n`;
+  expect(await source.send('SESSION.GET', owned.id)).toBe(asked);
+  for (const end of ['kill', 'save'] as const) {
+    if (end === 'save') expect(await source.send('BGREWRITEAOF')).toMatch(/^\+/);
+    await eventually(
+      () => source.info('persistence'),
+      (info) => info.aof_rewrite_in_progress === '0' && info.aof_rewrite_scheduled === '0',
+    );
+    await source.kill();
+    await source.start();
+    await eventually(
+      () => source.send('CLUSTER', 'INFO'),
+      (info) => info.includes('cluster_state:ok'),
+    );
+    expect(await source.send('SESSION.GET', owned.id)).toBe(asked);
+  }
+  const third = cluster.nodes[2]!;
+  expect(await setSlot(third, owned.slot, 'IMPORTING', await idOf(source))).toBe(OK);
+  expect(await setSlot(source, owned.slot, 'MIGRATING', await idOf(third))).toMatch(/^-ERR .* is at the node .* already/);
+  expect(await setSlot(source, owned.slot, 'MIGRATING', await idOf(target))).toBe(OK);
+  await close(cluster, target, owned.slot);
+  expect(await seen(target, owned)).toEqual(before);
+});
+
+test('replicas of both nodes, and their files, have what the nodes have', async () => {
+  const files = ['--appendonly', 'yes', '--appendfsync', 'always'];
+  const { cluster, source, target, owned } = await startMove({ arguments: files });
+  const before = await seen(source, owned);
+  expect(await open(source, target, owned.slot)).toBe(OK);
+  await close(cluster, target, owned.slot);
+  for (const node of [source, target]) {
+    await node.kill();
+    await node.start();
+    await eventually(
+      () => node.send('CLUSTER', 'INFO'),
+      (info) => info.includes('cluster_state:ok'),
+    );
+  }
+  expect(await seen(target, owned)).toEqual(before);
+  expect(await source.send('CUSTOM.LEN')).toBe(':0\r\n');
+  expect(await target.send('KEYS', '*')).toBe('*0\r\n');
+});

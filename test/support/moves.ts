@@ -1,0 +1,76 @@
+/** Slots of a cluster that move, as operators and their tools have them moved. */
+import { expect } from 'vitest';
+import { startCluster, type Cluster } from './cluster.ts';
+import { parseReply } from './reply.ts';
+import type { ServerOptions, TestServer } from './server.ts';
+import { slotOf } from './slots.ts';
+
+const OK = '+OK\r\n';
+
+export const idOf = async (node: TestServer): Promise<string> => (await node.send('CLUSTER', 'MYID')).split('\r\n')[1]!;
+
+export const setSlot = async (node: TestServer, slot: number, ...words: string[]): Promise<string> =>
+  node.send('CLUSTER', 'SETSLOT', String(slot), ...words);
+
+/** Opens a slot for its way from one node to another; answers what the source says. */
+export async function open(source: TestServer, target: TestServer, slot: number): Promise<string> {
+  expect(await setSlot(target, slot, 'IMPORTING', await idOf(source))).toBe(OK);
+  return setSlot(source, slot, 'MIGRATING', await idOf(target));
+}
+
+/** Tells the target, and then all others, that the slot is the target's. */
+export async function close({ nodes }: Cluster, target: TestServer, slot: number): Promise<void> {
+  const id = await idOf(target);
+  for (const node of [target, ...nodes.filter((other) => other !== target)]) {
+    expect(await setSlot(node, slot, 'NODE', id)).toBe(OK);
+  }
+}
+
+/** A user of a node, and what belongs to it in its slot: two entries, and two sessions. */
+export interface Owned {
+  user: string;
+  slot: number;
+  /** A session with data. */
+  id: string;
+}
+
+/** Everything of it that clients can see, as the node's replies; by a connection that may ask an importing node. */
+export async function seen(node: TestServer, { user, id }: Owned): Promise<string[]> {
+  const connection = await node.connect();
+  const ask = async (...words: string[]) => {
+    await connection.send('ASKING');
+    return connection.send(...words);
+  };
+  return [
+    await ask('CUSTOM.GET', `{${user}}:entry`),
+    await ask('CUSTOM.PEXPIRETIME', `{${user}}:timed`),
+    await ask('SESSION.GET', id),
+    await ask('SESSION.LIST', user),
+    await ask('CUSTOM.GET', user),
+  ];
+}
+
+export async function fill(node: TestServer, user: string): Promise<Owned> {
+  const create = async (...options: string[]) =>
+    (parseReply(await node.send('SESSION.CREATE', user, ...options)) as string).split(' ').pop()!;
+  const id = await create();
+  await node.send('SESSION.ADD_DATA', id, 'cart', 'three apples');
+  await create('IDLE', '1000');
+  await node.send('CUSTOM.SET', `{${user}}:entry`, 'value');
+  await node.send('CUSTOM.SET', `{${user}}:timed`, 'value', 'PXAT', '94651243200000');
+  return { user, slot: slotOf(user), id };
+}
+
+export interface Move {
+  cluster: Cluster;
+  source: TestServer;
+  target: TestServer;
+  owned: Owned;
+}
+
+/** A cluster of three nodes, of which the first one has what is to move to the second one. */
+export async function startMove(options: ServerOptions = {}): Promise<Move> {
+  const cluster = await startCluster(options);
+  const [source, target] = cluster.nodes as [TestServer, TestServer];
+  return { cluster, source, target, owned: await fill(source, await cluster.keyOf(source, 'user')) };
+}
