@@ -1,6 +1,6 @@
 /** Moves of slots that cannot be, or break off: all that modules hold is where it was, or at the other node. */
 import { expect, test } from 'vitest';
-import { close, idOf, open, seen, setSlot, startMove, type Move } from '../support/moves.ts';
+import { close, idOf, open, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
 
 import { eventually } from '../support/server.ts';
 
@@ -18,7 +18,7 @@ async function expectRefused({ source, target, owned }: Move, says: RegExp, atte
 
 test('who may not move slots hands none over', async () => {
   const move = await startMove();
-  await move.source.send('CONFIG', 'SET', 'requirepass', 'secret');
+  await move.source.send('CONFIG', 'SET', 'requirepass', PASSWORD);
   const { source, target, owned } = move;
   await source.send('ACL', 'SETUSER', 'reader', 'on', '>word', '~*', '+@read', '+auth');
   const words = ['CLUSTER', 'SETSLOT', String(owned.slot), 'MIGRATING', await idOf(target)];
@@ -31,8 +31,8 @@ test('who may not move slots hands none over', async () => {
 
 test('a node that asks for a password is given it', async () => {
   const { cluster, source, target, owned } = await startMove();
-  await target.send('CONFIG', 'SET', 'requirepass', 'secret');
-  await source.send('CONFIG', 'SET', 'masterauth', 'secret');
+  await target.send('CONFIG', 'SET', 'requirepass', PASSWORD);
+  await source.send('CONFIG', 'SET', 'masterauth', PASSWORD);
   const before = await seen(source, owned);
   expect(await open(source, target, owned.slot)).toBe(OK);
   await close(cluster, target, owned.slot);

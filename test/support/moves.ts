@@ -6,6 +6,8 @@ import type { ServerOptions, TestServer } from './server.ts';
 import { slotOf } from './slots.ts';
 
 const OK = '+OK\r\n';
+/** The password of nodes that have one. */
+export const PASSWORD = 'secret';
 
 export const idOf = async (node: TestServer): Promise<string> => (await node.send('CLUSTER', 'MYID')).split('\r\n')[1]!;
 
@@ -37,6 +39,8 @@ export interface Owned {
 /** Everything of it that clients can see, as the node's replies; by a connection that may ask an importing node. */
 export async function seen(node: TestServer, { user, id }: Owned): Promise<string[]> {
   const connection = await node.connect();
+  // Refused where none is asked for.
+  await connection.send('AUTH', PASSWORD);
   const ask = async (...words: string[]) => {
     await connection.send('ASKING');
     return connection.send(...words);
