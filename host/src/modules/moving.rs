@@ -61,6 +61,7 @@ impl Moving {
 
     /// Another node has the data of these slots.
     pub fn hand(&self, slots: &SlotSet, node: &str) {
+        self.imported.borrow_mut().remove_all(slots);
         self.handed.borrow_mut().extend(slots.iter().map(|slot| (slot, node.to_string())));
         self.note();
     }
@@ -73,6 +74,7 @@ impl Moving {
 
     /// The data of these slots is to be dropped.
     pub fn leave(&self, slots: &SlotSet) {
+        self.imported.borrow_mut().remove_all(slots);
         self.leaving.borrow_mut().add_all(slots);
         self.note();
     }
