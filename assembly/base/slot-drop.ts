@@ -13,7 +13,7 @@
  */
 import { keyLength, keyOf } from "./storage/entry";
 import { Table } from "./storage/table/table";
-import { isInSlots, SET_BYTES } from "./slots";
+import { hasSlot, SET_BYTES, slotOf } from "./slots";
 
 /** Entries that are taken at a time. */
 const BATCH: i64 = 16;
@@ -38,17 +38,27 @@ let looksLeft: i64 = 0;
 /** What touching entries before their use has read. */
 let touched: u32 = 0;
 
-/** Begins a step that drops `most` at most, or, from the beginning, all where that is 0 or less. */
-export function beginStep(slots: usize, most: i32): void {
+/**
+ * Begins a step that drops `most` at most, or, from the beginning, all where that is 0 or less. Whether it
+ * goes on from the step before, of the same set.
+ */
+export function beginStep(slots: usize, most: i32): bool {
   const set = digestOf(slots);
-  if (most <= 0 || set != dropping) position = 0;
+  const isSame = most > 0 && set == dropping;
+  if (!isSame) position = 0;
   dropping = set;
   isAtEnd = false;
   dropsLeft = most > 0 ? <i64>most : ALL;
   looksLeft = most > 0 ? <i64>most * LOOKS : ALL;
+  return isSame;
 }
 
-/** A digest of a set of slots, in which each step can be taken back: two that differ in one word never agree. */
+/** Goes on with another table, from its beginning or where the step before has ended in it. */
+export function beginTable(): void {
+  isAtEnd = false;
+}
+
+/** A digest of a set of slots, by which it is known again. */
 function digestOf(slots: usize): u64 {
   let digest: u64 = 0;
   for (let at = slots, end = slots + <usize>SET_BYTES; at < end; at += 8) digest = rotl(digest ^ load<u64>(at), 29) * 0x9e3779b97f4a7c15;
@@ -65,16 +75,31 @@ export function isDropped(): bool {
   return isAtEnd;
 }
 
-/** Takes entries of the slots, all of one home chunk; how many. O(1). */
-export function takeBatch(table: Table, slots: usize): u32 {
+/** How many more the step may drop. */
+export function mayDrop(): i64 {
+  return dropsLeft;
+}
+
+/** Counts one that was looked at. */
+export function countLook(): void {
+  looksLeft--;
+}
+
+/**
+ * Takes entries of the slots, all of one home chunk; how many. O(1).
+ * @param slotOfEntry a function `(entry: usize) => u32`, by its index in the table of functions; 0: their
+ *   slots are those of their keys
+ */
+export function takeBatch(table: Table, slots: usize, slotOfEntry: i32 = 0): u32 {
   const most = <u32>min(dropsLeft, BATCH);
   let count: u32 = 0;
   table.seek(position);
   touched += table.touch();
   let entry = table.next();
   for (; entry && count < most; entry = table.next()) {
-    looksLeft--;
-    if (!isInSlots(slots, keyOf(entry), keyLength(entry))) continue;
+    countLook();
+    const slot = slotOfEntry ? call_indirect<u32>(slotOfEntry, entry) : slotOf(keyOf(entry), keyLength(entry));
+    if (!hasSlot(slots, slot)) continue;
     store<u32>(taken + ((<usize>count) << 2), <u32>entry);
     count++;
   }

@@ -4,6 +4,8 @@
  * hands them over.
  */
 export const SLOT_MASK: u32 = 16383;
+/** None of them. */
+export const NO_SLOT: u32 = 16384;
 /** Bytes of a set of slots: bit n & 7 of byte n >> 3 is slot n. */
 export const SET_BYTES: u32 = 2048;
 
@@ -111,6 +113,20 @@ export function next(value: u32, byte: u32): u32 {
   return value & 0xffff;
 }
 
+/** Writes a key of two bytes that lies in this slot. */
+export function writeKeyIn(slot: u32, target: usize): void {
+  if (!ready) prepare();
+  // Two bytes have every CRC of 16 bits once.
+  for (let first: u32 = 0; first < 256; first++) {
+    for (let second: u32 = 0; second < 256; second++) {
+      if (((addedBy(1, first) ^ addedBy(0, second)) & SLOT_MASK) != slot) continue;
+      store<u8>(target, first);
+      store<u8>(target, second, 1);
+      return;
+    }
+  }
+}
+
 // ── Sets of slots ──────────────────────────────────────────────────────────────────────────────────────────
 
 /** Whether the slot of a key is in the set at `slots`. O(length). */
@@ -118,6 +134,13 @@ export function next(value: u32, byte: u32): u32 {
 @inline
 export function isInSlots(slots: usize, key: usize, length: u32): bool {
   return hasSlot(slots, slotOf(key, length));
+}
+
+/** The first slot of the set at `slots`, NO_SLOT: it is empty. */
+export function firstSlot(slots: usize): u32 {
+  let slot: u32 = 0;
+  while (slot < NO_SLOT && !hasSlot(slots, slot)) slot++;
+  return slot;
 }
 
 /** Whether a slot is in the set at `slots`. */

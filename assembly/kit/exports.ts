@@ -16,6 +16,7 @@ import { isNothing, loadTables, saveTables, tellTables } from "./store/persisten
 import { carryTables, dropAll, storedCount } from "./store/tables";
 import { applyEffect } from "./transaction/apply";
 import { forgetStaged, recover } from "./transaction/commit";
+import { countTables, dropTables, exportTables, forgetStep } from "./transaction/slots";
 import { carrySweep, expired, sweepStep } from "./transaction/sweep";
 import { noteObjects } from "./memory/objects";
 
@@ -68,6 +69,7 @@ export function apply(format: i32, argc: i32, argv: usize): void {
 /** Drops all data at once. */
 export function flush(): void {
   forgetStaged();
+  forgetStep();
   dropAll();
 }
 
@@ -110,6 +112,24 @@ export function isEmpty(): i32 {
 export function sweep(): i32 {
   recover();
   return sweepStep() ? 1 : 0;
+}
+
+/** Emits the entries of these slots as effects: a set of 2,048 bytes (base/slots.ts). O(entries). */
+export function exportSlots(slots: usize): void {
+  recover();
+  exportTables(slots);
+}
+
+/** Drops the entries of these slots, `most` at most, all where that is 0 or less; 1 when there may be more. */
+export function dropSlots(slots: usize, most: i32): i32 {
+  recover();
+  return dropTables(slots, most) ? 1 : 0;
+}
+
+/** How many entries lie in these slots. O(entries). */
+export function countSlots(slots: usize): u64 {
+  recover();
+  return countTables(slots);
 }
 
 /** What another file of this module takes over in the same memory: a list (base/storage/carry.ts). */

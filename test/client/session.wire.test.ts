@@ -84,7 +84,7 @@ describe('the arguments of SESSION.*', () => {
         name,
       ).toHaveLength(2);
     }
-    expect(Object.keys(session)).toHaveLength(2 * 21);
+    expect(Object.keys(session)).toHaveLength(2 * 22);
     // What a client would answer from its own cache after the session was ended elsewhere must not be cached.
     expect(Object.values(session).some((each) => 'CACHEABLE' in each)).toBe(false);
   });

@@ -80,6 +80,11 @@ export function tellSchema(number: u32): bool {
   return isTold;
 }
 
+/** Whether this process has told the stream of the schema of this number. */
+export function isTold(number: u32): bool {
+  return load<u8>(told + <usize>number) != 0;
+}
+
 /** Forgets what the stream was told of: another server has written to it meanwhile. */
 export function forgetTold(): void {
   memory.fill(told, 0, 256);

@@ -3,8 +3,10 @@
  * one that it is in, else its own, text as it is and integers in decimal digits. What is neither goes by the
  * name of its table.
  */
-import { pack } from "../../base/frame";
+import { lengthOf, pack, pointerOf } from "../../base/frame";
+import { slotOf } from "../../base/slots";
 import { writeDecimal, writeInteger } from "../../base/text";
+import { rewind, top } from "../memory/arena";
 import { Reader } from "../values/buffer";
 import { readBytesKey } from "../values/keys";
 import { partAt, schemaAt, splitSchema } from "./schemas";
@@ -28,6 +30,15 @@ export function signalBytes(key: usize, length: u32): u64 {
   if (kind == KeyKind.TEXT) return orderedText(key + <usize>own, length - own);
   if (kind == KeyKind.OTHER) return nameOf(table);
   return pack(digits, writeNumber(key + <usize>own, length - own, kind == KeyKind.SIGNED));
+}
+
+/** The cluster slot that a stored key lies in. O(length). */
+export function slotOfStored(key: usize, length: u32): u32 {
+  const mark = top;
+  const signal = signalBytes(key, length);
+  const slot = slotOf(pointerOf(signal), lengthOf(signal));
+  rewind(mark);
+  return slot;
 }
 
 /** The text of an ordered key, without its end. */

@@ -42,7 +42,7 @@ export namespace Change {
 /** Effects of a command: one of whole tables, and one for each slot. */
 const EFFECTS_MAX: u32 = 16385;
 /** Bytes of a change beside its key and value, at most. */
-const CHANGE_BYTES: u32 = 24;
+export const CHANGE_BYTES: u32 = 24;
 
 const payload: Writer = changetype<Writer>(memory.data(offsetof<Writer>(), 4));
 /** The arguments of an effect: the payload, and schemas. */
@@ -155,6 +155,15 @@ function add(record: Pending, argc: u32): u32 {
     writeExternal(payload, changetype<External>(record.value));
     return argc;
   }
+  const number = writeChange(payload, record);
+  if (tellSchema(number)) return argc;
+  const schema = schemaAt(number);
+  setArgument(frame, argc, schema.text, schema.length);
+  return argc + 1;
+}
+
+/** Writes the change of a record that is not EXTERNAL; the number of the schema that it is told by. */
+export function writeChange(payload: Writer, record: Pending): u32 {
   const isValue = record.kind == ENTRY && isSeen(record);
   const number = <u32>load<u8>(isValue ? record.value : record.key);
   const schema = schemaAt(number);
@@ -168,9 +177,7 @@ function add(record: Pending, argc: u32): u32 {
     payload.counted(record.value + 1, record.valueLength - 1);
     if (timed) payload.fixed<i64>(record.deadline);
   }
-  if (tellSchema(number)) return argc;
-  setArgument(frame, argc, schema.text, schema.length);
-  return argc + 1;
+  return number;
 }
 
 function kindOf(record: Pending, timed: bool): u32 {

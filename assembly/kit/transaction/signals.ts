@@ -40,9 +40,10 @@ function signalOf(key: usize, length: u32): Pending {
   return added;
 }
 
-/** Tells of a key that has changed. Inside a change; cannot fail. */
+/** Tells of a key that has changed: of one that came with its slot no event. Inside a change; cannot fail. */
 export function tell(key: usize, length: u32): void {
-  redis.KeyChanged(NOTIFY_MODULE, running.event, running.eventLength, key, length, 0);
+  if (!running.eventLength) redis.SignalModifiedKey(key, length);
+  else redis.KeyChanged(NOTIFY_MODULE, running.event, running.eventLength, key, length, 0);
 }
 
 /** Tells of an entry that goes with its table, unless its key is told of in any case. */
