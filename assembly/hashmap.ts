@@ -74,7 +74,7 @@ export function exportSlots(slots: usize): void {
   exportEntries(slots);
 }
 
-/** Drops the entries of these slots, `most` at most, all where that is 0 or less; 1 when there may be more. */
+/** Drops the entries of these slots, `most` at most, or all where that is 0 or less; 1: there may be more. */
 export function dropSlots(slots: usize, most: i32): i32 {
   return dropEntries(slots, most) ? 1 : 0;
 }

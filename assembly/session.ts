@@ -93,7 +93,7 @@ export function exportSlots(slots: usize): void {
   exportSessions(slots);
 }
 
-/** Drops the sessions of these slots, `most` at most, all where that is 0 or less; 1 when there may be more. */
+/** Drops the sessions of these slots, `most` at most, all where that is 0 or less; 1: there may be more. */
 export function dropSlots(slots: usize, most: i32): i32 {
   return dropSessions(slots, most) ? 1 : 0;
 }

@@ -9,7 +9,8 @@
  *     }
  *     return !isDropped();
  *
- * It may begin anew at any time, since what was dropped is gone. What comes into the slots meanwhile may stay.
+ * It may begin anew at any time, since what was dropped is gone. What comes into the slots meanwhile may
+ * stay.
  */
 import { keyLength, keyOf } from "./storage/entry";
 import { Table } from "./storage/table/table";

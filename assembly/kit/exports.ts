@@ -120,7 +120,7 @@ export function exportSlots(slots: usize): void {
   exportTables(slots);
 }
 
-/** Drops the entries of these slots, `most` at most, all where that is 0 or less; 1 when there may be more. */
+/** Drops the entries of these slots, `most` at most, or all where that is 0 or less; 1: there may be more. */
 export function dropSlots(slots: usize, most: i32): i32 {
   recover();
   return dropTables(slots, most) ? 1 : 0;

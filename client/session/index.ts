@@ -334,8 +334,8 @@ export default {
   /**
    * Counts and names ids that lie in another cluster slot than their user. O(sessions).
    *
-   * They were made outside of cluster mode, and cannot move with their user's slot: `rotate` gives such a session
-   * an id in the slot. In a cluster: of one node.
+   * They were made outside of cluster mode, and cannot move with their user's slot: `rotate` gives such a
+   * session an id in the slot. In a cluster: of one node.
    *
    * Server command: `SESSION.STRAYS`. Since 0.1.0.
    *

@@ -105,6 +105,6 @@ it('shows what each method does: arguments, answer, an example whose types are r
     expect(example, call).toContain(`${call}(`);
     examples.push(example);
   }
-  expect(examples).toHaveLength(42);
+  expect(examples).toHaveLength(43);
   expect(problemsOf(examples)).toEqual([]);
 });

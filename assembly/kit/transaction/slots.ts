@@ -59,7 +59,7 @@ let firstKey: usize = 0;
 let firstLength: u32 = 0;
 /** The entry or head that is exported, as a change of a command. */
 const record: Pending = changetype<Pending>(memory.data(offsetof<Pending>(), 8));
-/** What the key is that the entry before was in, 0: in none; and its slot. Such entries stand side by side. */
+/** The prefix of the key that the entry before was in, 0: none; and its slot. Such stand side by side. */
 let owner: usize = 0;
 let ownerLength: u32 = 0;
 let ownerSlot: u32 = 0;
@@ -88,7 +88,10 @@ function exportStored(slots: usize): void {
   }
 }
 
-/** Effects that follow, of writes, do without the schemas that were told: whoever takes the slots hears of them. */
+/**
+ * Queues an effect of the schemas that were told: effects of writes do without them, and follow the slots to
+ * a server that has not heard of them.
+ */
 function exportTold(slots: usize): void {
   const slot = firstSlot(slots);
   if (slot == NO_SLOT) return;

@@ -14,7 +14,8 @@
  *                     <1: the storage maps the user to it>
  *     session.apply 1 delete <id> <user, empty: another effect tells of it> <mapping of the user>
  *     session.apply 1 forget <old id>
- *     session.apply 1 restore <id> <user> <created ms> <accessed ms> <version> <idle s> <expires ms> [<field> <value> …]
+ *     session.apply 1 restore <id> <user> <created ms> <accessed ms> <version> <idle s> <expires ms>
+ *                     [<field> <value> …]
  *     session.apply 1 grace <id> <old id> <ms until which it answers>
  *
  *     mapping         0: it stays; 1: it is deleted; else the id that the user is mapped to from now on
@@ -158,7 +159,7 @@ export function replicateForget(id: IdText): void {
   queue();
 }
 
-/** Arguments, and bytes of data, of an effect of a session that is exported: what is more has further effects. */
+/** Arguments, and bytes of data, of the effect of an exported session: what is more has further effects. */
 const EXPORTED_MAX: u32 = 2000;
 const EXPORTED_BYTES: u64 = 1048576;
 
