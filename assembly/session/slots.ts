@@ -6,7 +6,7 @@
 import { keyLength, keyOf } from "../base/storage/entry";
 import { beginChange, endChange } from "../base/change";
 import { redis } from "../base/redis";
-import { beginStep, countDrop, isDropped, passBatch, stepGoesOn, takeBatch, takenAt } from "../base/slot-drop";
+import { beginStep, countDrop, isDropped, mayDrop, passBatch, stepGoesOn, takeBatch, takenAt } from "../base/slot-drop";
 import { isInSlots } from "../base/slots";
 import { queueSession } from "./replication/effects";
 import { compactRecords } from "./store/moving";
@@ -60,7 +60,7 @@ export function dropSessions(slots: usize, most: i32): bool {
     const count = takeBatch(users, slots);
     let all = true;
     beginChange();
-    for (let index: u32 = 0; all && index < count; index++) all = dropUser(takenAt(index));
+    for (let index: u32 = 0; all && index < count; index++) all = mayDrop() > 0 && dropUser(takenAt(index));
     endChange();
     if (all) passBatch();
   }

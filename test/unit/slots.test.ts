@@ -188,6 +188,16 @@ describe('the session manager', () => {
   });
 });
 
+test('a step drops no more sessions than it may, of whichever users', () => {
+  for (let index = 0; index < 90; index++) created(server, `{u}${index % 30}`, 'NEW');
+  const count = (): number => server.countSlots(server.session, [slotOf('u')]);
+  for (let before = count(), more = true; more; before = count()) {
+    more = server.dropStep(server.session, [slotOf('u')], 4);
+    expect(before - count()).toBeLessThanOrEqual(4);
+  }
+  expect(count()).toBe(0);
+});
+
 describe('session.apply restore and grace', () => {
   const ID = '01234567-89ab-4def-8123-456789abcdef';
   const OTHER = 'an-id-of-the-caller';
