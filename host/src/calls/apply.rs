@@ -12,7 +12,7 @@ use std::iter;
 use smallvec::SmallVec;
 use wasmtime::{AsContextMut, Result, Store, TypedFunc};
 
-use super::refuse::{DAMAGED, give_up, refuse_unknown};
+use super::refuse::{self, DAMAGED, give_up, refuse_unknown};
 use super::{frame, moved};
 use crate::describe::declaration::{Late, NAME_BYTES_MAX};
 use crate::describe::description::{Begin, Description, Keys};
@@ -105,6 +105,9 @@ fn obey(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
             return ctx.reply_status(c"OK");
         }
         moved::settle(host, ctx, slot_of(bytes(KEY)));
+        if outermost::may_refuse() {
+            return apply_or_refuse(host, ctx, arguments);
+        }
         let is_applied = |member| apply(host, member, ctx, arguments.after(FORMAT));
         if !host.keeper(bytes(MODULE)).is_some_and(is_applied) {
             let boxed = |index: usize| bytes(index).into();
@@ -115,6 +118,22 @@ fn obey(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
         ctx.replicate_verbatim();
         ctx.reply_status(c"OK");
     });
+}
+
+/// An effect that comes with slots of another node, which keeps them if it is refused.
+fn apply_or_refuse(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
+    let module = arguments.get(MODULE).bytes();
+    let applied = match host.keeper(module) {
+        Some(member) => apply_to(host, Place::present(host, member), ctx, arguments.after(FORMAT)),
+        None => Err(format!("the module {} is not loaded", module.escape_ascii())),
+    };
+    match applied {
+        Ok(()) => {
+            ctx.replicate_verbatim();
+            ctx.reply_status(c"OK");
+        }
+        Err(reason) => refuse::refuse_effect(ctx, APPLY, &reason),
+    }
 }
 
 const APPLY: &str = "wasm.apply";

@@ -89,12 +89,26 @@ fn save(host: &Host, stream: Stream<'_>, may_be_nothing: bool) -> bool {
         stream.save_unsigned(data::END);
         anything = true;
     });
+    let marks = host.moving.marks();
+    if !marks.is_empty() {
+        stream.save_bytes(SLOTS_PART);
+        for mark in &marks {
+            stream.save_unsigned(data::BYTES);
+            stream.save_bytes(mark.as_bytes());
+        }
+        stream.save_unsigned(data::END);
+        anything = true;
+    }
     if anything {
         // No name: no further module.
         stream.save_bytes(b"");
     }
     true
 }
+
+/// The name before the host's own part: what it knows of slots that move. An earlier host keeps it like that
+/// of a module that is missing.
+const SLOTS_PART: &[u8] = b"wasm.slots";
 
 /// Whether the host writes data of this module: it registers a type, or leaves that to the host.
 fn keeps_data(file: &WasmFile) -> bool {
@@ -192,6 +206,10 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
         }
         host.with_kept(|kept| kept.begin_part(&name)).ok_or(NO_STORES)??;
         let pieces = Pieces::new(stream, b"", None);
+        if name[..] == *SLOTS_PART {
+            load_marks(host, stream, &pieces)?;
+            continue;
+        }
         let keeper = keeper(host, &name);
         let mut is_missing = keeper.is_none();
         // A module that had nothing when its first effects were kept has nothing to read.
@@ -219,6 +237,20 @@ fn load(host: &Host, stream: Stream<'_>) -> Result<(), String> {
         let behind = host.with_kept(|kept| load_rest(kept, &name, stream, &pieces, is_missing));
         behind.ok_or(NO_STORES)??;
     }
+}
+
+/// Takes what is known of slots that move.
+fn load_marks(host: &Host, stream: Stream<'_>, pieces: &Pieces<'_>) -> Result<(), String> {
+    let kept = Kept::default();
+    load_rest(&kept, SLOTS_PART, stream, pieces, true)?;
+    kept.with(SLOTS_PART, |part| {
+        for piece in &part.pieces {
+            if let Piece::Bytes(mark) = piece {
+                host.moving.note_mark(&String::from_utf8_lossy(mark));
+            }
+        }
+    });
+    Ok(())
 }
 
 /// The module that is there whose data has this name, and whether its encoding is the first value.

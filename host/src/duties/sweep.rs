@@ -77,8 +77,12 @@ fn has_sweep(host: &Host, member: MemberId) -> bool {
     host.functions_of(member).is_some_and(|functions| functions.sweep.is_some())
 }
 
-/// Whether this server decides what expires, and may tell others now.
+/// Whether this server decides what expires, and may tell others now. While slots come from another node that
+/// one decides: what lengthens an entry's time may be on its way.
 fn may_sweep(ctx: Context<'_>) -> bool {
+    if outermost::is_importing() {
+        return false;
+    }
     const NOT_NOW: i32 = api::CTX_FLAGS_SLAVE | api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING;
     ctx.flags() & NOT_NOW == 0 && !avoids_replica_traffic()
 }

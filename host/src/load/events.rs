@@ -66,6 +66,9 @@ unsafe extern "C" fn on_loading(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut 
         api::SUBEVENT_LOADING_ENDED if !host.target.beside.get() => ended::tell(host, ctx),
         api::SUBEVENT_LOADING_RDB_START..=api::SUBEVENT_LOADING_REPL_START => {
             host.target.note_load();
+            if !host.target.beside.get() {
+                host.moving.forget_marks();
+            }
             host.with_kept(Kept::begin_load);
         }
         _ => {}

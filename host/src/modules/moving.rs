@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::slot_set::SlotSet;
 
+const HANDED: &str = "HANDED";
+const IMPORTED: &str = "IMPORTED";
+
 /// What becomes of slots here. All of it is empty on a server that is in no cluster.
 #[derive(Default)]
 pub struct Moving {
@@ -72,6 +75,34 @@ impl Moving {
         self.note();
     }
 
+    /// What is to be known after a restart, a line each: `HANDED <slot> <node>` and `IMPORTED <slots>`.
+    pub fn marks(&self) -> Vec<String> {
+        let mut marks: Vec<String> = self.handed.borrow().iter().map(|(slot, node)| format!("{HANDED} {slot} {node}")).collect();
+        let imported = self.imported.borrow();
+        if !imported.is_empty() {
+            marks.push(format!("{IMPORTED} {imported}"));
+        }
+        marks
+    }
+
+    /// Knows what such a line says. What it does not understand it leaves alone.
+    pub fn note_mark(&self, mark: &str) {
+        let words: Vec<&str> = mark.split(' ').collect();
+        match words[..] {
+            [HANDED, slots, node] if let Some(slots) = SlotSet::parse(slots) => self.hand(&slots, node),
+            [IMPORTED, slots] if let Some(slots) = SlotSet::parse(slots) => self.imported.borrow_mut().add_all(&slots),
+            _ => {}
+        }
+    }
+
+    /// Another server's data comes in the place of what is here: its marks come with it.
+    pub fn forget_marks(&self) {
+        self.handed.borrow_mut().clear();
+        self.imported.take();
+        self.leaving.take();
+        self.note();
+    }
+
     /// The data of these slots is to be dropped.
     pub fn leave(&self, slots: &SlotSet) {
         self.imported.borrow_mut().remove_all(slots);
@@ -112,5 +143,27 @@ impl Moving {
     pub fn note(&self) {
         self.exports.set(self.moves.borrow().values().any(|one| !one.is_import));
         self.is_any.set(self.exports.get() || !self.handed.borrow().is_empty() || !self.leaving.borrow().is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_say_what_is_known() {
+        let moving = Moving::default();
+        assert!(moving.marks().is_empty() && !moving.is_any());
+        moving.imported.borrow_mut().add_all(&SlotSet::parse("7-9").unwrap());
+        moving.hand(&SlotSet::parse("3,8").unwrap(), "07c3");
+        let marks = moving.marks();
+        assert_eq!(marks, ["HANDED 3 07c3", "HANDED 8 07c3", "IMPORTED 7,9"]);
+        let other = Moving::default();
+        marks.iter().map(String::as_str).chain(["", "HANDED", "HANDED x y", "LATER 5"]).for_each(|mark| other.note_mark(mark));
+        assert_eq!(other.marks(), marks);
+        assert_eq!((other.handed_to(3).as_deref(), other.handed_to(4), other.is_any()), (Some("07c3"), None, true));
+        other.take_back(&SlotSet::of(3));
+        other.forget_marks();
+        assert!(other.marks().is_empty() && !other.is_any());
     }
 }

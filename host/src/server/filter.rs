@@ -63,8 +63,8 @@ impl Sent {
 pub enum Standing {
     /// The server runs it.
     May,
-    /// It is queued, and not run now.
-    Queued,
+    /// It is part of a transaction, which runs later, or of a script or another module's command.
+    Part,
     /// The server refuses it.
     MayNot,
 }
@@ -74,7 +74,7 @@ pub fn standing(ctx: Context<'_>, client: u64, words: &Strings<'_>) -> Standing 
     let mut info = ClientInfo { version: 1, flags: 0, id: 0, address: [0; 46], port: 0, database: 0 };
     // SAFETY: the server fills in what is as its header has it.
     if unsafe { rm!(GetClientInfoById((&raw mut info), client)) } != api::OK {
-        return Standing::MayNot;
+        return Standing::Part;
     }
     // SAFETY: the name is freed once, after its last use.
     let may = unsafe {
@@ -89,7 +89,7 @@ pub fn standing(ctx: Context<'_>, client: u64, words: &Strings<'_>) -> Standing 
     };
     match may {
         false => Standing::MayNot,
-        true if info.flags & api::CLIENT_FLAG_MULTI != 0 => Standing::Queued,
+        true if info.flags & api::CLIENT_FLAG_MULTI != 0 => Standing::Part,
         true => Standing::May,
     }
 }

@@ -131,6 +131,10 @@ pub fn set_importing(importing: bool) {
     OUTERMOST.importing.set(importing);
 }
 
+pub fn is_importing() -> bool {
+    OUTERMOST.importing.get()
+}
+
 /// Whether what repeats what was decided elsewhere may be refused here: it comes with slots of another node,
 /// which then keeps them.
 pub fn may_refuse() -> bool {

@@ -95,8 +95,8 @@ fn filter_cluster(sent: Sent) {
     match sent.client().map(|client| filter::standing(ctx, client, &words)) {
         // The server refuses it by itself.
         None | Some(Standing::MayNot) => {}
-        // Refused by the command that takes its place, as in any transaction.
-        Some(Standing::Queued) => sent.replace(0, COMMAND.to_bytes()),
+        // Refused by the command that takes its place.
+        Some(Standing::Part) => sent.replace(0, COMMAND.to_bytes()),
         Some(Standing::May) => {
             if let Err(reason) = hand_over(host, ctx, &opening) {
                 host.moving.refusal.replace(Some(reason));
@@ -126,7 +126,7 @@ unsafe extern "C" fn run(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_i
 fn answer(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) -> Result<(), String> {
     const PART: c_int = api::CTX_FLAGS_MULTI | api::CTX_FLAGS_LUA | api::CTX_FLAGS_DENY_BLOCKING;
     if ctx.flags() & PART != 0 {
-        return Err("CLUSTER SETSLOT … MIGRATING hands over what modules hold: send it by itself, in no transaction".into());
+        return Err("CLUSTER SETSLOT … MIGRATING hands over what modules hold: send it by itself, in no transaction or script".into());
     }
     if let Some(reason) = host.moving.refusal.take() {
         return Err(reason);
