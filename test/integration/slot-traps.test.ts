@@ -1,4 +1,6 @@
-/** Moves of slots that cannot be, or break off: all that modules hold is where it was, or at the other node. */
+/**
+ * Moves of slots that cannot be, or break off: all that modules hold is where it was, or at the other node.
+ */
 import { expect, test } from 'vitest';
 import { close, idOf, open, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
 

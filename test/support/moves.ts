@@ -36,7 +36,10 @@ export interface Owned {
   id: string;
 }
 
-/** Everything of it that clients can see, as the node's replies; by a connection that may ask an importing node. */
+/**
+ * Everything of it that clients can see, as the node's replies; by a connection that may ask an importing
+ * node.
+ */
 export async function seen(node: TestServer, { user, id }: Owned): Promise<string[]> {
   const connection = await node.connect();
   // Refused where none is asked for.

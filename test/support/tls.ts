@@ -34,7 +34,9 @@ export function makeCertificates(): Certificates {
   return { ca, cert, key };
 }
 
-/** Serves by TLS, to those who show a certificate of the CA, what a server has on a plain port: its own port. */
+/**
+ * Serves by TLS, to those who show a certificate of the CA, what a server has on a plain port: its own port.
+ */
 export async function tlsProxy(port: number, { ca, cert, key }: Certificates, own?: number): Promise<number> {
   const listening = own ?? (await freePort());
   const options = { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key), requestCert: true };

@@ -10,37 +10,31 @@ use std::ffi::c_int;
 use std::iter;
 
 use smallvec::SmallVec;
-use wasmtime::{AsContextMut, Result, Store, TypedFunc};
 
-use super::refuse::{self, DAMAGED, give_up, refuse_unknown};
-use super::{frame, moved};
-use crate::describe::declaration::{Late, NAME_BYTES_MAX};
+use super::deed::{COMMAND, Place, apply_to, unserved};
+use super::moved;
+use super::refuse::{self, give_up, refuse_unknown};
 use crate::describe::description::{Begin, Description, Keys};
 use crate::describe::tell;
 use crate::duties::{kits, rdb};
-use crate::engine::trap::Failed;
-use crate::guest::call::{Lent, Phase, Sink};
-use crate::guest::group::{Group, Member};
+use crate::guest::call::Sink;
 use crate::guest::ids::MemberId;
-use crate::guest::state::{Handler, State};
 use crate::modules::kept::Effect;
 use crate::modules::loaded::{self, Host, REFUSED};
 use crate::modules::namespace::APPLY_COMMAND;
-use crate::modules::slot::{self, Slot};
+use crate::modules::slot::Slot;
 use crate::modules::slot_set::{SlotSet, slot_of};
 use crate::server::api::{self, Ctx, Str};
 use crate::server::context::Context;
 use crate::server::guard::answering;
 use crate::server::strings::{Arguments, Strings, Word};
-use crate::server::{log, outermost, text};
+use crate::server::{log, outermost};
 
 /// What COMMAND DOCS tells of it.
 const APPLY_TEXT: &str = "summary: The effect of a kit module on its tables\ncomplexity: O(1)\nsince: 0.1.0";
 
 /// The format of an effect by which all data of a module goes.
 const DROP: i32 = -1;
-/// The format of an effect that is a command of the module: its words are the arguments.
-const COMMAND: &str = "-2";
 
 /// Has replicas, and the append-only file, drop all data of a module.
 pub fn replicate_drop(ctx: Context<'_>, module: &[u8]) {
@@ -230,15 +224,6 @@ pub fn keep_command(host: &Host, slot: &Slot, arguments: Arguments<'_>) {
     keep(host, &module.data_name(), effect);
 }
 
-fn unserved(command: &[u8]) -> String {
-    format!("{}: no module has the command any longer", shown(command))
-}
-
-/// A command's name as it came, for the log.
-fn shown(command: &[u8]) -> String {
-    command[..command.len().min(NAME_BYTES_MAX)].escape_ascii().to_string()
-}
-
 /// Applies the effects that were kept for modules that are loaded, behind the data that came with them.
 pub fn apply_kept(host: &Host, ctx: Context<'_>) {
     while let Some((name, part)) = host.kept.take(|name| host.keeper(name).is_some()) {
@@ -254,37 +239,6 @@ pub fn apply_kept(host: &Host, ctx: Context<'_>) {
             }
         }
     }
-}
-
-/// What runs a command of a module.
-pub struct Runner {
-    pub arity: c_int,
-    pub late: Option<Late>,
-    pub handler: Handler,
-}
-
-/// Where an effect is applied: a module, in the group that it runs in or is about to run in.
-#[derive(Clone, Copy)]
-pub struct Place<'a> {
-    pub member: MemberId,
-    pub group: &'a Group,
-    /// What runs the command of this name there.
-    pub runner: &'a dyn Fn(&Host, MemberId, &[u8]) -> Option<Runner>,
-}
-
-impl<'a> Place<'a> {
-    /// In the group that it runs in.
-    fn present(host: &'a Host, member: MemberId) -> Place<'a> {
-        Place { member, group: host.group_of(member), runner: &runner }
-    }
-}
-
-/// What runs the command of this name of a module that is there.
-fn runner(host: &Host, member: MemberId, name: &[u8]) -> Option<Runner> {
-    let is_it = |slot: &&Slot| slot.member.get() == member && slot.name.to_bytes().eq_ignore_ascii_case(name);
-    let slot = host.slots.iter().find(is_it)?;
-    let handler = slot.handler.borrow().clone()?;
-    Some(Runner { arity: slot.arity.get(), late: slot.late.get(), handler })
 }
 
 /// Has a module apply effects that were kept.
@@ -338,92 +292,4 @@ fn apply(host: &Host, member: MemberId, ctx: Context<'_>, arguments: Arguments<'
         refuse_effect(host, member, reason);
     }
     applied.is_ok()
-}
-
-/// Has a module apply an effect: its format, and the arguments behind it.
-///
-/// # Errors
-/// Why it does not.
-fn apply_to(host: &Host, place: Place<'_>, ctx: Context<'_>, arguments: Arguments<'_>) -> std::result::Result<(), String> {
-    let Place { member, group, .. } = place;
-    let module = &host.modules[member.0];
-    if group.damaged.get() {
-        return Err(DAMAGED.into());
-    }
-    let functions = group.member(&module.identity).ok_or("it is not there")?;
-    let deed = Deed::of(host, place, &functions, arguments)?;
-    let arguments = deed.arguments;
-    let mut entered = group.enter_with(Lent::command(ctx, arguments)).ok_or("its group is busy")?;
-    let result = (|| -> Result<()> {
-        let store = &mut entered.store;
-        store.data_mut().limits.begin_command(false);
-        let frame = frame::place(store, arguments, deed.late)?;
-        let call = &mut store.data_mut().call;
-        // Nobody is answered what the module says.
-        call.replies.mute();
-        call.begin(Phase::Command);
-        call.may_replicate = deed.is_command();
-        call.silent = deed.is_command();
-        call.frame = frame;
-        deed.run(store, (arguments.count() - 1, frame.cast_signed()))
-    })();
-    entered.store.data_mut().call.phase = Phase::Idle;
-    let Err(error) = result else { return Ok(()) };
-    let committing = entered.is_committing();
-    let reason = match error.downcast_ref::<Failed>() {
-        Some(Failed(text)) if !committing => text::line(text),
-        _ => entered.fault(&module.identity, APPLY_COMMAND, &error),
-    };
-    Err(reason.to_string_lossy().into_owned())
-}
-
-/// How a module applies an effect.
-struct Deed<'a> {
-    function: Function,
-    late: Option<Late>,
-    /// What comes in the place of a command's name, and the arguments behind it.
-    arguments: Arguments<'a>,
-}
-
-enum Function {
-    /// Its export `apply`, with the effect's format.
-    Apply(TypedFunc<(i32, i32, i32), ()>, i32),
-    /// The handler of a command.
-    Command(Handler),
-}
-
-impl<'a> Deed<'a> {
-    /// # Errors
-    /// The module has nothing that applies it.
-    fn of(host: &Host, place: Place<'_>, functions: &Member, arguments: Arguments<'a>) -> std::result::Result<Deed<'a>, String> {
-        let format = arguments.get(0).bytes();
-        if format != COMMAND.as_bytes() {
-            let apply = functions.apply.clone().ok_or("it exports no apply")?;
-            let format = Effect::format_of(format).unwrap_or_default();
-            return Ok(Deed { function: Function::Apply(apply, format), late: None, arguments });
-        }
-        if arguments.count() < 2 {
-            return Err("it names no command".into());
-        }
-        let arguments = arguments.after(1);
-        let name = arguments.get(0).bytes();
-        let runner = (place.runner)(host, place.member, name).ok_or_else(|| unserved(name))?;
-        if !slot::takes(runner.arity, arguments.count()) {
-            return Err(format!("{}: it came with another number of arguments", shown(name)));
-        }
-        Ok(Deed { function: Function::Command(runner.handler), late: runner.late, arguments })
-    }
-
-    fn is_command(&self) -> bool {
-        matches!(self.function, Function::Command(_))
-    }
-
-    fn run(&self, store: &mut Store<State>, (argc, argv): (c_int, i32)) -> Result<()> {
-        let context = store.as_context_mut();
-        match &self.function {
-            Function::Apply(apply, format) => apply.call(context, (*format, argc, argv)),
-            Function::Command(Handler::Replies(handler)) => handler.call(context, (argc, argv)),
-            Function::Command(Handler::Answers(handler)) => handler.call(context, (argc, argv)).map(|_| ()),
-        }
-    }
 }

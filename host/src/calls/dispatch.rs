@@ -8,7 +8,7 @@ use std::ffi::c_int;
 use wasmtime::{AsContextMut, Error, Result, Store};
 
 use super::refuse::{DAMAGED, give_up, refuse, refuse_effect, refuse_unknown};
-use super::{apply, frame, moved};
+use super::{apply, deed, frame, moved};
 use crate::describe::find::Finder;
 use crate::duties::maxmemory;
 use crate::engine::stack::DEPTH_MAX;
@@ -105,7 +105,7 @@ fn answer_parked(host: &Host, slot: &Slot, outer: &Outer, ctx: Context<'_>, argu
         return refuse_unknown(ctx, arguments);
     }
     if outermost::may_refuse() {
-        return refuse_effect(ctx, &slot.shown(), "no module has the command any longer");
+        return refuse_effect(ctx, &slot.shown(), &deed::unserved(slot.name.to_bytes()));
     }
     apply::keep_command(host, slot, arguments);
     if outer.is_outermost() {

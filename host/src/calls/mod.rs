@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod by_command;
+pub mod deed;
 pub mod dispatch;
 pub mod frame;
 pub mod imports;

@@ -30,7 +30,8 @@ pub struct Moving {
     pub moves: RefCell<BTreeMap<String, Move>>,
     /// Whether any of them goes from here.
     pub exports: Cell<bool>,
-    /// Ids that lie in other slots than what they belong to, as counted last; `None` before, and after a load.
+    /// Ids that lie in other slots than what they belong to, as counted last; `None` before, and after a
+    /// load.
     pub strays: Cell<Option<u64>>,
     /// The slots of which it was told last that their data has come without them.
     told: RefCell<SlotSet>,

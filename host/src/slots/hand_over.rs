@@ -1,10 +1,10 @@
 //! One slot after the other: `CLUSTER SETSLOT <slot> MIGRATING <node>`, as `redis-cli --cluster reshard`,
-//! `rebalance` and `fix` send it. From then on the server sends clients to the other node for each key that it
-//! does not have, and it has none of what modules hold. So before it runs, all that lies in the slot is handed
-//! over, in one step. What cannot be handed over has the command refused, and the slot stays.
+//! `rebalance` and `fix` send it. From then on the server sends clients to the other node for each key that
+//! it does not have, and it has none of what modules hold. So before it runs, all that lies in the slot is
+//! handed over, in one step. What cannot be handed over has the command refused, and the slot stays.
 //!
-//! The server tells nothing of such a command beforehand, so a filter looks for it. Where the server sends the
-//! command to its replicas first (Valkey 8), no module may call it: the filter itself hands over, once it
+//! The server tells nothing of such a command beforehand, so a filter looks for it. Where the server sends
+//! the command to its replicas first (Valkey 8), no module may call it: the filter itself hands over, once it
 //! knows that the client may. Elsewhere `wasm.setslot` takes the command's place, so that the server has
 //! checked the client already; it hands over and calls the command.
 

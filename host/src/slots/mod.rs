@@ -1,6 +1,7 @@
 //! Slots of a cluster that move to another node, with what modules hold in them. Servers move their own keys
-//! alone: `hand_over.rs` moves one slot where an operator opens it, `atomic.rs` and `task.rs` many at once where
-//! the server does so (Valkey 9, Redis 8.4). `anchor.rs` is the key by which the data travels, `release.rs` what becomes of it here.
+//! alone: `hand_over.rs` moves one slot where an operator opens it, `atomic.rs` and `task.rs` many at once
+//! where the server does so (Valkey 9, Redis 8.4). `anchor.rs` is the key by which the data travels,
+//! `release.rs` what becomes of it here.
 
 pub mod anchor;
 pub mod atomic;

@@ -175,8 +175,8 @@ fn forget_imports(host: &Host, ctx: Context<'_>) {
     }
 }
 
-/// After a load: what lies in slots that other nodes have is dropped. The server that wrote it did not come to
-/// that.
+/// After a load: what lies in slots that other nodes have is dropped. The server that wrote it did not come
+/// to that.
 pub fn on_loaded(host: &Host) {
     host.moving.strays.set(None);
     let Some(own) = host.own.get() else { return };

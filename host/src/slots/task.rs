@@ -1,6 +1,6 @@
-//! Many slots at once: `CLUSTER MIGRATION IMPORT` of Redis 8.4. The server asks modules for what they hold, in
-//! the child that it has forked for the snapshot, before it writes its own keys. Written after its header; it
-//! has not been run on such a server.
+//! Many slots at once: `CLUSTER MIGRATION IMPORT` of Redis 8.4. The server asks modules for what they hold,
+//! in the child that it has forked for the snapshot, before it writes its own keys. Written after its header;
+//! it has not been run on such a server.
 
 use std::ffi::{CStr, c_char, c_void};
 
@@ -95,8 +95,8 @@ unsafe extern "C" fn on_task(ctx: *mut Ctx, _: Event, subevent: u64, data: *mut 
     });
 }
 
-/// In the child: what modules hold goes before the server's own keys. Where it cannot, the child ends, and the
-/// move fails.
+/// In the child: what modules hold goes before the server's own keys. Where it cannot, the child ends, and
+/// the move fails.
 fn propagate(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
     let failure = std::cell::Cell::new(None);
     let send = |name: &CStr, arguments: &Strings<'_>| {
