@@ -30,13 +30,16 @@ pub struct Runner {
     pub handler: Handler,
 }
 
+/// Finds what runs the command of this name of a module.
+type Find<'a> = dyn Fn(&Host, MemberId, &[u8]) -> Option<Runner> + 'a;
+
 /// Where an effect is applied: a module, in the group that it runs in or is about to run in.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
     pub member: MemberId,
     pub group: &'a Group,
     /// What runs the command of this name there.
-    pub runner: &'a dyn Fn(&Host, MemberId, &[u8]) -> Option<Runner>,
+    pub runner: &'a Find<'a>,
 }
 
 impl<'a> Place<'a> {

@@ -101,7 +101,7 @@ fn dispatch(host: &Host, number: SlotId, slot: &Slot, ctx: Context<'_>, argument
 /// what another module writes by it for an effect of its own.
 #[cold]
 fn answer_parked(host: &Host, slot: &Slot, outer: &Outer, ctx: Context<'_>, arguments: Arguments<'_>) {
-    if !outer.is_from_stream() && !(slot.write && outermost::from_stream()) {
+    if !(outer.is_from_stream() || slot.write && outermost::from_stream()) {
         return refuse_unknown(ctx, arguments);
     }
     if outermost::may_refuse() {
@@ -205,10 +205,9 @@ fn end(slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, 
         Some(Failed(text)) if !committing => text::line(text),
         _ => entered.fault(&slot.module.borrow(), &slot.name, error),
     };
-    if slot.effect || (slot.may_replicate && outer.is_from_stream()) {
-        if !outermost::may_refuse() {
-            give_up(&slot.shown(), &message.to_string_lossy());
-        }
+    let is_obeyed = slot.effect || (slot.may_replicate && outer.is_from_stream());
+    if is_obeyed && !outermost::may_refuse() {
+        give_up(&slot.shown(), &message.to_string_lossy());
     }
     entered.store.data_mut().call.replies.fail(ctx, &message);
 }

@@ -195,12 +195,15 @@ fn take(host: &Host, slots: &SlotSet, effects: &[u8]) -> Result<(), String> {
 
 /// The words of each effect.
 fn split(mut rest: &[u8]) -> impl Iterator<Item = Result<Vec<&[u8]>, String>> {
-    let mut next = move || -> Option<Result<Vec<&[u8]>, String>> {
+    let next = move || -> Option<Result<Vec<&[u8]>, String>> {
         if rest.is_empty() {
             return None;
         }
         let cut = || Some(Err("an effect is cut off".to_string()));
-        let Some(count) = number(&mut rest) else { return cut() };
+        let Some(count) = number(&mut rest) else {
+            rest = &[];
+            return cut();
+        };
         let mut words = Vec::new();
         for _ in 0..count {
             let Some(word) = number(&mut rest).and_then(|length| rest.split_off(..length as usize)) else {
@@ -211,7 +214,7 @@ fn split(mut rest: &[u8]) -> impl Iterator<Item = Result<Vec<&[u8]>, String>> {
         }
         Some(if words.is_empty() { Err("an effect has no words".into()) } else { Ok(words) })
     };
-    std::iter::from_fn(move || next())
+    std::iter::from_fn(next)
 }
 
 /// The u32 that `bytes` begins with, which is taken off.
