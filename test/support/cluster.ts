@@ -1,5 +1,4 @@
 /** Clusters of the server under test: nodes on free ports of this machine that share all slots out evenly. */
-import { expect } from 'vitest';
 import { eventually, freePort, startServer, type ServerOptions, type TestServer } from './server.ts';
 
 const SLOTS = 16384;
@@ -14,27 +13,74 @@ export interface Cluster {
   keyOf: (node: TestServer, prefix: string) => Promise<string>;
 }
 
-/** A cluster of `count` primaries for the running test, ready to serve. */
-export async function startCluster(options: ServerOptions = {}, count = 3): Promise<Cluster> {
-  const size = Math.ceil(SLOTS / count);
-  const first = (index: number) => index * size;
-  const last = (index: number) => Math.min(first(index + 1), SLOTS) - 1;
+/** A node as another one sees it. */
+export interface Seen {
+  id: string;
+  port: number;
+  isPrimary: boolean;
+  /** The id of the primary that it follows; `-` for a primary. */
+  primary: string;
+  /** Whether it is the one that was asked. */
+  isMyself: boolean;
+  /** The ranges of slots that it serves, both ends included. */
+  ranges: [first: number, last: number][];
+  /** Slots that are on their way from or to it, where it is the one that was asked. */
+  open: number[];
+}
+
+/** What `node` says of all nodes that it knows. */
+export async function seenBy(node: Pick<TestServer, 'send'>): Promise<Seen[]> {
+  const reply = await node.send('CLUSTER', 'NODES');
+  const lines = reply.split('\r\n').slice(1).join('\r\n').split('\n');
+  return lines
+    .filter((line) => line.includes(' '))
+    .map((line) => {
+      const [id = '', address = '', flags = '', primary = '', , , , , ...slots] = line.trim().split(' ');
+      const ranges = slots.filter((word) => !word.startsWith('[')).map((word) => word.split('-').map(Number));
+      return {
+        id,
+        port: Number(/:(\d+)@/.exec(address)?.[1]),
+        isPrimary: flags.split(',').includes('master'),
+        primary,
+        isMyself: flags.split(',').includes('myself'),
+        ranges: ranges.map(([first = 0, last = first]) => [first, last]),
+        open: slots.filter((word) => word.startsWith('[')).map((word) => parseInt(word.slice(1), 10)),
+      };
+    });
+}
+
+/** The ports of a node that is to join a cluster, and the settings by which it does. */
+async function busOf(options: ServerOptions): Promise<{ bus: number; options: ServerOptions }> {
+  const bus = await freePort();
+  const words = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--bind', '127.0.0.1', '--cluster-announce-ip', '127.0.0.1'];
+  return { bus, options: { ...options, tcp: true, arguments: [...words, ...(options.arguments ?? [])] } };
+}
+
+/** Sends what answers OK. */
+async function done(node: TestServer, ...words: string[]): Promise<void> {
+  const reply = await node.send(...words);
+  if (reply !== '+OK\r\n') throw new Error(`${words.join(' ')} answered ${reply}`);
+}
+
+/**
+ * Starts nodes and joins them to a cluster that serves.
+ * @param start makes a server of these options, and has it run
+ * @param primaries how many of the nodes share the slots out; the others follow these, one after the other
+ */
+export async function joined(
+  start: (options: ServerOptions) => Promise<TestServer>,
+  options: ServerOptions,
+  count: number,
+  primaries = count,
+): Promise<TestServer[]> {
+  const size = Math.ceil(SLOTS / primaries);
   const nodes: TestServer[] = [];
   const buses: number[] = [];
   for (let index = 0; index < count; index++) {
-    const bus = await freePort();
-    const cluster = [
-      '--cluster-enabled',
-      'yes',
-      '--cluster-port',
-      String(bus),
-      '--bind',
-      '127.0.0.1',
-      '--cluster-announce-ip',
-      '127.0.0.1',
-    ];
-    const node = await startServer({ ...options, tcp: true, arguments: [...cluster, ...(options.arguments ?? [])] });
-    expect(await node.send('CLUSTER', 'ADDSLOTSRANGE', String(first(index)), String(last(index)))).toBe('+OK\r\n');
+    const { bus, options: own } = await busOf(options);
+    const node = await start(own);
+    const [first, last] = [index * size, Math.min((index + 1) * size, SLOTS) - 1];
+    if (index < primaries) await done(node, 'CLUSTER', 'ADDSLOTSRANGE', String(first), String(last));
     nodes.push(node);
     buses.push(bus);
   }
@@ -42,7 +88,21 @@ export async function startCluster(options: ServerOptions = {}, count = 3): Prom
     await nodes[0]!.send('CLUSTER', 'MEET', '127.0.0.1', String(node.port), String(buses[index]));
   }
   const isReady = (text: string) => text.includes('cluster_state:ok') && text.includes(`cluster_known_nodes:${count}`);
-  for (const node of nodes) expect(await eventually(() => node.send('CLUSTER', 'INFO'), isReady)).toSatisfy(isReady);
+  for (const node of nodes) {
+    const info = await eventually(() => node.send('CLUSTER', 'INFO'), isReady);
+    if (!isReady(info)) throw new Error(`the cluster does not serve:\n${info}`);
+  }
+  for (const [index, node] of nodes.slice(primaries).entries()) {
+    const [, id = ''] = (await nodes[index % primaries]!.send('CLUSTER', 'MYID')).split('\r\n');
+    await done(node, 'CLUSTER', 'REPLICATE', id);
+  }
+  return nodes;
+}
+
+/** A cluster of `count` primaries for the running test, ready to serve. */
+export async function startCluster(options: ServerOptions = {}, count = 3): Promise<Cluster> {
+  const size = Math.ceil(SLOTS / count);
+  const nodes = await joined(startServer, options, count);
   const slotOf = async (key: string) => Number((await nodes[0]!.send('CLUSTER', 'KEYSLOT', key)).slice(1));
   const nodeOf = async (key: string) => nodes[Math.floor((await slotOf(key)) / size)]!;
   const keyOf = async (node: TestServer, prefix: string) => {

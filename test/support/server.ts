@@ -203,8 +203,12 @@ export class TestServer {
 
   /** Sends one command on a connection that all calls share and answers the reply's bytes (see raw.ts). */
   async send(...argv: string[]): Promise<string> {
-    this.#connection ??= this.connect();
-    return (await this.#connection).send(...argv);
+    const connection = (this.#connection ??= this.connect());
+    // While it is down there is none: the next call tries again.
+    connection.catch(() => {
+      if (this.#connection === connection) this.#connection = undefined;
+    });
+    return (await connection).send(...argv);
   }
 
   /** A connection of its own, closed with the server; `protocol` 3 switches it to RESP3. */
