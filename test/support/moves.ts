@@ -50,11 +50,17 @@ export async function seen(node: TestServer, { user, id }: Owned): Promise<strin
   };
   return [
     await ask('CUSTOM.GET', `{${user}}:entry`),
-    await ask('CUSTOM.PEXPIRETIME', `{${user}}:timed`),
+    deadlineOf(await ask('CUSTOM.PTTL', `{${user}}:timed`)),
     await ask('SESSION.GET', id),
     await ask('SESSION.LIST', user),
     await ask('CUSTOM.GET', user),
   ];
+}
+
+/** When an entry expires, as exactly as what is left of it tells. */
+function deadlineOf(reply: string): string {
+  const left = parseReply(reply);
+  return typeof left === 'number' && left > 0 ? `minute ${Math.round((Date.now() + left) / 60_000)}` : reply;
 }
 
 export async function fill(node: TestServer, user: string): Promise<Owned> {
