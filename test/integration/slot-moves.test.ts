@@ -3,7 +3,7 @@
  * them, or many at once where the server does that: what modules hold in them goes along.
  */
 import { expect, test } from 'vitest';
-import { close, idOf, open, seen, startMove } from '../support/moves.ts';
+import { close, idOf, open, seen, setSlot, startMove } from '../support/moves.ts';
 import { bulk } from '../support/raw.ts';
 import { parseReply } from '../support/reply.ts';
 import { eventually, tested, type TestServer } from '../support/server.ts';
@@ -80,6 +80,46 @@ test.runIf(movesAtOnce)('many slots at once', async () => {
       (reply) => reply === ':0\r\n',
     ),
   ).toBe(':0\r\n');
+  await expectSettled(source);
+  await expectSettled(target);
+});
+
+/** A server that is paused ends where a module has it write to replicas or files all the same. */
+const WITH_FILE = { arguments: ['--appendonly', 'yes'] };
+
+test('a slot that is opened while writes are paused', async () => {
+  const { cluster, source, target, owned } = await startMove(WITH_FILE);
+  const { slot, id } = owned;
+  const before = await seen(source, owned);
+  expect(await setSlot(target, slot, 'IMPORTING', await idOf(source))).toBe(OK);
+  const connection = await source.connect();
+  expect(await source.send('CLIENT', 'PAUSE', '100000', 'WRITE')).toBe(OK);
+  const opening = connection.send('CLUSTER', 'SETSLOT', String(slot), 'MIGRATING', await idOf(target));
+  expect(await source.send('SESSION.GET', id)).toBe(before[2]);
+  expect(await source.send('CLIENT', 'UNPAUSE')).toBe(OK);
+  const opened = await opening;
+  // Where the host hands over before the server looks at the command, it refuses.
+  if (opened !== OK) {
+    expect(opened).toBe('-ERR writes are paused: send it again later\r\n');
+    expect(await seen(source, owned)).toEqual(before);
+    expect(await setSlot(source, slot, 'MIGRATING', await idOf(target))).toBe(OK);
+  }
+  await close(cluster, target, slot);
+  expect(await seen(target, owned)).toEqual(before);
+});
+
+test.runIf(movesAtOnce)('many slots at once, which end while writes are paused', async () => {
+  const { source, target, owned } = await startMove(WITH_FILE);
+  const { slot, id } = owned;
+  const before = await seen(source, owned);
+  expect(await source.send('CLIENT', 'PAUSE', '100000', 'WRITE')).toBe(OK);
+  expect(await source.send('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', '0', String(slot), 'NODE', await idOf(target))).toBe(OK);
+  const isGone = (reply: string) => reply.startsWith('-MOVED');
+  expect(await eventually(() => source.send('SESSION.GET', id), isGone)).toSatisfy(isGone);
+  expect(await source.send('CLIENT', 'UNPAUSE')).toBe(OK);
+  expect(await seen(target, owned)).toEqual(before);
+  const isEmpty = (reply: string) => reply === ':0\r\n';
+  expect(await eventually(() => source.send('CUSTOM.LEN'), isEmpty)).toSatisfy(isEmpty);
   await expectSettled(source);
   await expectSettled(target);
 });

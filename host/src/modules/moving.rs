@@ -20,6 +20,8 @@ pub struct Moving {
     pub imported: RefCell<SlotSet>,
     /// Keys that have brought data along and are to be deleted.
     pub spent: RefCell<Vec<Box<[u8]>>>,
+    /// Slots whose data is to be dropped once the server lets it be told to replicas.
+    pub owed: RefCell<SlotSet>,
     /// Whether the host itself calls the effect that releases slots.
     pub releases: Cell<bool>,
     /// Whether a slot is handed over before the server looks at the command that opens it.
@@ -73,6 +75,7 @@ impl Moving {
     /// The data of these slots is here, or is of no concern any more.
     pub fn take_back(&self, slots: &SlotSet) {
         self.handed.borrow_mut().retain(|slot, _| !slots.contains(*slot));
+        self.owed.borrow_mut().remove_all(slots);
         self.note();
     }
 

@@ -61,6 +61,7 @@ pub fn register(ctx: Context<'_>) -> Result<KeyType, String> {
 /// The server refused it.
 pub fn create(host: &Host, ctx: Context<'_>, slots: &SlotSet, effects: Vec<u8>) -> Result<String, String> {
     let name = name_of(slots);
+    host.moving.spent.borrow_mut().retain(|spent| **spent != *name.as_bytes());
     let value = Box::into_raw(Box::new(Anchor { slots: slots.clone(), effects }));
     if host.anchor.get().is_some_and(|kind| ctx.set_key(name.as_bytes(), *kind, value.cast())) {
         return Ok(name);

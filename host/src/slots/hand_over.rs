@@ -18,7 +18,7 @@ use crate::describe::tell;
 use crate::modules::loaded::{self, Host};
 use crate::modules::slot_set::{SLOTS, SlotSet};
 use crate::server::api::{self, Ctx, FilterCtx, Str};
-use crate::server::context::{self, Context};
+use crate::server::context::{self, Context, avoids_replica_traffic};
 use crate::server::filter::{self, Sent, Standing};
 use crate::server::guard::{answering, guarded};
 use crate::server::reply::Kind;
@@ -173,6 +173,9 @@ fn hand_over(host: &Host, ctx: Context<'_>, opening: &Opening<'_>) -> Result<(),
     }
     if !other.is_well {
         return Err(format!("the node {node} cannot be reached"));
+    }
+    if avoids_replica_traffic() {
+        return Err("writes are paused: send it again later".into());
     }
     moved::settle(host, ctx, slot);
     let slots = SlotSet::of(slot);

@@ -50,15 +50,24 @@ pub fn hand(host: &Host, ctx: Context<'_>, slots: &SlotSet, node: &str) {
     tell(host, ctx, &[b"HANDED", slots.to_string().as_bytes(), node.as_bytes()]);
 }
 
-/// The data of these slots is dropped, on replicas and in the append-only file too.
+/// The data of these slots is dropped, on replicas and in the append-only file too. Where the server holds
+/// back what replicates, as it does while another move is about to end, that comes with its cron.
 pub fn drop(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
-    if !slots.is_empty() {
-        tell(host, ctx, &[b"DROP", slots.to_string().as_bytes()]);
+    if slots.is_empty() {
+        return;
     }
+    if avoids_replica_traffic() {
+        return host.moving.owed.borrow_mut().add_all(slots);
+    }
+    tell(host, ctx, &[b"DROP", slots.to_string().as_bytes()]);
 }
 
-/// A key that takes data along, or has brought it, is deleted, on replicas and in the append-only file too.
+/// A key that takes data along, or has brought it, is deleted, on replicas and in the append-only file too;
+/// when, is as in `drop`.
 pub fn spend(host: &Host, ctx: Context<'_>, key: &[u8]) {
+    if avoids_replica_traffic() {
+        return host.moving.spent.borrow_mut().push(key.into());
+    }
     tell(host, ctx, &[b"SPENT", key]);
 }
 
@@ -135,12 +144,13 @@ unsafe extern "C" fn on_timer(ctx: *mut Ctx, _: *mut c_void) {
     });
 }
 
-/// The server's cron: keys that have brought data along are deleted, and slots are forgotten that have become
-/// this node's. What came to slots that did not stays: it may be the only copy.
+/// The server's cron: keys that have brought data along are deleted, what could not be dropped before is, and
+/// slots are forgotten that have become this node's. What came to slots that did not stays: it may be the only
+/// copy.
 pub fn on_cron(host: &Host) {
     const NOT_NOW: c_int = api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING;
     let moving = &host.moving;
-    if moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() {
+    if moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() && moving.owed.borrow().is_empty() {
         return;
     }
     let flags = context::server_flags();
@@ -154,6 +164,10 @@ pub fn on_cron(host: &Host) {
         if flags & api::CTX_FLAGS_SLAVE == 0 {
             spend(host, ctx, &name);
         }
+    }
+    let owed = moving.owed.take();
+    if flags & api::CTX_FLAGS_SLAVE == 0 {
+        drop(host, ctx, &owed);
     }
     forget_imports(host, ctx);
 }
