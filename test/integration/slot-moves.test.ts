@@ -3,10 +3,12 @@
  * them, or many at once where the server does that: what modules hold in them goes along.
  */
 import { expect, test } from 'vitest';
-import { close, idOf, open, seen, setSlot, startMove } from '../support/moves.ts';
+import { joined } from '../support/cluster.ts';
+import { close, fill, idOf, open, seen, setSlot, startMove } from '../support/moves.ts';
 import { bulk } from '../support/raw.ts';
+import { caughtUp, linked } from '../support/replication.ts';
 import { parseReply } from '../support/reply.ts';
-import { eventually, tested, type TestServer } from '../support/server.ts';
+import { eventually, startServer, tested, type TestServer } from '../support/server.ts';
 
 const OK = '+OK\r\n';
 const movesAtOnce = tested.name === 'Valkey' && Number(tested.version.split('.')[0]) >= 9;
@@ -122,4 +124,20 @@ test.runIf(movesAtOnce)('many slots at once, which end while writes are paused',
   expect(await eventually(() => source.send('CUSTOM.LEN'), isEmpty)).toSatisfy(isEmpty);
   await expectSettled(source);
   await expectSettled(target);
+});
+
+test('a replica that starts again from its file keeps what its primary has', async () => {
+  const [primary, replica] = (await joined(startServer, {}, 2, 1)) as [TestServer, TestServer];
+  await linked(replica);
+  const { id } = await fill(primary, 'user');
+  await caughtUp(primary, replica);
+  expect(await replica.send('SAVE')).toBe(OK);
+  await replica.restart();
+  await linked(replica);
+  await primary.send('CUSTOM.SET', 'later', 'value');
+  await caughtUp(primary, replica);
+  const connection = await replica.connect();
+  expect(await connection.send('READONLY')).toBe(OK);
+  expect(await connection.send('SESSION.GET_DATA', id, 'cart')).toBe(bulk('three apples'));
+  expect(await replica.send('CUSTOM.LEN')).toBe(await primary.send('CUSTOM.LEN'));
 });

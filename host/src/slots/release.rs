@@ -194,11 +194,15 @@ fn forget_imports(host: &Host, ctx: Context<'_>) {
 pub fn on_loaded(host: &Host) {
     host.moving.strays.set(None);
     let Some(own) = host.own.get() else { return };
-    if context::server_flags() & (api::CTX_FLAGS_CLUSTER | api::CTX_FLAGS_SLAVE) != api::CTX_FLAGS_CLUSTER {
+    if context::server_flags() & api::CTX_FLAGS_CLUSTER == 0 {
         return;
     }
     let ctx = own.context();
     let nodes = ctx.cluster_nodes();
+    // A replica that loads at its start does not follow yet, and the slots of its primary are no other node's.
+    if !nodes.iter().any(|node| node.is_myself && node.is_primary) {
+        return;
+    }
     let others = nodes.iter().filter(|node| !node.is_myself).flat_map(|node| node.slots.iter().copied());
     let mut foreign = SlotSet::of_ranges(others);
     let importing = nodes.iter().filter(|node| node.is_myself).flat_map(|node| node.importing.iter().map(|slot| (*slot, *slot)));
