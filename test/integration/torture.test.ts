@@ -3,11 +3,16 @@
  * condemns.
  */
 import { describe, expect, test } from 'vitest';
-import { startServer, tested } from '../support/server.ts';
+import { joined } from '../support/cluster.ts';
+import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, startServer, tested } from '../support/server.ts';
+import { checkCluster } from '../torture/cluster-state.ts';
+import { CLUSTER_SCENARIOS } from '../torture/cluster.ts';
 import { check, prefixes, UNKNOWN, Violation, type History, type Operation, type State } from '../torture/history.ts';
 import { Load } from '../torture/load.ts';
+import type { Answer, Route } from '../torture/routes.ts';
 import { addBallast, readState } from '../torture/state.ts';
 import { crash, SCENARIOS } from '../torture/scenarios.ts';
+import { Entry, shopModule } from '../torture/things.ts';
 
 const SEED = 20_261;
 const ROUNDS = 2;
@@ -26,6 +31,12 @@ test.each(scenarios)('$name breaks no promise', async ({ name, run }) => {
   if (name === 'replace-modules') expect(outcome.changes).toBeGreaterThan(0);
   if (name === 'crash-rdb') expect(outcome['with a minimum']).toBe(ROUNDS);
   if (name === 'cut-links') expect(outcome.cuts).toBeGreaterThanOrEqual(ROUNDS);
+});
+
+test.runIf(tested.link === 'auto').each(CLUSTER_SCENARIOS)('$name breaks no promise', { timeout: 300_000 }, async ({ run }) => {
+  const outcome = await run({ seed: SEED, link: tested.link, rounds: 1 });
+  expect(outcome.acknowledged).toBeGreaterThan(100);
+  expect(outcome.moves! + outcome.refused! + outcome.finished! + outcome['at once']!).toBeGreaterThan(0);
 });
 
 describe('the judge condemns', () => {
@@ -54,6 +65,36 @@ describe('the judge condemns', () => {
     await server.send('CUSTOM.DEL', 'writer 0:user 99');
     await server.send('CUSTOM.DEL', 'ballast:7');
     await expect(readState(server)).rejects.toThrow('the entry ballast:7 is gone');
+  });
+
+  test('an answer that is not what was acknowledged', async () => {
+    const answering = (answer: Answer): Route => ({ name: 'a route', send: () => Promise.resolve(answer), close: () => undefined });
+    const entry = new Entry('key', () => 0);
+    entry.possible = ['0 value'];
+    await expect(entry.look(answering({ reply: null }))).rejects.toThrow(new Violation('key is null instead of 0 value'));
+    await entry.look(answering({ reply: 'value' }));
+    await entry.look(answering({ refused: 'CLUSTERDOWN' }));
+    // Either, as the answer was lost.
+    entry.possible.push('nothing');
+    await entry.look(answering({ reply: null }));
+    expect(entry.possible).toEqual(['nothing']);
+    // What expires at some time may be there until then, and not afterwards.
+    entry.possible = [`${Date.now() - 60_000} value`];
+    await expect(entry.look(answering({ reply: 'value' }))).rejects.toThrow('key is value instead of');
+  });
+
+  test('a node that lacks an entry, or has one that belongs to nobody', async () => {
+    const module = [HOST_FILE, HASHMAP_FILE, SESSION_FILE, await shopModule()];
+    const nodes = await joined(startServer, { module }, 1);
+    const entry = new Entry('key', () => 0);
+    await nodes[0]!.send('CUSTOM.SET', 'key', 'value');
+    entry.possible = ['0 value'];
+    await checkCluster(nodes, [entry], [], 0);
+    await nodes[0]!.send('SET', 'wasm.slot:{x}', 'value');
+    await expect(checkCluster(nodes, [entry], [], 0)).rejects.toThrow('has what it should not: key wasm.slot:{x} = value');
+    await nodes[0]!.send('DEL', 'wasm.slot:{x}');
+    await nodes[0]!.send('CUSTOM.SET', 'key', 'other');
+    await expect(checkCluster(nodes, [entry], [], 0)).rejects.toThrow('lacks entry key = value');
   });
 
   test('a hole in the order of all writers, also where each has a prefix of its own', () => {

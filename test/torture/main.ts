@@ -1,10 +1,10 @@
 /**
  *     npm run torture -- [--seed n] [--seconds n] [--servers redis7,redis8,valkey9|all]
- *                        [--only scenario] [--rounds n]
+ *                        [--only scenario | --cluster] [--rounds n]
  *
  * Runs one scenario after the other, each with the next seed, until the time is over. A broken promise ends
  * it with status 1, says what was lost, and how to run the same again: a seed chooses scenario, link,
- * operations and kills.
+ * operations and kills. With --cluster slots of a cluster move meanwhile.
  */
 import { parseArgs } from 'node:util';
 import { ensureBuilt, HOST, WASM } from '../../scripts/lib/build.ts';
@@ -12,8 +12,9 @@ import { main, Problem } from '../../scripts/lib/process.ts';
 import { testMatrix, type Server } from '../../scripts/lib/servers.ts';
 import * as wheels from '../../scripts/lib/wheels.ts';
 import { tested } from '../support/server.ts';
+import { CLUSTER_SCENARIOS } from './cluster.ts';
 import { Violation } from './history.ts';
-import { SCENARIOS } from './scenarios.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
 
 const SECONDS_DEFAULT = 60;
 const ROUNDS_DEFAULT = 5;
@@ -34,24 +35,32 @@ function wholeNumber(text: string, name: string): number {
   return Number(text);
 }
 
-/** One scenario on one server; false when a promise was broken. */
-async function torture(key: string, { file, name, version }: Server, seed: number, rounds: number, only?: string): Promise<boolean> {
-  const scenarios = SCENARIOS.filter((scenario) => only === undefined || scenario.name === only);
+/**
+ * One scenario of these on one server; false when a promise was broken.
+ * @param chosen the words by which these scenarios were chosen
+ */
+async function torture(
+  key: string,
+  { file, name, version }: Server,
+  seed: number,
+  rounds: number,
+  scenarios: Scenario[],
+  chosen: string,
+): Promise<boolean> {
   const scenario = scenarios[seed % scenarios.length];
   if (scenario === undefined) throw new Problem(`Scenarios: ${SCENARIOS.map((one) => one.name).join(', ')}`);
   const link = seed % (2 * scenarios.length) < scenarios.length ? 'auto' : 'command';
   Object.assign(tested, { file, name, version, link });
   const title = `${name} ${version}, linked by ${link}, ${scenario.name}, seed ${seed}`;
   try {
-    const outcome = await scenario.run({ seed, link, rounds });
+    const outcome = await scenario.run({ seed, link, rounds, tell: console.log });
     const counts = Object.entries(outcome).map(([what, count]) => `${count} ${what}`);
     console.log(`${title}: ${counts.join(', ')}`);
     return true;
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     console.error(`${title}: ${error.message}`);
-    const again = only === undefined ? '' : ` --only ${only}`;
-    console.error(`again: npm run torture -- --seed ${seed} --seconds 0 --servers ${key} --rounds ${rounds}${again}`);
+    console.error(`again: npm run torture -- --seed ${seed} --seconds 0 --servers ${key} --rounds ${rounds}${chosen}`);
     return false;
   }
 }
@@ -63,6 +72,7 @@ await main(async () => {
       seconds: { type: 'string', default: String(SECONDS_DEFAULT) },
       servers: { type: 'string', default: 'all' },
       only: { type: 'string' },
+      cluster: { type: 'boolean', default: false },
       rounds: { type: 'string', default: String(ROUNDS_DEFAULT) },
     },
   });
@@ -71,10 +81,13 @@ await main(async () => {
   const rounds = wholeNumber(values.rounds, 'rounds');
   for (const product of [WASM, HOST]) ensureBuilt(product);
   const chosen = servers(values.servers);
+  const { only, cluster } = values;
+  const scenarios = cluster ? CLUSTER_SCENARIOS : SCENARIOS.filter(({ name }) => only === undefined || name === only);
+  const words = cluster ? ' --cluster' : only === undefined ? '' : ` --only ${only}`;
   console.log(`seed ${first}, ${seconds} s`);
   const deadline = Date.now() + 1000 * seconds;
   for (let seed = first; seed === first || Date.now() < deadline; seed++) {
-    for (const { key, server } of chosen) if (!(await torture(key, server, seed, rounds, values.only))) return 1;
+    for (const { key, server } of chosen) if (!(await torture(key, server, seed, rounds, scenarios, words))) return 1;
   }
   return 0;
 });

@@ -20,6 +20,8 @@ export interface Options {
   link: LinkMode;
   /** How often the server is killed, or a link is cut; ignored where it happens once. */
   rounds: number;
+  /** Takes lines for the person who watches. */
+  tell?: (line: string) => void;
 }
 
 /** What happened, for the person who watches. */
@@ -127,7 +129,7 @@ function planRound(
 }
 
 /** Kills the server and its saving children, as a crash of the machine does. */
-async function crashNow(server: TestServer, outcome: Kills): Promise<void> {
+export async function crashNow(server: TestServer, outcome: Kills): Promise<void> {
   const killed = server.kill();
   // A child that went on would hold the server's output open, and replace files under the next server.
   for (let left = processesIn(server.folder); left.length > 0; left = processesIn(server.folder)) {
