@@ -3,7 +3,10 @@
  * createCluster or createSentinel: text for its replies, and an answer in time for each call.
  */
 import { RESP_TYPES } from '@redis/client';
+import { again } from './again.ts';
 import { ArgumentError, integer } from './arguments.ts';
+import { walk } from './cluster/walk.ts';
+import type { RedisArgument } from './command.ts';
 import { Deadlines, TIMEOUT_MAX_MS, type Deadline, type Limit } from './deadline.ts';
 
 const AS_TEXT = { [RESP_TYPES.MAP]: Map };
@@ -65,11 +68,13 @@ export function asText(
 interface InTime {
   /** The same for each primary of a cluster; of anything else, the client itself. */
   nodes: () => Promise<unknown[]>;
+  /** Everything that all nodes hold, as `walk` says. */
+  walk: <T>(visit: (node: unknown) => AsyncIterable<T[]>, keyOf: (element: T) => RedisArgument) => AsyncGenerator<T[], void, void>;
 }
 
 function inTime(client: Given, name: 'custom' | 'session', limit: Limit): InTime {
   const calls = new Calls(client, name, limit);
-  const own = {
+  const own: InTime & Record<string, unknown> = {
     [name]: calls.namespace(),
     multi: () => {
       const multi = calls.client().multi();
@@ -81,6 +86,12 @@ function inTime(client: Given, name: 'custom' | 'session', limit: Limit): InTime
       const nodes = await calls.answer(() => Promise.all(masters.map((node) => nodeClient.call(client, node))));
       return nodes.map((node) => inTime(node, name, limit));
     },
+    walk: <T>(visit: (node: unknown) => AsyncIterable<T[]>, keyOf: (element: T) => RedisArgument) =>
+      walk<Given, T>(client, {
+        visit: (node) => visit(node === client ? own : inTime(node, name, limit)),
+        keyOf,
+        timeout_ms: limit.timeout_ms,
+      }),
   };
   return own;
 }
@@ -110,8 +121,10 @@ class Calls {
     return this.#client;
   }
 
+  /** Sent again while a slot of the cluster moves, as `again` says. */
   answer<T>(call: () => Promise<T>): Promise<T> {
-    return this.#next().answer(call);
+    const deadline = this.#next();
+    return deadline.answer(() => again(call, deadline.signal));
   }
 
   namespace(): object {
@@ -156,6 +169,18 @@ function withdrawing(client: Given, signal: AbortSignal): Given {
  */
 export function nodesOf(client: unknown): Promise<unknown[]> {
   return (client as InTime).nodes();
+}
+
+/**
+ * Everything that the primaries of a cluster hold, or the server of anything else. `client`: what `asText` has
+ * answered; so is what `visit` gets of each node. `keyOf`: the key whose slot an element is in.
+ */
+export function everywhere<T>(
+  client: unknown,
+  visit: (node: unknown) => AsyncIterable<T[]>,
+  keyOf: (element: T) => RedisArgument,
+): AsyncGenerator<T[], void, void> {
+  return (client as InTime).walk(visit, keyOf);
 }
 
 /**

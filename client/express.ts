@@ -15,12 +15,13 @@
 import expressSession, { type SessionData } from 'express-session';
 import { ArgumentError, callback as checked, flag, knownOptions } from './arguments.ts';
 import { asText, type ClientWith } from './client.ts';
+import { isTagged, slotOf } from './cluster/slots.ts';
 import type { RedisArgument } from './command.ts';
 import { Backing } from './express/backing.ts';
 import type { TextClient } from './express/server.ts';
 import { Connection } from './express/connection.ts';
 import { IDLE_MAX_S, ttlMax_s } from './express/cookie.ts';
-import { clusterOf, isTagged, slotOf } from './express/slots.ts';
+import { clusterOf } from './express/slots.ts';
 
 /** Options of a SessionStore. */
 export interface SessionStoreOptions {

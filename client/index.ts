@@ -15,6 +15,7 @@ import session from './session/index.ts';
 refuseEarlierClients({ custom, session });
 
 export { custom, session };
+export { withRetries } from './again.ts';
 export { ArgumentError, type Fields, type Value } from './arguments.ts';
 export {
   IdExistsError,
@@ -26,6 +27,7 @@ export {
   VersionError,
   withTypedErrors,
 } from './errors.ts';
+export { clusterWide, type ClusterWide, type ClusterWideOptions } from './cluster.ts';
 export { scanIterator, type ScanOptions } from './scan.ts';
 export type { SetOptions } from './custom/SET.ts';
 export type { Created, CreateOptions } from './session/CREATE.ts';
@@ -34,3 +36,4 @@ export type { Session } from './session/GET.ts';
 export type { SessionInfo } from './session/INFO.ts';
 export type { ListedSession } from './session/LIST.ts';
 export type { RotateOptions } from './session/ROTATE.ts';
+export type { StraysOptions } from './session/STRAYS.ts';

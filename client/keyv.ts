@@ -12,7 +12,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { ArgumentError, bytes, knownOptions } from './arguments.ts';
-import { asText, nodesOf, type ClientWith } from './client.ts';
+import { asText, everywhere, type ClientWith } from './client.ts';
 import type { SetOptions } from './custom/SET.ts';
 import { scanIterator, type Scannable } from './scan.ts';
 
@@ -249,13 +249,10 @@ export class KeyvCustom extends EventEmitter {
     return Promise.resolve();
   }
 
-  async *#scan(start: string): AsyncGenerator<string[]> {
-    const nodes = (await nodesOf(this.#client)) as { custom: Commands }[];
+  #scan(start: string): AsyncGenerator<string[]> {
     const pattern = `${start.replace(/[\\*?[\]]/g, '\\$&')}*`;
-    yield* scanIterator(
-      nodes.map((node) => node.custom),
-      { MATCH: pattern, COUNT: 100 },
-    );
+    const visit = (node: unknown) => scanIterator((node as { custom: Commands }).custom, { MATCH: pattern, COUNT: 100 });
+    return everywhere(this.#client, visit, (name) => name);
   }
 
   async #read<Value>(name: string): Promise<Value | undefined> {

@@ -37,13 +37,11 @@ export interface Scannable<Id> {
  * once; what comes or goes meanwhile, perhaps; a few may be met twice. It blocks the server no longer than
  * one SCAN does.
  *
- * In a cluster each node has its own: hand in a list of the nodes' namespaces, as the example does.
+ * In a cluster each node has its own: `clusterWide(cluster).session.scanIterator()` walks through all, also
+ * while slots move. A list of namespaces is walked through one after the other.
  *
  * @example
  * for await (const ids of scanIterator(client.session, { MATCH: '*', COUNT: 100 })) console.log(ids);
- *
- * const nodes = await Promise.all(cluster.masters.map((node) => cluster.nodeClient(node)));
- * for await (const keys of scanIterator(nodes.map((node) => node.custom))) console.log(keys);
  *
  * @param from - `client.custom` or `client.session`, or a list of such
  * @param options - as those of `scan`

@@ -9,7 +9,7 @@
 import { ErrorReply } from '@redis/client';
 import type { SessionData } from 'express-session';
 import { bytes } from '../arguments.ts';
-import { nodesOf } from '../client.ts';
+import { everywhere, nodesOf } from '../client.ts';
 import type { RedisArgument } from '../command.ts';
 import { IdExistsError, SessionNotFoundError, typedError } from '../errors.ts';
 import { scanIterator } from '../scan.ts';
@@ -363,11 +363,10 @@ export class Backing {
     return this.#names.newSid(request);
   }
 
-  async *#scan(): AsyncGenerator<string[]> {
+  #scan(): AsyncGenerator<string[]> {
     const pattern = `${this.#options.prefix.replace(/[\\*?[\]]/g, '\\$&')}*`;
-    const nodes = (await nodesOf(this.#options.client)) as Pick<TextClient, 'session'>[];
-    const namespaces = nodes.map((node) => node.session);
-    yield* scanIterator<string>(namespaces, { MATCH: pattern, COUNT: 100 });
+    const visit = (node: unknown) => scanIterator<string>((node as TextClient).session, { MATCH: pattern, COUNT: 100 });
+    return everywhere(this.#options.client, visit, (id) => id);
   }
 }
 

@@ -5,7 +5,8 @@
 import type { SessionData } from 'express-session';
 import { ArgumentError, bytes } from '../arguments.ts';
 import type { RedisArgument } from '../command.ts';
-import { isTagged, randomSid, sidIn, slotOf, type ClusterOptions } from './slots.ts';
+import { isTagged, slotOf } from '../cluster/slots.ts';
+import { randomSid, sidIn, type ClusterOptions } from './slots.ts';
 
 const ID = /^[\x21-\x7e]{16,128}$/;
 

@@ -1,7 +1,7 @@
-/** Slots of a cluster: which one a key is in, and new ids in a given one. */
+/** New ids in a given slot of a cluster. */
 import { randomBytes } from 'node:crypto';
+import { crc16, SLOTS } from '../cluster/slots.ts';
 
-const SLOTS = 16_384;
 const ID_BYTES = 24;
 /** Characters from 0-9 and a-z: enough of them for each slot. */
 const END_LENGTH = 4;
@@ -16,30 +16,6 @@ export function clusterOf(client: unknown): ClusterOptions | undefined {
   const { masters, nodeClient, _keyPrefix } = client as { masters?: unknown; nodeClient?: unknown; _keyPrefix?: string | Buffer };
   if (masters === undefined || typeof nodeClient !== 'function') return undefined;
   return { keyPrefix: _keyPrefix ?? '' };
-}
-
-/**
- * The slot of a key: CRC16 (XMODEM) of it, or of its hash tag, modulo 16384, as the Redis Cluster
- * specification has it. O(length).
- */
-export function slotOf(key: string | Buffer): number {
-  const bytes = Buffer.from(key);
-  const open = bytes.indexOf('{');
-  const close = bytes.indexOf('}', open + 1);
-  return crc16(hasTag(open, close) ? bytes.subarray(open + 1, close) : bytes) % SLOTS;
-}
-
-/**
- * Whether a slot is that of a part of the key: of the text between its first `{` and the next `}`, if there
- * is any.
- */
-export function isTagged(key: string): boolean {
-  const open = key.indexOf('{');
-  return hasTag(open, key.indexOf('}', open + 1));
-}
-
-function hasTag(open: number, close: number): boolean {
-  return open >= 0 && close > open + 1;
 }
 
 /** A session id of 192 random bits: 32 visible ASCII characters. */
@@ -76,13 +52,4 @@ function endsOfSlots(): Uint32Array {
 
 function endText(n: number): string {
   return n.toString(36).padStart(END_LENGTH, '0');
-}
-
-/** Goes on from `crc`, the CRC of what is before these bytes. */
-function crc16(bytes: Uint8Array, crc = 0): number {
-  for (const byte of bytes) {
-    crc ^= byte << 8;
-    for (let bit = 0; bit < 8; bit++) crc = (crc & 0x8000) === 0 ? (crc << 1) & 0xffff : ((crc << 1) & 0xffff) ^ 0x1021;
-  }
-  return crc;
 }

@@ -3,7 +3,17 @@
  * never run: with the project's own types, and by package.test.ts with those that are published.
  */
 import { createClient, createClientPool, createCluster, createSentinel, RESP_TYPES } from 'redis';
-import { custom, scanIterator, session, withTypedErrors, type Created, type ListedSession, type Session } from '../../client/index.ts';
+import {
+  clusterWide,
+  custom,
+  scanIterator,
+  session,
+  withRetries,
+  withTypedErrors,
+  type Created,
+  type ListedSession,
+  type Session,
+} from '../../client/index.ts';
 import type { SessionInfo } from '../../client/index.ts';
 
 const modules = { custom, session };
@@ -132,6 +142,21 @@ export async function scans(): Promise<void> {
   for await (const keys of scanIterator(client.custom, { MATCH: 'a*' })) keys satisfies string[];
   for await (const ids of scanIterator(buffers.session)) ids satisfies Buffer[];
   for await (const ids of scanIterator([client.session, pool.session])) ids satisfies string[];
+}
+
+export async function wholeClusters(): Promise<void> {
+  const all = clusterWide(cluster, { timeout: 1000 });
+  (await all.custom.keys('a*')) satisfies string[];
+  for await (const ids of all.session.scanIterator({ COUNT: 1 })) ids satisfies string[];
+  (await all.session.list()) satisfies ListedSession[];
+  const raw = clusterWide(cluster.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer }));
+  (await raw.custom.keys()) satisfies Buffer[];
+  (await raw.session.strays({ count: 1 })) satisfies { count: number; ids: Buffer[] };
+  (await clusterWide(client).custom.len()) satisfies number;
+  const entries = clusterWide(createCluster({ rootNodes: [], modules: { custom } }));
+  (await entries.custom.len()) satisfies number;
+  true satisfies Is<Same<keyof typeof entries, 'custom'>>;
+  (await withRetries(cluster.custom).mGet(['a', 'b'])) satisfies (string | null)[];
 }
 
 export async function rightArguments(): Promise<void> {

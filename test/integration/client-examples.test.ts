@@ -36,20 +36,21 @@ function start(code: string, environment: Record<string, string> = {}): { ended:
 }
 
 /** Runs it until it ends; answers the lines that it prints. */
-async function run(code: string): Promise<string[]> {
-  const { ended, printed } = start(code);
+async function run(code: string, environment?: Record<string, string>): Promise<string[]> {
+  const { ended, printed } = start(code, environment);
   await ended;
   return printed().trimEnd().split('\n');
 }
 
 const printing = examples().filter(({ prints }) => prints.length > 0);
+const urlOf = async () => `redis://127.0.0.1:${(await startCluster()).nodes[0]!.port}`;
 
 it('there are some', () => {
   expect(printing.length).toBeGreaterThanOrEqual(4);
 });
 
-it.each(printing)('$title', async ({ code, prints }) => {
-  expect(await run(code)).toEqual(prints);
+it.each(printing)('$title', async ({ title, code, prints }) => {
+  expect(await run(code, title === 'A cluster' ? { REDIS_URL: await urlOf() } : {})).toEqual(prints);
 });
 
 const codeOf = (title: string) => examples().find((example) => example.title === title)?.code ?? '';

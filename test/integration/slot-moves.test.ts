@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { joined } from '../support/cluster.ts';
-import { close, fill, idOf, open, seen, setSlot, startMove } from '../support/moves.ts';
+import { closeSlot, fill, idOf, openSlot, seen, setSlot, startMove } from '../support/moves.ts';
 import { bulk } from '../support/raw.ts';
 import { caughtUp, linked } from '../support/replication.ts';
 import { parseReply } from '../support/reply.ts';
@@ -31,10 +31,10 @@ test('a slot that is opened for another node has its data there', async () => {
   expect(before[0]).toBe(bulk('value'));
   const entries = Number(parseReply(await source.send('CUSTOM.LEN')));
   await source.send('CUSTOM.SET', await cluster.keyOf(source, 'other'), 'stays');
-  expect(await open(source, target, slot), target.log).toBe(OK);
+  expect(await openSlot(source, target, slot), target.log).toBe(OK);
   expect(await source.send('SESSION.GET', id)).toBe(`-ASK ${slot} 127.0.0.1:${target.port}\r\n`);
   expect(await seen(target, owned)).toEqual(before);
-  await close(cluster, target, slot);
+  await closeSlot(cluster, target, slot);
   expect(await seen(target, owned)).toEqual(before);
   expect(await source.send('SESSION.GET', id)).toBe(`-MOVED ${slot} 127.0.0.1:${target.port}\r\n`);
   expect([await source.send('CUSTOM.LEN'), await target.send('CUSTOM.LEN')]).toEqual([':1\r\n', `:${entries}\r\n`]);
@@ -50,8 +50,8 @@ test('it goes back as it came', async () => {
     [target, source],
     [source, target],
   ] as const) {
-    expect(await open(from, to, owned.slot), to.log).toBe(OK);
-    await close(cluster, to, owned.slot);
+    expect(await openSlot(from, to, owned.slot), to.log).toBe(OK);
+    await closeSlot(cluster, to, owned.slot);
     expect(await seen(to, owned)).toEqual(before);
     expect(await from.send('CUSTOM.LEN')).toBe(':0\r\n');
   }
@@ -61,7 +61,7 @@ test('what lies in the slot and belongs to WATCH is not there any more', async (
   const { source, target, owned } = await startMove();
   const connection = await source.connect();
   await connection.send('WATCH', `{${owned.user}}:entry`);
-  expect(await open(source, target, owned.slot)).toBe(OK);
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
   await connection.send('MULTI');
   await connection.send('PING');
   expect(await connection.send('EXEC')).toBe('*-1\r\n');
@@ -106,7 +106,7 @@ test('a slot that is opened while writes are paused', async () => {
     expect(await seen(source, owned)).toEqual(before);
     expect(await setSlot(source, slot, 'MIGRATING', await idOf(target))).toBe(OK);
   }
-  await close(cluster, target, slot);
+  await closeSlot(cluster, target, slot);
   expect(await seen(target, owned)).toEqual(before);
 });
 

@@ -2,7 +2,7 @@
  * Moves of slots that cannot be, or break off: all that modules hold is where it was, or at the other node.
  */
 import { expect, test } from 'vitest';
-import { close, idOf, open, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
+import { closeSlot, idOf, openSlot, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
 
 import { eventually } from '../support/server.ts';
 
@@ -36,8 +36,8 @@ test('a node that asks for a password is given it', async () => {
   await target.send('CONFIG', 'SET', 'requirepass', PASSWORD);
   await source.send('CONFIG', 'SET', 'masterauth', PASSWORD);
   const before = await seen(source, owned);
-  expect(await open(source, target, owned.slot)).toBe(OK);
-  await close(cluster, target, owned.slot);
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
+  await closeSlot(cluster, target, owned.slot);
   expect(await seen(target, owned)).toEqual(before);
 });
 
@@ -84,7 +84,7 @@ test('a node that has stopped answering keeps the slot where it is', async () =>
 test('a slot that was handed over stays so through a restart, and goes nowhere else', async () => {
   const { cluster, source, target, owned } = await startMove({ arguments: ['--appendonly', 'yes', '--appendfsync', 'always'] });
   const before = await seen(source, owned);
-  expect(await open(source, target, owned.slot)).toBe(OK);
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
   expect(await setSlot(source, owned.slot, 'STABLE')).toBe(OK);
   const asked = `-ASK ${owned.slot} 127.0.0.1:${target.port}\r\n`;
   expect(await source.send('SESSION.GET', owned.id)).toBe(asked);
@@ -106,7 +106,7 @@ test('a slot that was handed over stays so through a restart, and goes nowhere e
   expect(await setSlot(third, owned.slot, 'IMPORTING', await idOf(source))).toBe(OK);
   expect(await setSlot(source, owned.slot, 'MIGRATING', await idOf(third))).toMatch(/^-ERR .* is at the node .* already/);
   expect(await setSlot(source, owned.slot, 'MIGRATING', await idOf(target))).toBe(OK);
-  await close(cluster, target, owned.slot);
+  await closeSlot(cluster, target, owned.slot);
   expect(await seen(target, owned)).toEqual(before);
 });
 
@@ -114,8 +114,8 @@ test('replicas of both nodes, and their files, have what the nodes have', async 
   const files = ['--appendonly', 'yes', '--appendfsync', 'always'];
   const { cluster, source, target, owned } = await startMove({ arguments: files });
   const before = await seen(source, owned);
-  expect(await open(source, target, owned.slot)).toBe(OK);
-  await close(cluster, target, owned.slot);
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
+  await closeSlot(cluster, target, owned.slot);
   for (const node of [source, target]) {
     await node.kill();
     await node.start();

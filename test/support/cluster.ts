@@ -81,6 +81,8 @@ export async function joined(
     const node = await start(own);
     const [first, last] = [index * size, Math.min((index + 1) * size, SLOTS) - 1];
     if (index < primaries) await done(node, 'CLUSTER', 'ADDSLOTSRANGE', String(first), String(last));
+    // As redis-cli has it: nodes of one epoch settle which of them is the later one while slots move already.
+    await done(node, 'CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
     nodes.push(node);
     buses.push(bus);
   }

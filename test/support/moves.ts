@@ -5,7 +5,7 @@ import { parseReply } from './reply.ts';
 import type { ServerOptions, TestServer } from './server.ts';
 import { slotOf } from './slots.ts';
 
-const OK = '+OK\r\n';
+export const OK = '+OK\r\n';
 /** The password of nodes that have one. */
 export const PASSWORD = 'secret';
 
@@ -15,13 +15,13 @@ export const setSlot = async (node: TestServer, slot: number, ...words: string[]
   node.send('CLUSTER', 'SETSLOT', String(slot), ...words);
 
 /** Opens a slot for its way from one node to another; answers what the source says. */
-export async function open(source: TestServer, target: TestServer, slot: number): Promise<string> {
+export async function openSlot(source: TestServer, target: TestServer, slot: number): Promise<string> {
   expect(await setSlot(target, slot, 'IMPORTING', await idOf(source))).toBe(OK);
   return setSlot(source, slot, 'MIGRATING', await idOf(target));
 }
 
 /** Tells the target, and then all others, that the slot is the target's. */
-export async function close({ nodes }: Cluster, target: TestServer, slot: number): Promise<void> {
+export async function closeSlot({ nodes }: Cluster, target: TestServer, slot: number): Promise<void> {
   const id = await idOf(target);
   for (const node of [target, ...nodes.filter((other) => other !== target)]) {
     expect(await setSlot(node, slot, 'NODE', id)).toBe(OK);
