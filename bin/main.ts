@@ -23,6 +23,7 @@ const COMMANDS: Record<CommandName, () => Promise<Command>> = {
   build: () => import('./build.ts'),
   dev: () => import('./dev.ts'),
   deploy: () => import('./deploy.ts'),
+  cluster: () => import('./cluster.ts'),
 };
 
 function isCommand(name: string): name is CommandName {

@@ -71,6 +71,20 @@ The data is kept in .redis-wasm/data of the current folder, from one build to th
   --json     one line of JSON in place of words
   --cacert, --cert, --key  for rediss://: the CA's certificate; ours and its key where the server asks for one`,
   },
+  cluster: {
+    synopsis:
+      'cluster check|prepare --url <server> [--url <server> …] [--rotate --grace <seconds> [--ids <file>]] [--wait <seconds>] [--json]',
+    summary: 'says whether slots can be moved, and has sessions ready for it: docs/OPERATIONS.md',
+    details: `check    how many session ids lie outside of their user's slot; status 0 where slots can be moved, else 1
+prepare  counts them down; status 0 when slots can be moved
+  --url     one of the nodes, with user and password: the others are found by it; rediss:// for TLS, or the path of a socket
+  --rotate  give these sessions new ids, in their users' slots: applications must learn them while the old ones answer
+  --grace   how long the old ids answer, in seconds: a week (604800) at most
+  --ids     append "<old id> <new id>" of each session to this file, which its owner alone may read
+  --wait    look again until no such id is left, for so many seconds at most
+  --json    one line of JSON in place of words
+  --cacert, --cert, --key  for rediss://: the CA's certificate; ours and its key where the server asks for one`,
+  },
 } satisfies Record<string, Usage>;
 
 export type CommandName = keyof typeof USAGES;

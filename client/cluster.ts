@@ -34,7 +34,10 @@ export interface ClusterWide<Key, Id> {
     keys(pattern?: RedisArgument): Promise<Key[]>;
     /** Walks through all keys, as `scanIterator` does. */
     scanIterator(options?: ScanOptions): AsyncGenerator<Key[], void, void>;
-    /** Deletes all keys of all nodes; how many there were. A node is cleared again when slots come to it meanwhile. */
+    /**
+     * Deletes all keys of all nodes; how many there were. A node is cleared again when slots come to it
+     * meanwhile.
+     */
     clear(): Promise<number>;
     /** Checks every node; rejects with the first error. */
     check(): Promise<'OK'>;
