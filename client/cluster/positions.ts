@@ -4,7 +4,7 @@ import { SLOTS } from './slots.ts';
 
 /** A node's client, as far as it is used here. */
 export interface NodeClient {
-  sendCommand(words: string[]): Promise<unknown>;
+  sendCommand(words: string[], options?: { timeout?: number }): Promise<unknown>;
 }
 
 /** A client of createCluster, as far as it is used here. */
@@ -68,14 +68,14 @@ interface Asked {
   error?: unknown;
 }
 
-/** Asks the primaries that node-redis knows. */
-async function ask(cluster: ClusterClient): Promise<Asked[]> {
+/** Asks the primaries that node-redis knows. `timeout`: ms that the question may wait to be sent. */
+async function ask(cluster: ClusterClient, timeout: number): Promise<Asked[]> {
   return Promise.all(
     cluster.masters.map(async (master) => {
       const asked: Asked = {};
       try {
         asked.client = await cluster.nodeClient(master);
-        asked.lines = linesOf(await asked.client.sendCommand(['CLUSTER', 'NODES']));
+        asked.lines = linesOf(await asked.client.sendCommand(['CLUSTER', 'NODES'], { timeout }));
       } catch (error) {
         asked.error = error;
       }
@@ -120,7 +120,7 @@ function agreed(asked: readonly Asked[]): Positions | undefined {
 export async function positionsOf(cluster: ClusterClient, timeout_ms: number): Promise<Positions> {
   const until_ms = performance.now() + timeout_ms;
   for (;;) {
-    const asked = await ask(cluster);
+    const asked = await ask(cluster, timeout_ms);
     const { error } = asked.find((one) => one.error !== undefined) ?? {};
     if (isRefused(error)) throw error;
     const positions = agreed(asked);

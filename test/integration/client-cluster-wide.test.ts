@@ -9,15 +9,15 @@ import { SessionStore } from '../../client/express.ts';
 import { KeyvCustom } from '../../client/keyv.ts';
 import { typedClient, typedCluster } from '../support/clients.ts';
 import { startCluster, type Cluster } from '../support/cluster.ts';
-import { OK, closeSlot, openSlot } from '../support/moves.ts';
+import { closeSlot, idOf, join, OK, openSlot } from '../support/moves.ts';
 import { eventually, startServer, type TestServer } from '../support/server.ts';
 import { calls, sessionData } from '../support/session-store.ts';
 import { slotOf } from '../support/slots.ts';
 
 const users = Array.from({ length: 60 }, (_, index) => `user:${index}`);
 
-async function filled(count = 3) {
-  const cluster = await startCluster({}, count);
+async function filled(...options: string[]) {
+  const cluster = await startCluster({ arguments: options });
   const client = await typedCluster(cluster);
   const ids = await Promise.all(users.map(async (user) => (await client.session.create(user)).id));
   return { cluster, client, ids: ids.sort(), all: clusterWide(client) };
@@ -187,4 +187,45 @@ test('a slot that stays open has its commands refused in the end', { timeout: 12
   const rejected = /cmdstat_custom\.del:.*rejected_calls=(\d+)/.exec(await target.send('INFO', 'commandstats'))?.[1];
   expect(rejected).toBe('9');
   expect(() => withRetries(undefined as never)).toThrow('namespace: ');
+});
+
+test('a node that has no slot yet: what ASK sends there waits for it, and it is walked through', { timeout: 120_000 }, async () => {
+  const { cluster, client, ids, all } = await filled();
+  const added = await join(cluster.nodes);
+  const [user] = users as [string];
+  const slot = slotOf(user);
+  const [id] = (await client.session.user(user)) as [string];
+  expect(await openSlot(await cluster.nodeOf(user), added, slot)).toBe(OK);
+  await expect(client.session.get(id)).rejects.toThrow(`Cannot find node 127.0.0.1:${added.port}`);
+  const [answer, listed] = [withRetries(client.session).get(id), all.session.list()];
+  await closeSlot({ nodes: [...cluster.nodes, added] }, added, slot);
+  expect(await answer).toMatchObject({ id, userKey: user });
+  expect((await listed).map((session) => session.id).sort()).toEqual(ids);
+  expect((await collected(all.session.scanIterator())).sort()).toEqual(ids);
+  expect(await all.session.count()).toBe(ids.length);
+});
+
+test('a node that fails over while it is walked through', { timeout: 120_000 }, async () => {
+  const { cluster, client, ids } = await filled('--cluster-node-timeout', '1000');
+  const [first] = cluster.nodes as [TestServer];
+  const replica = await join(cluster.nodes, '--cluster-node-timeout', '1000');
+  expect(await replica.send('CLUSTER', 'REPLICATE', await idOf(first))).toBe(OK);
+  const count = await first.send('SESSION.COUNT');
+  expect(
+    await eventually(
+      () => replica.send('SESSION.COUNT'),
+      (reply) => reply === count,
+    ),
+  ).toBe(count);
+  let ended: Promise<void> | undefined;
+  const all = clusterWide(client, { timeout: 60_000 });
+  const met = await collected(all.session.scanIterator({ COUNT: 1 }), () => {
+    ended ??= first.kill();
+  });
+  await ended;
+  expect([...new Set(met)].sort()).toEqual(ids);
+  expect(await replica.send('ROLE')).toContain('master');
+  const [, second, third] = cluster.nodes as [TestServer, TestServer, TestServer];
+  for (const node of [second, third]) await node.kill();
+  await expect(clusterWide(client, { timeout: 500 }).session.list()).rejects.toThrow();
 });

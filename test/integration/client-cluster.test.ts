@@ -189,6 +189,11 @@ describe('sessions of express-session that are spread over the slots', () => {
       await calls(anonymous).set(id, sessionData({ a: 1 }));
       expect(await calls(anonymous).get(id)).toMatchObject({ a: 1 });
     }
+    const many = Array.from({ length: 40 }, () => anonymous.genid());
+    await Promise.all(many.map((id) => calls(anonymous).set(id, sessionData())));
+    const slots = await Promise.all(many.map((id) => cluster.slotOf(`app:${id}`)));
+    expect(new Set(slots).size).toBeGreaterThan(30);
+    for (const node of cluster.nodes) expect(await node.send('SESSION.COUNT')).not.toBe(':0\r\n');
   });
 
   it('goes by the keyPrefix of the client, too', { timeout: 120_000 }, async () => {

@@ -5,9 +5,9 @@ import { expect, test, vi } from 'vitest';
 import { command } from '../../bin/cluster.ts';
 import { Problem } from '../../bin/process.ts';
 import { startCluster } from '../support/cluster.ts';
-import { idOf, OK, openSlot } from '../support/moves.ts';
+import { idOf, join, OK, openSlot } from '../support/moves.ts';
 import { parseReply } from '../support/reply.ts';
-import { eventually, freePort, startServer, type TestServer } from '../support/server.ts';
+import { startServer, type TestServer } from '../support/server.ts';
 import { slotOf } from '../support/slots.ts';
 
 const USERS = Array.from({ length: 40 }, (_, index) => `user:${index}`);
@@ -132,34 +132,10 @@ test('waits until the sessions have ended, and no longer than it may', { timeout
   expect((await json('prepare', '--url', urlOf(node), '--wait', '1'))[0]).toBe(0);
 });
 
-/** Another node, without slots, in the cluster of this one. */
-async function join(node: TestServer): Promise<TestServer> {
-  const bus = await freePort();
-  const flags = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--bind', '127.0.0.1', '--cluster-announce-ip', '127.0.0.1'];
-  const other = await startServer({ tcp: true, arguments: flags });
-  const [, busOfNode = ''] = /@(\d+)[ ,]/.exec(await node.send('CLUSTER', 'NODES')) ?? [];
-  expect(await other.send('CLUSTER', 'MEET', '127.0.0.1', String(node.port), busOfNode)).toBe(OK);
-  for (const [one, peer] of [
-    [node, other],
-    [other, node],
-  ] as const) {
-    const isKnown = new RegExp(`${await idOf(peer)}.* master .* connected`);
-    await eventually(
-      () => one.send('CLUSTER', 'NODES'),
-      (text) => isKnown.test(text),
-    );
-  }
-  await eventually(
-    () => other.send('CLUSTER', 'INFO'),
-    (text) => text.includes('cluster_state:ok'),
-  );
-  return other;
-}
-
 test('the host refuses to move slots until it says that they can be moved', { timeout: 120_000 }, async () => {
   const { alone, strays } = await startAlone();
   const node = await startFrom(alone);
-  const other = await join(node);
+  const other = await join([node]);
   const slot = slotOf(USERS[0]!);
   expect(await openSlot(node, other, slot)).toBe(
     `-ERR ${strays.length} ids lie in other slots than their users, and would be left behind: npx redis-wasm cluster prepare\r\n`,
@@ -172,7 +148,7 @@ test('the host refuses to move slots until it says that they can be moved', { ti
 test('an id in a slot that another node serves is left, and told', { timeout: 120_000 }, async () => {
   const { alone, strays } = await startAlone();
   const node = await startFrom(alone);
-  const other = await join(node);
+  const other = await join([node]);
   const [lost, ...others] = strays as [string, ...string[]];
   for (const each of [other, node]) expect(await each.send('CLUSTER', 'SETSLOT', String(slotOf(lost)), 'NODE', await idOf(other))).toBe(OK);
   const reached = others.filter((id) => slotOf(id) !== slotOf(lost)).length;

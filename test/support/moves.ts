@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { startCluster, type Cluster } from './cluster.ts';
 import { parseReply } from './reply.ts';
-import type { ServerOptions, TestServer } from './server.ts';
+import { eventually, freePort, startServer, type ServerOptions, type TestServer } from './server.ts';
 import { slotOf } from './slots.ts';
 
 export const OK = '+OK\r\n';
@@ -21,7 +21,7 @@ export async function openSlot(source: TestServer, target: TestServer, slot: num
 }
 
 /** Tells the target, and then all others, that the slot is the target's. */
-export async function closeSlot({ nodes }: Cluster, target: TestServer, slot: number): Promise<void> {
+export async function closeSlot({ nodes }: Pick<Cluster, 'nodes'>, target: TestServer, slot: number): Promise<void> {
   const id = await idOf(target);
   for (const node of [target, ...nodes.filter((other) => other !== target)]) {
     expect(await setSlot(node, slot, 'NODE', id)).toBe(OK);
@@ -86,4 +86,21 @@ export async function startMove(options: ServerOptions = {}): Promise<Move> {
   const cluster = await startCluster(options);
   const [source, target] = cluster.nodes as [TestServer, TestServer];
   return { cluster, source, target, owned: await fill(source, await cluster.keyOf(source, 'user')) };
+}
+
+/** Another node in the cluster of these, without slots; in the end all know it. */
+export async function join(nodes: TestServer[], ...options: string[]): Promise<TestServer> {
+  const bus = await freePort();
+  const flags = ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--bind', '127.0.0.1', '--cluster-announce-ip', '127.0.0.1'];
+  const other = await startServer({ tcp: true, arguments: [...flags, ...options] });
+  const [node] = nodes as [TestServer];
+  const [, busOfNode = ''] = /@(\d+)[ ,].*myself/.exec(await node.send('CLUSTER', 'NODES')) ?? [];
+  expect(await other.send('CLUSTER', 'MEET', '127.0.0.1', String(node.port), busOfNode)).toBe(OK);
+  for (const one of [...nodes, other]) {
+    const isKnown = (text: string) => [...nodes, other].every((peer) => new RegExp(`:${peer.port}@.* connected`).test(text));
+    expect(await eventually(() => one.send('CLUSTER', 'NODES'), isKnown)).toSatisfy(isKnown);
+    const isReady = (text: string) => text.includes('cluster_state:ok');
+    expect(await eventually(() => one.send('CLUSTER', 'INFO'), isReady)).toSatisfy(isReady);
+  }
+  return other;
 }
