@@ -172,8 +172,8 @@ export function nodesOf(client: unknown): Promise<unknown[]> {
 }
 
 /**
- * Everything that the primaries of a cluster hold, or the server of anything else. `client`: what `asText` has
- * answered; so is what `visit` gets of each node. `keyOf`: the key whose slot an element is in.
+ * Everything that the primaries of a cluster hold, or the server of anything else. `client`: what `asText`
+ * has answered; so is what `visit` gets of each node. `keyOf`: the key whose slot an element is in.
  */
 export function everywhere<T>(
   client: unknown,
