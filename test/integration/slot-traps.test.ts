@@ -71,9 +71,9 @@ test('a node that has stopped answering keeps the slot where it is', async () =>
   const { source, target, owned } = move;
   const id = await idOf(target);
   await expectRefused(move, /cannot be (handed over|reached)/, async () => {
-    process.kill(target.pid!, 'SIGSTOP');
+    process.kill(target.pid, 'SIGSTOP');
     const answer = await setSlot(source, owned.slot, 'MIGRATING', id);
-    process.kill(target.pid!, 'SIGCONT');
+    process.kill(target.pid, 'SIGCONT');
     return answer;
   });
   const before = await seen(source, owned);
