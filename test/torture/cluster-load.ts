@@ -122,7 +122,9 @@ export class ClusterLoad {
     this.#running = Promise.all(runs);
   }
 
-  /** Has the writers end what they have begun; whatever is uncertain is looked at for `timeout_ms` at most. */
+  /**
+   * Has the writers end what they have begun; whatever is uncertain is looked at for `timeout_ms` at most.
+   */
   async stop(timeout_ms: number): Promise<void> {
     this.#isStopped = true;
     await this.#running;

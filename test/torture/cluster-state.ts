@@ -1,4 +1,6 @@
-/** Whether a cluster at rest holds all that its writers know, each once, where it belongs, and nothing else. */
+/**
+ * Whether a cluster at rest holds all that its writers know, each once, where it belongs, and nothing else.
+ */
 import { seenBy } from '../support/cluster.ts';
 import type { RawConnection } from '../support/raw.ts';
 import { parseReply, type Reply } from '../support/reply.ts';

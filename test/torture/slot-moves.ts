@@ -1,4 +1,6 @@
-/** The ways in which slots move: by hand as an operator does it, by redis-cli, and many at once on Valkey 9. */
+/**
+ * The ways in which slots move: by hand as an operator does it, by redis-cli, and many at once on Valkey 9.
+ */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -105,8 +107,8 @@ async function tellAll(slot: number, id: string, nodes: TestServer[]): Promise<v
 
 /**
  * Brings a move to an end as an operator does after something broke, with all nodes there again: where the
- * source sends to the target already, by telling all that the slot is the target's; else by moving it once more,
- * which takes the place of what may have come there. Answers whether the target had it already.
+ * source sends to the target already, by telling all that the slot is the target's; else by moving it once
+ * more, which takes the place of what may have come there. Answers whether the target had it already.
  */
 export async function finish(slot: number, source: Primary, target: Primary, nodes: TestServer[]): Promise<boolean> {
   const isHanded = owns(target, slot) || (await source.node.send('CUSTOM.GET', keyIn(slot))).startsWith('-ASK');

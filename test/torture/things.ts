@@ -72,7 +72,7 @@ function exactly(...expected: Reply[]): Step['judge'] {
   return (reply) => expected.includes(reply) || expected.join(' or ');
 }
 
-// ── CUSTOM.* ─────────────────────────────────────────────────────────────────────────────────────────────────
+// ── CUSTOM.* ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** An entry: its state is `<deadline> <value>`, with Unix ms or 0. */
 export class Entry extends Thing {
@@ -148,7 +148,7 @@ export class Counter extends Thing {
   }
 }
 
-// ── SESSION.* ────────────────────────────────────────────────────────────────────────────────────────────────
+// ── SESSION.* ──────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The data of a session, by field; `label` tells it apart for good. */
 type Data = Record<string, string>;
@@ -285,7 +285,7 @@ function stateOf(sessions: Data[]): string {
   return sessions.length === 0 ? NOTHING : JSON.stringify(sessions.map(sorted));
 }
 
-// ── The kit ──────────────────────────────────────────────────────────────────────────────────────────────────
+// ── The kit ────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The module with a table, and with sorted and other entries `in` its keys; what it has can be deleted. */
 export function shopModule(): Promise<string> {

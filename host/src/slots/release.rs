@@ -145,8 +145,8 @@ unsafe extern "C" fn on_timer(ctx: *mut Ctx, _: *mut c_void) {
 }
 
 /// The server's cron: keys that have brought data along are deleted, what could not be dropped before is, and
-/// slots are forgotten that have become this node's. What came to slots that did not stays: it may be the only
-/// copy.
+/// slots are forgotten that have become this node's. What came to slots that did not stays: it may be the
+/// only copy.
 pub fn on_cron(host: &Host) {
     const NOT_NOW: c_int = api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING;
     let moving = &host.moving;
@@ -199,7 +199,8 @@ pub fn on_loaded(host: &Host) {
     }
     let ctx = own.context();
     let nodes = ctx.cluster_nodes();
-    // A replica that loads at its start does not follow yet, and the slots of its primary are no other node's.
+    // A replica that loads at its start does not follow yet, and the slots of its primary are no other
+    // node's.
     if !nodes.iter().any(|node| node.is_myself && node.is_primary) {
         return;
     }
