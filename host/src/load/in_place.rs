@@ -75,11 +75,10 @@ pub fn take_over(host: &Host, ctx: Context<'_>, member: MemberId) -> std::result
         let place = members.iter().position(|(member, _)| *member == of).expect("one of them");
         join(group, instance, &lists[place], &before.statics)
     });
+    // What was instantiated stays in the store, whether it serves or not.
+    group.taken_over.set(group.taken_over.get() + 1);
     match taken {
-        Ok(registered) => {
-            group.taken_over.set(group.taken_over.get() + 1);
-            Ok((before, registered))
-        }
+        Ok(registered) => Ok((before, registered)),
         Err(reason) => {
             put_back(group, before);
             Err(reason)
