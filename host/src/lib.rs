@@ -126,8 +126,7 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     }
     folders::note(host, ctx);
     kits::register(ctx).map_err(refused)?;
-    let moves = if slots::atomic::is_known(ctx) { api::OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION } else { 0 };
-    ctx.set_options(api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD | moves);
+    slots::set_options(ctx);
     events::subscribe(ctx)?;
     maxmemory::refresh(host, ctx);
     ok::keep(ctx);

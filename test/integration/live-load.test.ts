@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { hostile, registering } from '../support/attacks.ts';
 import { dumpShop, fillShop, Folder, idle, KEEPS, NOT_KNOWN, OK, shopWith, startLive, versioned } from '../support/live.ts';
 import { bulk } from '../support/raw.ts';
+import { follow } from '../support/replication.ts';
 import { HASHMAP_FILE, HOST_FILE, startServer, useServer, type TestServer } from '../support/server.ts';
 
 const one = await shopWith();
@@ -283,4 +284,17 @@ describe('a wasm.dir', () => {
     expect(await server.send('PING')).toBe('+PONG\r\n');
     for (const line of (await server.send('INFO', 'wasm')).split('\r\n').slice(1)) expect(line).toMatch(/^(?:#.*|[\w.-]+:.*|)$/);
   });
+});
+
+test('what is loaded later leaves a server able to load beside its data', async () => {
+  const primary = await startServer({ module: [HOST_FILE, HASHMAP_FILE], tcp: true });
+  const { server, folder } = await startLive();
+  folder.put('shop', await shopWith());
+  expect(await server.send('WASM.LOAD', 'shop')).toBe(OK);
+  expect(await server.send('CONFIG', 'SET', 'repl-diskless-load', 'swapdb')).toBe(OK);
+  await primary.send('CUSTOM.SET', 'key', 'value');
+  await follow(server, primary);
+  expect(await server.send('CUSTOM.GET', 'key')).toBe(bulk('value'));
+  // Source: useDisklessLoad in the server.
+  expect(server.log).not.toContain('not aware of async replication');
 });

@@ -4,6 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { joined } from '../support/cluster.ts';
+import { Folder, shopWith } from '../support/live.ts';
 import { closeSlot, fill, idOf, openSlot, seen, setSlot, startMove } from '../support/moves.ts';
 import { bulk } from '../support/raw.ts';
 import { caughtUp, linked } from '../support/replication.ts';
@@ -140,4 +141,25 @@ test('a replica that starts again from its file keeps what its primary has', asy
   expect(await connection.send('READONLY')).toBe(OK);
   expect(await connection.send('SESSION.GET_DATA', id, 'cart')).toBe(bulk('three apples'));
   expect(await replica.send('CUSTOM.LEN')).toBe(await primary.send('CUSTOM.LEN'));
+});
+
+test.runIf(movesAtOnce)('many slots at once, with a module that was loaded while the server served', async () => {
+  const folder = Folder.ofTest();
+  folder.put('shop', await shopWith());
+  const { source, target, owned } = await startMove({ arguments: folder.arguments });
+  // Loaded at the start: its commands would come as another module of the server now.
+  for (const node of [source, target]) {
+    folder.put('shop', await shopWith(['"SHOP.RENAME"', '"SHOP.CALL"']));
+    expect(await node.send('WASM.RELOAD', 'shop')).toBe(OK);
+    expect(await node.send('MODULE', 'LIST')).toContain('wasm:shop');
+  }
+  expect(await source.send('SHOP.SET', owned.user, 'name', '1')).toBe(OK);
+  const before = await source.send('SHOP.GET', owned.user);
+  expect(await source.send('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', '0', String(owned.slot), 'NODE', await idOf(target))).toBe(OK);
+  expect(
+    await eventually(
+      () => target.send('SHOP.GET', owned.user),
+      (reply) => reply === before,
+    ),
+  ).toBe(before);
 });

@@ -17,6 +17,7 @@ use crate::server::context::Context;
 use crate::server::register::is_module_loaded;
 use crate::server::strings::{Arguments, Strings};
 use crate::server::{api, log};
+use crate::slots;
 
 /// The first argument of a satellite; the second one is its name.
 const MARK: &[u8] = b"--live";
@@ -78,6 +79,8 @@ pub fn on_load(ctx: Context<'_>, arguments: Arguments<'_>) -> c_int {
         return api::ERR;
     }
     ctx.name_module(&name, 1);
+    // The server asks all of its modules, whatever they hold.
+    slots::set_options(ctx);
     let (Some(host), Some(mut pending)) = (loaded::get(), PENDING.0.take()) else { return api::OK };
     let first = host.slots.len();
     for (declaration, handler) in &pending.commands {

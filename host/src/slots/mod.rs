@@ -25,6 +25,12 @@ pub fn register(host: &Host, ctx: Context<'_>) -> Result<(), String> {
     if is_clustered() { hand_over::register(host, ctx) } else { Ok(()) }
 }
 
+/// Tells the server what this library takes care of.
+pub fn set_options(ctx: Context<'_>) {
+    let moves = if atomic::is_known(ctx) { api::OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION } else { 0 };
+    ctx.set_options(api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD | moves);
+}
+
 /// Hears of slots that move, in a cluster. The last step of a load: a server keeps the filter of a load that
 /// has failed.
 ///
