@@ -147,6 +147,7 @@ export class ClusterLoad {
   }
 
   close(): void {
+    this.#isStopped = true;
     for (const { route } of this.writers) route.close();
   }
 }

@@ -24,9 +24,11 @@ import {
   movesAtOnce,
   moveSlot,
   nameSlot,
+  OPEN,
   owns,
   primaries,
   replicasKnow,
+  tellAll,
   type Primary,
 } from './slot-moves.ts';
 import { shopModule } from './things.ts';
@@ -38,8 +40,6 @@ const STEPS_PER_ROUND = 6;
 const TIMEOUT_MS = 90_000;
 const HOLD_MS = 300;
 const DELAY_MS = 400;
-const SMALLEST = '1mb';
-const LARGEST = '4gb';
 /** No failover by itself: what was acknowledged and has not reached a replica would be lost. */
 const ARGUMENTS = ['--cluster-replica-no-failover', 'yes', '--cluster-allow-replica-migration', 'no', '--cluster-node-timeout', '15000'];
 
@@ -54,6 +54,11 @@ const counts = {
   failovers: 0,
   hangs: 0,
 };
+
+/** Something that happens beside a move, by its name. */
+type Disturbance = [name: string, run: () => Promise<void>];
+const BEHIND_REWRITE = 'kill of the source behind a rewrite';
+const BEHIND_SYNC = 'failover of the source behind a synchronisation';
 
 /** A cluster under torture. */
 class Torture {
@@ -117,6 +122,27 @@ class Torture {
     else this.tell(`no failover: ${replica.log.slice(-600)}`);
   }
 
+  /** What is known of open slots is in the new base of the append-only file. */
+  async killRewritten({ node }: Primary): Promise<void> {
+    await node.send('BGREWRITEAOF');
+    await eventually(
+      () => node.info('persistence'),
+      (info) => info.aof_rewrite_in_progress === '0' && info.aof_rewrite_scheduled === '0',
+    );
+    await this.kill(node);
+  }
+
+  /** … or has come to the replica with all else. */
+  async failoverSynchronised(primary: Primary): Promise<void> {
+    const replica = this.replicaOf(primary);
+    await this.kill(replica);
+    await eventually(
+      () => replica.info('replication'),
+      (info) => info.master_link_status === 'up',
+    );
+    await this.failover(primary);
+  }
+
   async hang({ node }: Primary): Promise<void> {
     process.kill(node.pid, 'SIGSTOP');
     this.outcome.hangs++;
@@ -141,8 +167,8 @@ class Torture {
   }
 
   /** Something that happens beside a move, and its name. */
-  disturbance(source: Primary, target: Primary, isAtOnce: boolean, mayFailOver: boolean): [string, () => Promise<void>] {
-    const all: [string, () => Promise<void>][] = [
+  disturbance(source: Primary, target: Primary, mayFailOver: boolean): Disturbance {
+    const all: Disturbance[] = [
       ['kill of the source', () => this.kill(source.node)],
       ['kill of the target', () => this.kill(target.node)],
       ["kill of the source's replica", () => this.kill(this.replicaOf(source))],
@@ -151,16 +177,17 @@ class Torture {
       ['rewrite at the source', () => source.node.send('BGREWRITEAOF').then(() => undefined)],
       ['save at the target', () => target.node.send('BGSAVE').then(() => undefined)],
     ];
+    all.push([BEHIND_REWRITE, () => this.killRewritten(source)]);
     if (mayFailOver) {
+      all.push([BEHIND_SYNC, () => this.failoverSynchronised(source)]);
       all.push(['failover of the source', () => this.failover(source)], ['failover of the target', () => this.failover(target)]);
     }
-    if (!isAtOnce) {
-      const memory = ['CONFIG', 'SET', 'wasm.max-memory'];
-      all.push(
-        ['full target', () => this.spoil(target, [...memory, SMALLEST], [...memory, LARGEST])],
-        ['target without a module', () => this.spoil(target, ['WASM.UNLOAD', 'shop'], ['WASM.LOAD', 'shop'])],
-      );
-    }
+    const setting = (name: string, value: string) => ['CONFIG', 'SET', name, value];
+    all.push(
+      ['module full at the target', () => this.spoil(target, setting('wasm.max-memory', '1mb'), setting('wasm.max-memory', '4gb'))],
+      ['target full', () => this.spoil(target, setting('maxmemory', '1mb'), setting('maxmemory', '0'))],
+      ['target without a module', () => this.spoil(target, ['WASM.UNLOAD', 'shop'], ['WASM.LOAD', 'shop'])],
+    );
     return this.pick(all);
   }
 
@@ -188,29 +215,45 @@ class Torture {
     const disturbed = this.draw() < 0.8 ? this.choose(slots.length) : -1;
     let [from, to] = [source, target];
     for (const [index, slot] of slots.entries()) {
-      const [name, run] = this.disturbance(from, to, false, true);
-      const beside = index === disturbed ? { step: this.draw() < 0.8 ? 1 + this.choose(3) : this.choose(7), run } : undefined;
+      const [name, run] = this.disturbance(from, to, true);
+      // Some are of use in an open slot alone.
+      const isLong = name === BEHIND_REWRITE || name === BEHIND_SYNC;
+      const step = isLong ? OPEN : this.draw() < 0.8 ? 1 + this.choose(3) : this.choose(7);
+      const beside = index === disturbed ? { step, isLong, run } : undefined;
       if (beside !== undefined) this.tell(`slot ${slot}: ${name} at step ${beside.step}`);
       const failure = await moveSlot(slot, [from, to], this.nodes, this.choose(HOLD_MS), beside);
       if (failure === undefined && beside === undefined) {
         this.outcome.moves++;
         continue;
       }
-      await this.atRest();
+      await this.atRest(true);
       [from, to] = [await this.primaryOf(source.node), await this.primaryOf(target.node)];
-      if (failure === undefined) this.outcome.moves++;
-      else await this.finish(slot, from, to, failure);
+      if (failure === undefined) {
+        this.outcome.moves++;
+        // Who failed over meanwhile may not have heard.
+        await tellAll(slot, to.id, this.nodes);
+      } else await this.finish(slot, from, to, failure);
+      await this.atRest();
     }
   }
 
   async finish(slot: number, source: Primary, target: Primary, failure: string): Promise<void> {
     this.tell(`slot ${slot}: ${failure}`);
-    const wasHanded = await finish(slot, source, target, this.nodes);
+    // Nodes that have just started refuse at first.
+    const wasHanded = await eventually(
+      () =>
+        finish(slot, source, target, this.nodes).catch((error: unknown) => {
+          if (error instanceof Violation) throw error;
+          return String(error);
+        }),
+      (outcome) => typeof outcome === 'boolean',
+    );
+    if (typeof wasHanded === 'string') throw new Violation(`slot ${slot} cannot be finished: ${wasHanded}`);
     this.outcome[wasHanded ? 'finished' : 'refused']++;
   }
 
   async byCli(source: Primary, target: Primary): Promise<void> {
-    const [name, run] = this.disturbance(source, target, false, replicasKnow());
+    const [name, run] = this.disturbance(source, target, replicasKnow());
     const isDisturbed = this.draw() < 0.5;
     const at = `127.0.0.1:${target.node.port}`;
     const reshard = [
@@ -237,7 +280,7 @@ class Torture {
     if (failure === undefined) this.outcome['by redis-cli']++;
     else this.tell(failure);
     if (failure === undefined && !isDisturbed) return;
-    await this.atRest();
+    await this.atRest(true);
     if (await this.hasOpen()) {
       this.tell(`fix: ${(await cli(['fix', at, '--cluster-yes'])) ?? 'done'}`);
       await this.atRest();
@@ -252,7 +295,7 @@ class Torture {
 
   /** Ranges of the source at once, to one node or several; sometimes a third of it, sometimes cancelled. */
   async atOnce(source: Primary, target: Primary, hot: number): Promise<void> {
-    const [name, run] = this.disturbance(source, target, true, true);
+    const [name, run] = this.disturbance(source, target, true);
     const others = (await primaries(this.nodes)).filter(({ id }) => id !== source.id);
     const parts = this.draw() < 0.3 ? third(source) : this.around(source, hot);
     const words = parts.flatMap(([first, last], index) => [
@@ -262,7 +305,7 @@ class Torture {
     const isDisturbed = this.draw() < 0.6;
     const isCancelled = this.draw() < 0.15;
     this.tell(`at once ${words.join(' ').toLowerCase()}${isDisturbed ? `: ${name}` : ''}${isCancelled ? ', cancelled' : ''}`);
-    const beside = isDisturbed ? this.pause(DELAY_MS).then(run) : undefined;
+    const beside = isDisturbed ? this.pause(DELAY_MS / 4).then(run) : undefined;
     beside?.catch(() => undefined);
     try {
       const begun = await source.node.send('CLUSTER', 'MIGRATESLOTS', ...words);
@@ -289,12 +332,15 @@ class Torture {
 
   // ── Rest ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Waits until all nodes serve, agree on who has which slots, and replicas follow. */
-  async atRest(): Promise<void> {
+  /**
+   * Waits until all nodes are there and replicas follow; and, but where a move has broken off, until all agree
+   * on who has which slots.
+   */
+  async atRest(isBroken = false): Promise<void> {
     this.load.rethrow();
     const unrest = await eventually(
       () =>
-        this.#unrest().catch((error: unknown) => {
+        this.#unrest(isBroken).catch((error: unknown) => {
           if (error instanceof Violation) throw error;
           return String(error);
         }),
@@ -305,15 +351,18 @@ class Torture {
     this.load.rethrow();
   }
 
-  async #unrest(): Promise<string | undefined> {
+  async #unrest(isBroken: boolean): Promise<string | undefined> {
+    for (const node of this.nodes) {
+      if (node.isRunning || this.#down.has(node)) continue;
+      const last = /ASSERTION FAILED[^]{0,300}/.exec(node.log)?.[0] ?? node.log.slice(-1000);
+      throw new Violation(`the node on port ${node.port} ended by itself: ${last}`);
+    }
+    const count = (await primaries(this.nodes)).length;
+    if (count !== SHARDS) return `${count} nodes are primaries`;
     const views = new Set<string>();
     for (const node of this.nodes) {
-      if (!node.isRunning && !this.#down.has(node))
-        throw new Violation(
-          `the node on port ${node.port} ended by itself: ${/ASSERTION FAILED[^]{0,300}|<wasm>[^\n]*$/.exec(node.log)?.[0] ?? node.log.slice(-1000)}`,
-        );
       const info = await node.send('CLUSTER', 'INFO');
-      if (!info.includes('cluster_state:ok')) return `port ${node.port} says ${info.split('\r\n').slice(1, 4).join(' ')}`;
+      if (!isBroken && !info.includes('cluster_state:ok')) return `port ${node.port} says ${info.split('\r\n').slice(1, 4).join(' ')}`;
       const replication = await node.info('replication');
       if (replication.role === 'slave' && replication.master_link_status !== 'up') return `port ${node.port} does not follow`;
       const open = (await migrations(node)).filter(isUnderWay);
@@ -327,7 +376,7 @@ class Torture {
           .join('\n'),
       );
     }
-    return views.size === 1 ? undefined : `there are ${views.size} views of who has which slots`;
+    return isBroken || views.size === 1 ? undefined : `there are ${views.size} views of who has which slots`;
   }
 
   /**
