@@ -3,13 +3,14 @@
  * them, or many at once where the server does that: what modules hold in them goes along.
  */
 import { expect, test } from 'vitest';
-import { joined } from '../support/cluster.ts';
+import { joined, seenBy, type Seen } from '../support/cluster.ts';
 import { Folder, shopWith } from '../support/live.ts';
 import { closeSlot, fill, idOf, openSlot, seen, setSlot, startMove } from '../support/moves.ts';
 import { bulk } from '../support/raw.ts';
 import { caughtUp, linked } from '../support/replication.ts';
 import { parseReply } from '../support/reply.ts';
 import { eventually, startServer, tested, type TestServer } from '../support/server.ts';
+import { slotOf } from '../support/slots.ts';
 
 const OK = '+OK\r\n';
 const movesAtOnce = tested.name === 'Valkey' && Number(tested.version.split('.')[0]) >= 9;
@@ -162,4 +163,28 @@ test.runIf(movesAtOnce)('many slots at once, with a module that was loaded while
       (reply) => reply === before,
     ),
   ).toBe(before);
+});
+
+test('the target fails over before the slot is closed: its replica has the data, and takes its place', async () => {
+  const nodes = await joined(startServer, WITH_FILE, 4, 2);
+  const [source, target, , replica] = nodes as [TestServer, TestServer, TestServer, TestServer];
+  const user = Array.from({ length: 100 }, (_, index) => `user${index}`).find((name) => slotOf(name) < 8192)!;
+  const owned = await fill(source, user);
+  const before = await seen(source, owned);
+  await linked(replica);
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
+  await caughtUp(target, replica);
+  const [id, former] = [await idOf(replica), await idOf(target)];
+  const isOver = (found: Seen[]) => found.some((node) => node.id === former && node.primary === id);
+  // The server gives up where it is not done in 5 s, and begins anew where it is asked again.
+  const failOver = async () => {
+    await replica.send('CLUSTER', 'FAILOVER');
+    return eventually(() => seenBy(source), isOver, 6000);
+  };
+  expect(await eventually(failOver, isOver)).toSatisfy(isOver);
+  // As `redis-cli --cluster fix` opens it again.
+  expect(await setSlot(replica, owned.slot, 'IMPORTING', await idOf(source))).toBe(OK);
+  expect(await setSlot(source, owned.slot, 'MIGRATING', id)).toBe(OK);
+  for (const node of [replica, source]) expect(await setSlot(node, owned.slot, 'NODE', id)).toBe(OK);
+  expect(await seen(replica, owned)).toEqual(before);
 });

@@ -9,6 +9,7 @@ use crate::duties::slots;
 use crate::modules::loaded::Host;
 use crate::modules::slot::Slot;
 use crate::modules::slot_set::{SlotSet, slot_of};
+use crate::server::cluster::primary_of;
 use crate::server::context::Context;
 use crate::server::log;
 use crate::server::outermost::Outer;
@@ -29,7 +30,7 @@ pub fn is_redirected(host: &Host, slot: &Slot, outer: &Outer, ctx: Context<'_>, 
     let number = slot_of(words[place]);
     settle(host, ctx, number);
     let Some(node) = host.moving.handed_to(number).filter(|_| !outer.is_from_stream()) else { return false };
-    match ctx.cluster_nodes().iter().find(|other| other.id == node) {
+    match primary_of(&ctx.cluster_nodes(), &node) {
         Some(other) => refuse(ctx, &format!("ASK {number} {}:{}", other.address, other.port)),
         None => refuse(ctx, &format!("TRYAGAIN slot {number} is at the node {node}, which this one does not know any more")),
     }

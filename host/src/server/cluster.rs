@@ -63,6 +63,12 @@ impl Node {
     }
 }
 
+/// The node of this id, or the one that it follows by now: a node that has failed over is a replica.
+pub fn primary_of<'a>(nodes: &'a [Node], id: &str) -> Option<&'a Node> {
+    let node = nodes.iter().find(|node| node.id == id)?;
+    if node.is_primary { Some(node) } else { nodes.iter().find(|other| other.id == node.primary).or(Some(node)) }
+}
+
 impl Context<'_> {
     /// The nodes of the cluster that this server is in; none where it is in no cluster, or answers nothing.
     pub fn cluster_nodes(self) -> Vec<Node> {
@@ -84,6 +90,18 @@ mod tests {
         assert!(node.is_myself && node.is_primary && node.is_well);
         assert!(node.owns(5460) && node.owns(7000) && !node.owns(5461));
         assert_eq!((node.migrating, node.importing), (vec![77], vec![93]));
+    }
+
+    #[test]
+    fn who_failed_over_is_found_by_its_primary() {
+        let lines = [
+            "07c3 ::1:1@2 slave 292f 0 1 2 connected",
+            "292f ::1:3@4 master - 0 1 2 connected 5",
+            "e7d1 ::1:5@6 slave gone 0 1 2 connected",
+        ];
+        let nodes: Vec<Node> = lines.iter().filter_map(|line| Node::parse(line)).collect();
+        let found = |id| primary_of(&nodes, id).map(|node| node.id.as_str());
+        assert_eq!((found("07c3"), found("292f"), found("e7d1"), found("gone")), (Some("292f"), Some("292f"), Some("e7d1"), None));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::describe::tell;
 use crate::modules::loaded::{self, Host};
 use crate::modules::slot_set::{SLOTS, SlotSet};
 use crate::server::api::{self, Ctx, FilterCtx, Str};
+use crate::server::cluster::primary_of;
 use crate::server::context::{self, Context, avoids_replica_traffic};
 use crate::server::filter::{self, Sent, Standing};
 use crate::server::guard::{answering, guarded};
@@ -164,7 +165,8 @@ fn hand_over(host: &Host, ctx: Context<'_>, opening: &Opening<'_>) -> Result<(),
         return Ok(());
     }
     match host.moving.handed_to(slot) {
-        Some(holder) if holder == node => return Ok(()),
+        // The replica that has taken the holder's place has the data too.
+        Some(holder) if primary_of(&nodes, &holder).is_some_and(|one| one.id == node) => return Ok(()),
         Some(holder) => return Err(format!("what modules hold in slot {slot} is at the node {holder} already: move the slot there")),
         None => {}
     }
