@@ -3,8 +3,7 @@
  */
 import { expect, test } from 'vitest';
 import { closeSlot, idOf, openSlot, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
-
-import { eventually } from '../support/server.ts';
+import { eventually, tested } from '../support/server.ts';
 
 const OK = '+OK\r\n';
 
@@ -127,4 +126,44 @@ test('replicas of both nodes, and their files, have what the nodes have', async 
   expect(await seen(target, owned)).toEqual(before);
   expect(await source.send('CUSTOM.LEN')).toBe(':0\r\n');
   expect(await target.send('KEYS', '*')).toBe('*0\r\n');
+});
+
+test('words that the server refuses hand nothing over', async () => {
+  const move = await startMove();
+  const { source, target, owned } = move;
+  const [slot, id] = [String(owned.slot), await idOf(target)];
+  for (const words of [
+    [`+${slot}`, 'MIGRATING', id],
+    [`0${slot}`, 'MIGRATING', id],
+    [slot, 'MIGRATING', id, 'TIMEOUT'],
+    [slot, 'MIGRATING', id, 'TIMEOUT', '-1'],
+    [slot, 'MIGRATING', id, 'TIMEOUT', 'soon'],
+  ]) {
+    await expectRefused(move, /^-ERR /, () => source.send('CLUSTER', 'SETSLOT', ...words));
+  }
+  const before = await seen(source, owned);
+  const timeout = tested.name === 'Valkey' ? ['timeout', '1000'] : [];
+  expect(await setSlot(source, owned.slot, 'migrating', id, ...timeout)).toBe(OK);
+  expect(await seen(target, owned)).toEqual(before);
+});
+
+test('a client that is not served now hands nothing over', async () => {
+  const move = await startMove();
+  const { source, target, owned } = move;
+  const [slot, id] = [String(owned.slot), await idOf(target)];
+  await source.send('CONFIG', 'SET', 'busy-reply-threshold', '20');
+  const [busy, client, subscriber] = [await source.connect(), await source.connect(), await source.connect()];
+  await expectRefused(move, /^-BUSY /, async () => {
+    const script = busy.send('EVAL', 'while true do end', '0');
+    await eventually(
+      () => client.send('PING'),
+      (reply) => reply.startsWith('-BUSY '),
+    );
+    const answer = await client.send('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id);
+    expect(await client.send('SCRIPT', 'KILL')).toBe(OK);
+    await script;
+    return answer;
+  });
+  await subscriber.send('SUBSCRIBE', 'channel');
+  await expectRefused(move, /^-ERR /, () => subscriber.send('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id));
 });

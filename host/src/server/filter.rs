@@ -63,7 +63,8 @@ impl Sent {
 pub enum Standing {
     /// The server runs it.
     May,
-    /// It is part of a transaction, which runs later, or of a script or another module's command.
+    /// It is part of a transaction, which runs later, or of a script or another module's command; or the
+    /// server is to refuse it, since the client subscribes, or a script or a load runs for long.
     Part,
     /// The server refuses it.
     MayNot,
@@ -87,9 +88,10 @@ pub fn standing(ctx: Context<'_>, client: u64, words: &Strings<'_>) -> Standing 
         rm!(FreeString(std::ptr::null_mut(), name));
         may
     };
+    let is_busy = context::server_flags() & (api::CTX_FLAGS_LUA | api::CTX_FLAGS_LOADING) != 0;
     match may {
         false => Standing::MayNot,
-        true if info.flags & api::CLIENT_FLAG_MULTI != 0 => Standing::Part,
+        true if is_busy || info.flags & (api::CLIENT_FLAG_MULTI | api::CLIENT_FLAG_PUBSUB) != 0 => Standing::Part,
         true => Standing::May,
     }
 }

@@ -33,6 +33,9 @@ const TIMEOUT_MS: &str = "5000";
 /// The first release of Valkey that sends the command to its replicas before it runs it.
 const SENDS_AHEAD: c_int = 8 << 16;
 
+/// Where the words of the command that may be left out begin.
+const FURTHER: usize = 5;
+
 /// A command that opens a slot.
 struct Opening<'a> {
     slot: u16,
@@ -41,14 +44,20 @@ struct Opening<'a> {
 
 impl<'a> Opening<'a> {
     /// `CLUSTER SETSLOT <slot> MIGRATING <node> …`; `None` where the words are others, or the server will
-    /// refuse them.
-    fn parse(words: impl Fn(usize) -> Option<&'a [u8]>) -> Option<Opening<'a>> {
+    /// refuse them. Behind them Redis takes nothing, and Valkey anything but a `TIMEOUT` of no number of ms.
+    fn parse(words: impl Fn(usize) -> Option<&'a [u8]>, takes_more: bool) -> Option<Opening<'a>> {
         let is = |place: usize, name: &[u8]| words(place).is_some_and(|word| word.eq_ignore_ascii_case(name));
         if !is(1, b"setslot") || !is(3, b"migrating") {
             return None;
         }
         let text = |place: usize| words(place).and_then(|word| str::from_utf8(word).ok());
-        let slot = text(2)?.parse().ok().filter(|slot| *slot < SLOTS)?;
+        // The server takes numbers as it writes them.
+        let slot = text(2).and_then(|text| text.parse().ok().filter(|slot: &u16| *slot < SLOTS && slot.to_string() == text))?;
+        let is_time = |text: &str| text.parse().is_ok_and(|time: i64| time >= 0 && time.to_string() == text);
+        let mut more = (FURTHER..).take_while(|place| words(*place).is_some());
+        if !more.all(|place| takes_more && (!is(place, b"timeout") || text(place + 1).is_some_and(is_time))) {
+            return None;
+        }
         Some(Opening { slot, node: text(4)? })
     }
 }
@@ -78,7 +87,7 @@ pub fn begin(ctx: Context<'_>) -> Result<(), String> {
 unsafe extern "C" fn on_command(raw: *mut FilterCtx) {
     // SAFETY: what the server gives to a filter that is running.
     let sent = unsafe { Sent::new(raw) };
-    if sent.count() < 5 || !sent.word(0).is_some_and(|word| word.eq_ignore_ascii_case(b"cluster")) {
+    if sent.count() < FURTHER as c_int || !sent.word(0).is_some_and(|word| word.eq_ignore_ascii_case(b"cluster")) {
         return;
     }
     guarded(|| filter_cluster(sent));
@@ -87,7 +96,7 @@ unsafe extern "C" fn on_command(raw: *mut FilterCtx) {
 #[cold]
 fn filter_cluster(sent: Sent) {
     let Some(host) = loaded::get() else { return };
-    let Some(opening) = Opening::parse(|place| sent.word(place as c_int)) else { return };
+    let Some(opening) = Opening::parse(|place| sent.word(place as c_int), host.moving.hands_ahead.get()) else { return };
     let (Some(own), true) = (host.own.get(), host.moving.hands_ahead.get()) else {
         return sent.replace(0, COMMAND.to_bytes());
     };
@@ -133,14 +142,15 @@ fn answer(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) -> Result<(),
         return Err(reason);
     }
     let word = |place: usize| (place < arguments.count() as usize).then(|| arguments.get(place).bytes());
-    let opening = Opening::parse(word).ok_or("wasm.setslot SETSLOT <slot> MIGRATING <node> takes the place of CLUSTER SETSLOT")?;
+    let opening = Opening::parse(word, host.moving.hands_ahead.get())
+        .ok_or("wasm.setslot SETSLOT <slot> MIGRATING <node> takes the place of CLUSTER SETSLOT")?;
     let words = Strings::new(arguments.iter().skip(1).map(|word| word.bytes()));
     let whole = Strings::new([&b"CLUSTER"[..]].into_iter().chain(arguments.iter().skip(1).map(|word| word.bytes())));
     if !permissions::may_run_words(&whole) {
         return Err("NOPERM it needs the permission to run CLUSTER SETSLOT".into());
     }
     if host.moving.hands_ahead.get() {
-        return Err("send CLUSTER SETSLOT itself".into());
+        return Err("send CLUSTER SETSLOT itself, on a connection that subscribes to nothing".into());
     }
     let own = host.own.get().ok_or("the host failed")?;
     hand_over(host, own.context(), &opening)?;
