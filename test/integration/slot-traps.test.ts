@@ -167,3 +167,23 @@ test('a client that is not served now hands nothing over', async () => {
   await subscriber.send('SUBSCRIBE', 'channel');
   await expectRefused(move, /^-ERR /, () => subscriber.send('CLUSTER', 'SETSLOT', slot, 'MIGRATING', id));
 });
+
+test('who asks the old node is sent to the name that the new one tells', async () => {
+  const { cluster, source, target, owned } = await startMove();
+  for (const node of cluster.nodes) await node.send('CONFIG', 'SET', 'cluster-announce-hostname', `host-${node.port}`);
+  await eventually(
+    () => source.send('CLUSTER', 'NODES'),
+    (text) => text.includes(`,host-${target.port}`),
+  );
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
+  // From now on the host alone sends clients there.
+  expect(await setSlot(source, owned.slot, 'STABLE')).toBe(OK);
+  for (const [type, name] of [
+    ['hostname', `host-${target.port}`],
+    ['unknown-endpoint', ''],
+    ['ip', '127.0.0.1'],
+  ] as const) {
+    await source.send('CONFIG', 'SET', 'cluster-preferred-endpoint-type', type);
+    expect(await source.send('SESSION.GET', owned.id)).toBe(`-ASK ${owned.slot} ${name}:${target.port}\r\n`);
+  }
+});

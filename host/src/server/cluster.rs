@@ -6,6 +6,8 @@ use super::context::Context;
 pub struct Node {
     pub id: String,
     pub address: String,
+    /// The name that it tells others; empty where it tells none.
+    pub host: String,
     pub port: u16,
     pub is_myself: bool,
     pub is_primary: bool,
@@ -32,12 +34,14 @@ impl Node {
         let (id, address, flags) = (words.next()?, words.next()?, words.next()?);
         let primary = words.next()?;
         let link = words.nth(3)?;
+        let host = address.split(',').nth(1).unwrap_or_default();
         let address = address.split(['@', ',']).next()?;
         let (address, port) = address.rsplit_once(':')?;
         let has = |flag: &str| flags.split(',').any(|one| one == flag);
         let mut node = Node {
             id: id.into(),
             address: address.into(),
+            host: host.into(),
             port: port.parse().ok()?,
             is_myself: has("myself"),
             is_primary: has("master"),
@@ -70,6 +74,17 @@ pub fn primary_of<'a>(nodes: &'a [Node], id: &str) -> Option<&'a Node> {
 }
 
 impl Context<'_> {
+    /// How this server names the node to clients that it sends there, as its own redirections do.
+    pub fn endpoint_of(self, node: &Node) -> &str {
+        match self.setting(c"cluster-preferred-endpoint-type").as_deref() {
+            Some("hostname") if node.host.is_empty() => "?",
+            Some("hostname") => &node.host,
+            // Clients take the one that they have asked.
+            Some("unknown-endpoint") => "",
+            _ => &node.address,
+        }
+    }
+
     /// The nodes of the cluster that this server is in; none where it is in no cluster, or answers nothing.
     pub fn cluster_nodes(self) -> Vec<Node> {
         let answer = self.ask(c"CLUSTER", &[c"NODES"]);
@@ -87,6 +102,7 @@ mod tests {
         let line = "07c3 127.0.0.1:30004@31004,host-name myself,master - 0 1426238316232 2 connected 0-5460 7000 [93-<-292f] [77->-e7d1]";
         let node = Node::parse(line).unwrap();
         assert_eq!((node.id.as_str(), node.address.as_str(), node.port), ("07c3", "127.0.0.1", 30004));
+        assert_eq!(node.host, "host-name");
         assert!(node.is_myself && node.is_primary && node.is_well);
         assert!(node.owns(5460) && node.owns(7000) && !node.owns(5461));
         assert_eq!((node.migrating, node.importing), (vec![77], vec![93]));
