@@ -2,10 +2,13 @@
  * Moves of slots that cannot be, or break off: all that modules hold is where it was, or at the other node.
  */
 import { expect, test } from 'vitest';
-import { closeSlot, idOf, openSlot, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
-import { eventually, tested } from '../support/server.ts';
+import { closeSlot, idOf, join, openSlot, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
+import { caughtUp, linked } from '../support/replication.ts';
+import { eventually, tested, type TestServer } from '../support/server.ts';
+import { slotOf } from '../support/slots.ts';
 
 const OK = '+OK\r\n';
+const movesAtOnce = tested.name === 'Valkey' && Number(tested.version.split('.')[0]) >= 9;
 
 /** Has the move refused by what the source answers, with everything where it was. */
 async function expectRefused({ source, target, owned }: Move, says: RegExp, attempt: () => Promise<string>): Promise<void> {
@@ -186,4 +189,76 @@ test('who asks the old node is sent to the name that the new one tells', async (
     await source.send('CONFIG', 'SET', 'cluster-preferred-endpoint-type', type);
     expect(await source.send('SESSION.GET', owned.id)).toBe(`-ASK ${owned.slot} ${name}:${target.port}\r\n`);
   }
+});
+
+test('a node that is reset serves slots that it had handed over before', async () => {
+  const { cluster, source, target, owned } = await startMove();
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
+  await closeSlot(cluster, target, owned.slot);
+  expect(await source.send('CLUSTER', 'RESET', 'HARD')).toBe(OK);
+  expect(await source.send('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')).toBe(OK);
+  const isServed = (reply: string) => reply === '$-1\r\n';
+  expect(await eventually(() => source.send('CUSTOM.GET', owned.user), isServed)).toSatisfy(isServed);
+});
+
+/** The name of the key that takes along what lies in this slot, and those behind it. */
+function keyThatTakes(slot: number): string {
+  const key = (number: number) => `wasm.slot:{${number.toString(16)}}`;
+  for (let number = 0; ; number++) if (slotOf(key(number)) === slot) return key(number);
+}
+
+/** Has many slots moved at once, and does something more before the server goes on with that. */
+async function moveSlots(source: TestServer, [first, last]: [number, number], target: TestServer, ...more: string[][]): Promise<string> {
+  const connection = await source.connect();
+  await connection.send('MULTI');
+  await connection.send('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', String(first), String(last), 'NODE', await idOf(target));
+  for (const words of more) await connection.send(...words);
+  await connection.send('EXEC');
+  const hasEnded = (text: string) => !/state\r\n\$\d+\r\n(?!success|failed|cancelled)/.test(text);
+  const ended = await eventually(() => source.send('CLUSTER', 'GETSLOTMIGRATIONS'), hasEnded);
+  expect(ended).toSatisfy(hasEnded);
+  return /state\r\n\$\d+\r\n(\w+)/.exec(ended)?.[1] ?? ended;
+}
+
+test.runIf(movesAtOnce)('a key in the place of the one that takes data along loses none', async () => {
+  const { source, target, owned } = await startMove();
+  const before = await seen(source, owned);
+  const [first, last] = [owned.slot - 1, owned.slot];
+  const key = keyThatTakes(first);
+  // The key of a move of the first slot alone, which fails without it.
+  expect(await moveSlots(source, [first, first], target, ['RENAME', key, `${key}x`])).toMatch(/failed|cancelled/);
+  expect(await seen(source, owned)).toEqual(before);
+  expect(await moveSlots(source, [first, last], target, ['RENAME', `${key}x`, key])).toBe('success');
+  expect(await seen(target, owned)).toEqual(before);
+});
+
+test.runIf(movesAtOnce)('a key of a move that is over takes nothing along', async () => {
+  const { source, target, owned } = await startMove();
+  const before = await seen(source, owned);
+  const [first, last] = [owned.slot - 1, owned.slot];
+  const key = keyThatTakes(first);
+  expect(await moveSlots(source, [first, last], target, ['RENAME', key, `${key}x`])).toMatch(/failed|cancelled/);
+  const entries = await target.send('CUSTOM.LEN');
+  expect(await moveSlots(source, [first, first], target)).toBe('success');
+  expect(await target.send('CUSTOM.LEN')).toBe(entries);
+  expect(await seen(source, owned)).toEqual(before);
+});
+
+test.runIf(movesAtOnce)('a key of a move that clients renamed keeps no file from being loaded', async () => {
+  const { cluster, source, target, owned } = await startMove();
+  const before = await seen(source, owned);
+  const renamed = `${keyThatTakes(owned.slot)}x`;
+  const words = ['RENAME', keyThatTakes(owned.slot), renamed];
+  expect(await moveSlots(source, [owned.slot, owned.slot], target, words)).toMatch(/failed|cancelled/);
+  expect(await source.send('KEYS', '*')).toContain(renamed);
+  const replica = await join(cluster.nodes);
+  expect(await replica.send('CLUSTER', 'REPLICATE', await idOf(source))).toBe(OK);
+  await linked(replica);
+  await caughtUp(source, replica);
+  // It waits for its primary to delete the key, and then is one.
+  expect(await replica.send('KEYS', '*')).toContain(renamed);
+  expect(await replica.send('CLUSTER', 'FAILOVER', 'TAKEOVER')).toBe(OK);
+  const isEmpty = (keys: string) => keys === '*0\r\n';
+  expect(await eventually(() => replica.send('KEYS', '*'), isEmpty)).toSatisfy(isEmpty);
+  expect(await seen(replica, owned)).toEqual(before);
 });

@@ -72,6 +72,24 @@ impl Moving {
         self.note();
     }
 
+    /// The slots that the key of this name takes along, by a move that runs.
+    pub fn slots_taken_by(&self, key: &[u8]) -> Option<SlotSet> {
+        let moves = self.moves.borrow();
+        moves.values().find(|one| one.anchor.as_ref().is_some_and(|name| name.as_bytes() == key)).map(|one| one.slots.clone())
+    }
+
+    /// Whether another node has the data of any slot that the cluster may still name this one for.
+    pub fn has_handed(&self) -> bool {
+        !self.handed.borrow().is_empty()
+    }
+
+    /// Forgets that another node has the data of slots for which `is_over` holds, given the slot and that
+    /// node's id: the server itself sends clients there.
+    pub fn forget_handed(&self, is_over: impl Fn(u16, &str) -> bool) {
+        self.handed.borrow_mut().retain(|slot, node| !is_over(*slot, node));
+        self.note();
+    }
+
     /// The data of these slots is here, or is of no concern any more.
     pub fn take_back(&self, slots: &SlotSet) {
         self.handed.borrow_mut().retain(|slot, _| !slots.contains(*slot));

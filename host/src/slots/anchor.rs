@@ -23,7 +23,7 @@ use crate::server::context::{self, Context};
 use crate::server::guard::guarded;
 use crate::server::keys::KeyType;
 use crate::server::stream::Stream;
-use crate::server::strings::Strings;
+use crate::server::strings::{ServerString, Strings};
 use crate::server::{log, outermost};
 
 const TYPE: &CStr = c"wasm-slot";
@@ -118,17 +118,23 @@ unsafe extern "C" fn save(io: *mut Io, value: *mut c_void) {
     });
 }
 
-/// Writes what the slots hold as commands: in a child that the server has forked for that.
-unsafe extern "C" fn rewrite(io: *mut Io, _key: *mut Str, value: *mut c_void) {
-    // SAFETY: as above.
-    let (stream, anchor) = unsafe { (Stream::new(io), &*value.cast::<Anchor>()) };
+/// Writes what the slots hold as commands: in a child that the server has forked for that. Clients may put
+/// another such key in the place of one, so the move of that name says which slots; a key of no move writes
+/// nothing.
+unsafe extern "C" fn rewrite(io: *mut Io, key: *mut Str, _value: *mut c_void) {
+    // SAFETY: the stream of the running save, and the name of a key.
+    let (stream, key) = unsafe { (Stream::new(io), ServerString::new(key)) };
     let emit = |name: &CStr, arguments: &Strings<'_>| stream.emit(name, arguments);
-    let written = guarded(|| loaded::get().map(|host| slots::export(host, &anchor.slots, Sink(&emit))));
-    if let Some(Some(Ok(()))) = written {
+    let written = guarded(|| -> Result<(), String> {
+        let Some(host) = loaded::get() else { return Ok(()) };
+        let Some(slots) = host.moving.slots_taken_by(key.bytes()) else { return Ok(()) };
+        slots::export(host, &slots, Sink(&emit)).map_err(|reason| format!("the slots {slots} do not move: {reason}"))
+    });
+    if let Some(Ok(())) = written {
         return;
     }
-    if let Some(Some(Err(reason))) = written {
-        log::warning(None, &format!("the slots {} do not move: {reason}", anchor.slots));
+    if let Some(Err(reason)) = written {
+        log::warning(None, &reason);
     }
     rdb::fail_save(stream);
 }
@@ -156,13 +162,15 @@ fn load_anchor(stream: Stream<'_>) -> Result<Anchor, String> {
     }
     let slots = str::from_utf8(&slots).ok().and_then(SlotSet::parse).ok_or("it names no slots")?;
     let name = name_of(&slots);
-    if stream.key_name().is_some_and(|key| key != name.as_bytes()) {
-        return Err("it has another name than such keys have".into());
-    }
+    let own_name = stream.key_name().unwrap_or_else(|| name.clone().into_bytes());
     if !effects.is_empty() {
+        if *own_name != *name.as_bytes() {
+            return Err("it has another name than such keys have".into());
+        }
         take(host, &slots, &effects)?;
     }
-    host.moving.spent.borrow_mut().push(name.into_bytes().into_boxed_slice());
+    // Clients may have renamed one that brings nothing: a file with it is no worse for that.
+    host.moving.spent.borrow_mut().push(own_name.into());
     Ok(Anchor { slots, effects: Vec::new() })
 }
 

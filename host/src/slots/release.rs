@@ -18,6 +18,7 @@ use crate::duties::slots;
 use crate::modules::loaded::{self, Host};
 use crate::modules::slot_set::SlotSet;
 use crate::server::api::{self, Ctx, Str};
+use crate::server::cluster::Node;
 use crate::server::context::{self, Context, avoids_replica_traffic};
 use crate::server::guard::{answering, guarded};
 use crate::server::log;
@@ -97,7 +98,10 @@ unsafe extern "C" fn run(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_i
                     host.moving.hand(&slots, &String::from_utf8_lossy(node));
                 }
                 [b"DROP", text] if let Some(slots) = slots(text) => leave(host, ctx, &slots),
-                [b"SPENT", key] => ctx.delete_key_here(key),
+                [b"SPENT", key] => {
+                    host.moving.spent.borrow_mut().retain(|spent| **spent != **key);
+                    ctx.delete_key_here(key);
+                }
                 _ => give_up(&COMMAND.to_string_lossy(), "it is no effect of this version"),
             }
             ctx.replicate_verbatim();
@@ -145,12 +149,13 @@ unsafe extern "C" fn on_timer(ctx: *mut Ctx, _: *mut c_void) {
 }
 
 /// The server's cron: keys that have brought data along are deleted, what could not be dropped before is, and
-/// slots are forgotten that have become this node's. What came to slots that did not stays: it may be the
-/// only copy.
+/// slots are forgotten that have become this node's, or are another's. What came to slots that did not stays:
+/// it may be the only copy.
 pub fn on_cron(host: &Host) {
     const NOT_NOW: c_int = api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING;
     let moving = &host.moving;
-    if moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() && moving.owed.borrow().is_empty() {
+    let is_done = moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() && moving.owed.borrow().is_empty();
+    if is_done && !moving.has_handed() {
         return;
     }
     let flags = context::server_flags();
@@ -159,27 +164,43 @@ pub fn on_cron(host: &Host) {
         return;
     }
     let ctx = own.context();
-    for name in moving.spent.take() {
-        // A replica hears of it from its primary.
-        if flags & api::CTX_FLAGS_SLAVE == 0 {
+    // A replica hears of both from its primary, or becomes one.
+    if flags & api::CTX_FLAGS_SLAVE == 0 {
+        for name in moving.spent.take() {
             spend(host, ctx, &name);
         }
+        drop(host, ctx, &moving.owed.take());
     }
-    let owed = moving.owed.take();
-    if flags & api::CTX_FLAGS_SLAVE == 0 {
-        drop(host, ctx, &owed);
-    }
-    forget_imports(host, ctx);
+    forget_closed(host, ctx);
 }
 
-/// Forgets that slots came from another node which are this one's by now, or its primary's.
-fn forget_imports(host: &Host, ctx: Context<'_>) {
-    let imported = host.moving.imported.borrow().clone();
-    if imported.is_empty() || host.moving.is_asked_lately() {
+/// Forgets what this node knows of slots that are no longer open: those that came and are its own by now, or
+/// its primary's, and those that went and are another node's.
+fn forget_closed(host: &Host, ctx: Context<'_>) {
+    let moving = &host.moving;
+    if moving.imported.borrow().is_empty() && !moving.has_handed() || moving.is_asked_lately() {
         return;
     }
     let nodes = ctx.cluster_nodes();
     let Some(own) = nodes.iter().find(|node| node.is_myself) else { return };
+    forget_handed(host, &nodes, own);
+    forget_imports(host, ctx, &nodes, own);
+}
+
+/// A slot that is not this primary's is answered for by the server, and a node that is alone was reset. A
+/// replica does not know whether it is its primary's, as that may have failed over: it goes by whether the
+/// node has it that has the data.
+fn forget_handed(host: &Host, nodes: &[Node], own: &Node) {
+    let has = |id: &str, slot: u16| nodes.iter().any(|node| node.id == id && node.owns(slot));
+    let is_reset = nodes.len() == 1;
+    host.moving.forget_handed(|slot, holder| if own.is_primary { is_reset || !own.owns(slot) } else { has(holder, slot) });
+}
+
+/// Forgets that slots came from another node which are this one's by now, or its primary's.
+fn forget_imports(host: &Host, ctx: Context<'_>, nodes: &[Node], own: &Node) {
+    if host.moving.imported.borrow().is_empty() {
+        return;
+    }
     let served: Vec<_> = nodes.iter().filter(|node| node.is_myself || own.primary == node.id).flat_map(|node| node.slots.clone()).collect();
     host.moving.imported.borrow_mut().remove_all(&SlotSet::of_ranges(served));
     let mut lost = host.moving.imported.borrow().clone();
