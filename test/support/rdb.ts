@@ -9,6 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 const AUX = 0xfa;
 const MODULE_AUX = 0xf7;
+const MODULE_VALUE = 7;
 const OPCODE_END = 0;
 const OPCODE_UNSIGNED = 2;
 const OPCODE_STRING = 5;
@@ -108,6 +109,13 @@ function sectionBytes({ type, saved }: Section): Buffer {
   return Buffer.concat([...parts, Buffer.from([OPCODE_END])]);
 }
 
+/** What DUMP answers of a key of this module type, without the ten bytes behind that. */
+export function moduleValue(type: bigint, saved: Saved[]): Buffer {
+  const { length } = lengthBytes(type);
+  const section = sectionBytes({ type, saved });
+  return Buffer.concat([Buffer.from([MODULE_VALUE]), section.subarray(1, 1 + length), section.subarray(1 + length + 2)]);
+}
+
 /** A length in its longest form, which is as good as any. */
 function lengthBytes(value: bigint): Buffer {
   if (value < 64n) return Buffer.from([Number(value)]);
@@ -125,7 +133,7 @@ export function typeName(type: bigint): string {
 }
 
 /** The module type of this name and encoding. */
-function typeId(name: string, encoding: bigint): bigint {
+export function typeId(name: string, encoding: bigint): bigint {
   let id = 0n;
   for (let index = 0; index < name.length; index++) id = (id << 6n) | BigInt(LETTERS.indexOf(name.charAt(index)));
   return (id << 10n) | encoding;

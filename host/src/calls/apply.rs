@@ -266,21 +266,32 @@ pub fn apply_all<'e>(
 /// Why it does not: it is no effect, it lies in another slot, or the module refuses it.
 pub fn apply_export(host: &Host, ctx: Context<'_>, effect: Arguments<'_>, slots: &SlotSet) -> std::result::Result<(), String> {
     let words: Vec<&[u8]> = effect.iter().map(|word| word.bytes()).collect();
+    let slot_named = |name: &[u8]| {
+        let is_it = |slot: &&Slot| slot.write && slot.name.to_bytes().eq_ignore_ascii_case(name);
+        host.slots.iter().find(is_it).ok_or("no module has a command of its name")
+    };
+    let key_of = |words: &[&'_ [u8]]| {
+        let name = words.first().ok_or("it names no command")?;
+        let place = slot_named(name)?.first_key(words).ok_or("it has no key")?;
+        Ok::<_, String>(words[place].to_vec())
+    };
     let is_within = |key: &[u8]| if slots.contains(slot_of(key)) { Ok(()) } else { Err("a key of it lies in another slot".to_string()) };
     if words[0].eq_ignore_ascii_case(APPLY_COMMAND.to_bytes()) {
         if words.len() <= FORMAT {
             return Err("it is cut off".into());
         }
         is_within(words[KEY])?;
-        if words[FORMAT] != COMMAND.as_bytes() && Effect::format_of(words[FORMAT]).is_none_or(|format| format <= 0) {
+        if words[FORMAT] == COMMAND.as_bytes() {
+            // Whoever made the effect may have named another key before the command.
+            is_within(&key_of(&words[FORMAT + 1..])?)?;
+        } else if Effect::format_of(words[FORMAT]).is_none_or(|format| format <= 0) {
             return Err("its format is no number".into());
         }
         let member = host.keeper(words[MODULE]).ok_or_else(|| format!("the module {} is not loaded", words[MODULE].escape_ascii()))?;
         return apply_to(host, Place::present(host, member), ctx, effect.after(FORMAT));
     }
-    let is_it = |slot: &&Slot| slot.write && slot.name.to_bytes().eq_ignore_ascii_case(words[0]);
-    let slot = host.slots.iter().find(is_it).ok_or("no module has a command of its name")?;
-    is_within(slot.first_key(&words).map(|place| words[place]).ok_or("it has no key")?)?;
+    is_within(&key_of(&words)?)?;
+    let slot = slot_named(words[0])?;
     let command = Strings::of_words(iter::once(Word::Bytes(COMMAND.as_bytes())).chain(effect.iter().map(Word::Held)));
     apply_to(host, Place::present(host, slot.member.get()), ctx, command.arguments())
 }
