@@ -177,9 +177,9 @@ async function adviceOf(outcome: Outcome): Promise<string | undefined> {
   if (done !== undefined)
     return `${sessions(count)} are left: old ones in grace are among them, until their grace is over. Slots do not move before; --wait <seconds> looks again.`;
   return (
-    `Slots do not move before these ids are gone. Either wait until they have ended: npx redis-wasm cluster prepare --wait <seconds>.${never}\n` +
+    `Slots do not move before these ids are gone. Either wait until they have ended: npx --no redis-wasm cluster prepare --wait <seconds>.${never}\n` +
     "Or give these sessions ids in their users' slots, which your applications must learn before the old ones end:\n" +
-    'npx redis-wasm cluster prepare --rotate --grace <seconds>.'
+    'npx --no redis-wasm cluster prepare --rotate --grace <seconds>.'
   );
 }
 

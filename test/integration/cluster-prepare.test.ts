@@ -89,7 +89,7 @@ test('rotates into the slots of the users, names what it has done, and says when
   expect(told.servers[0]!.ids.sort()).toEqual([...strays].sort());
   const [, said] = await cluster('prepare', '--url', urlOf(node));
   expect(said).toContain(`have no end of their own: waiting does not help them.`);
-  expect(said).toContain('npx redis-wasm cluster prepare --rotate --grace <seconds>');
+  expect(said).toContain('npx --no redis-wasm cluster prepare --rotate --grace <seconds>');
   expect(parseReply(await node.send('SESSION.STRAYS', 'COUNT', '0'))).toEqual([strays.length, []]);
 
   const file = path.join(node.folder, 'ids');
@@ -138,7 +138,7 @@ test('the host refuses to move slots until it says that they can be moved', { ti
   const other = await join([node]);
   const slot = slotOf(USERS[0]!);
   expect(await openSlot(node, other, slot)).toBe(
-    `-ERR ${strays.length} ids lie in other slots than their users, and would be left behind: npx redis-wasm cluster prepare\r\n`,
+    `-ERR ${strays.length} ids lie in other slots than their users, and would be left behind: npx --no redis-wasm cluster prepare\r\n`,
   );
   expect((await json('prepare', '--url', urlOf(node), '--rotate', '--grace', '1', '--wait', '60'))[0]).toBe(0);
   expect(await openSlot(node, other, slot)).toBe(OK);
