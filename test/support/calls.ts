@@ -56,6 +56,7 @@ export const SESSION_CALLS = {
   list: {},
   rotate: { id: ID, 'options?': { grace: 1000 } },
   scan: { cursor: '0', 'options?': { MATCH: '*', COUNT: 100 } },
+  strays: { 'options?': { count: 10 } },
   touch: { id: ID },
   ttl: { id: ID },
   user: { user: 'alice' },
