@@ -30,7 +30,7 @@ const integrationTests = (...names: string[]) => names.map((name) => `test/integ
  * added here.
  */
 const FIRST_SERVER_TESTS = integrationTests(
-  ...['client-away', 'client-contract', 'client-copies', 'client-examples', 'client-express'],
+  ...['client-away', 'client-contract', 'client-copies', 'client-examples', 'client-express', 'cluster-prepare'],
   ...['hostile-compile', 'hostile-exports', 'hostile-files', 'hostile-lengths', 'hostile-linked', 'hostile-pointers', 'kit-arguments'],
   ...['kit-docs', 'kit-examples', 'kit-memory', 'large-writes', 'linking-files', 'live-memory', 'soak'],
 );
@@ -44,6 +44,7 @@ const BOTH_LINKS_TESTS = integrationTests(
     'answers',
     'attempt',
     'client-*',
+    'cluster-prepare',
     'command-info',
     'corpus',
     'deploy',
@@ -52,7 +53,20 @@ const BOTH_LINKS_TESTS = integrationTests(
     'hostile-[!p]*',
     'large-writes',
   ],
-  ...['kit-*', 'languages', 'linking*', 'live-[!l]*', 'live-load', 'loaded', 'readers', 'server-rules', 'soak', 'stack-pointer', 'sweep'],
+  ...[
+    'kit-*',
+    'languages',
+    'linking*',
+    'live-[!l]*',
+    'live-load',
+    'loaded',
+    'readers',
+    'server-rules',
+    'slot-*',
+    'soak',
+    'stack-pointer',
+    'sweep',
+  ],
 );
 
 function onlyIfFetched(wheel: wheels.Wheel): { file: string } | { reason: string } {
