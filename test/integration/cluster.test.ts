@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startCluster } from '../support/cluster.ts';
 import { fixture } from '../support/modules.ts';
 import { bulk, bulks } from '../support/raw.ts';
-import { HASHMAP_FILE, HOST_FILE, SESSION_FILE, tested } from '../support/server.ts';
+import { HASHMAP_FILE, HOST_FILE, SESSION_FILE } from '../support/server.ts';
 
 const visits = await fixture('visits');
 
@@ -55,16 +55,7 @@ test('a command that needs a key of another node, by command, fails and has chan
   expect(await one.send('VISIT.BEGIN', user, own)).toContain(bulk(user));
 });
 
-test.runIf(tested.name === 'Valkey')('slots are not migrated atomically where modules hold data that would stay behind', async () => {
-  const cluster = await startCluster();
-  const [one, other] = cluster.nodes as [(typeof cluster.nodes)[0], (typeof cluster.nodes)[0]];
-  const id = (await other.send('CLUSTER', 'MYID')).split('\r\n')[1]!;
-  expect(await one.send('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', '0', '0', 'NODE', id)).toMatch(
-    /^-ERR The module wasm does not support atomic slot migration/,
-  );
-});
-
-test('a slot that is given to another node leaves its data behind', async () => {
+test('a slot that is given away without being opened leaves its data behind', async () => {
   const { nodes, keyOf, slotOf } = await startCluster();
   const [one, other] = nodes as [(typeof nodes)[0], (typeof nodes)[0]];
   const key = await keyOf(one, 'key');
