@@ -333,8 +333,8 @@ class Torture {
   // ── Rest ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Waits until all nodes are there and replicas follow; and, but where a move has broken off, until all agree
-   * on who has which slots.
+   * Waits until all nodes are there and replicas follow; and, but where a move has broken off, until all
+   * agree on who has which slots.
    */
   async atRest(isBroken = false): Promise<void> {
     this.load.rethrow();
