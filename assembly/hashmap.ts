@@ -2,6 +2,7 @@
  * hashmap.wasm: the storage CUSTOM.*, for clients as commands and for other modules as exported functions.
  * docs/ABI.md tells the conventions. This file is the list of exports, nothing else.
  */
+import { forgetIndex, indexBytes } from "./base/slot-index";
 import { infoField, dataType, servedBy } from "./base/register";
 import { beginJoin, beginLeave, endJoin, endLeave } from "./base/storage/carry";
 import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
@@ -52,6 +53,7 @@ export function info(): void {
   infoField(changetype<usize>("entries"), table.count);
   infoField(changetype<usize>("expired"), expired);
   infoField(changetype<usize>("heap_used"), usedBytes());
+  infoField(changetype<usize>("slot_index"), indexBytes());
 }
 
 /** Bytes of the wholly free pages of this module's heap. O(1). */
@@ -86,6 +88,7 @@ export function countSlots(slots: usize): u64 {
 
 /** What another file of this module takes over in the same memory: a list (base/storage/carry.ts). */
 export function leave(): u64 {
+  forgetIndex();
   beginLeave();
   carry();
   return endLeave();

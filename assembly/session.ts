@@ -2,6 +2,7 @@
  * session.wasm: the sessions SESSION.*, for clients as commands and for other modules as exported functions.
  * docs/ABI.md tells the conventions. This file is the list of exports, nothing else.
  */
+import { forgetIndex, indexBytes } from "./base/slot-index";
 import { infoField, dataType, servedBy } from "./base/register";
 import { beginJoin, beginLeave, endJoin, endLeave } from "./base/storage/carry";
 import { freeBytes as heapFreeBytes, usedBytes } from "./base/storage/heap";
@@ -76,6 +77,7 @@ export function info(): void {
   infoField(changetype<usize>("evicted"), evicted);
   infoField(changetype<usize>("storage_calls"), storageCalls);
   infoField(changetype<usize>("heap_used"), usedBytes());
+  infoField(changetype<usize>("slot_index"), indexBytes());
 }
 
 /** Bytes of the wholly free pages of this module's heap. O(1). */
@@ -110,6 +112,7 @@ export function strays(): u64 {
 
 /** What another file of this module takes over in the same memory: a list (base/storage/carry.ts). */
 export function leave(): u64 {
+  forgetIndex();
   beginLeave();
   carry();
   return endLeave();

@@ -7,6 +7,7 @@ import { sizeOf } from "./storage/entry";
 import { checkTable } from "./storage/table/check";
 import { Table } from "./storage/table/table";
 import { blockMemory } from "./persistence";
+import { indexBytes } from "./slot-index";
 import { appendText, failLine, line } from "./text";
 
 /** Ends the running command: this invariant is broken. Does not return. */
@@ -29,7 +30,8 @@ export function checkStructures(table: Table): void {
  * own and the buffer of saving.
  */
 export function checkBytes(table: Table, bytes: u64): void {
-  if (bytes + table.memoryUsed() + blockMemory() != usedBytes()) failBroken(changetype<usize>("blocks of the heap that nothing uses"));
+  if (bytes + table.memoryUsed() + blockMemory() + indexBytes() != usedBytes())
+    failBroken(changetype<usize>("blocks of the heap that nothing uses"));
 }
 
 /** Bytes of the heap that an entry takes. */

@@ -7,11 +7,12 @@
  *       …                                        // drops takenAt(0 …), and calls countDrop for each
  *       passBatch();
  *     }
- *     return !isDropped();
+ *     return endStep();
  *
  * It may begin anew at any time, since what was dropped is gone. What comes into the slots meanwhile may
- * stay.
+ * stay. All of one slot is found by the index (slot-index.ts), where there is one.
  */
+import { endPlaces, findPlaces, forgetIndex, placeCount, seekPlace, sourceAt } from "./slot-index";
 import { keyLength, keyOf } from "./storage/entry";
 import { Table } from "./storage/table/table";
 import { hasSlot, SET_BYTES, slotOf } from "./slots";
@@ -30,6 +31,13 @@ let dropping: u64 = 0;
 /** The cursor to go on with, 0: at the beginning; and the one behind the batch. */
 let position: u64 = 0;
 let following: u64 = 0;
+/**
+ * Whether the places of an index are gone through instead; the one to go on with, and the one behind the
+ * batch.
+ */
+let isIndexed: bool = false;
+let place: u32 = 0;
+let followingPlace: u32 = 0;
 /** Whether the walk is at its end; and whether it is behind the batch. */
 let isAtEnd: bool = false;
 let isLast: bool = false;
@@ -45,8 +53,12 @@ let touched: u32 = 0;
  */
 export function beginStep(slots: usize, most: i32): bool {
   const set = digestOf(slots);
+  // A drop of nothing: no slots move any more.
+  if (!set) forgetIndex();
   const isSame = most > 0 && set == dropping;
   if (!isSame) position = 0;
+  isIndexed = most <= 0 && findPlaces(slots);
+  place = 0;
   dropping = set;
   isAtEnd = false;
   dropsLeft = most > 0 ? <i64>most : ALL;
@@ -57,6 +69,12 @@ export function beginStep(slots: usize, most: i32): bool {
 /** Goes on with another table, from its beginning or where the step before has ended in it. */
 export function beginTable(): void {
   isAtEnd = false;
+  place = 0;
+}
+
+/** Whether the step goes by the index. */
+export function goesByIndex(): bool {
+  return isIndexed;
 }
 
 /** A digest of a set of slots, by which it is known again. */
@@ -71,9 +89,15 @@ export function stepGoesOn(): bool {
   return !isAtEnd && dropsLeft > 0 && looksLeft > 0;
 }
 
-/** Whether all is dropped. */
+/** Whether all of the table is dropped. */
 export function isDropped(): bool {
   return isAtEnd;
+}
+
+/** Ends a step. Whether there may be more. */
+export function endStep(): bool {
+  endPlaces();
+  return !isAtEnd;
 }
 
 /** How many more the step may drop. */
@@ -90,11 +114,17 @@ export function countLook(): void {
  * Takes entries of the slots, all of one home chunk; how many. O(1).
  * @param slotOfEntry a function `(entry: usize) => u32`, by its index in the table of functions; 0: their
  *   slots are those of their keys
+ * @param source the number of the table in the index
  */
-export function takeBatch(table: Table, slots: usize, slotOfEntry: i32 = 0): u32 {
+export function takeBatch(table: Table, slots: usize, slotOfEntry: i32 = 0, source: u32 = 0): u32 {
   const most = <u32>min(dropsLeft, BATCH);
   let count: u32 = 0;
-  table.seek(position);
+  if (isIndexed) {
+    while (place < placeCount() && sourceAt(place) != source) place++;
+    isLast = place == placeCount();
+    if (isLast) return 0;
+    seekPlace(table, place);
+  } else table.seek(position);
   touched += table.touch();
   let entry = table.next();
   for (; entry && count < most; entry = table.next()) {
@@ -105,7 +135,8 @@ export function takeBatch(table: Table, slots: usize, slotOfEntry: i32 = 0): u32
     count++;
   }
   following = entry ? position : table.cursor;
-  isLast = !following && !entry;
+  followingPlace = place + u32(!entry);
+  isLast = !entry && (isIndexed ? followingPlace == placeCount() : !following);
   table.endWalk();
   return count;
 }
@@ -124,7 +155,8 @@ export function countDrop(): bool {
 
 /** All of the batch is dropped: goes on behind it. */
 export function passBatch(): void {
-  position = following;
+  if (isIndexed) place = followingPlace;
+  else position = following;
   isAtEnd = isLast;
 }
 

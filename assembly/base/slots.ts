@@ -129,18 +129,22 @@ export function writeKeyIn(slot: u32, target: usize): void {
 
 // ── Sets of slots ──────────────────────────────────────────────────────────────────────────────────────────
 
-/** Whether the slot of a key is in the set at `slots`. O(length). */
-// prettier-ignore
-@inline
-export function isInSlots(slots: usize, key: usize, length: u32): bool {
-  return hasSlot(slots, slotOf(key, length));
-}
-
 /** The first slot of the set at `slots`, NO_SLOT: it is empty. */
 export function firstSlot(slots: usize): u32 {
   let slot: u32 = 0;
   while (slot < NO_SLOT && !hasSlot(slots, slot)) slot++;
   return slot;
+}
+
+/** The one slot of the set at `slots`, NO_SLOT: it has none, or several. */
+export function onlySlot(slots: usize): u32 {
+  let word: u64 = 0;
+  for (let at = slots, end = slots + <usize>SET_BYTES; at < end; at += 8) {
+    const bits = load<u64>(at);
+    if (bits && (word || popcnt(bits) > 1)) return NO_SLOT;
+    word |= bits;
+  }
+  return word ? firstSlot(slots) : NO_SLOT;
 }
 
 /** Whether a slot is in the set at `slots`. */

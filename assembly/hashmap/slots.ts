@@ -6,39 +6,35 @@ import { deadlineOf, keyLength, keyOf } from "../base/storage/entry";
 import { beginChange, endChange } from "../base/change";
 import { lengthOf, pointerOf } from "../base/frame";
 import { redis } from "../base/redis";
-import { beginStep, countDrop, isDropped, passBatch, stepGoesOn, takeBatch, takenAt } from "../base/slot-drop";
-import { isInSlots } from "../base/slots";
+import { beginStep, countDrop, endStep, passBatch, stepGoesOn, takeBatch, takenAt } from "../base/slot-drop";
+import { indexOne, releaseWhenShort } from "../base/slot-index";
+import { firstInSlots, nextInSlots } from "../base/slot-walk";
 import { queueSet } from "./replication/effects";
 import { compactEntries, releaseLeaving, removeEntry, table } from "./store/entries";
 import { textOf } from "./store/value";
 
-/** What touching entries before their use has read. */
-let touched: u32 = 0;
-
-/** Queues what makes the entries of these slots where they are not. Changes nothing. O(entries). */
+/**
+ * Queues what makes the entries of these slots where they are not. Changes no entry. O(entries), of one slot
+ * O(its entries) but for the first time.
+ */
 export function exportEntries(slots: usize): void {
-  let cursor: u64 = 0;
-  do {
-    begin(cursor);
-    for (let entry = table.next(); entry; entry = table.next()) {
-      if (!isIn(slots, entry)) continue;
-      const text = textOf(entry);
-      queueSet(keyOf(entry), keyLength(entry), pointerOf(text), lengthOf(text), deadlineOf(entry));
-    }
-    cursor = table.cursor;
-  } while (cursor);
+  indexEntries(slots);
+  for (let entry = firstInSlots(table, slots); entry; entry = nextInSlots()) {
+    const text = textOf(entry);
+    queueSet(keyOf(entry), keyLength(entry), pointerOf(text), lengthOf(text), deadlineOf(entry));
+  }
 }
 
 /** How many entries lie in these slots. O(entries). */
 export function countEntries(slots: usize): u64 {
   let count: u64 = 0;
-  let cursor: u64 = 0;
-  do {
-    begin(cursor);
-    for (let entry = table.next(); entry; entry = table.next()) count += u64(isIn(slots, entry));
-    cursor = table.cursor;
-  } while (cursor);
+  for (let entry = firstInSlots(table, slots); entry; entry = nextInSlots()) count++;
   return count;
+}
+
+function indexEntries(slots: usize): void {
+  releaseWhenShort();
+  indexOne(slots, table);
 }
 
 /**
@@ -48,6 +44,7 @@ export function countEntries(slots: usize): u64 {
  */
 export function dropEntries(slots: usize, most: i32): bool {
   releaseLeaving();
+  if (most <= 0) indexEntries(slots);
   beginStep(slots, most);
   while (stepGoesOn()) {
     const count = takeBatch(table, slots);
@@ -57,7 +54,7 @@ export function dropEntries(slots: usize, most: i32): bool {
     passBatch();
   }
   compactEntries(0);
-  return !isDropped();
+  return endStep();
 }
 
 function dropTaken(entry: usize): void {
@@ -67,16 +64,4 @@ function dropTaken(entry: usize): void {
   redis.SignalModifiedKey(key, length);
   removeEntry(table.lookup(key, length, hash), hash);
   countDrop();
-}
-
-/** Goes to the chunk of a cursor. */
-function begin(cursor: u64): void {
-  table.seek(cursor);
-  touched += table.touch();
-}
-
-// prettier-ignore
-@inline
-function isIn(slots: usize, entry: usize): bool {
-  return isInSlots(slots, keyOf(entry), keyLength(entry));
 }

@@ -1,6 +1,7 @@
 /** What the host calls of a kit module. docs/ABI.md tells the conventions. */
 import { lengthOf, pointerOf } from "../base/frame";
 import { freeBytes as heapFreeBytes, usedBytes } from "../base/storage/heap";
+import { forgetIndex } from "../base/slot-index";
 import { beginJoin, beginLeave, endJoin, endLeave } from "../base/storage/carry";
 import { infoField } from "../base/register";
 import { redis } from "../base/redis";
@@ -13,6 +14,7 @@ import { checkTables } from "./store/check";
 import { checkName, declareSettings } from "./module";
 import { infoFields } from "./hand";
 import { isNothing, loadTables, saveTables, tellTables } from "./store/persistence";
+import { indexBytes } from "./store/slot-index";
 import { carryTables, dropAll, storedCount } from "./store/tables";
 import { applyEffect } from "./transaction/apply";
 import { forgetStaged, recover } from "./transaction/commit";
@@ -94,6 +96,7 @@ export function info(): void {
   infoField(changetype<usize>("entries"), storedCount());
   infoField(changetype<usize>("expired"), expired);
   infoField(changetype<usize>("heap_used"), usedBytes() - heldBytes());
+  infoField(changetype<usize>("slot_index"), indexBytes());
   infoFields();
 }
 
@@ -136,6 +139,7 @@ export function countSlots(slots: usize): u64 {
 export function leave(): u64 {
   recover();
   beginArena();
+  forgetIndex();
   beginLeave();
   carry();
   return endLeave();

@@ -6,25 +6,22 @@
 import { keyLength, keyOf } from "../base/storage/entry";
 import { beginChange, endChange } from "../base/change";
 import { redis } from "../base/redis";
-import { beginStep, countDrop, isDropped, mayDrop, passBatch, stepGoesOn, takeBatch, takenAt } from "../base/slot-drop";
-import { isInSlots } from "../base/slots";
+import { beginStep, countDrop, endStep, mayDrop, passBatch, stepGoesOn, takeBatch, takenAt } from "../base/slot-drop";
+import { indexOne } from "../base/slot-index";
+import { firstInSlots, nextInSlots } from "../base/slot-walk";
 import { queueSession } from "./replication/effects";
 import { compactRecords } from "./store/moving";
 import { asSession, idText } from "./store/record";
 import { beginCommand, removeRecord } from "./store/records";
 import { asUser, users } from "./store/users";
 
-/** What touching users before their use has read. */
-let touched: u32 = 0;
-
-/** Queues what makes the sessions of these slots where they are not. Changes no session. O(users + bytes). */
+/**
+ * Queues what makes the sessions of these slots where they are not. Changes no session. O(users + bytes), of
+ * one slot O(its users + bytes) but for the first time.
+ */
 export function exportSessions(slots: usize): void {
-  let cursor: u64 = 0;
-  do {
-    begin(cursor);
-    for (let owner = users.next(); owner; owner = users.next()) if (isIn(slots, owner)) exportUser(owner);
-    cursor = users.cursor;
-  } while (cursor);
+  indexOne(slots, users);
+  for (let owner = firstInSlots(users, slots); owner; owner = nextInSlots()) exportUser(owner);
 }
 
 /** From the oldest on: each comes as the newest. */
@@ -39,12 +36,7 @@ function exportUser(owner: usize): void {
 /** How many sessions lie in these slots. O(users). */
 export function countInSlots(slots: usize): u64 {
   let count: u64 = 0;
-  let cursor: u64 = 0;
-  do {
-    begin(cursor);
-    for (let owner = users.next(); owner; owner = users.next()) if (isIn(slots, owner)) count += asUser(owner).count;
-    cursor = users.cursor;
-  } while (cursor);
+  for (let owner = firstInSlots(users, slots); owner; owner = nextInSlots()) count += asUser(owner).count;
   return count;
 }
 
@@ -55,6 +47,7 @@ export function countInSlots(slots: usize): u64 {
  */
 export function dropSessions(slots: usize, most: i32): bool {
   beginCommand();
+  if (most <= 0) indexOne(slots, users);
   beginStep(slots, most);
   while (stepGoesOn()) {
     const count = takeBatch(users, slots);
@@ -65,7 +58,7 @@ export function dropSessions(slots: usize, most: i32): bool {
     if (all) passBatch();
   }
   compactRecords(0);
-  return !isDropped();
+  return endStep();
 }
 
 /** Drops sessions of a user, from the newest on; false: the step ends before the last. */
@@ -80,16 +73,4 @@ function dropUser(owner: usize): bool {
     if (!countDrop()) return left == 1;
   }
   return true;
-}
-
-/** Goes to the chunk of a cursor. */
-function begin(cursor: u64): void {
-  users.seek(cursor);
-  touched += users.touch();
-}
-
-// prettier-ignore
-@inline
-function isIn(slots: usize, owner: usize): bool {
-  return isInSlots(slots, keyOf(owner), keyLength(owner));
 }

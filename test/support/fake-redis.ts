@@ -982,7 +982,10 @@ export class FakeServer {
     });
   }
 
-  /** What a module exports of these slots, as commands. It must change nothing, and so take no memory. */
+  /**
+   * What a module exports of these slots, as commands. It must change nothing, and so take no memory but for
+   * its index.
+   */
   exportSlots(module: FakeModule, slots: Iterable<number>): Buffer[][] {
     const [used, start] = [this.usedOf(module), this.propagated.length];
     this.inSlots(module, 'export', slots, (set) => {
@@ -1013,7 +1016,8 @@ export class FakeServer {
   }
 
   private usedOf(module: FakeModule): bigint {
-    return this.infoOf(module).get(`${module.name}_heap_used`) ?? 0n;
+    const info = this.infoOf(module);
+    return (info.get(`${module.name}_heap_used`) ?? 0n) - (info.get(`${module.name}_slot_index`) ?? 0n);
   }
 
   private inSlots<Result>(module: FakeModule, phase: string, slots: Iterable<number>, body: (set: number) => Result): Result {

@@ -29,6 +29,7 @@ import { isExpired } from "../../base/deadline";
 import { isLate } from "../../base/frame";
 import { redis } from "../../base/redis";
 import { forgetDrop } from "../../base/slot-drop";
+import { releaseIndex } from "../../base/slot-index";
 import { kept } from "./value";
 import { carryArea, carryWord } from "../../base/storage/carry";
 
@@ -64,6 +65,7 @@ export function prepareTable(): bool {
 /** Drops all entries at once. O(pages of the memory). */
 export function dropAll(): void {
   beginChange();
+  releaseIndex();
   if (keyed) {
     table.forget();
     wheel.init();

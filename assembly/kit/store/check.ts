@@ -11,6 +11,7 @@ import { entryMemory, failBroken } from "../../base/check";
 import { blockMemory } from "../../base/persistence";
 import { heldBlocks } from "../memory/arena";
 import { schemaBytes } from "./schemas";
+import { indexBytes } from "./slot-index";
 import { declared, hashTable, hasUnder, HEAD, heads, isInTree, prefixLength, storedCount, tableCount, tree, wheel } from "./tables";
 
 const cursor: Cursor = changetype<Cursor>(memory.data(offsetof<Cursor>(), 8));
@@ -23,7 +24,7 @@ export function checkTables(): void {
   const heap = heapCheck();
   if (heap) failBroken(heap);
   if (!storedCount()) return;
-  bytes = heldBlocks() + schemaBytes(declared) + blockMemory() + (tree.root ? nodesBytes(tree.root, tree.height) : 0);
+  bytes = heldBlocks() + schemaBytes(declared) + blockMemory() + indexBytes() + (tree.root ? nodesBytes(tree.root, tree.height) : 0);
   timed = 0;
   for (let table: u32 = 0; table < tableCount(); table++) checkHash(hashTable(table), table);
   checkHash(heads, HEAD);

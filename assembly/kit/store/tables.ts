@@ -23,6 +23,7 @@ import { carryBlock, forgetBlocks, reserveBlock } from "../../base/persistence";
 import { beginChange, endChange } from "../../base/change";
 import { isExpired } from "../../base/deadline";
 import { equal } from "../../base/storage/bytes";
+import { releaseIndex } from "../../base/slot-index";
 import { compact } from "../../base/compaction";
 import { redis } from "../../base/redis";
 import { forgetChunks, take } from "../memory/arena";
@@ -106,7 +107,7 @@ export function addTable(isSorted: bool, schema: usize, length: u32): u32 {
   const number = declared + undeclared++;
   store<u8>(sorted + <usize>number, isSorted);
   noteKind(number, schema, length);
-  hashTable(number).init(load<u64>(hashKey), load<u64>(hashKey, 8));
+  initTable(hashTable(number));
   return number;
 }
 
@@ -131,12 +132,24 @@ export function isInTree(key: usize): bool {
   return load<u8>(key, 1) != 0 || isSorted(load<u8>(key));
 }
 
+/** The number of the table whose hash table this is. */
+// prettier-ignore
+@inline
+export function numberOf(table: usize): u32 {
+  return <u32>(table - tables) / TABLE_BYTES;
+}
+
+/** Gives a hash table the hash key of all. */
+export function initTable(table: Table): void {
+  table.init(load<u64>(hashKey), load<u64>(hashKey, 8));
+}
+
 /** Gets ready to hold entries. False where there is no memory. */
 export function prepare(): bool {
   if (!isPrepared) {
     redis.GetRandomBytes(hashKey, 16);
-    for (let table: u32 = 0; table < tableCount(); table++) hashTable(table).init(load<u64>(hashKey), load<u64>(hashKey, 8));
-    heads.init(load<u64>(hashKey), load<u64>(hashKey, 8));
+    for (let table: u32 = 0; table < tableCount(); table++) initTable(hashTable(table));
+    initTable(heads);
     tree.init();
     wheel.init();
     isPrepared = true;
@@ -154,6 +167,7 @@ export function hashOf(key: usize, length: u32): u64 {
 /** Drops everything at once. */
 export function dropAll(): void {
   beginChange();
+  releaseIndex();
   if (isPrepared) {
     for (let table: u32 = 0; table < tableCount(); table++) hashTable(table).forget();
     heads.forget();

@@ -12,7 +12,9 @@ import {
   beginTable,
   countDrop,
   countLook,
+  endStep,
   forgetDrop,
+  goesByIndex,
   isDropped,
   mayDrop,
   passBatch,
@@ -21,16 +23,18 @@ import {
   takenAt,
 } from "../../base/slot-drop";
 import { firstSlot, hasSlot, NO_SLOT, writeKeyIn } from "../../base/slots";
+import { firstInSlots, nextInSlots } from "../../base/slot-walk";
 import { equal } from "../../base/storage/bytes";
 import { beginArena, rewind, take, top } from "../memory/arena";
 import { isTold, schemaAt, schemaLimit } from "../store/schemas";
-import { signalBytes, slotOfStored } from "../store/signal";
+import { signalBytes } from "../store/signal";
+import { HEADS, indexTables, runs, RUNS, slotOfEntry } from "../store/slot-index";
+import { beginOwners, firstOfRun, firstStored, nextOfRun, nextStored, slotInTree } from "../store/slot-walk";
 import {
   compactEntries,
   hashTable,
   hasUnder,
   heads,
-  isUnder,
   prefixLength,
   remove,
   removeHead,
@@ -59,10 +63,6 @@ let firstKey: usize = 0;
 let firstLength: u32 = 0;
 /** The entry or head that is exported, as a change of a command. */
 const record: Pending = changetype<Pending>(memory.data(offsetof<Pending>(), 8));
-/** The prefix of the key that the entry before was in, 0: none; and its slot. Such stand side by side. */
-let owner: usize = 0;
-let ownerLength: u32 = 0;
-let ownerSlot: u32 = 0;
 
 /**
  * Queues what makes the entries of these slots where they are not, each effect with its schemas: what this
@@ -77,15 +77,10 @@ export function exportTables(slots: usize): void {
 }
 
 function exportStored(slots: usize): void {
-  for (let entry = firstStored(); entry; entry = nextStored()) {
-    const slot = slotOfNext(entry);
-    if (hasSlot(slots, slot)) exportOne(entry, slot, ENTRY);
-  }
-  if (!heads.count) return;
-  for (let head = heads.firstOfAll(); head; head = heads.nextOfAll()) {
-    const slot = slotOfStored(keyOf(head), keyLength(head));
-    if (hasSlot(slots, slot)) exportOne(head, slot, HEAD);
-  }
+  indexTables(slots);
+  for (let entry = firstStored(slots); entry; entry = nextStored()) exportOne(entry, ENTRY);
+  const slotOf = load<i32>(changetype<usize>(slotOfEntry));
+  for (let head = firstInSlots(heads, slots, slotOf, HEADS); head; head = nextInSlots()) exportOne(head, HEAD);
 }
 
 /**
@@ -103,7 +98,8 @@ function exportTold(slots: usize): void {
   queue(key, 2);
 }
 
-function exportOne(entry: usize, slot: u32, kind: u32): void {
+function exportOne(entry: usize, kind: u32): void {
+  const slot = slotOfEntry(entry);
   record.kind = kind;
   record.state = PUT;
   record.key = keyOf(entry);
@@ -152,55 +148,18 @@ function queue(key: usize, length: u32): void {
   redis.ReplicateTables(key, length, FORMAT, frame, argc);
 }
 
-// ── A walk over all entries ────────────────────────────────────────────────────────────────────────────────
-
-/** The hash table that the walk is in, or, behind the last one, the tree. */
-let walked: u32 = 0;
-
-/** The first entry of all, 0: there is none. Nothing may change until the walk's end. */
-function firstStored(): usize {
-  owner = 0;
-  walked = 0;
-  return enterTable();
-}
-
-function nextStored(): usize {
-  if (walked == tableCount()) return cursor.next();
-  const entry = hashTable(walked).nextOfAll();
-  if (entry) return entry;
-  walked++;
-  return enterTable();
-}
-
-function enterTable(): usize {
-  for (; walked < tableCount(); walked++) if (hashTable(walked).count) return hashTable(walked).firstOfAll();
-  cursor.seekFirst(tree);
-  return cursor.next();
-}
-
-/** The slot of the entry that a walk has come to. */
-function slotOfNext(entry: usize): u32 {
-  const key = keyOf(entry);
-  if (!load<u8>(key, 1)) return slotOfStored(key, keyLength(entry));
-  if (owner && isUnder(entry, owner, ownerLength)) return ownerSlot;
-  owner = key;
-  ownerLength = prefixLength(key);
-  ownerSlot = slotOfStored(key, ownerLength);
-  return ownerSlot;
-}
-
 /** How many entries lie in these slots. O(entries). */
 export function countTables(slots: usize): u64 {
   let count: u64 = 0;
   if (!storedCount()) return 0;
-  for (let entry = firstStored(); entry; entry = nextStored()) count += u64(hasSlot(slots, slotOfNext(entry)));
+  for (let entry = firstStored(slots); entry; entry = nextStored()) count++;
   return count;
 }
 
 // ── Dropping ───────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Entries of the tree that are looked at at a time. */
-const RUN: u32 = 16;
+const BATCH: u32 = 16;
 const taken: usize = memory.data(64, 4);
 /** The hash table that dropping has come to, or, behind the last one, the tree. */
 let stage: u32 = 0;
@@ -223,9 +182,10 @@ export function forgetStep(): void {
  */
 export function dropTables(slots: usize, most: i32): bool {
   beginArena();
+  if (most <= 0) indexTables(slots);
   if (!beginStep(slots, most)) stage = fromLength = 0;
-  if (!storedCount()) return false;
-  const more = dropFromHashes(slots) || dropFromTree(slots);
+  const more = storedCount() != 0 && (dropFromHashes(slots) || (goesByIndex() ? dropRuns(slots) : dropFromTree(slots)));
+  endStep();
   compactEntries(0);
   if (!more) stage = 0;
   return more;
@@ -235,7 +195,7 @@ function dropFromHashes(slots: usize): bool {
   for (; stage < tableCount(); stage++) {
     beginTable();
     while (stepGoesOn()) {
-      const count = takeBatch(hashTable(stage), slots, load<i32>(changetype<usize>(slotOfEntry)));
+      const count = takeBatch(hashTable(stage), slots, load<i32>(changetype<usize>(slotOfEntry)), stage);
       for (let index: u32 = 0; index < count; index++) dropEntry(takenAt(index));
       passBatch();
     }
@@ -245,8 +205,26 @@ function dropFromHashes(slots: usize): bool {
   return false;
 }
 
-function slotOfEntry(entry: usize): u32 {
-  return slotOfStored(keyOf(entry), keyLength(entry));
+/** Drops all of the tree that lies in one slot. */
+function dropRuns(slots: usize): bool {
+  const slotOf = load<i32>(changetype<usize>(slotOfEntry));
+  for (let run = firstInSlots(runs, slots, slotOf, RUNS); run; run = nextInSlots()) {
+    for (let count = takeRun(run); count; count = takeRun(run)) {
+      for (let index: u32 = 0; index < count; index++) dropEntry(<usize>load<u32>(taken + ((<usize>index) << 2)));
+    }
+  }
+  return false;
+}
+
+/** Takes entries of a run that there are; how many. */
+function takeRun(run: usize): u32 {
+  let count: u32 = 0;
+  let entry = firstOfRun(run);
+  for (; entry && count < BATCH; entry = nextOfRun(run)) {
+    store<u32>(taken + ((<usize>count) << 2), <u32>entry);
+    count++;
+  }
+  return count;
 }
 
 function dropFromTree(slots: usize): bool {
@@ -257,10 +235,10 @@ function dropFromTree(slots: usize): bool {
     // Where nothing was dropped the next step must begin elsewhere, or it would come no further.
     if (!stepGoesOn() && (mayDrop() < before || !isFrom(entry))) return stopAt(entry);
     let count: u32 = 0;
-    owner = 0;
-    for (let left = RUN; entry && left && <i64>count < mayDrop(); left--) {
+    beginOwners();
+    for (let left = BATCH; entry && left && <i64>count < mayDrop(); left--) {
       countLook();
-      if (hasSlot(slots, slotOfNext(entry))) {
+      if (hasSlot(slots, slotInTree(entry))) {
         store<u32>(taken + ((<usize>count) << 2), <u32>entry);
         count++;
       }

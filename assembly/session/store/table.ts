@@ -5,6 +5,7 @@ import { Table } from "../../base/storage/table/table";
 import { carryBlock, forgetBlocks, reserveBlock } from "../../base/persistence";
 import { redis } from "../../base/redis";
 import { forgetDrop } from "../../base/slot-drop";
+import { releaseIdleIndex, releaseIndex } from "../../base/slot-index";
 import { ID_SIZE } from "../ids/uuid";
 import { carryScratch, forgetScratch } from "../texts/scratch";
 import { carryFields, forgetFields, releasePiece, setFieldsKey } from "./fields/tabled";
@@ -32,11 +33,16 @@ export function prepareTable(): bool {
     memory.fill(minted, 0, ID_SIZE);
     users.init(load<u64>(key), load<u64>(key, 8));
     setFieldsKey(load<u64>(key), load<u64>(key, 8));
-    whenShort(load<i32>(changetype<usize>(releasePiece)));
+    whenShort(load<i32>(changetype<usize>(releaseSome)));
     wheel.init();
     keyed = true;
   }
   return reserveBlock();
+}
+
+/** Frees what can be done without, where memory is short. Inside a change. */
+function releaseSome(): bool {
+  return releaseIdleIndex() || releasePiece();
 }
 
 /**
@@ -44,6 +50,7 @@ export function prepareTable(): bool {
  * of the memory).
  */
 export function forgetTables(): void {
+  releaseIndex();
   if (keyed) {
     table.forget();
     users.forget();
@@ -94,5 +101,5 @@ export function carryTable(): void {
   carryArea(key, 16);
   keyed = carryWord<bool>(keyed);
   // Its number in the table of functions may be another one.
-  if (keyed && joins()) whenShort(load<i32>(changetype<usize>(releasePiece)));
+  if (keyed && joins()) whenShort(load<i32>(changetype<usize>(releaseSome)));
 }

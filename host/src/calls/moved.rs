@@ -1,6 +1,7 @@
 //! Commands on slots of a cluster whose data is not here any more.
 
 use std::ffi::CStr;
+use std::time::Instant;
 
 use smallvec::SmallVec;
 
@@ -64,6 +65,7 @@ pub fn settle(host: &Host, ctx: Context<'_>, slot: u16) {
 
 /// Drops what modules hold in these slots, all at once.
 pub fn finish(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
+    host.moving.indexed.set(Some(Instant::now()));
     if let Err(reason) = slots::drop(host, ctx, slots, 0) {
         log::warning(Some(ctx), &format!("the slots {slots} are not here any more, and their data is not dropped: {reason}"));
     }

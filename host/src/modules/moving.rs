@@ -37,6 +37,8 @@ pub struct Moving {
     pub strays: Cell<Option<u64>>,
     /// The slots of which it was told last that their data has come without them.
     told: RefCell<SlotSet>,
+    /// When a slot was moved by itself last, as long as modules may keep what finds the entries of others.
+    pub indexed: Cell<Option<Instant>>,
     /// When the cluster was asked last.
     asked: Cell<Option<Instant>>,
     /// Whether any slot is handed, leaving or about to go: what each command looks at.

@@ -33,6 +33,9 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Entries of each module that one step drops.
 const STEP: i32 = 64;
 
+/// How long modules keep what finds the entries of slots (an index of them), after one has moved.
+const INDEXED: Duration = Duration::from_secs(60);
+
 /// Registers the command.
 ///
 /// # Errors
@@ -154,6 +157,9 @@ unsafe extern "C" fn on_timer(ctx: *mut Ctx, _: *mut c_void) {
 pub fn on_cron(host: &Host) {
     const NOT_NOW: c_int = api::CTX_FLAGS_LOADING | api::CTX_FLAGS_ASYNC_LOADING;
     let moving = &host.moving;
+    if moving.indexed.get().is_some_and(|moved| moved.elapsed() > INDEXED) {
+        forget_indexes(host);
+    }
     let is_done = moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() && moving.owed.borrow().is_empty();
     if is_done && !moving.has_handed() {
         return;
@@ -172,6 +178,16 @@ pub fn on_cron(host: &Host) {
         drop(host, ctx, &moving.owed.take());
     }
     forget_closed(host, ctx);
+}
+
+/// No slots have moved for a while: modules forget what finds their entries, as a drop of no slots tells
+/// them.
+fn forget_indexes(host: &Host) {
+    let Some(own) = host.own.get() else { return };
+    let told = outermost::within(own.context(), None, true, |_| slots::drop(host, own.context(), &SlotSet::default(), 0));
+    if told.is_ok() {
+        host.moving.indexed.set(None);
+    }
 }
 
 /// Forgets what this node knows of slots that are no longer open: those that came and are its own by now, or

@@ -43,6 +43,7 @@
  */
 import { destroy, keyLength, keyOf } from "../entry";
 import { free } from "../heap";
+import { tellInsert } from "../inserts";
 import { baseOf, Chunk, CHUNK, CHUNK_BITS, chunkAt, distance, homeIn, localOf, positionOf, probesIn, subtractOverflow } from "./chunk";
 import { Walk } from "./walk";
 
@@ -113,6 +114,7 @@ export class Table extends Walk {
    * O(1).
    */
   insert(hash: u64, entry: usize): void {
+    tellInsert(changetype<usize>(this), hash, entry);
     this.count++;
     if (this.placeEntry(hash, <u32>entry)) return;
     store<u32>(this.stashSlot(this.stashCount), <u32>entry);

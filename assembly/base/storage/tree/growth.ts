@@ -1,6 +1,7 @@
 /** How the tree gets larger: room for an entry, from a leaf beside its own or by splitting nodes. */
 import { keyLength, keyOf } from "../entry";
 import { free } from "../heap";
+import { tellInsert } from "../inserts";
 import { Inner, INNER_BYTES, INNER_MAX, newInner } from "./inner";
 import { Leaf, LEAF_MAX, newLeaf } from "./leaf";
 import { Path } from "./path";
@@ -20,6 +21,7 @@ export class Growth extends Path {
    * @returns false, the content unchanged: no memory
    */
   insert(entry: usize): bool {
+    tellInsert(changetype<usize>(this), 0, entry);
     if (!this.root) return this.start(entry);
     this.lower(keyOf(entry), keyLength(entry));
     const isFull = this.leaf.count == LEAF_MAX && !this.makeRoom();
