@@ -35,6 +35,7 @@ import { noop } from './measures/noop.ts';
 import { prefetching } from './measures/prefetching.ts';
 import { session } from './measures/session-commands.ts';
 import { sessions } from './measures/session-memory.ts';
+import { slots } from './measures/slots.ts';
 import { storage } from './measures/storage.ts';
 import { tables } from './measures/tables.ts';
 
@@ -60,6 +61,7 @@ const MEASURES: Measure[] = [
   json,
   instructions,
   prefetching,
+  slots,
 ];
 type Get = Parameters<typeof testMatrix>[0];
 

@@ -12,7 +12,6 @@ export const SERVER_KEYS = Object.keys(SERVER_TITLES) as ServerKey[];
 
 const ROUNDS_DEFAULT = 7;
 const KEYS_DEFAULT = 100_000;
-const ENTRIES_DEFAULT = 10_000_000;
 
 export interface MeasuresRequest {
   what: 'measures';
@@ -22,8 +21,8 @@ export interface MeasuresRequest {
   servers: ServerKey[] | 'all' | undefined;
   rounds: number;
   keys: number;
-  /** how many entries a measure of growth inserts */
-  entries: number;
+  /** how many entries a measure of large tables inserts; undefined: what is its own */
+  entries: number | undefined;
 }
 
 export interface ReportRequest {
@@ -79,7 +78,7 @@ function serversOf(wanted: string[] | undefined): ServerKey[] | 'all' | undefine
 }
 
 /** A whole number from 1. */
-function count(values: Values, name: 'rounds' | 'keys' | 'entries', otherwise: number): number {
+function count<Otherwise extends number | undefined>(values: Values, name: 'rounds' | 'keys' | 'entries', otherwise: Otherwise) {
   const text = values[name];
   if (text === undefined) return otherwise;
   if (!/^[1-9]\d{0,9}$/.test(text)) throw new Problem(`--${name} is a whole number from 1, and not ${text}`);
@@ -102,7 +101,7 @@ export function parse(words: string[], measures: { name: string; summary: string
     const numbers = {
       rounds: count(values, 'rounds', ROUNDS_DEFAULT),
       keys: count(values, 'keys', KEYS_DEFAULT),
-      entries: count(values, 'entries', ENTRIES_DEFAULT),
+      entries: count(values, 'entries', undefined),
     };
     return { what: 'measures', names: positionals, servers: serversOf(values.server), ...numbers };
   }

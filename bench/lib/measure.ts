@@ -5,8 +5,8 @@ export interface Context {
   server: Server;
   rounds: number;
   keys: number;
-  /** how many entries a measure of growth inserts */
-  entries: number;
+  /** how many entries a measure of large tables inserts, where that was asked for */
+  entries: number | undefined;
   /** Prints a figure: what, the ratio, and what else helps to read it. */
   print: (what: string, figure: string, note: string) => void;
 }

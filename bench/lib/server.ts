@@ -1,7 +1,7 @@
 /** A server for measuring: pinned to one core, without persistence, and read from outside. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -165,6 +165,19 @@ export async function withServers<Name extends string, T>(
 /** Options of the two servers whose modules are linked directly and by command. */
 export function bothLinks(options: StartOptions = {}): Record<'direct' | 'command', StartOptions> {
   return { direct: options, command: { ...options, settings: [...(options.settings ?? []), '--wasm.link', 'command'] } };
+}
+
+/** A TCP port of this machine that nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const listener = createServer().once('error', reject);
+    listener.listen(0, '127.0.0.1', () => {
+      const { port } = listener.address() as AddressInfo;
+      listener.close(() => {
+        resolve(port);
+      });
+    });
+  });
 }
 
 function answers(socket: string): Promise<boolean> {

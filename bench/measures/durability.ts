@@ -1,6 +1,5 @@
 /** Saving, loading, the file's size and a full synchronisation, over native keys that hold the same. */
 import { existsSync, rmSync, statSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '../../scripts/lib/process.ts';
@@ -10,7 +9,7 @@ import { batches, commands, creating, storing, type Operation } from '../lib/loa
 import type { Context, Measure } from '../lib/measure.ts';
 import { create, createReplies } from '../lib/native-sessions.ts';
 import { random, valueOf } from '../lib/random.ts';
-import { CLIENT_CORE, MeasuredServer, withServer, withServers } from '../lib/server.ts';
+import { CLIENT_CORE, freePort, MeasuredServer, withServer, withServers } from '../lib/server.ts';
 import { VALUE_BYTES } from '../lib/sizes.ts';
 import { median, ratio, show } from '../lib/statistics.ts';
 
@@ -169,18 +168,6 @@ function synchronised({ server, modules, port }: Side): Promise<number> {
       await sleep(SYNC_POLL_MS);
     }
     throw new Problem(`the replica did not synchronise:\n${replica.logText()}`);
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const listener = createServer().once('error', reject);
-    listener.listen(0, '127.0.0.1', () => {
-      const { port } = listener.address() as AddressInfo;
-      listener.close(() => {
-        resolve(port);
-      });
-    });
   });
 }
 

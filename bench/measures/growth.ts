@@ -15,6 +15,7 @@ import { valueOf } from '../lib/random.ts';
 import { withServer, type MeasuredServer } from '../lib/server.ts';
 import { VALUE_BYTES } from '../lib/sizes.ts';
 
+const ENTRIES = 10_000_000;
 const BATCH = 16;
 /** Entries that are there before memory is read, so that connection and first pages are not counted. */
 const FIRST = 16_000;
@@ -125,7 +126,7 @@ export const growth: Measure = {
   name: 'growth',
   summary: 'inserts up to 10,000,000 entries (--entries n): percentiles, the longest, memory, FLUSHALL (only when named)',
   onlyWhenNamed: true,
-  async run({ server, entries, print }) {
+  async run({ server, entries = ENTRIES, print }) {
     const results = await both(server, 1, (filled) => grow(filled, entries));
     for (const [name, [only]] of Object.entries(results)) if (only !== undefined) printGrowth(print, name, entries, only);
   },

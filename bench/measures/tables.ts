@@ -11,6 +11,7 @@ import { median, ratio, show } from '../lib/statistics.ts';
 import type { Measure } from '../lib/measure.ts';
 
 const OPERATIONS = ['insert', 'hit', 'miss', 'iterate', 'delete'] as const;
+const ENTRIES = 10_000_000;
 const HEAP_MB = 12_000;
 const PEER = 'hashbrown';
 
@@ -30,7 +31,7 @@ export const tables: Measure = {
   name: 'tables',
   summary: 'the storage engine alone over hashbrown and JavaScript’s Map, 1 k, 100 k and --entries (10 M) entries (only when named)',
   onlyWhenNamed: true,
-  async run({ rounds, entries, print }) {
+  async run({ rounds, entries = ENTRIES, print }) {
     // It loads the compiler, which takes seconds.
     const { compiledFile } = await import('../../test/storage/engine.ts');
     const rust = rustProgram();
