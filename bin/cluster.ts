@@ -5,10 +5,10 @@
  */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { WireError } from '../client/transfer/wire.ts';
 import { advised, TLS_OPTIONS, tlsOf, type Tls } from './address.ts';
 import { Survey, type Node } from './nodes.ts';
+import { parsed } from './options.ts';
 import { Problem, reasonOf, say } from './process.ts';
 import { endless, rotateStrays, straysOf, type Rotated, type Told } from './strays.ts';
 import { isClustered, shown, teller } from './transfer.ts';
@@ -48,23 +48,11 @@ const ALONE =
 
 function optionsOf(given: string[]): Wanted {
   const [flag, text] = [{ type: 'boolean', default: false } as const, { type: 'string' } as const];
-  const options = {
-    url: { ...text, multiple: true },
-    rotate: flag,
-    grace: text,
-    ids: text,
-    wait: text,
-    json: flag,
-    ...TLS_OPTIONS,
-  } as const;
-  const read = () => parseArgs({ args: given, allowPositionals: true, options });
-  let parsed: ReturnType<typeof read>;
-  try {
-    parsed = read();
-  } catch (error) {
-    throw new UsageProblem(error instanceof Error ? error.message : String(error));
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parsed({
+    args: given,
+    allowPositionals: true,
+    options: { url: { ...text, multiple: true }, rotate: flag, grace: text, ids: text, wait: text, json: flag, ...TLS_OPTIONS },
+  });
   const [action, ...others] = positionals;
   if ((action !== 'check' && action !== 'prepare') || others.length > 0) throw new UsageProblem('One of check and prepare is needed.');
   if (values.url === undefined) throw new UsageProblem('A server is needed: --url redis://host:port');

@@ -6,12 +6,12 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, copyFileSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Wire, WireError } from '../client/transfer/wire.ts';
 import { isWasm, sectionText } from '../kit/wasm.ts';
 import { advised, TLS_OPTIONS, tlsOf, type Tls } from './address.ts';
 import { loadedModules, wordsOf, type Loaded } from './loaded.ts';
 import { Survey, type Node } from './nodes.ts';
+import { parsed } from './options.ts';
 import { Problem, reasonOf, say } from './process.ts';
 import { UsageProblem } from './usage.ts';
 
@@ -48,19 +48,11 @@ const NOTHING = 'Nothing has been changed.';
 
 function optionsOf(given: string[]): Wanted {
   const flag = { type: 'boolean', default: false } as const;
-  const read = () =>
-    parseArgs({
-      args: given,
-      allowPositionals: true,
-      options: { url: { type: 'string', multiple: true }, copy: flag, 'dry-run': flag, json: flag, ...TLS_OPTIONS },
-    });
-  let parsed: ReturnType<typeof read>;
-  try {
-    parsed = read();
-  } catch (error) {
-    throw new UsageProblem(error instanceof Error ? error.message : String(error));
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parsed({
+    args: given,
+    allowPositionals: true,
+    options: { url: { type: 'string', multiple: true }, copy: flag, 'dry-run': flag, json: flag, ...TLS_OPTIONS },
+  });
   const [file, ...others] = positionals;
   if (file === undefined) throw new UsageProblem('A file is needed, for example build/counter.wasm.');
   if (others.length > 0) throw new UsageProblem(`One file is deployed at a time; ${others.join(' ')} is too much.`);

@@ -1,4 +1,5 @@
-/** Options of a command: `--name value`, and words that stand alone. */
+/** Options of a command: those of Node, and `--name value` with words that stand alone. */
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { UsageProblem } from './usage.ts';
 
 /**
@@ -27,4 +28,13 @@ export function optionsOf<Named extends string, Alone extends string>(
     } else throw new UsageProblem(`There is no option ${word}.`);
   }
   return { values: values, others };
+}
+
+/** What parseArgs of Node reads. Throws a UsageProblem with its words. */
+export function parsed<const Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageProblem((error as Error).message);
+  }
 }

@@ -1,12 +1,11 @@
 /**
  * What `export` and `import` have in common: their options, their two servers, and what they tell meanwhile.
  */
-import { parseArgs } from 'node:util';
 import { PREFIX_DEFAULT } from '../client/transfer/layout.ts';
 import { type Wire, WireError } from '../client/transfer/wire.ts';
 import { advised, open, TLS_OPTIONS, tlsOf, type Tls } from './address.ts';
+import { parsed } from './options.ts';
 import { Problem } from './process.ts';
-import { UsageProblem } from './usage.ts';
 
 const SERVER_DEFAULT = 'redis://127.0.0.1:6379';
 const TOLD_EACH_MS = 1000;
@@ -21,25 +20,18 @@ export interface Wanted {
 
 /** The options that were given. Throws a UsageProblem. */
 export function options(given: string[], mayPrune: boolean): Wanted {
-  const read = () =>
-    parseArgs({
-      args: given,
-      options: {
-        from: { type: 'string', default: SERVER_DEFAULT },
-        to: { type: 'string' },
-        prefix: { type: 'string', default: PREFIX_DEFAULT },
-        ...TLS_OPTIONS,
-        ...(mayPrune ? { prune: { type: 'boolean', default: false } as const } : {}),
-      },
-    }).values as { from: string; to?: string; prefix: string; prune?: boolean; cacert?: string; cert?: string; key?: string };
-  let values: ReturnType<typeof read>;
-  try {
-    values = read();
-  } catch (error) {
-    throw new UsageProblem(error instanceof Error ? error.message : String(error));
-  }
-  const { from, to = from, prefix, prune = false, ...files } = values;
-  return { from, to, prefix, prune, tls: tlsOf(files, [from, to]) };
+  const { values } = parsed({
+    args: given,
+    options: {
+      from: { type: 'string', default: SERVER_DEFAULT },
+      to: { type: 'string' },
+      prefix: { type: 'string', default: PREFIX_DEFAULT },
+      ...TLS_OPTIONS,
+      ...(mayPrune ? { prune: { type: 'boolean', default: false } as const } : {}),
+    },
+  });
+  const { from, to = from, prefix, prune, ...files } = values;
+  return { from, to, prefix, prune: prune === true, tls: tlsOf(files, [from, to]) };
 }
 
 /**
