@@ -6,7 +6,7 @@
  * an ASK has named, for it does not know a node before that owns a slot. Neither has done anything.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { ArgumentError } from './arguments.ts';
+import { wrapped } from './namespace.ts';
 
 /** Eight waits in all: 10, 20, 40, … 1280 ms, together 2.55 s. */
 const WAIT_MIN_MS = 10;
@@ -49,15 +49,5 @@ export async function again<T>(call: () => Promise<T>, signal?: AbortSignal): Pr
  * await custom.mSet({ '{cart}a': '1', '{cart}b': '2' });
  */
 export function withRetries<T extends object>(namespace: T): T {
-  if (typeof namespace !== 'object' || (namespace as unknown) === null) {
-    throw new ArgumentError('namespace', 'client.custom or client.session of a client created with { modules: { custom, session } }');
-  }
-  return new Proxy(namespace, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target);
-      if (typeof member !== 'function') return member;
-      const call = member as (...given: unknown[]) => Promise<unknown>;
-      return (...given: unknown[]) => again(async () => Reflect.apply(call, target, given));
-    },
-  });
+  return wrapped(namespace, (call) => again(() => call() as Promise<unknown>));
 }

@@ -5,6 +5,7 @@
  */
 import { ErrorReply, MultiErrorReply } from '@redis/client';
 import { ArgumentError } from './arguments.ts';
+import { wrapped } from './namespace.ts';
 
 /** The session is unknown: it never was, it has expired, or it was ended. A new one is needed. */
 export class SessionNotFoundError extends ErrorReply {
@@ -134,20 +135,11 @@ function ofMessage(reply: Error): Error | undefined {
  * });
  */
 export function withTypedErrors<T extends object>(namespace: T): T {
-  if (typeof namespace !== 'object' || (namespace as unknown) === null) {
-    throw new ArgumentError('namespace', 'client.custom or client.session of a client created with { modules: { custom, session } }');
-  }
-  return new Proxy(namespace, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target);
-      if (typeof member !== 'function') return member;
-      return (...given: unknown[]): unknown => {
-        const reply: unknown = Reflect.apply(member as (...given: unknown[]) => unknown, target, given);
-        if (!(reply instanceof Promise)) return reply;
-        return reply.catch((error: unknown) => {
-          throw typedError(error);
-        });
-      };
-    },
+  return wrapped(namespace, (call) => {
+    const reply = call();
+    if (!(reply instanceof Promise)) return reply;
+    return reply.catch((error: unknown) => {
+      throw typedError(error);
+    });
   });
 }
