@@ -116,18 +116,13 @@ function applyRestore(effect: Effect): void {
 
 /** `grace <id> <old id> <until>`: whatever has the old id goes. */
 function applyGrace(effect: Effect): void {
-  effect.expect(effect.count == 5);
-  const isSound = otherKey.take(effect.at(3), effect.lengthAt(3));
+  effect.expect(effect.count == 5 && otherKey.take(effect.at(3), effect.lengthAt(3)));
   const until = timeAt(effect, 4);
-  effect.expect(isSound && until > 0);
+  effect.expect(until > 0);
   expectSlot(effect, effect.at(3), effect.lengthAt(3));
   const record = named();
   if (!record) return;
-  const present = findRecord(otherKey.start, otherKey.length);
-  effect.expect(present != record);
-  beginChange();
-  if (present) removeRecord(present);
-  endChange();
+  freeOther(effect, record);
   if (!insertOldId(record, otherKey.start, otherKey.length, until)) failOutOfMemory();
   redis.SignalModifiedKey(effect.at(3), effect.lengthAt(3));
 }
@@ -222,20 +217,14 @@ function applyAssign(effect: Effect): void {
 
 /** `rotate <id> <new id> <until> <mapped>` */
 function applyRotate(effect: Effect): void {
-  effect.expect(effect.count == 6);
-  const isSound = otherKey.take(effect.at(3), effect.lengthAt(3));
+  effect.expect(effect.count == 6 && otherKey.take(effect.at(3), effect.lengthAt(3)));
   const until = timeAt(effect, 4);
   const mapped = effect.flag(5);
   const record = named();
-  effect.expect(isSound);
   if (!record) return;
   // What has the new id already is from the same effects, applied before: those that follow make it what it
   // was, in its place.
-  const present = findRecord(otherKey.start, otherKey.length);
-  effect.expect(present != record);
-  beginChange();
-  if (present) removeRecord(present);
-  endChange();
+  freeOther(effect, record);
   if (!prepareCopy(record, otherKey.start, otherKey.length) || (until && !prepareOldId(record, until))) failOutOfMemory();
   const owner = asSession(record).user;
   if (mapped) customSet(keyOf(owner), keyLength(owner), effect.at(3), effect.lengthAt(3));
@@ -290,6 +279,15 @@ function changeMappingOf(effect: Effect, user: usize, userLength: u32): void {
 function named(): usize {
   const record = findRecord(key.start, key.length);
   return record && !isOldId(record) ? record : 0;
+}
+
+/** Whatever has the other id that the effect names goes: that is never the session itself. */
+function freeOther(effect: Effect, record: usize): void {
+  const present = findRecord(otherKey.start, otherKey.length);
+  effect.expect(present != record);
+  beginChange();
+  if (present) removeRecord(present);
+  endChange();
 }
 
 /**
