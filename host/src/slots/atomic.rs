@@ -14,7 +14,7 @@ use crate::modules::loaded::{self, Host};
 use crate::modules::moving::Move;
 use crate::modules::slot_set::SlotSet;
 use crate::server::api::{self, Ctx, Event};
-use crate::server::context::{self, Context};
+use crate::server::context::{self, Context, Detached};
 use crate::server::guard::guarded;
 use crate::server::{blocked, log, outermost};
 
@@ -157,31 +157,29 @@ fn end_export(host: &Host, ctx: Context<'_>, job: &str, is_complete: bool) {
 
 /// The server has forked: an anchor that was not there by then has not been written.
 pub fn on_fork(host: &Host) {
-    if !host.moving.exports.get() {
-        return;
-    }
-    let Some(own) = host.own.get() else { return };
-    let ctx = own.context();
-    for one in host.moving.moves.borrow_mut().values_mut().filter(|one| one.broken.is_none()) {
-        if one.anchor.as_ref().is_some_and(|name| !anchor::is_there(host, ctx, name)) {
-            one.broken = Some("the key that takes them along was deleted".into());
-            cancel_soon();
-        }
+    let Some(ctx) = exporting(host) else { return };
+    for one in host.moving.moves.borrow_mut().values_mut().filter(|one| is_lost(host, ctx, one)) {
+        one.broken = Some("the key that takes them along was deleted".into());
+        cancel_soon();
     }
 }
 
 /// The server's cron: an anchor that was deleted is put back, if the child is not forked yet.
 pub fn on_cron(host: &Host) {
-    if !host.moving.exports.get() {
-        return;
+    let Some(ctx) = exporting(host) else { return };
+    for one in host.moving.moves.borrow().values().filter(|one| is_lost(host, ctx, one)) {
+        anchor::create(host, ctx, &one.slots, Vec::new()).ok();
     }
-    let Some(own) = host.own.get() else { return };
-    let ctx = own.context();
-    for one in host.moving.moves.borrow().values().filter(|one| one.broken.is_none()) {
-        if one.anchor.as_ref().is_some_and(|name| !anchor::is_there(host, ctx, name)) {
-            anchor::create(host, ctx, &one.slots, Vec::new()).ok();
-        }
-    }
+}
+
+/// The context by which anchors are looked for, while slots go.
+fn exporting(host: &Host) -> Option<Context<'_>> {
+    if host.moving.exports.get() { host.own.get().map(Detached::context) } else { None }
+}
+
+/// Whether the move is not broken yet, and its anchor is not there.
+fn is_lost(host: &Host, ctx: Context<'_>, one: &Move) -> bool {
+    one.broken.is_none() && one.anchor.as_ref().is_some_and(|name| !anchor::is_there(host, ctx, name))
 }
 
 /// Cancels all such moves away from here, once the server is at no event.
