@@ -105,7 +105,7 @@ export class TestServer {
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #connection: Promise<RawConnection> | undefined;
-  #connections: RawConnection[] = [];
+  #connections: { close: () => void }[] = [];
 
   constructor(options: ServerOptions = {}) {
     this.#options = options;
@@ -217,6 +217,14 @@ export class TestServer {
     this.#connections.push(connection);
     if (protocol === 3) await connection.send('HELLO', '3');
     return connection;
+  }
+
+  /**
+   * Closes this connection before it ends the server, which waits ten seconds for a replica that acknowledges
+   * nothing.
+   */
+  closeFirst(connection: { close: () => void }): void {
+    this.#connections.push(connection);
   }
 
   /** A connected node-redis client, to be closed by the caller. */

@@ -12,12 +12,14 @@ export class ReplicationStream {
   #marks = 0;
 
   /**
-   * Becomes a replica of `server` until the test is over; what it has so far is skipped. `head`: the primary,
-   * if `server` is none.
+   * Becomes a replica of `server` until the test is over, or the server is ended; what it has so far is
+   * skipped. `head`: the primary, if `server` is none.
    */
   static async of(server: TestServer, head = server): Promise<ReplicationStream> {
     const stream = new ReplicationStream(server, head);
-    onTestFinished(() => void stream.#socket.destroy());
+    const close = () => void stream.#socket.destroy();
+    onTestFinished(close);
+    server.closeFirst({ close });
     stream.#socket.write(bulks('SYNC'));
     await eventually(
       () => stream.#skipSnapshot(),
