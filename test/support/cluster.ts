@@ -74,20 +74,19 @@ export async function joined(
   primaries = count,
 ): Promise<TestServer[]> {
   const size = Math.ceil(SLOTS / primaries);
-  const nodes: TestServer[] = [];
-  const buses: number[] = [];
-  for (let index = 0; index < count; index++) {
-    const { bus, options: own } = await busOf(options);
-    const node = await start(own);
+  const ways = await Promise.all(Array.from({ length: count }, () => busOf(options)));
+  const nodes = await Promise.all(ways.map((way) => start(way.options)));
+  for (const [index, node] of nodes.entries()) {
     const [first, last] = [index * size, Math.min((index + 1) * size, SLOTS) - 1];
     if (index < primaries) await done(node, 'CLUSTER', 'ADDSLOTSRANGE', String(first), String(last));
     // As redis-cli has it: nodes of one epoch settle which of them is the later one while slots move already.
     await done(node, 'CLUSTER', 'SET-CONFIG-EPOCH', String(index + 1));
-    nodes.push(node);
-    buses.push(bus);
   }
+  // Each meets each: what one tells another of the others comes a second later.
   for (const [index, node] of nodes.entries()) {
-    await nodes[0]!.send('CLUSTER', 'MEET', '127.0.0.1', String(node.port), String(buses[index]));
+    for (const [place, { bus }] of ways.entries()) {
+      if (place > index) await done(node, 'CLUSTER', 'MEET', '127.0.0.1', String(nodes[place]!.port), String(bus));
+    }
   }
   const isReady = (text: string) => text.includes('cluster_state:ok') && text.includes(`cluster_known_nodes:${count}`);
   for (const node of nodes) {
