@@ -22,6 +22,13 @@ export const HASHMAP_FILE = path.join(ROOT, 'build/hashmap.wasm');
 export const SESSION_FILE = path.join(ROOT, 'build/session.wasm');
 export const NATIVE_FILE = path.join(ROOT, 'build/test/native.so');
 
+/** Which of the test runner's workers this is. */
+const WORKERS_MAX = 20;
+const worker = Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS_MAX;
+
+/** Where the servers of this worker keep compiled code: to compile is most of what a start costs. */
+const CODE_FOLDER = path.join(ROOT, 'build/test/code', String(worker));
+
 /** For a machine that has ten times as much to do as it can: only what is broken waits so long. */
 const TIMEOUT_MS = 30_000;
 const RETRY_MS = 10;
@@ -65,6 +72,11 @@ export interface ServerOptions {
   module?: string[] | false;
   /** `wasm.link`; by default the test project's. */
   link?: LinkMode;
+  /**
+   * Whether it takes compiled code from where the servers before it have kept theirs. By default it does,
+   * unless it has a `wasm.dir`, where a load while it serves is to take its time, or is `under` what limits it.
+   */
+  cached?: boolean;
   /** Whether all modules may share a memory, by `wasm.trusted`; by default they may. */
   trusted?: boolean;
   /** Further arguments of redis-server; they win over the guard's own. */
@@ -131,7 +143,9 @@ export class TestServer {
   }
 
   #commandLine(): string[] {
-    const { module = [HOST_FILE], link = tested.link, configuration, trusted = true } = this.#options;
+    const { module = [HOST_FILE], link = tested.link, configuration, trusted = true, under } = this.#options;
+    const words = this.#options.arguments ?? [];
+    const { cached = under === undefined && !words.includes('--wasm.dir') } = this.#options;
     const file = path.join(this.folder, 'redis.conf');
     if (configuration !== undefined) writeFileSync(file, configuration);
     return [
@@ -141,8 +155,8 @@ export class TestServer {
       ...(module === false ? [] : ['--loadmodule', ...module]),
       ...(module === false || !module[0]?.endsWith('host.so')
         ? []
-        : ['--wasm.link', link, ...(trusted ? trustedArguments(module.slice(1)) : [])]),
-      ...(this.#options.arguments ?? []),
+        : ['--wasm.link', link, ...(trusted ? trustedArguments(module.slice(1)) : []), ...(cached ? ['--wasm.cache', CODE_FOLDER] : [])]),
+      ...words,
     ];
   }
 
@@ -315,8 +329,6 @@ export async function eventually<T>(attempt: () => Promise<T> | T, accepted: (va
 /** Ports for each of the test runner's workers, below those that the system gives out by itself. */
 const PORT_FIRST = 10_000;
 const PORTS_EACH = 1000;
-const WORKERS_MAX = 20;
-const worker = Number(process.env.VITEST_POOL_ID ?? 0) % WORKERS_MAX;
 let portsTaken = Math.floor(Math.random() * PORTS_EACH);
 
 /**
