@@ -74,7 +74,8 @@ export interface ServerOptions {
   link?: LinkMode;
   /**
    * Whether it takes compiled code from where the servers before it have kept theirs. By default it does,
-   * unless it has a `wasm.dir`, where a load while it serves is to take its time, or is `under` what limits it.
+   * unless it has a `wasm.dir`, where a load while it serves is to take its time, or is `under` what limits
+   * it.
    */
   cached?: boolean;
   /** Whether all modules may share a memory, by `wasm.trusted`; by default they may. */
