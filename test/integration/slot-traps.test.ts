@@ -306,3 +306,19 @@ test.runIf(movesAtOnce)('a key of a move that clients renamed keeps no file from
   expect(await eventually(() => replica.send('KEYS', '*'), isEmpty)).toSatisfy(isEmpty);
   expect(await seen(replica, owned)).toEqual(before);
 });
+
+test.runIf(movesAtOnce)('a move of many slots begins without a look at each entry', async () => {
+  const { source, target, owned } = await startMove();
+  for (let from = 0; from < 1_000_000; from += 10_000) {
+    const pairs = Array.from({ length: 10_000 }, (_, index) => [`{${owned.user}}${from + index}`, 'value']).flat();
+    expect(await source.send('CUSTOM.MSET', ...pairs)).toBe(OK);
+  }
+  const running_ms = async (call: () => Promise<unknown>) => {
+    const before = source.running_ms;
+    await call();
+    return source.running_ms - before;
+  };
+  const all = await running_ms(() => source.send('CUSTOM.CHECK'));
+  const begun = await running_ms(() => moveSlots(source, [owned.slot, owned.slot], target, CANCEL));
+  expect(begun).toBeLessThan(all / 25);
+});

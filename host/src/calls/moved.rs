@@ -63,8 +63,11 @@ pub fn settle(host: &Host, ctx: Context<'_>, slot: u16) {
     }
 }
 
-/// Drops what modules hold in these slots, all at once.
+/// Drops what modules hold in these slots, all at once. It looks at all entries, unless it is for one slot.
 pub fn finish(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
+    if slots.is_empty() {
+        return;
+    }
     host.moving.indexed.set(Some(Instant::now()));
     if let Err(reason) = slots::drop(host, ctx, slots, 0) {
         log::warning(Some(ctx), &format!("the slots {slots} are not here any more, and their data is not dropped: {reason}"));
