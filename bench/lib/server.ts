@@ -2,10 +2,10 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { constants, getPriority, setPriority, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Problem, ROOT } from '../../scripts/lib/process.ts';
+import { Problem, ROOT, say } from '../../scripts/lib/process.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
 import { Connection } from './connection.ts';
 
@@ -128,6 +128,22 @@ export class MeasuredServer {
 /** Keeps this process to a core, and what it starts from now on. Answers whether that was possible. */
 export function pinSelf(core: number): boolean {
   return spawnSync('taskset', ['-cp', String(core), String(process.pid)], { stdio: 'ignore' }).status === 0;
+}
+
+/**
+ * Has this process come before others on its core while `during` runs, where that is allowed.
+ * What it waits for is the server then, and not the processor.
+ */
+export async function ahead<T>(during: () => Promise<T>): Promise<T> {
+  const usual = getPriority();
+  try {
+    setPriority(constants.priority.PRIORITY_HIGHEST);
+  } catch {
+    say('this process may not come before others: the longest times are longer than the server makes them');
+  }
+  return during().finally(() => {
+    setPriority(usual);
+  });
 }
 
 /** Starts a server, gives it to `use`, and stops it. */
