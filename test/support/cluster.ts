@@ -1,5 +1,7 @@
 /** Clusters of the server under test: nodes on free ports of this machine that share all slots out evenly. */
-import { eventually, freePort, startServer, type ServerOptions, type TestServer } from './server.ts';
+import { afterAll, beforeAll } from 'vitest';
+import { eventually, freePort, startServer, TestServer, type ServerOptions } from './server.ts';
+import { slotOf } from './slots.ts';
 
 const SLOTS = 16384;
 
@@ -110,4 +112,24 @@ export async function startCluster(options: ServerOptions = {}, count = 3): Prom
     for (let number = 0; ; number++) if ((await nodeOf(`${prefix}${number}`)) === node) return `${prefix}${number}`;
   };
   return { nodes, slotOf, nodeOf, keyOf };
+}
+
+/** The nodes of a cluster for the tests of a file, as `joined` makes it: each test has keys of its own. */
+export function useCluster(options: ServerOptions, count: number, primaries = count): TestServer[] {
+  const nodes: TestServer[] = [];
+  const start = async (own: ServerOptions) => {
+    const node = new TestServer(own);
+    nodes.push(node);
+    await node.start();
+    return node;
+  };
+  beforeAll(() => joined(start, options, count, primaries));
+  afterAll(() => Promise.all(nodes.map((node) => node.stop())));
+  return nodes;
+}
+
+/** A key that begins so and lies in the first of so many equal parts of the slots: those of the first node. */
+export function keyOfFirst(prefix: string, primaries: number): string {
+  const isIt = (key: string) => slotOf(key) < Math.ceil(SLOTS / primaries);
+  for (let number = 0; ; number++) if (isIt(`${prefix}${number}`)) return `${prefix}${number}`;
 }

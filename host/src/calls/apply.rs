@@ -16,7 +16,7 @@ use super::moved;
 use super::refuse::{self, give_up, refuse_unknown};
 use crate::describe::description::{Begin, Description, Keys};
 use crate::describe::tell;
-use crate::duties::{kits, rdb};
+use crate::duties::{kits, rdb, slots};
 use crate::guest::call::Sink;
 use crate::guest::ids::MemberId;
 use crate::modules::kept::Effect;
@@ -102,16 +102,22 @@ fn obey(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
         if outermost::may_refuse() {
             return apply_or_refuse(host, ctx, arguments);
         }
-        let is_applied = |member| apply(host, member, ctx, arguments.after(FORMAT));
-        if !host.keeper(bytes(MODULE)).is_some_and(is_applied) {
-            let boxed = |index: usize| bytes(index).into();
-            let rest = (FORMAT + 1..arguments.count() as usize).map(boxed).collect();
-            keep(host, bytes(MODULE), Effect { key: boxed(KEY), format: boxed(FORMAT), arguments: rest });
-        }
+        apply_or_keep(host, ctx, arguments);
         // For this server's own file, and its replicas where it is no replica itself.
         ctx.replicate_verbatim();
         ctx.reply_status(c"OK");
     });
+}
+
+/// Has its module apply an effect, or keeps it for that.
+fn apply_or_keep(host: &Host, ctx: Context<'_>, arguments: Arguments<'_>) {
+    let bytes = |index: usize| arguments.get(index).bytes();
+    let is_applied = |member| apply(host, member, ctx, arguments.after(FORMAT));
+    if !host.keeper(bytes(MODULE)).is_some_and(is_applied) {
+        let boxed = |index: usize| bytes(index).into();
+        let rest = (FORMAT + 1..arguments.count() as usize).map(boxed).collect();
+        keep(host, bytes(MODULE), Effect { key: boxed(KEY), format: boxed(FORMAT), arguments: rest });
+    }
 }
 
 /// An effect that comes with slots of another node, which keeps them if it is refused.
@@ -253,6 +259,9 @@ pub fn apply_all<'e>(
 ) -> std::result::Result<(), String> {
     outermost::obeying(ctx, || {
         effects.into_iter().try_for_each(|effect| {
+            if let Some(slots) = effect.slots() {
+                return slots::drop_of(&host.modules[place.member.0], place.group, ctx, &slots);
+            }
             let words = [&*effect.format].into_iter().chain(effect.arguments.iter().map(|argument| &**argument));
             let strings = Strings::new(words);
             apply_to(host, place, ctx, strings.arguments())
@@ -291,9 +300,35 @@ pub fn apply_export(host: &Host, ctx: Context<'_>, effect: Arguments<'_>, slots:
         return apply_to(host, Place::present(host, member), ctx, effect.after(FORMAT));
     }
     is_within(&key_of(&words)?)?;
-    let slot = slot_named(words[0])?;
-    let command = Strings::of_words(iter::once(Word::Bytes(COMMAND.as_bytes())).chain(effect.iter().map(Word::Held)));
-    apply_to(host, Place::present(host, slot.member.get()), ctx, command.arguments())
+    apply_as_command(host, slot_named(words[0])?, ctx, effect)
+}
+
+/// As [`apply_export`], where this server obeys: it takes what its primary has taken, or its own file has, and
+/// keeps it where the module is missing. It exits where it can do neither, as with any effect.
+///
+/// # Errors
+/// It is no effect.
+pub fn obey_export(host: &Host, ctx: Context<'_>, effect: Arguments<'_>) -> std::result::Result<(), String> {
+    let name = effect.get(0).bytes();
+    if name.eq_ignore_ascii_case(APPLY_COMMAND.to_bytes()) {
+        if effect.count() as usize <= FORMAT || Effect::format_of(effect.get(FORMAT).bytes()).is_none() {
+            return Err("its format is no number".into());
+        }
+        apply_or_keep(host, ctx, effect);
+        return Ok(());
+    }
+    let slot = host.slots.iter().find(|slot| slot.name.to_bytes().eq_ignore_ascii_case(name)).ok_or_else(|| unserved(name))?;
+    if slot.is_parked() {
+        keep_command(host, slot, effect);
+    } else if let Err(reason) = apply_as_command(host, slot, ctx, effect) {
+        give_up(&slot.shown(), &reason);
+    }
+    Ok(())
+}
+
+fn apply_as_command(host: &Host, slot: &Slot, ctx: Context<'_>, effect: Arguments<'_>) -> std::result::Result<(), String> {
+    let words = Strings::of_words(iter::once(Word::Bytes(COMMAND.as_bytes())).chain(effect.iter().map(Word::Held)));
+    apply_to(host, Place::present(host, slot.member.get()), ctx, words.arguments())
 }
 
 /// Has a module apply an effect, whose `arguments` follow its format; whether it does.

@@ -63,12 +63,14 @@ pub fn settle(host: &Host, ctx: Context<'_>, slot: u16) {
     }
 }
 
-/// Drops what modules hold in these slots, all at once. It looks at all entries, unless it is for one slot.
+/// Drops what modules hold in these slots, all at once, and what is kept in them for those that are missing.
+/// It looks at all entries, unless it is for one slot.
 pub fn finish(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
     if slots.is_empty() {
         return;
     }
     host.moving.indexed.set(Some(Instant::now()));
+    host.kept.drop_slots(slots, |_| true);
     if let Err(reason) = slots::drop(host, ctx, slots, 0) {
         log::warning(Some(ctx), &format!("the slots {slots} are not here any more, and their data is not dropped: {reason}"));
     }

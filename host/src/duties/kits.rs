@@ -157,10 +157,11 @@ pub fn hold(host: &Host, member: MemberId) -> Result<Vec<Piece>, String> {
     Ok(pieces)
 }
 
-/// Keeps data for a module that is missing.
+/// Keeps data for a module that is missing, without what was about to be dropped of it.
 pub fn keep(host: &Host, member: MemberId, data: Vec<Piece>) {
     let name = host.modules[member.0].data_name();
     data.into_iter().for_each(|piece| host.kept.add_piece(&name, piece));
+    host.kept.drop_slots(&host.moving.leaving(), |of| *of == *name);
 }
 
 /// Data as it is kept, with its encoding, for a module that has this file.

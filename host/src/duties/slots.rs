@@ -55,15 +55,32 @@ pub fn count(host: &Host, slots: &SlotSet) -> Result<u64, String> {
 pub fn drop(host: &Host, ctx: Context<'_>, slots: &SlotSet, most: i32) -> Result<bool, String> {
     let mut is_more = false;
     each(host, |module, group, member| {
-        let Some(drop) = &member.drop_slots else { return Ok(()) };
-        let mut entered = group.enter_with(Lent::context(ctx)).ok_or("a call into it runs")?;
-        let more = enter(&mut entered, module, (Phase::Drop, c"dropSlots"), slots, |store, slots| {
-            drop.call(store.as_context_mut(), (slots, most))
-        })?;
-        is_more |= more != 0;
+        is_more |= drop_some(ctx, (module, group, member), slots, most)?;
         Ok(())
     })?;
     Ok(is_more)
+}
+
+/// Has a module drop all that it holds in these slots, in the group that it runs in or is about to run in.
+///
+/// # Errors
+/// Why it does not: the log tells more.
+pub fn drop_of(module: &LoadedModule, group: &Group, ctx: Context<'_>, slots: &SlotSet) -> Result<(), String> {
+    let member = group.member(&module.identity).ok_or("it is not there")?;
+    drop_some(ctx, (module, group, &member), slots, 0).map(|_| ())
+}
+
+fn drop_some(
+    ctx: Context<'_>,
+    (module, group, member): (&LoadedModule, &Group, &Member),
+    slots: &SlotSet,
+    most: i32,
+) -> Result<bool, String> {
+    let Some(drop) = &member.drop_slots else { return Ok(false) };
+    let mut entered = group.enter_with(Lent::context(ctx)).ok_or("a call into it runs")?;
+    let more =
+        enter(&mut entered, module, (Phase::Drop, c"dropSlots"), slots, |store, slots| drop.call(store.as_context_mut(), (slots, most)))?;
+    Ok(more != 0)
 }
 
 /// How many ids lie in another slot than what they belong to.
@@ -83,7 +100,10 @@ fn strays(host: &Host) -> u64 {
 /// missing.
 pub fn check(host: &Host) -> Result<(), String> {
     let mut kept = None;
-    host.kept.each(|name, _| kept = Some(String::from_utf8_lossy(name).into_owned()));
+    host.kept.each(|name, _| {
+        let known = host.modules.iter().find(|module| *module.data_name() == *name);
+        kept = Some(known.map_or_else(|| String::from_utf8_lossy(name).into_owned(), |module| module.name().into()));
+    });
     if let Some(name) = kept {
         return Err(format!("data is kept for the module {name}, which is not loaded: WASM.LOAD it, or WASM.UNLOAD {name} DROP"));
     }

@@ -109,6 +109,9 @@ fn drop_or_keep(host: &Host, ctx: Context<'_>, name: &str, is_dropped: bool) -> 
     if is_dropped && is_replica {
         return Err("a replica drops what its primary drops: DROP it there".into());
     }
+    if host.moving.exports.get() {
+        return Err("slots are on their way to another node: send it again when they are there, or cancel their move first".into());
+    }
     let known = host.named(name.as_bytes());
     let data_name = known.map_or_else(|| name.as_bytes().into(), |member| host.modules[member.0].data_name());
     let Some(member) = serving(host, name) else {

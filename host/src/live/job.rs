@@ -26,6 +26,7 @@ use crate::server::blocked::{self, Blocked};
 use crate::server::context::{self, Context};
 use crate::server::guard::guarded;
 use crate::server::log;
+use crate::slots::release;
 
 /// What becomes of the file.
 #[derive(Clone, Copy, PartialEq)]
@@ -200,6 +201,7 @@ pub fn finish(host: &Host, ctx: Context<'_>, job: Job, ready: Ready) -> Outcome 
     if deed == Deed::Load {
         // It is one of the folder from now on.
         module.is_given.set(false);
+        release::on_module(host);
     } else {
         module.reloads.set(module.reloads.get() + 1);
     }

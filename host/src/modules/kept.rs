@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::slot_set::SlotSet;
 use crate::guest::data::Piece;
 
 /// Bytes that the effects kept for all modules may have, as [`Effect::bytes`] counts them.
@@ -39,7 +40,20 @@ pub struct Kept {
     begun: RefCell<BTreeSet<Box<[u8]>>>,
 }
 
+/// The format of an effect by which what lies in some slots of a cluster goes: its one argument, as text.
+pub const DROP_SLOTS: &[u8] = b"-3";
+
 impl Effect {
+    fn of_slots(slots: &SlotSet) -> Effect {
+        Effect { key: Box::default(), format: DROP_SLOTS.into(), arguments: vec![slots.to_string().into_bytes().into()] }
+    }
+
+    /// The slots that go by it, if it is such an effect.
+    pub fn slots(&self) -> Option<SlotSet> {
+        let text = self.arguments.first().filter(|_| *self.format == *DROP_SLOTS)?;
+        SlotSet::parse(str::from_utf8(text).ok()?)
+    }
+
     /// Its format, if that is a number as an effect has it.
     pub fn format_of(text: &[u8]) -> Option<i32> {
         str::from_utf8(text).ok()?.parse().ok()
@@ -95,6 +109,20 @@ impl Kept {
             part.effects.push(effect);
         });
         Ok(())
+    }
+
+    /// What is kept in these slots for the modules that `is_it` is to go: once they are loaded, in its turn
+    /// among the effects. That counts no bytes, and is one effect with another such before it.
+    pub fn drop_slots(&self, slots: &SlotSet, is_it: impl Fn(&[u8]) -> bool) {
+        if slots.is_empty() {
+            return;
+        }
+        for (_, part) in self.parts.borrow_mut().iter_mut().filter(|(name, _)| is_it(name)) {
+            let before = part.effects.pop_if(|last| last.slots().is_some());
+            let mut all = before.and_then(|last| last.slots()).unwrap_or_default();
+            all.add_all(slots);
+            part.effects.push(Effect::of_slots(&all));
+        }
     }
 
     fn change(&self, module: &[u8], action: impl FnOnce(&mut Part)) {
@@ -153,5 +181,32 @@ impl Kept {
         self.parts.swap(&other.parts);
         self.effect_bytes.swap(&other.effect_bytes);
         self.begun.swap(&other.begun);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_dropped_in_their_turn() {
+        let kept = Kept::default();
+        let slots = |text| SlotSet::parse(text).unwrap();
+        kept.drop_slots(&slots("1"), |_| true);
+        assert!(kept.is_empty(), "where nothing is kept, nothing is dropped");
+        let effect = || Effect { key: b"k"[..].into(), format: b"1"[..].into(), arguments: Vec::new() };
+        kept.add_piece(b"one", Piece::Number(1));
+        kept.add_effect(b"other", effect()).unwrap();
+        kept.drop_slots(&slots("1-3"), |_| true);
+        kept.drop_slots(&slots("5"), |name| name == b"other");
+        kept.add_effect(b"other", effect()).unwrap();
+        let size = kept.size();
+        kept.drop_slots(&slots("5"), |_| true);
+        assert_eq!(kept.size(), size);
+        let told = |module: &[u8]| {
+            kept.with(module, |part| part.effects.iter().map(|each| each.slots().map(|slots| slots.to_string())).collect::<Vec<_>>())
+        };
+        assert_eq!(told(b"one"), [Some("1-3,5".into())]);
+        assert_eq!(told(b"other"), [None, Some("1-3,5".into()), None, Some("5".into())]);
     }
 }

@@ -23,7 +23,7 @@ use crate::server::context::{self, Context};
 use crate::server::guard::guarded;
 use crate::server::keys::KeyType;
 use crate::server::stream::Stream;
-use crate::server::strings::{ServerString, Strings};
+use crate::server::strings::{Arguments, ServerString, Strings};
 use crate::server::{log, outermost};
 
 const TYPE: &CStr = c"wasm-slot";
@@ -191,8 +191,14 @@ fn take(host: &Host, slots: &SlotSet, effects: &[u8]) -> Result<(), String> {
         }
     }
     moved::finish(host, ctx, slots);
-    let apply = || split(effects).try_for_each(|effect| apply::apply_export(host, ctx, Strings::new(effect?).arguments(), slots));
-    let applied = if obeys { outermost::obeying(ctx, apply) } else { outermost::within(ctx, None, true, |_| apply()) };
+    let each = |action: &dyn Fn(Arguments<'_>) -> Result<(), String>| {
+        split(effects).try_for_each(|effect| action(Strings::new(effect?).arguments()))
+    };
+    let applied = if obeys {
+        outermost::obeying(ctx, || each(&|effect| apply::obey_export(host, ctx, effect)))
+    } else {
+        outermost::within(ctx, None, true, |_| each(&|effect| apply::apply_export(host, ctx, effect, slots)))
+    };
     if applied.is_err() {
         moved::finish(host, ctx, slots);
         return applied;

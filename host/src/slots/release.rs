@@ -120,6 +120,7 @@ fn leave(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
     if context::server_flags() & api::CTX_FLAGS_LOADING != 0 {
         return moved::finish(host, ctx, slots);
     }
+    host.kept.drop_slots(slots, |_| true);
     let is_idle = host.moving.leaving().is_empty();
     host.moving.leave(slots);
     if is_idle {
@@ -230,6 +231,18 @@ fn forget_imports(host: &Host, ctx: Context<'_>, nodes: &[Node], own: &Node) {
 /// to that.
 pub fn on_loaded(host: &Host) {
     host.moving.strays.set(None);
+    drop_foreign(host, leave);
+}
+
+/// A module is there again, with what was kept for it: what lies in slots that other nodes have by now is
+/// dropped, on replicas and in the append-only file too.
+pub fn on_module(host: &Host) {
+    host.moving.strays.set(None);
+    drop_foreign(host, drop);
+}
+
+/// Drops what lies in slots that other nodes have, if this one is a primary.
+fn drop_foreign(host: &Host, drop: impl Fn(&Host, Context<'_>, &SlotSet)) {
     let Some(own) = host.own.get() else { return };
     if context::server_flags() & api::CTX_FLAGS_CLUSTER == 0 {
         return;
@@ -247,11 +260,12 @@ pub fn on_loaded(host: &Host) {
     foreign.remove_all(&SlotSet::of_ranges(importing));
     // What came from another node, and was not finished, may be the only copy.
     foreign.remove_all(&host.moving.imported.borrow());
+    host.moving.moves.borrow().values().filter(|one| one.is_import).for_each(|one| foreign.remove_all(&one.slots));
     match slots::count(host, &foreign) {
         Ok(0) | Err(_) => {}
         Ok(count) => {
             log::notice(Some(ctx), &format!("{count} entries lie in slots of other nodes: they are dropped"));
-            leave(host, ctx, &foreign);
+            drop(host, ctx, &foreign);
         }
     }
 }
