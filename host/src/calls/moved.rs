@@ -32,7 +32,7 @@ pub fn is_redirected(host: &Host, slot: &Slot, outer: &Outer, ctx: Context<'_>, 
     settle(host, ctx, number);
     let Some(node) = host.moving.handed_to(number).filter(|_| !outer.is_from_stream()) else { return false };
     match primary_of(&ctx.cluster_nodes(), &node) {
-        Some(other) => refuse(ctx, &format!("ASK {number} {}:{}", ctx.endpoint_of(other), other.port)),
+        Some(other) => refuse(ctx, &format!("ASK {number} {}:{}", ctx.endpoint_of(other), ctx.port_for_client(other))),
         None => refuse(ctx, &format!("TRYAGAIN slot {number} is at the node {node}, which this one does not know any more")),
     }
     true

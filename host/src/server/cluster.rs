@@ -1,6 +1,8 @@
 //! What the server knows of its cluster.
 
+use super::api::{self, ClientInfo};
 use super::context::Context;
+use crate::rm;
 
 /// A node, as CLUSTER NODES tells of it.
 pub struct Node {
@@ -8,6 +10,7 @@ pub struct Node {
     pub address: String,
     /// The name that it tells others; empty where it tells none.
     pub host: String,
+    /// One of its ports, of whichever kind the server tells: see [`Context::port_of`].
     pub port: u16,
     pub is_myself: bool,
     pub is_primary: bool,
@@ -73,6 +76,17 @@ pub fn primary_of<'a>(nodes: &'a [Node], id: &str) -> Option<&'a Node> {
     if node.is_primary { Some(node) } else { nodes.iter().find(|other| other.id == node.primary).or(Some(node)) }
 }
 
+/// The ports of the node of this id, without TLS and with, in what CLUSTER SHARDS tells of all:
+/// `… id <id> [port <port>] [tls-port <port>] …`.
+fn ports_of(leaves: &[String], id: &str) -> [Option<u16>; 2] {
+    let place = leaves.windows(2).position(|words| words[0] == "id" && words[1] == id);
+    let told = place.map_or(&[][..], |place| &leaves[place + 2..leaves.len().min(place + 6)]);
+    ["port", "tls-port"].map(|name| {
+        let pair = told.chunks_exact(2).take_while(|pair| pair[0].ends_with("port")).find(|pair| pair[0] == name)?;
+        pair[1].parse().ok().filter(|port| *port > 0)
+    })
+}
+
 impl Context<'_> {
     /// How this server names the node to clients that it sends there, as its own redirections do.
     pub fn endpoint_of(self, node: &Node) -> &str {
@@ -83,6 +97,28 @@ impl Context<'_> {
             Some("unknown-endpoint") => "",
             _ => &node.address,
         }
+    }
+
+    /// The port where the node listens to such clients, those that use TLS or not; its other one where it has
+    /// none, or this server knows none.
+    fn port_of(self, node: &Node, is_tls: bool) -> u16 {
+        let leaves = self.ask(c"CLUSTER", &[c"SHARDS"]).map(|answer| answer.leaves()).unwrap_or_default();
+        let [plain, tls] = ports_of(&leaves, &node.id);
+        let (wanted, other) = if is_tls { (tls, plain) } else { (plain, tls) };
+        wanted.or(other).unwrap_or(node.port)
+    }
+
+    /// The node's port for this server itself. Source: MIGRATE connects as the cluster's own links do.
+    pub fn port_for_migrate(self, node: &Node) -> u16 {
+        self.port_of(node, self.setting(c"tls-cluster").as_deref() == Some("yes"))
+    }
+
+    /// The node's port for the client behind the running command.
+    pub fn port_for_client(self, node: &Node) -> u16 {
+        let mut info = ClientInfo { version: 1, flags: 0, id: 0, address: [0; 46], port: 0, database: 0 };
+        // SAFETY: the context of a running command; the server fills in what is as its header has it.
+        let is_known = unsafe { rm!(GetClientInfoById((&raw mut info), rm!(GetClientId(self.raw())))) == api::OK };
+        if is_known { self.port_of(node, info.flags & api::CLIENT_FLAG_SSL != 0) } else { node.port }
     }
 
     /// The nodes of the cluster that this server is in; none where it is in no cluster, or answers nothing.
@@ -106,6 +142,16 @@ mod tests {
         assert!(node.is_myself && node.is_primary && node.is_well);
         assert!(node.owns(5460) && node.owns(7000) && !node.owns(5461));
         assert_eq!((node.migrating, node.importing), (vec![77], vec![93]));
+    }
+
+    #[test]
+    fn ports_are_those_of_the_node() {
+        let text =
+            "slots 0 99 nodes id 07c3 port 1 tls-port 2 ip ::1 id 292f tls-port 4 ip ::1 id e7d1 port 5 ip ::1 id x port 0 tls-port 8";
+        let leaves: Vec<String> = text.split(' ').map(String::from).collect();
+        let ports = |id| ports_of(&leaves, id);
+        assert_eq!([ports("07c3"), ports("292f"), ports("e7d1")], [[Some(1), Some(2)], [None, Some(4)], [Some(5), None]]);
+        assert_eq!([ports("x"), ports("gone")], [[None, Some(8)], [None, None]]);
     }
 
     #[test]

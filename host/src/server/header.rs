@@ -34,6 +34,7 @@ pub const OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
 pub const KEY_WRITE: c_int = 1 << 1;
 /// A filter does not see what its own module calls.
 pub const FILTER_NOSELF: c_int = 1 << 0;
+pub const CLIENT_FLAG_SSL: u64 = 1 << 0;
 pub const CLIENT_FLAG_PUBSUB: u64 = 1 << 1;
 pub const CLIENT_FLAG_MULTI: u64 = 1 << 5;
 /// Valkey 9.0 and later.

@@ -76,6 +76,13 @@ impl Answer {
         self.element(index).map_or(Vec::new(), texts_of)
     }
 
+    /// All texts and numbers of an array, whatever arrays they stand in, one after the other.
+    pub fn leaves(&self) -> Vec<String> {
+        let mut leaves = Vec::new();
+        add_leaves(self.0.as_ptr(), &mut leaves);
+        leaves
+    }
+
     /// Whether an array stands at this place of an array.
     pub fn has_array_at(&self, index: usize) -> bool {
         // SAFETY: the element is alive as the answer is.
@@ -134,4 +141,15 @@ fn texts_of(reply: *mut CallReply) -> Vec<String> {
         .map_while(|index| element_of(reply, index))
         .map(|element| String::from_utf8_lossy(text_of(element).unwrap_or(b"")).into_owned())
         .collect()
+}
+
+/// Adds the texts and numbers of an answer that is alive.
+fn add_leaves(reply: *mut CallReply, leaves: &mut Vec<String>) {
+    // SAFETY: the private callers hand over an answer that is alive.
+    match unsafe { rm!(CallReplyType(reply)) } {
+        api::REPLY_ARRAY => (0..).map_while(|index| element_of(reply, index)).for_each(|element| add_leaves(element, leaves)),
+        // SAFETY: as above.
+        api::REPLY_INTEGER => leaves.push(unsafe { rm!(CallReplyInteger(reply)) }.to_string()),
+        _ => leaves.push(String::from_utf8_lossy(text_of(reply).unwrap_or(b"")).into_owned()),
+    }
 }

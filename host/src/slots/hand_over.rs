@@ -202,10 +202,11 @@ fn hand_over(host: &Host, ctx: Context<'_>, opening: &Opening<'_>) -> Result<(),
         ));
     }
     let key = anchor::create(host, ctx, &slots, effects)?;
-    let moved = migrate(ctx, &other.address, other.port, &key);
+    let port = ctx.port_for_migrate(other);
+    let moved = migrate(ctx, &other.address, port, &key);
     if let Err(reason) = moved {
         ctx.delete_key_here(key.as_bytes());
-        let reason = format!("what modules hold in slot {slot} cannot be handed over to {}:{}: {reason}", other.address, other.port);
+        let reason = format!("what modules hold in slot {slot} cannot be handed over to {}:{port}: {reason}", other.address);
         log::warning(Some(ctx), &reason);
         return Err(reason);
     }
