@@ -2,6 +2,8 @@
  * Slots that move from one node of a cluster to another, one by one as `redis-cli --cluster reshard` moves
  * them, or many at once where the server does that: what modules hold in them goes along.
  */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { joined, seenBy, type Seen } from '../support/cluster.ts';
 import { Folder, shopWith } from '../support/live.ts';
@@ -126,6 +128,31 @@ test.runIf(movesAtOnce)('many slots at once, which end while writes are paused',
   expect(await eventually(() => source.send('CUSTOM.LEN'), isEmpty)).toSatisfy(isEmpty);
   await expectSettled(source);
   await expectSettled(target);
+});
+
+test('an append-only file that goes on in a slot that was handed over is taken as it is', async () => {
+  const { source, target, owned } = await startMove({ link: 'command', arguments: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  const folder = path.join(source.folder, 'appendonlydir');
+  const file = path.join(
+    folder,
+    readdirSync(folder).find((name) => name.endsWith('.incr.aof'))!,
+  );
+  const before = readFileSync(file);
+  expect(before.toString()).toContain('session.apply');
+  const [count, mapping] = [await source.send('SESSION.COUNT'), await source.send('CUSTOM.GET', owned.user)];
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
+  const [handed] = await eventually(
+    () => Promise.resolve([readFileSync(file)]),
+    ([bytes]) => bytes!.includes('HANDED'),
+  );
+  await source.kill();
+  // As where the server took the slot back by itself, and does not tell so as it reads the file.
+  writeFileSync(file, Buffer.concat([handed!, before]));
+  await source.start();
+  expect(await source.send('SESSION.COUNT')).toBe(count);
+  expect(await source.send('CUSTOM.LEN')).not.toBe(':0\r\n');
+  expect(mapping).toBe(bulk(owned.id));
+  expect(await source.send('CUSTOM.KEYS')).toContain(bulk(owned.user));
 });
 
 test('a replica that starts again from its file keeps what its primary has', async () => {

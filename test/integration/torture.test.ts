@@ -89,12 +89,14 @@ describe('the judge condemns', () => {
     const entry = new Entry('key', () => 0);
     await nodes[0]!.send('CUSTOM.SET', 'key', 'value');
     entry.possible = ['0 value'];
-    await checkCluster(nodes, [entry], [], 0);
+    await checkCluster(nodes, [entry], { natives: [], entries: [] }, 0);
     await nodes[0]!.send('SET', 'wasm.slot:{x}', 'value');
-    await expect(checkCluster(nodes, [entry], [], 0)).rejects.toThrow('has what it should not: key wasm.slot:{x} = value');
+    await expect(checkCluster(nodes, [entry], { natives: [], entries: [] }, 0)).rejects.toThrow(
+      'has what it should not: key wasm.slot:{x} = value',
+    );
     await nodes[0]!.send('DEL', 'wasm.slot:{x}');
     await nodes[0]!.send('CUSTOM.SET', 'key', 'other');
-    await expect(checkCluster(nodes, [entry], [], 0)).rejects.toThrow('lacks entry key = value');
+    await expect(checkCluster(nodes, [entry], { natives: [], entries: [] }, 0)).rejects.toThrow('lacks entry key = value');
   });
 
   test('a hole in the order of all writers, also where each has a prefix of its own', () => {

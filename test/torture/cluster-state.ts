@@ -13,12 +13,19 @@ const CHECKS = ['CUSTOM.CHECK', 'SESSION.CHECK', 'SHOP.CHECK'];
 const TIMEOUT_MS = 60_000;
 const SHOWN_MAX = 4;
 
+/** What nobody writes to; values are the keys. */
+export interface Still {
+  /** Keys of the server's own. */
+  natives: string[];
+  /** Keys of the hashmap: so many that nodes make an index of slots. */
+  entries: string[];
+}
+
 /**
- * @param natives keys of the server's own, whose values are their names
  * @param timeout_ms for how long drops and replicas may lag
  * @throws Violation that names what is missing, or should not be there
  */
-export async function checkCluster(nodes: TestServer[], things: Thing[], natives: string[], timeout_ms = TIMEOUT_MS): Promise<void> {
+export async function checkCluster(nodes: TestServer[], things: Thing[], still: Still, timeout_ms = TIMEOUT_MS): Promise<void> {
   for (const node of nodes) {
     const seen = await seenBy(node);
     const myself = seen.find((one) => one.isMyself)!;
@@ -26,7 +33,8 @@ export async function checkCluster(nodes: TestServer[], things: Thing[], natives
     const owns = (key: string) => shard?.ranges.some(([first, last]) => first <= slotOf(key) && slotOf(key) <= last) === true;
     const wanted = () => [
       ...things.filter(({ key }) => owns(key)).flatMap((thing) => thing.lines()),
-      ...natives.filter(owns).map((key) => `key ${key} = ${key}`),
+      ...still.natives.filter(owns).map((key) => `key ${key} = ${key}`),
+      ...still.entries.filter(owns).map((key) => entryLine(key, key)),
     ];
     const differences = await eventually(
       async () => difference(wanted(), await dump(node)),
@@ -43,11 +51,11 @@ export async function checkCluster(nodes: TestServer[], things: Thing[], natives
       if (reply !== '+OK\r\n') throw new Violation(`${command} of ${name} answers ${reply.trim()}`);
     }
   }
-  await checkCount(nodes, things);
+  await checkCount(nodes, things, still);
 }
 
 /** The primaries have as many entries as there are. */
-async function checkCount(nodes: TestServer[], things: Thing[]): Promise<void> {
+async function checkCount(nodes: TestServer[], things: Thing[], { entries }: Still): Promise<void> {
   const count = async () => {
     let sum = 0;
     for (const node of nodes) {
@@ -55,7 +63,7 @@ async function checkCount(nodes: TestServer[], things: Thing[]): Promise<void> {
     }
     return sum;
   };
-  const wanted = () => things.flatMap((thing) => thing.lines()).filter((line) => line.startsWith('entry ')).length;
+  const wanted = () => entries.length + things.flatMap((thing) => thing.lines()).filter((line) => line.startsWith('entry ')).length;
   const found = await eventually(count, (sum) => sum === wanted(), TIMEOUT_MS);
   if (found !== wanted()) throw new Violation(`the primaries have ${found} entries together instead of ${wanted()}`);
 }

@@ -37,6 +37,7 @@ const SHARDS = 4;
 const SLOTS = 16_384;
 const NEAR = 100;
 const STEPS_PER_ROUND = 6;
+const STILL_PER_TAG = 150;
 const TIMEOUT_MS = 90_000;
 const HOLD_MS = 300;
 const DELAY_MS = 400;
@@ -465,14 +466,14 @@ export async function moveSlots({ seed, link, rounds, tell = () => undefined }: 
     load = await ClusterLoad.of(nodes, seed);
     const torture = new Torture(nodes, load, random(seed), tell);
     await torture.atRest();
-    const natives = await addNatives(torture);
+    const still = { natives: await addNatives(torture), entries: await addEntries(torture) };
     for (let round = 1; round <= rounds; round++) {
       load.start();
       for (let step = 0; step < STEPS_PER_ROUND; step++) await torture.step();
       await load.stop(TIMEOUT_MS);
       await torture.moveAgain();
       if (round === rounds) await torture.restartAll();
-      await checkCluster(nodes, load.things, natives);
+      await checkCluster(nodes, load.things, still);
       torture.outcome.acknowledged = load.sum('acknowledged');
       torture.outcome['of these lost answers'] = load.sum('lost');
       tell(
@@ -508,6 +509,19 @@ async function addNatives({ nodes, load }: Torture): Promise<string[]> {
     nameSlot(slotOf(key), key.replace(/:entry$/, ':nobody'));
     await all.find((one) => owns(one, slotOf(key)))!.node.send('SET', native, native);
     keys.push(native);
+  }
+  return keys;
+}
+
+/** Entries of the hashmap, in the slots of the writers. */
+async function addEntries({ nodes, load }: Torture): Promise<string[]> {
+  const keys: string[] = [];
+  const all = await primaries(nodes);
+  for (const { key } of load.things.filter(({ key }) => key.endsWith(':entry'))) {
+    const { node } = all.find((one) => owns(one, slotOf(key)))!;
+    const own = Array.from({ length: STILL_PER_TAG }, (_, index) => key.replace(/:entry$/, `:still ${index}`));
+    await Promise.all(own.map((still) => node.send('CUSTOM.SET', still, still)));
+    keys.push(...own);
   }
   return keys;
 }

@@ -13,7 +13,7 @@ use crate::modules::slot_set::{SlotSet, slot_of};
 use crate::server::cluster::primary_of;
 use crate::server::context::Context;
 use crate::server::log;
-use crate::server::outermost::Outer;
+use crate::server::outermost::{self, Outer};
 use crate::server::strings::Arguments;
 
 /// Whether a command was answered with where its key is now: the server does not know yet that another node
@@ -30,7 +30,7 @@ pub fn is_redirected(host: &Host, slot: &Slot, outer: &Outer, ctx: Context<'_>, 
     };
     let number = slot_of(words[place]);
     settle(host, ctx, number);
-    let Some(node) = host.moving.handed_to(number).filter(|_| !outer.is_from_stream()) else { return false };
+    let Some(node) = host.moving.handed_to(number).filter(|_| !outermost::from_stream()) else { return false };
     match primary_of(&ctx.cluster_nodes(), &node) {
         Some(other) => refuse(ctx, &format!("ASK {number} {}:{}", ctx.endpoint_of(other), ctx.port_for_client(other))),
         None => refuse(ctx, &format!("TRYAGAIN slot {number} is at the node {node}, which this one does not know any more")),

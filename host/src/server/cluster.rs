@@ -1,5 +1,7 @@
 //! What the server knows of its cluster.
 
+use std::ffi::c_int;
+
 use super::api::{self, ClientInfo};
 use super::context::Context;
 use crate::rm;
@@ -115,6 +117,11 @@ impl Context<'_> {
 
     /// The node's port for the client behind the running command.
     pub fn port_for_client(self, node: &Node) -> u16 {
+        // What stands for a client without a connection must not be asked about.
+        const NO_CLIENT: c_int = api::CTX_FLAGS_LUA | api::CTX_FLAGS_LOADING | api::CTX_FLAGS_REPLICATED;
+        if self.flags() & NO_CLIENT != 0 {
+            return node.port;
+        }
         let mut info = ClientInfo { version: 1, flags: 0, id: 0, address: [0; 46], port: 0, database: 0 };
         // SAFETY: the context of a running command; the server fills in what is as its header has it.
         let is_known = unsafe { rm!(GetClientInfoById((&raw mut info), rm!(GetClientId(self.raw())))) == api::OK };

@@ -72,6 +72,10 @@ pub enum Standing {
 
 /// What becomes of a command of this client that has these words.
 pub fn standing(ctx: Context<'_>, client: u64, words: &Strings<'_>) -> Standing {
+    // What stands for a client without a connection must not be asked about.
+    if context::server_flags() & api::CTX_FLAGS_LOADING != 0 {
+        return Standing::Part;
+    }
     let mut info = ClientInfo { version: 1, flags: 0, id: 0, address: [0; 46], port: 0, database: 0 };
     // SAFETY: the server fills in what is as its header has it.
     if unsafe { rm!(GetClientInfoById((&raw mut info), client)) } != api::OK {
