@@ -12,6 +12,11 @@ import { ROOT } from './server.ts';
 const OUTPUT = path.join(ROOT, 'build/test/kit');
 const SOURCES = path.join(ROOT, 'build/test/kit-sources');
 
+/** One for all builds of this process, since its first one takes twice as long as those after it. */
+let compiler: Compiler | undefined;
+/** The build that the next one waits for. */
+let building: Promise<unknown> = Promise.resolve();
+
 /**
  * Builds author's files, as the parts of one build; each module is named as its file.
  * @param files absolute
@@ -27,17 +32,19 @@ export async function buildKit(files: string[], checks = false, levels = [3, 1, 
   const folder = path.join(OUTPUT, digest.digest('hex').slice(0, 16));
   const modules = files.map((file) => ({ file, name: path.basename(file, '.ts') }));
   const outputs = modules.map(({ name }) => path.join(folder, `${name}.wasm`));
-  if (existsSync(folder)) return outputs;
-  const compiler = new Compiler();
-  // Renamed into place as a whole: test files that run beside this one may make it too.
-  const own = `${folder}.${process.pid}`;
-  try {
-    await buildModules(modules, { out: own, checks, levels }, compiler);
-    if (!existsSync(folder)) renameSync(own, folder);
-  } finally {
-    compiler.end();
-    rmSync(own, { recursive: true, force: true });
-  }
+  const build = building.then(async () => {
+    if (existsSync(folder)) return;
+    // Renamed into place as a whole: test files that run beside this one may make it too.
+    const own = `${folder}.${process.pid}`;
+    try {
+      await buildModules(modules, { out: own, checks, levels }, (compiler ??= new Compiler()));
+      if (!existsSync(folder)) renameSync(own, folder);
+    } finally {
+      rmSync(own, { recursive: true, force: true });
+    }
+  });
+  building = build.catch(() => undefined);
+  await build;
   return outputs;
 }
 
