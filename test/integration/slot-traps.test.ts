@@ -198,6 +198,8 @@ test('a node that is reset serves slots that it had handed over before', async (
   expect(await openSlot(source, target, owned.slot)).toBe(OK);
   await closeSlot(cluster, target, owned.slot);
   expect(await source.send('CLUSTER', 'RESET', 'HARD')).toBe(OK);
+  // For as long it waits before it serves: alone, it has nobody to wait for.
+  expect(await source.send('CONFIG', 'SET', 'cluster-node-timeout', '500')).toBe(OK);
   expect(await source.send('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')).toBe(OK);
   const isServed = (reply: string) => reply === '$-1\r\n';
   expect(await eventually(() => source.send('CUSTOM.GET', owned.user), isServed)).toSatisfy(isServed);
