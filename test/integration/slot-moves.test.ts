@@ -143,11 +143,11 @@ test('an append-only file that goes on in a slot that was handed over is taken a
   expect(await openSlot(source, target, owned.slot)).toBe(OK);
   const [handed] = await eventually(
     () => Promise.resolve([readFileSync(file)]),
-    ([bytes]) => bytes!.includes('HANDED'),
+    ([bytes]) => bytes.includes('HANDED'),
   );
   await source.kill();
   // As where the server took the slot back by itself, and does not tell so as it reads the file.
-  writeFileSync(file, Buffer.concat([handed!, before]));
+  writeFileSync(file, Buffer.concat([handed, before]));
   await source.start();
   expect(await source.send('SESSION.COUNT')).toBe(count);
   expect(await source.send('CUSTOM.LEN')).not.toBe(':0\r\n');
