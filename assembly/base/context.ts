@@ -23,3 +23,8 @@ export function isClustered(): bool {
 export function isReplica(): bool {
   return (redis.GetContextFlags() & ContextFlags.REPLICA) != 0;
 }
+
+/** Whether the running effect comes with slots of another node: each key that it names needs `MayAccess`. */
+export function isConfined(): bool {
+  return isClustered() && (redis.GetContextFlags() & ContextFlags.CONFINED) != 0;
+}

@@ -203,7 +203,8 @@ export namespace redis {
    * 1 when the user behind the running command, who may stand behind a script, may run it with this key in
    * the place of its first one, and read and write the key; 1 too where there is no user, as in a sweep or
    * the replication stream. For keys that the command does not declare, because the server could not tell
-   * where they are. (The server's ACLCheckCommandPermissions and ACLCheckKeyPermissions.)
+   * where they are. (The server's ACLCheckCommandPermissions and ACLCheckKeyPermissions.) Under
+   * `ContextFlags.CONFINED` it tells whether the key lies in the slots that come, whatever its length.
    */
   @external("redis", "MayAccess")
   export declare function MayAccess(key: usize, length: u32): i32;
@@ -356,4 +357,6 @@ export namespace ContextFlags {
   export const REPLICATED: i32 = 1 << 12;
   /** The server is loading an RDB or append-only file. */
   export const LOADING: i32 = 1 << 13;
+  /** The host's own: an effect comes with slots of another node, and whatever it names must lie in these. */
+  export const CONFINED: i32 = 1 << 30;
 }

@@ -2,12 +2,9 @@
  * Moves of slots that cannot be, or break off: all that modules hold is where it was, or at the other node.
  */
 import { expect, test } from 'vitest';
-import { closeSlot, idOf, join, openSlot, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
-import { moduleValue, typeId } from '../support/rdb.ts';
+import { closeSlot, idOf, join, keyThatTakes, openSlot, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
 import { caughtUp, linked } from '../support/replication.ts';
-import { parseBulk } from '../support/raw.ts';
 import { eventually, tested, type TestServer } from '../support/server.ts';
-import { slotOf } from '../support/slots.ts';
 
 const OK = '+OK\r\n';
 const movesAtOnce = tested.name === 'Valkey' && Number(tested.version.split('.')[0]) >= 9;
@@ -203,51 +200,6 @@ test('a node that is reset serves slots that it had handed over before', async (
   expect(await source.send('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')).toBe(OK);
   const isServed = (reply: string) => reply === '$-1\r\n';
   expect(await eventually(() => source.send('CUSTOM.GET', owned.user), isServed)).toSatisfy(isServed);
-});
-
-/** The name of the key that takes along what lies in this slot, and those behind it. */
-function keyThatTakes(slot: number): string {
-  const key = (number: number) => `wasm.slot:{${number.toString(16)}}`;
-  for (let number = 0; ; number++) if (slotOf(key(number)) === slot) return key(number);
-}
-
-/** Words as effects stand in the key that takes them along. */
-function effectOf(...words: string[]): Buffer {
-  const number = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
-  return Buffer.concat([number(words.length), ...words.flatMap((word) => [number(word.length), Buffer.from(word, 'latin1')])]);
-}
-
-test('who forges what comes with a slot writes nothing elsewhere', async () => {
-  const { cluster, source, target, owned } = await startMove();
-  const [slot, elsewhere] = [owned.slot, await cluster.keyOf(target, 'elsewhere')];
-  expect(await target.send('DEBUG', 'SET-SKIP-CHECKSUM-VALIDATION', '1')).toBe(OK);
-  await target.send('SET', elsewhere, 'value');
-  const native = Buffer.from(parseBulk(await target.send('DUMP', elsewhere)), 'latin1');
-  await target.send('DEL', elsewhere);
-  expect(await setSlot(target, slot, 'IMPORTING', await idOf(source))).toBe(OK);
-  const connection = await target.connect();
-  const restore = async (effect: Buffer) => {
-    const value = moduleValue(typeId('wasm-slot', 1n), [1n, Buffer.from(String(slot)), effect]);
-    const bytes = Buffer.concat([value, native.subarray(-10)]).toString('latin1');
-    await connection.send('ASKING');
-    return connection.send('RESTORE', keyThatTakes(slot), '0', bytes, 'REPLACE');
-  };
-  const set = (key: string, name: string) => effectOf('wasm.apply', key, 'wasm-hmap', '-2', 'CUSTOM.SET', name, 'forged');
-  for (const effect of [
-    effectOf('CUSTOM.SET', elsewhere, 'forged'),
-    set(elsewhere, owned.user),
-    set(owned.user, elsewhere),
-    effectOf('CUSTOM.CLEAR'),
-    effectOf('wasm.apply', owned.user, 'wasm-hmap', '-2'),
-    effectOf('wasm.apply', owned.user, 'wasm-hmap', '-1'),
-    effectOf('wasm.apply', owned.user),
-    effectOf(),
-    set(owned.user, owned.user).subarray(0, -1),
-  ]) {
-    expect(await restore(effect)).toBe('-ERR Bad data format\r\n');
-    expect([await target.send('CUSTOM.GET', elsewhere), await target.send('CUSTOM.LEN')]).toEqual(['$-1\r\n', ':0\r\n']);
-  }
-  expect(await restore(set(owned.user, owned.user))).toBe(OK);
 });
 
 /** At once: a key that is gone is put back otherwise, where the server has not come to it yet. */

@@ -28,6 +28,12 @@ export async function closeSlot({ nodes }: Pick<Cluster, 'nodes'>, target: TestS
   }
 }
 
+/** The name of the key that takes along what lies in this slot, and those behind it. */
+export function keyThatTakes(slot: number): string {
+  const key = (number: number) => `wasm.slot:{${number.toString(16)}}`;
+  for (let number = 0; ; number++) if (slotOf(key(number)) === slot) return key(number);
+}
+
 /** A user of a node, and what belongs to it in its slot: two entries, and two sessions. */
 export interface Owned {
   user: string;

@@ -1,13 +1,16 @@
 /**
  * An effect that comes from the primary or from a file: it is a transaction, as the command was that left it.
  */
-import { argument, argumentLength } from "../../base/frame";
+import { isConfined } from "../../base/context";
+import { argument, argumentLength, lengthOf, pointerOf } from "../../base/frame";
+import { redis } from "../../base/redis";
 import { valueLength, valueOf } from "../../base/storage/entry";
 import { appendNumber, appendText, failLine, failOutOfMemory, line } from "../../base/text";
 import { Reader } from "../values/buffer";
-import { take } from "../memory/arena";
+import { rewind, take, top } from "../memory/arena";
 import { forgetTold, isKey, isValue, NONE, noteTold, partAt, Schema, schemaAt, schemaOfId, splitSchema } from "../store/schemas";
 import { adopt } from "../store/adopt";
+import { signalBytes } from "../store/signal";
 import { findStored, hashOf, heads, isSorted, prepare, soundPrefix } from "../store/tables";
 import { beginCommand } from "./begin";
 import { Command } from "./command";
@@ -20,16 +23,19 @@ import { addPending, CLEARED, countBytes, DELETED, ENTRY, findPending, HEAD, Pen
 const command: Command = changetype<Command>(memory.data(offsetof<Command>(), 4));
 const payload: Reader = changetype<Reader>(memory.data(offsetof<Reader>(), 4));
 const parts: usize = memory.data(32, 4);
+/** Whether the effect comes with slots of another node, and may name nothing elsewhere. */
+let confined: bool = false;
 
 /**
  * Applies the effect `payload [schema …]`. Errors: of another format, of a schema that is not known, of bytes
- * that are no changes; nothing has changed.
+ * that are no changes, of entries outside the slots that it comes with; nothing has changed.
  */
 export function applyEffect(format: i32, argc: i32, argv: usize): void {
   command.writes = true;
   command.firstKey = 0;
   beginCommand(command, argc, argv);
   forgetTold();
+  confined = isConfined();
   if (format != FORMAT || argc < 1) fail(changetype<usize>("is of a format that this version does not know"));
   if (!prepare()) failOutOfMemory();
   for (let index = 1; index < argc; index++) {
@@ -60,6 +66,7 @@ function readChange(): void {
   memory.copy(own + 1, key, keyBytes);
   if (kind == Change.CLEAR || kind == Change.HEAD) return readPrefix(kind, own, keyBytes + 1);
   checkKey(schema, own, keyBytes + 1);
+  if (confined) checkSlot(own, keyBytes + 1);
   const isPut = kind == Change.PUT || kind == Change.PUT_UNTIL;
   const record = recordOf(ENTRY, own, keyBytes + 1, findStored(own, keyBytes + 1, hashOf(own, keyBytes + 1)));
   if (isPut) {
@@ -103,6 +110,7 @@ function readExternal(): void {
   const value = payload.skip(valueLength);
   if (payload.failed) return;
   if (deed < Deed.CUSTOM_SET || deed > Deed.SESSION_DELETE) fail(changetype<usize>("holds a change that this version does not know"));
+  if (confined && !redis.MayAccess(key, keyLength)) failElsewhere();
   addExternal(deed, key, keyLength, field, fieldLength, value, valueLength);
 }
 
@@ -110,6 +118,9 @@ function readPrefix(kind: u32, prefix: usize, length: u32): void {
   // All entries of a table may be cleared, but only those in a key have a common deadline.
   if (soundPrefix(prefix, length) != length || (kind == Change.HEAD && !load<u8>(prefix, 1)))
     fail(changetype<usize>("holds a prefix that is none"));
+  // A table as a whole lies in all slots.
+  if (confined && !load<u8>(prefix, 1)) failElsewhere();
+  if (confined) checkSlot(prefix, length);
   if (kind == Change.CLEAR) {
     recordOf(CLEARED, prefix, length, 0).state = PUT;
     return;
@@ -141,6 +152,18 @@ function checkKey(schema: Schema, key: usize, length: u32): void {
   if (!own || !isKey(type.at, type.length, isSorted(schema.table), key + <usize>own, length - own)) {
     fail(changetype<usize>("holds a key of another type"));
   }
+}
+
+/** Ends the command unless what has this stored key, or prefix, lies in the slots that the effect comes with. */
+function checkSlot(key: usize, length: u32): void {
+  const mark = top;
+  const signal = signalBytes(key, length);
+  if (!redis.MayAccess(pointerOf(signal), lengthOf(signal))) failElsewhere();
+  rewind(mark);
+}
+
+function failElsewhere(): void {
+  fail(changetype<usize>("names an entry of another slot than it comes with"));
 }
 
 function fail(reason: usize): void {

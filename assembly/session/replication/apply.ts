@@ -5,7 +5,7 @@
  */
 import { keyLength, keyOf } from "../../base/storage/entry";
 import { beginChange, endChange } from "../../base/change";
-import { isClustered } from "../../base/context";
+import { isClustered, isConfined } from "../../base/context";
 import { Effect } from "../../base/effect";
 import { OK } from "../../base/frame";
 import { redis } from "../../base/redis";
@@ -41,12 +41,17 @@ const key: IdKey = changetype<IdKey>(memory.data(ID_BYTES, 4));
 const otherKey: IdKey = changetype<IdKey>(memory.data(ID_BYTES, 4));
 /** Where an effect has its id. */
 const ID: u32 = 2;
+/** Whether the effect comes with slots of another node, and may name nothing elsewhere. */
+let confined: bool = false;
 
 /** Handler of `session.apply <format> <operation> <id> …` → `+OK`. */
 export function commandApply(argc: i32, argv: usize): u64 {
   beginCommand();
   effect.take(argc, argv, changetype<usize>("session.apply"));
   if (!key.take(effect.at(ID), effect.lengthAt(ID))) effect.fail();
+  confined = isConfined();
+  expectAccess(effect, ID);
+  expectOwn(effect, key);
   if (effect.is(changetype<usize>("create"))) applyCreate(effect);
   else if (effect.is(changetype<usize>("restore"))) applyRestore(effect);
   else if (effect.is(changetype<usize>("grace"))) applyGrace(effect);
@@ -70,6 +75,7 @@ export function commandApply(argc: i32, argv: usize): u64 {
 function applyCreate(effect: Effect): void {
   const count = effect.count;
   effect.expect(count == 7 || (count >= 9 && (count & 1) == 1));
+  expectAccess(effect, 3);
   const user = effect.at(3);
   const userLength = effect.lengthAt(3);
   const mapped = effect.flag(6);
@@ -119,12 +125,26 @@ function applyGrace(effect: Effect): void {
   effect.expect(effect.count == 5 && otherKey.take(effect.at(3), effect.lengthAt(3)));
   const until = timeAt(effect, 4);
   effect.expect(until > 0);
+  expectOwn(effect, otherKey);
   expectSlot(effect, effect.at(3), effect.lengthAt(3));
   const record = named();
   if (!record) return;
   freeOther(effect, record);
   if (!insertOldId(record, otherKey.start, otherKey.length, until)) failOutOfMemory();
   redis.SignalModifiedKey(effect.at(3), effect.lengthAt(3));
+}
+
+/** Ends the command if the effect comes with slots, and the key at argument `index` lies in none of these. */
+function expectAccess(effect: Effect, index: u32): void {
+  effect.expect(!confined || redis.MayAccess(effect.at(index), effect.lengthAt(index)) != 0);
+}
+
+/** As expectAccess, of the user of what has this id here. */
+function expectOwn(effect: Effect, id: IdKey): void {
+  const present = confined ? findRecord(id.start, id.length) : 0;
+  if (!present || isOldId(present)) return;
+  const user = asSession(present).user;
+  effect.expect(redis.MayAccess(keyOf(user), keyLength(user)) != 0);
 }
 
 /** Ends the command, in a cluster, unless the effect's id lies in the slot of this key. */
@@ -194,6 +214,7 @@ function applyExpire(effect: Effect): void {
 /** `assign <id> <user> <mapping of the user before>` */
 function applyAssign(effect: Effect): void {
   effect.expect(effect.count == 5);
+  expectAccess(effect, 3);
   const record = named();
   if (!record) return;
   const before = asSession(record).user;
@@ -218,6 +239,8 @@ function applyAssign(effect: Effect): void {
 /** `rotate <id> <new id> <until> <mapped>` */
 function applyRotate(effect: Effect): void {
   effect.expect(effect.count == 6 && otherKey.take(effect.at(3), effect.lengthAt(3)));
+  expectAccess(effect, 3);
+  expectOwn(effect, otherKey);
   const until = timeAt(effect, 4);
   const mapped = effect.flag(5);
   const record = named();
@@ -239,6 +262,7 @@ function applyRotate(effect: Effect): void {
 /** `delete <id> <user> <mapping>`; the user is empty where another effect tells of it. */
 function applyDelete(effect: Effect): void {
   effect.expect(effect.count == 5);
+  if (effect.lengthAt(3)) expectAccess(effect, 3);
   changeMappingOf(effect, effect.at(3), effect.lengthAt(3));
   const record = named();
   if (!record) return;

@@ -279,12 +279,12 @@ pub fn apply_export(host: &Host, ctx: Context<'_>, effect: Arguments<'_>, slots:
         let is_it = |slot: &&Slot| slot.write && slot.name.to_bytes().eq_ignore_ascii_case(name);
         host.slots.iter().find(is_it).ok_or("no module has a command of its name")
     };
-    let key_of = |words: &[&'_ [u8]]| {
-        let name = words.first().ok_or("it names no command")?;
-        let place = slot_named(name)?.first_key(words).ok_or("it has no key")?;
-        Ok::<_, String>(words[place].to_vec())
-    };
     let is_within = |key: &[u8]| if slots.contains(slot_of(key)) { Ok(()) } else { Err("a key of it lies in another slot".to_string()) };
+    let are_within = |words: &[&[u8]]| {
+        let name = words.first().ok_or("it names no command")?;
+        let keys = slot_named(name)?.keys(words);
+        if keys.is_empty() { Err("it has no key".into()) } else { keys.iter().try_for_each(|place| is_within(words[*place])) }
+    };
     if words[0].eq_ignore_ascii_case(APPLY_COMMAND.to_bytes()) {
         if words.len() <= FORMAT {
             return Err("it is cut off".into());
@@ -292,14 +292,14 @@ pub fn apply_export(host: &Host, ctx: Context<'_>, effect: Arguments<'_>, slots:
         is_within(words[KEY])?;
         if words[FORMAT] == COMMAND.as_bytes() {
             // Whoever made the effect may have named another key before the command.
-            is_within(&key_of(&words[FORMAT + 1..])?)?;
+            are_within(&words[FORMAT + 1..])?;
         } else if Effect::format_of(words[FORMAT]).is_none_or(|format| format <= 0) {
             return Err("its format is no number".into());
         }
         let member = host.keeper(words[MODULE]).ok_or_else(|| format!("the module {} is not loaded", words[MODULE].escape_ascii()))?;
         return apply_to(host, Place::present(host, member), ctx, effect.after(FORMAT));
     }
-    is_within(&key_of(&words)?)?;
+    are_within(&words)?;
     apply_as_command(host, slot_named(words[0])?, ctx, effect)
 }
 

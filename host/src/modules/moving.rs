@@ -26,6 +26,8 @@ pub struct Moving {
     pub releases: Cell<bool>,
     /// Whether a slot is handed over before the server looks at the command that opens it.
     pub hands_ahead: Cell<bool>,
+    /// The slots whose data is being taken from another node.
+    pub taking: RefCell<SlotSet>,
     /// Why the command is refused that the server comes to next.
     pub refusal: RefCell<Option<String>>,
     /// Slots that the server moves at once, by its names of these moves.
@@ -78,6 +80,11 @@ impl Moving {
     pub fn slots_taken_by(&self, key: &[u8]) -> Option<SlotSet> {
         let moves = self.moves.borrow();
         moves.values().find(|one| one.anchor.as_ref().is_some_and(|name| name.as_bytes() == key)).map(|one| one.slots.clone())
+    }
+
+    /// Whether this slot is one whose data is being taken, or comes by a move that runs.
+    pub fn takes(&self, slot: u16) -> bool {
+        self.taking.borrow().contains(slot) || self.moves.borrow().values().any(|one| one.is_import && one.slots.contains(slot))
     }
 
     /// Whether another node has the data of any slot that the cluster may still name this one for.

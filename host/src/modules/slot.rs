@@ -100,6 +100,17 @@ impl Slot {
         usize::try_from(place).ok().filter(|place| (1..words.len()).contains(place))
     }
 
+    /// The places of all keys among these words.
+    pub fn keys(&self, words: &[&[u8]]) -> Vec<usize> {
+        if let Some(finder) = &*self.finder.borrow() {
+            return finder.places(words).iter().map(|(place, _)| *place as usize).collect();
+        }
+        let (first, last, step) = self.fixed.keys;
+        let last = if last < 0 { words.len() as c_int + last } else { last };
+        let places = (first..=last).step_by(step.max(1) as usize).filter_map(|place| usize::try_from(place).ok());
+        places.filter(|place| (1..words.len()).contains(place)).collect()
+    }
+
     pub fn is_parked(&self) -> bool {
         self.handler.borrow().is_none()
     }

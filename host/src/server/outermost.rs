@@ -19,6 +19,8 @@ struct Outermost {
     flags: Cell<Option<c_int>>,
     /// Whether slots come from another node of a cluster.
     importing: Cell<bool>,
+    /// Whether the data of a slot is being taken from another node, which keeps it if it is refused.
+    taking: Cell<bool>,
 }
 
 // SAFETY: the server calls modules from its main thread alone; a fork child has one thread too.
@@ -31,6 +33,7 @@ static OUTERMOST: Outermost = Outermost {
     write: Cell::new(false),
     flags: Cell::new(None),
     importing: Cell::new(false),
+    taking: Cell::new(false),
 };
 
 /// A call that runs, and whether it is the outermost one.
@@ -133,6 +136,19 @@ pub fn set_importing(importing: bool) {
 
 pub fn is_importing() -> bool {
     OUTERMOST.importing.get()
+}
+
+/// Runs `action` as what takes the data of a slot from another node.
+pub fn taking<T>(action: impl FnOnce() -> T) -> T {
+    OUTERMOST.taking.set(true);
+    let result = action();
+    OUTERMOST.taking.set(false);
+    result
+}
+
+/// Whether what is applied now comes with slots of another node, and must lie in these.
+pub fn is_confined() -> bool {
+    OUTERMOST.taking.get() || (OUTERMOST.importing.get() && from_stream() && may_refuse())
 }
 
 /// Whether what repeats what was decided elsewhere may be refused here: it comes with slots of another node,

@@ -197,7 +197,11 @@ fn take(host: &Host, slots: &SlotSet, effects: &[u8]) -> Result<(), String> {
     let applied = if obeys {
         outermost::obeying(ctx, || each(&|effect| apply::obey_export(host, ctx, effect)))
     } else {
-        outermost::within(ctx, None, true, |_| each(&|effect| apply::apply_export(host, ctx, effect, slots)))
+        host.moving.taking.replace(slots.clone());
+        let apply = || outermost::taking(|| each(&|effect| apply::apply_export(host, ctx, effect, slots)));
+        let applied = outermost::within(ctx, None, true, |_| apply());
+        host.moving.taking.take();
+        applied
     };
     if applied.is_err() {
         moved::finish(host, ctx, slots);

@@ -11,11 +11,15 @@ use crate::guest::state::State;
 use crate::modules::namespace::{
     DISCARD_MEMORY, GET_CONTEXT_FLAGS, GET_CURRENT_USER_NAME, GET_RANDOM_BYTES, GET_SELECTED_DB, LOG, MAY_ACCESS, MAY_EXCEED, MILLISECONDS,
 };
+use crate::modules::slot_set::slot_of;
 use crate::server::context::{Context, server_flags};
 use crate::server::{clock, log, outermost, permissions, text};
 
 /// Random bytes of one call: no time limit strikes while the server makes them.
 const RANDOM_BYTES_MAX: u32 = 1 << 20;
+
+/// The host's own bit among the server's: what is written must lie in some slots, as `MayAccess` tells.
+const CONFINED: i32 = 1 << 30;
 
 /// Bytes of a key that is compared with the patterns of permissions, which takes the product of both lengths
 /// at worst.
@@ -51,14 +55,18 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
     linker.func_wrap(NS, MAY_ACCESS.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<i32> {
         allow(&guest, &MAY_ACCESS)?;
         let (all, state) = parts(&mut guest)?;
-        memory::slice(all, pointer, length)?;
+        let key = memory::slice(all, pointer, length)?;
+        if outermost::is_confined() {
+            return Ok(host()?.moving.takes(slot_of(key)).into());
+        }
         if length > CHECKED_BYTES_MAX {
             return Err(Error::msg(format!("a key of {length} bytes is not compared with patterns")));
         }
         with_key(state, all, pointer, length, permissions::may_access).map(i32::from)
     })?;
     linker.func_wrap(NS, GET_CONTEXT_FLAGS.name, |guest: Guest<'_>| -> i32 {
-        outermost::flags().unwrap_or_else(|| guest.data().call.lent.ctx.map_or_else(server_flags, Context::flags))
+        let flags = outermost::flags().unwrap_or_else(|| guest.data().call.lent.ctx.map_or_else(server_flags, Context::flags));
+        if outermost::is_confined() { flags | CONFINED } else { flags }
     })?;
     linker.func_wrap(NS, GET_CURRENT_USER_NAME.name, |mut guest: Guest<'_>| -> Result<u64> {
         allow(&guest, &GET_CURRENT_USER_NAME)?;
