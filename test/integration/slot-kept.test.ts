@@ -1,15 +1,16 @@
 /**
- * Slots that move while a module is not loaded, or is about to be unloaded: what is kept for it stays with
- * its slots, and what is not this node's any more does not come back with the module.
+ * Slots that move while a module is not loaded, or is about to be unloaded, or a replica does not hear of it:
+ * what is kept stays with its slots, and what is not this node's any more does not come back.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { keyOfFirst, useCluster } from '../support/cluster.ts';
+import { keyOfFirst, seenBy, useCluster, type Seen } from '../support/cluster.ts';
 import { dumpShop, Folder, NOT_KNOWN, shopWith } from '../support/live.ts';
 import { closeSlot, idOf, OK, openSlot } from '../support/moves.ts';
 import { bulk } from '../support/raw.ts';
+import { parseReply } from '../support/reply.ts';
 import { caughtUp, linked } from '../support/replication.ts';
 import { eventually, tested, type TestServer } from '../support/server.ts';
 import { slotOf } from '../support/slots.ts';
@@ -113,4 +114,22 @@ test.runIf(movesAtOnce)('no module is unloaded while slots go, and what has gone
   expect(await source.send('SHOP.VERSION')).toMatch(NOT_KNOWN);
   expect(await source.send('WASM.LOAD', 'shop')).toBe(OK);
   expect([await count(source), await count(target)]).toEqual([before[0], before[1] + MANY]);
+});
+
+test("a replica that becomes a primary drops what is another node's", async () => {
+  const [source, target, replica] = nodes as [TestServer, TestServer, TestServer];
+  await linked(replica);
+  const [key, own] = [keyOf('moved'), keyOf('stays')];
+  for (const each of [key, own]) expect(await source.send('CUSTOM.SET', each, 'value')).toBe(OK);
+  await caughtUp(source, replica);
+  // Without the slot having been opened, so that nobody is told to drop anything.
+  await close(target, slotOf(key));
+  const isTold = (found: Seen[]) =>
+    found.some(({ port, ranges }) => port === target.port && ranges.some(([first, last]) => first <= slotOf(key) && slotOf(key) <= last));
+  expect(await eventually(() => seenBy(replica), isTold)).toSatisfy(isTold);
+  const entries = Number(parseReply(await replica.send('CUSTOM.LEN')));
+  expect(await replica.send('CLUSTER', 'FAILOVER', 'TAKEOVER')).toBe(OK);
+  const isDropped = (answer: string) => answer === `:${entries - 1}\r\n`;
+  expect(await eventually(() => replica.send('CUSTOM.LEN'), isDropped)).toSatisfy(isDropped);
+  expect(await replica.send('CUSTOM.GET', own)).toBe(bulk('value'));
 });

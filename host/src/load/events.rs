@@ -24,7 +24,7 @@ pub fn subscribe(ctx: Context<'_>) -> Result<(), String> {
         (api::EVENT_CONFIG, on_config),
         (api::EVENT_CRON_LOOP, on_cron),
         (api::EVENT_FORK_CHILD, on_fork),
-        (api::EVENT_ROLE_CHANGED, listeners::on_change),
+        (api::EVENT_ROLE_CHANGED, on_role),
     ];
     match events.iter().find(|(id, callback)| !ctx.subscribe(*id, *callback)) {
         Some((id, _)) => Err(format!("the server refused a subscription to its event {id}")),
@@ -102,6 +102,15 @@ unsafe extern "C" fn on_config(ctx: *mut Ctx, _: Event, _: u64, data: *mut c_voi
     };
     // SAFETY: the server calls this with an event's own context.
     unsafe { on_event(ctx, action) };
+}
+
+/// Another role: replicas may follow from now on, and a primary looks at whose slots its data lies in.
+unsafe extern "C" fn on_role(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut c_void) {
+    listeners::may_begin();
+    if subevent == api::SUBEVENT_ROLE_NOW_PRIMARY {
+        // SAFETY: the server calls this with an event's own context.
+        unsafe { on_event(ctx, |host, _| host.moving.is_promoted.set(true)) };
+    }
 }
 
 unsafe extern "C" fn on_fork(ctx: *mut Ctx, _: Event, subevent: u64, _: *mut c_void) {

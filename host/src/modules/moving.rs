@@ -24,6 +24,8 @@ pub struct Moving {
     pub owed: RefCell<SlotSet>,
     /// Whether the host itself calls the effect that releases slots.
     pub releases: Cell<bool>,
+    /// Whether this server has become a primary, and has not looked yet at whose slots its data lies in.
+    pub is_promoted: Cell<bool>,
     /// Whether a slot is handed over before the server looks at the command that opens it.
     pub hands_ahead: Cell<bool>,
     /// The slots whose data is being taken from another node.

@@ -79,6 +79,7 @@ pub const EVENT_CLUSTER_SLOT_MIGRATION_TRIM: u64 = 19;
 /// Of Valkey; Redis 8.4 has another event of this number.
 pub const EVENT_ATOMIC_SLOT_MIGRATION: u64 = 19;
 pub const SUBEVENT_FORK_CHILD_BORN: u64 = 0;
+pub const SUBEVENT_ROLE_NOW_PRIMARY: u64 = 0;
 pub const SUBEVENT_FLUSHDB_START: u64 = 0;
 pub const SUBEVENT_LOADING_RDB_START: u64 = 0;
 pub const SUBEVENT_LOADING_REPL_START: u64 = 2;

@@ -6,10 +6,10 @@
 //! of these are heard here. That nobody listens any longer is asked of the server once a second.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::time::{Duration, Instant};
 
-use super::api::{self, Ctx, Event};
+use super::api;
 use super::context::Context;
 use crate::rm;
 
@@ -79,12 +79,4 @@ fn present(ctx: Context<'_>) -> bool {
 /// A fork, another role of this server, or other settings: somebody may listen from now on.
 pub fn may_begin() {
     LISTENERS.present.set(true);
-}
-
-/// The event of a fork, or of another role.
-///
-/// # Safety
-/// The server calls this with an event's own data.
-pub unsafe extern "C" fn on_change(_: *mut Ctx, _: Event, _: u64, _: *mut c_void) {
-    may_begin();
 }

@@ -88,7 +88,8 @@ pub(super) fn end_import(host: &Host, ctx: Context<'_>, job: &str, slots: &SlotS
     host.moving.moves.borrow_mut().remove(job);
     note_imports(host);
     if is_complete {
-        return;
+        // Until this node, or the primary that it follows, is seen to have the slots.
+        return host.moving.imported.borrow_mut().add_all(slots);
     }
     let flags = context::server_flags();
     if flags & api::CTX_FLAGS_LOADING != 0 {

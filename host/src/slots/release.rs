@@ -162,7 +162,7 @@ pub fn on_cron(host: &Host) {
         forget_indexes(host);
     }
     let is_done = moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() && moving.owed.borrow().is_empty();
-    if is_done && !moving.has_handed() {
+    if is_done && !moving.has_handed() && !moving.is_promoted.get() {
         return;
     }
     let flags = context::server_flags();
@@ -177,6 +177,10 @@ pub fn on_cron(host: &Host) {
             spend(host, ctx, &name);
         }
         drop(host, ctx, &moving.owed.take());
+        // What its primary still owed to its replicas, or was about to drop when this one came to follow it.
+        if moving.is_promoted.take() {
+            drop_foreign(host, drop);
+        }
     }
     forget_closed(host, ctx);
 }
