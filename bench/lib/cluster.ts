@@ -116,7 +116,9 @@ export async function tagsOf(connection: Connection, count: number): Promise<{ t
   return [...bySlot].map(([slot, tag]) => ({ tag, slot }));
 }
 
-/** Keys that fill the slots of these tags alike: the number n lies in the slot of tag n, from the first again. */
+/**
+ * Keys that fill the slots of these tags alike: the number n lies in the slot of tag n, from the first again.
+ */
 export function keysOf(tags: { tag: string }[]): (index: number) => string {
   return (index) => `${tags[index % tags.length]?.tag ?? ''}:${String(index).padStart(9, '0')}`;
 }

@@ -39,7 +39,9 @@ function anyOf(keys: number, key: Key): Key {
   return () => key(Math.floor(next() * keys));
 }
 
-/** Servers of a cluster's only node with the modules, of one without them, and of one that is in no cluster. */
+/**
+ * Servers of a cluster's only node with the modules, of one without them, and of one that is in no cluster.
+ */
 async function stillOptions() {
   return { clustered: { settings: await onlyNode() }, bare: { modules: false, settings: await onlyNode() }, alone: {} };
 }

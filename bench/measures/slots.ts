@@ -1,6 +1,6 @@
 /**
- * What it costs to move slots of a cluster with the entries in them, and what a cluster costs when none moves.
- * Native keys are moved by the same commands, in clusters of their own without the modules.
+ * What it costs to move slots of a cluster with the entries in them, and what a cluster costs when none
+ * moves. Native keys are moved by the same commands, in clusters of their own without the modules.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Problem } from '../../scripts/lib/process.ts';

@@ -25,7 +25,9 @@ function bytesOf(words: Effect): Buffer {
   return Buffer.concat([number(words.length), ...words.flatMap((word) => [number(word.length), bytes(word)])]);
 }
 
-/** The effects of one command of a module on a server that is in no cluster, as if they lay where `key` does. */
+/**
+ * The effects of one command of a module on a server that is in no cluster, as if they lay where `key` does.
+ */
 function effectsOf(key: string, ...words: string[]): Effect[] {
   const server = new FakeServer({ kit: 'ops' });
   server.call('OPS.RUN', key, 'set words before x 0', 'set in-lines before 1 0');

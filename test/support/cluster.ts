@@ -128,7 +128,9 @@ export function useCluster(options: ServerOptions, count: number, primaries = co
   return nodes;
 }
 
-/** A key that begins so and lies in the first of so many equal parts of the slots: those of the first node. */
+/**
+ * A key that begins so and lies in the first of so many equal parts of the slots: those of the first node.
+ */
 export function keyOfFirst(prefix: string, primaries: number): string {
   const isIt = (key: string) => slotOf(key) < Math.ceil(SLOTS / primaries);
   for (let number = 0; ; number++) if (isIt(`${prefix}${number}`)) return `${prefix}${number}`;

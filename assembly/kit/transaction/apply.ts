@@ -154,7 +154,9 @@ function checkKey(schema: Schema, key: usize, length: u32): void {
   }
 }
 
-/** Ends the command unless what has this stored key, or prefix, lies in the slots that the effect comes with. */
+/**
+ * Ends the command unless what has this stored key, or prefix, lies in the slots that the effect comes with.
+ */
 function checkSlot(key: usize, length: u32): void {
   const mark = top;
   const signal = signalBytes(key, length);

@@ -303,8 +303,8 @@ pub fn apply_export(host: &Host, ctx: Context<'_>, effect: Arguments<'_>, slots:
     apply_as_command(host, slot_named(words[0])?, ctx, effect)
 }
 
-/// As [`apply_export`], where this server obeys: it takes what its primary has taken, or its own file has, and
-/// keeps it where the module is missing. It exits where it can do neither, as with any effect.
+/// As [`apply_export`], where this server obeys: it takes what its primary has taken, or its own file has,
+/// and keeps it where the module is missing. It exits where it can do neither, as with any effect.
 ///
 /// # Errors
 /// It is no effect.
