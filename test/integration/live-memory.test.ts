@@ -13,8 +13,8 @@ const files = [await shopWith(), await shopWith(versioned('two'))];
 const ROUND = 20;
 /**
  * Rounds until the memory is at rest: at first the allocator comes to have what a save and a load take for a
- * while, and what compiling takes lies in several of its arenas. Memory that a reload loses never comes to rest:
- * half a MiB each is over 5 % of some 80 MiB in a round, and for all further rounds.
+ * while, and what compiling takes lies in several of its arenas. Memory that a reload loses never comes to
+ * rest: half a MiB each is over 5 % of some 80 MiB in a round, and for all further rounds.
  */
 const ROUNDS_MIN = 3;
 const ROUNDS_MAX = 7;
