@@ -1,6 +1,6 @@
 //! Slots of a cluster.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::OnceLock;
 
 /// How many a cluster has.
@@ -134,12 +134,8 @@ pub fn key_in(prefix: &str, slot: u16) -> String {
 fn first_tags() -> Vec<u32> {
     let mut tags = vec![None; usize::from(SLOTS)];
     let mut left = tags.len();
-    let mut digits = String::new();
     for number in 0u32.. {
-        digits.clear();
-        // A string takes whatever is written.
-        let _ = write!(digits, "{number:x}");
-        let tag = &mut tags[usize::from(crc16(digits.as_bytes()) % SLOTS)];
+        let tag = &mut tags[usize::from(crc16(digits(number, &mut [0; 8])) % SLOTS)];
         left -= usize::from(tag.is_none());
         tag.get_or_insert(number);
         if left == 0 {
@@ -147,6 +143,15 @@ fn first_tags() -> Vec<u32> {
         }
     }
     tags.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+/// The hexadecimal digits of a number.
+fn digits(number: u32, text: &mut [u8; 8]) -> &[u8] {
+    let count = (u32::BITS - number.leading_zeros()).div_ceil(4).max(1) as usize;
+    for (place, digit) in text[..count].iter_mut().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (4 * (count - 1 - place)) & 15) as usize];
+    }
+    &text[..count]
 }
 
 #[cfg(test)]
@@ -161,6 +166,9 @@ mod tests {
         assert_eq!(slot_of(b"foo{{bar}}zap"), slot_of(b"{bar"));
         assert_eq!(slot_of(b"foo{bar}{zap}"), slot_of(b"bar"));
         assert_eq!(slot_of(b"foo"), 12182);
+        for number in [0, 9, 15, 16, 0xabc, u32::MAX] {
+            assert_eq!(digits(number, &mut [0; 8]), format!("{number:x}").as_bytes());
+        }
         for slot in 0..SLOTS {
             let key = key_in("wasm.slot:", slot);
             assert_eq!(slot_of(key.as_bytes()), slot, "{key}");
