@@ -126,7 +126,10 @@ export default defineConfig({
     // A line of a server's log may come after the reply that it belongs to.
     expect: { poll: { timeout: 30_000, interval: 10 } },
     // Tests wait for servers more than they compute.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: 2 * availableParallelism(),
+    // One process runs one file of its project after the other: what they import is read and compiled once.
+    // A file takes back what it changes of the process.
+    isolate: false,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/storage/**/*.test.ts'] } },
       { extends: true, test: { name: 'client', include: ['test/client/**/*.test.ts'] } },

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Compiler } from '../../kit/asc/compiler.ts';
 import { compile } from '../../kit/compile.ts';
 import { serve, type Served } from '../../kit/testing.ts';
@@ -40,7 +40,7 @@ function letters(text: string): string[] {
 
 const folder = mkdtempSync(path.join(tmpdir(), 'arguments-'));
 // The caches of the person who runs the tests are left alone.
-process.env.XDG_CACHE_HOME = path.join(folder, 'caches');
+vi.stubEnv('XDG_CACHE_HOME', path.join(folder, 'caches'));
 const file = path.join(folder, 'arg.ts');
 const server = new TestServer({ module: [HOST_FILE, path.join(folder, 'arg.wasm')] });
 
@@ -54,6 +54,7 @@ beforeAll(async () => {
   await server.start();
 });
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await server.stop();
   rmSync(folder, { recursive: true });
 });

@@ -18,7 +18,7 @@ import {
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { command as config } from '../../bin/config.ts';
 import { usableCache } from '../../bin/cache.ts';
 import { settingsOf } from '../../bin/configuration.ts';
@@ -35,7 +35,7 @@ const onSocket = ['--port', '0', '--unixsocket', 'socket', '--save', ''];
 
 /** The caches of the person who runs the tests are left alone. */
 const caches = mkdtempSync(path.join(tmpdir(), 'caches-'));
-process.env.XDG_CACHE_HOME = caches;
+vi.stubEnv('XDG_CACHE_HOME', caches);
 
 let folder = '';
 let started: ChildProcess[] = [];
@@ -45,6 +45,7 @@ beforeAll(() => {
 });
 
 afterAll(() => {
+  vi.unstubAllEnvs();
   rmSync(caches, { recursive: true });
 });
 
