@@ -159,7 +159,9 @@ describe('the installed package', () => {
     const PATH = makePath('serve', servers[0]);
     const serving = start(PATH, path.join(app, 'node_modules/.bin/redis-wasm'), 'serve', ...onlySocket);
     await ready(serving);
-    expect(serving.output()).toMatch(/Serving on [^]*SESSION\.CREATE user123/);
+    // The program says so when it has asked the server, which may be after what that says.
+    const says = /Serving on [^]*SESSION\.CREATE user123/;
+    expect(await eventually(serving.output, (text) => says.test(text))).toMatch(says);
 
     const connection = await RawConnection.connect(socket);
     const lines = transcript();
