@@ -295,11 +295,11 @@ export function sourceAt(index: u32): u32 {
   return <u32>(found.get(index) >> SOURCE_SHIFT) & SOURCE_MASK;
 }
 
-/** Seeks the home chunk of a place that was found in the table that is its source. O(1). */
+/** Seeks what is at a place that was found in the table that is its source. O(1). */
 // prettier-ignore
 @inline
 export function seekPlace(table: Table, index: u32): void {
-  table.seek((found.get(index) & HASH_MASK) << CURSOR_SHIFT);
+  table.seekHash((found.get(index) & HASH_MASK) << CURSOR_SHIFT);
 }
 
 /** Whether a hash is that of a place that was found. */

@@ -24,11 +24,14 @@ export class Walk extends Segments {
   /** Entries of the stash not looked at. */
   private walkStash: u32;
   private walkPrefix: u64;
+  /** The tag of what is looked for; 0: all. */
+  private walkTag: u32;
   /** The cursor with which to go on after the chunk that seek began; 0: the walk is at its end. */
   cursor: u64;
 
   /** Ends all walks. */
   forgetWalk(): void {
+    this.walkTag = 0;
     this.walkMask = 0;
     this.walkStash = 0;
     this.walkSegment = 0;
@@ -74,6 +77,17 @@ export class Walk extends Segments {
   }
 
   /**
+   * As seek, for the entries whose hash begins with the cursor's 48 bits, and a few others. Then `cursor` is
+   * no place to go on.
+   */
+  seekHash(cursor: u64): void {
+    this.seek(cursor);
+    if (!this.walkSegment) return;
+    this.walkTag = positionOf(cursor << CURSOR_SHIFT, this.walkLocal) & 255;
+    this.walkMask &= chunkAt(this.walkSegment, this.walkHome).matches(i8x16.splat(<i8>this.walkTag));
+  }
+
+  /**
    * Reads a byte of each entry in the home chunk that seek began: the processor fetches them side by side,
    * where a walk that uses one after the other waits for each. Answers their sum, which keeps the reads from
    * being left out. O(1).
@@ -100,6 +114,7 @@ export class Walk extends Segments {
       this.walkChunk = after(this.walkChunk, this.walkChunks);
       const further = chunkAt(this.walkSegment, this.walkChunk);
       this.walkMask = further.used & (<u32>further.displaced);
+      if (this.walkTag) this.walkMask &= further.matches(i8x16.splat(<i8>this.walkTag));
     }
     // From the end, so that the removal of the one just given (the last takes its place) skips none.
     while (this.walkStash) {
