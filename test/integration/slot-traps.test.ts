@@ -2,9 +2,21 @@
  * Moves of slots that cannot be, or break off: all that modules hold is where it was, or at the other node.
  */
 import { expect, test } from 'vitest';
-import { closeSlot, idOf, join, keyThatTakes, openSlot, PASSWORD, seen, setSlot, startMove, type Move } from '../support/moves.ts';
+import {
+  closeSlot,
+  idOf,
+  join,
+  keyThatTakes,
+  moveSlots,
+  openSlot,
+  PASSWORD,
+  seen,
+  setSlot,
+  startMove,
+  type Move,
+} from '../support/moves.ts';
 import { caughtUp, linked } from '../support/replication.ts';
-import { eventually, tested, type TestServer } from '../support/server.ts';
+import { eventually, tested } from '../support/server.ts';
 
 const OK = '+OK\r\n';
 const movesAtOnce = tested.name === 'Valkey' && Number(tested.version.split('.')[0]) >= 9;
@@ -204,19 +216,6 @@ test('a node that is reset serves slots that it had handed over before', async (
 
 /** At once: a key that is gone is put back otherwise, where the server has not come to it yet. */
 const CANCEL = ['CLUSTER', 'CANCELSLOTMIGRATIONS'];
-
-/** Has many slots moved at once, and does something more before the server goes on with that. */
-async function moveSlots(source: TestServer, [first, last]: [number, number], target: TestServer, ...more: string[][]): Promise<string> {
-  const connection = await source.connect();
-  await connection.send('MULTI');
-  await connection.send('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', String(first), String(last), 'NODE', await idOf(target));
-  for (const words of more) await connection.send(...words);
-  await connection.send('EXEC');
-  const hasEnded = (text: string) => !/state\r\n\$\d+\r\n(?!success|failed|cancelled)/.test(text);
-  const ended = await eventually(() => source.send('CLUSTER', 'GETSLOTMIGRATIONS'), hasEnded);
-  expect(ended).toSatisfy(hasEnded);
-  return /state\r\n\$\d+\r\n(\w+)/.exec(ended)?.[1] ?? ended;
-}
 
 test.runIf(movesAtOnce)('a key in the place of the one that takes data along loses none', async () => {
   const { source, target, owned } = await startMove();

@@ -87,6 +87,29 @@ export interface Move {
   owned: Owned;
 }
 
+/** Has many slots moved at once, and does something more before the server goes on with that. */
+export async function moveSlots(
+  source: TestServer,
+  [first, last]: [number, number],
+  target: TestServer,
+  ...more: string[][]
+): Promise<string> {
+  const connection = await source.connect();
+  await connection.send('MULTI');
+  await connection.send('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', String(first), String(last), 'NODE', await idOf(target));
+  for (const words of more) await connection.send(...words);
+  await connection.send('EXEC');
+  return endOfMove(source);
+}
+
+/** How the last of such moves has ended. */
+export async function endOfMove(source: TestServer): Promise<string> {
+  const hasEnded = (text: string) => !/state\r\n\$\d+\r\n(?!success|failed|cancelled)/.test(text);
+  const ended = await eventually(() => source.send('CLUSTER', 'GETSLOTMIGRATIONS'), hasEnded);
+  expect(ended).toSatisfy(hasEnded);
+  return /state\r\n\$\d+\r\n(\w+)/.exec(ended)?.[1] ?? ended;
+}
+
 /** A cluster of three nodes, of which the first one has what is to move to the second one. */
 export async function startMove(options: ServerOptions = {}): Promise<Move> {
   const cluster = await startCluster(options);
