@@ -64,8 +64,13 @@ async function checkCount(nodes: TestServer[], things: Thing[], { entries }: Sti
     return sum;
   };
   const wanted = () => entries.length + things.flatMap((thing) => thing.lines()).filter((line) => line.startsWith('entry ')).length;
-  const found = await eventually(count, (sum) => sum === wanted(), TIMEOUT_MS);
-  if (found !== wanted()) throw new Violation(`the primaries have ${found} entries together instead of ${wanted()}`);
+  // What expires does so between two looks.
+  const [found, all] = await eventually(
+    async () => [await count(), wanted()] as const,
+    ([sum, expected]) => sum === expected,
+    TIMEOUT_MS,
+  );
+  if (found !== all) throw new Violation(`the primaries have ${found} entries together instead of ${all}`);
 }
 
 function difference(wanted: string[], found: string[]): string[] {
