@@ -1,6 +1,6 @@
 /**
- * Moves of slots that break off by what nodes cannot take, by operators, or by the end of a process, and files
- * that are written in the middle of them.
+ * Moves of slots that break off by what nodes cannot take, by operators, or by the end of a process, and
+ * files that are written in the middle of them.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';

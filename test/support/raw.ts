@@ -96,6 +96,10 @@ export class RawConnection {
     socket.on('error', fail).on('close', fail);
   }
 
+  get isClosed(): boolean {
+    return this.#socket.destroyed;
+  }
+
   /** Sends one command and answers the bytes of its reply. Commands sent without waiting are pipelined. */
   send(...argv: string[]): Promise<string> {
     return this.sendBytes(bulks(...argv));

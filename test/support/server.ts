@@ -223,7 +223,10 @@ export class TestServer {
     connection.catch(() => {
       if (this.#connection === connection) this.#connection = undefined;
     });
-    return (await connection).send(...argv);
+    const raw = await connection;
+    // One that was made while the server was ending is of no use to those that come later.
+    if (raw.isClosed && this.#connection === connection) this.#connection = undefined;
+    return raw.send(...argv);
   }
 
   /** A connection of its own, closed with the server; `protocol` 3 switches it to RESP3. */

@@ -13,7 +13,9 @@ export class Walk extends Segments {
    * not looked at.
    */
   private walkHome: u32;
-  private walkStep: u32;
+  private walkStep: u16;
+  /** The tag of what is looked for; 0: all. */
+  private walkTag: u16;
   private walkChunk: u32;
   private walkMask: u32;
   /** Address of the segment; 0: no walk is in progress. */
@@ -24,8 +26,6 @@ export class Walk extends Segments {
   /** Entries of the stash not looked at. */
   private walkStash: u32;
   private walkPrefix: u64;
-  /** The tag of what is looked for; 0: all. */
-  private walkTag: u32;
   /** The cursor with which to go on after the chunk that seek began; 0: the walk is at its end. */
   cursor: u64;
 
@@ -83,7 +83,7 @@ export class Walk extends Segments {
   seekHash(cursor: u64): void {
     this.seek(cursor);
     if (!this.walkSegment) return;
-    this.walkTag = positionOf(cursor << CURSOR_SHIFT, this.walkLocal) & 255;
+    this.walkTag = <u16>(positionOf(cursor << CURSOR_SHIFT, this.walkLocal) & 255);
     this.walkMask &= chunkAt(this.walkSegment, this.walkHome).matches(i8x16.splat(<i8>this.walkTag));
   }
 
@@ -109,7 +109,7 @@ export class Walk extends Segments {
         this.walkMask &= this.walkMask - 1;
         if (!this.walkStep || this.isOfWalk(entry)) return entry;
       }
-      if (this.walkStep >= probesIn(this.walkChunks) - 1 || !chunk.overflow) break;
+      if (<u32>this.walkStep >= probesIn(this.walkChunks) - 1 || !chunk.overflow) break;
       this.walkStep++;
       this.walkChunk = after(this.walkChunk, this.walkChunks);
       const further = chunkAt(this.walkSegment, this.walkChunk);
