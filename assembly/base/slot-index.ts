@@ -36,29 +36,24 @@ const ADDED_MIN: u32 = 4096;
 /** A list of places. What takes or gives back memory runs inside a change. */
 @unmanaged
 class Places {
-  private at: usize;
+  at: usize;
   private capacity: u32;
   count: u32;
 
   /** Makes it an empty list with room for so many. False: no memory. */
   take(capacity: u32): bool {
     this.release();
-    this.at = alloc(capacity << 3);
+    this.at = allocPinned(capacity << 3);
     if (this.at) this.capacity = capacity;
     return this.at != 0;
   }
 
-  /** Makes room for more. False: no memory, or what the heap frees where memory is short has freed it. */
+  /** Makes room for more. False: no memory. */
   grow(): bool {
-    const before = this.at;
-    const grown = alloc(this.capacity << 4);
+    const grown = allocPinned(this.capacity << 4);
     if (!grown) return false;
-    if (this.at != before) {
-      free(grown, this.capacity << 4);
-      return false;
-    }
-    memory.copy(grown, before, (<usize>this.count) << 3);
-    free(before, this.capacity << 3);
+    memory.copy(grown, this.at, (<usize>this.count) << 3);
+    free(this.at, this.capacity << 3);
     this.at = grown;
     this.capacity <<= 1;
     return true;
@@ -108,7 +103,7 @@ const found: Places = changetype<Places>(memory.data(offsetof<Places>(), 8));
 let isMade: bool = false;
 /** The slot whose places are found, NO_SLOT: none. */
 let foundSlot: u32 = 16384;
-/** Whether what was found is needed still, so that it stays where memory is short. */
+/** Whether it is in use, so that it stays where memory is short. */
 let isPinned: bool = false;
 /** What frees what its owner keeps beside it; 0: nothing. */
 let companion: i32 = 0;
@@ -186,15 +181,25 @@ function observe(owner: usize, hash: u64, entry: usize): void {
   if (owner == changetype<usize>(watched)) addPlace(slotOf(keyOf(entry), keyLength(entry)), 0, hash);
 }
 
+/** A block for the index itself, which does not go meanwhile. Inside a change. 0: no memory. */
+function allocPinned(size: u32): usize {
+  const before = isPinned;
+  isPinned = true;
+  const block = alloc(size);
+  isPinned = before;
+  return block;
+}
+
 /** Sorts the places of the walk by their slots, in place: each goes to where its slot's part is filled. */
 function sortBySlot(): void {
   const count = places.count;
-  beginChange();
-  // For each slot where its part is filled up to, and where it ends.
   const bytes: u32 = (NO_SLOT + 1) << 3;
-  const parts = alloc(bytes);
+  beginChange();
+  // For each slot where its part is filled up to, and where it ends: nothing is found yet.
+  const isTaken = found.take(NO_SLOT + 1);
   endChange();
-  if (!parts) return sort(places);
+  if (!isTaken) return sort(places);
+  const parts = found.at;
   memory.fill(parts, 0, bytes);
   for (let index: u32 = 0; index < count; index++) {
     const part = partOf(parts, places.get(index));
@@ -218,7 +223,7 @@ function sortBySlot(): void {
     }
   }
   beginChange();
-  free(parts, bytes);
+  found.release();
   endChange();
 }
 
@@ -240,7 +245,12 @@ export function findPlaces(slots: usize): bool {
   return isPinned;
 }
 
-/** What was found is needed no longer. */
+/** The index stays where memory is short, until `endPlaces`. */
+export function pinIndex(): void {
+  isPinned = true;
+}
+
+/** What was found, or the index, is needed no longer. */
 export function endPlaces(): void {
   isPinned = false;
 }
@@ -253,8 +263,7 @@ function find(slot: u32): bool {
   beginChange();
   const isTaken = found.take(max(count, 1));
   endChange();
-  // What the heap frees where memory is short may have been the index.
-  if (!isTaken || !isMade) return false;
+  if (!isTaken) return false;
   for (let index = first; index < end; index++) found.push(places.get(index));
   for (let index: u32 = 0; index < added.count; index++) {
     if (added.get(index) >> SLOT_SHIFT == <u64>slot) found.push(added.get(index));
@@ -359,7 +368,7 @@ export function forgetIndex(): void {
   endChange();
 }
 
-/** As releaseIndex, unless it is in use: for whenShort. */
+/** As releaseIndex, unless it is in use: for whenShort. Whoever is in the middle of changing it pins it. */
 export function releaseIdleIndex(): bool {
   return !isPinned && releaseIndex();
 }

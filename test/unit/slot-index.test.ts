@@ -15,6 +15,16 @@ const TAGS = Array.from({ length: 12 }, (_, index) => `{t${index}}`);
 const slotsOfTags = TAGS.map(slotOf);
 const keyOf = (tag: number, number: number): string => `${TAGS[tag]}${number}`;
 
+/** Fills the memory with entries of one slot that does not move; how many came of each size. */
+const FILL = '{fill}';
+function fill(server: FakeServer, sizes: number[]): number[] {
+  return sizes.map((size) => {
+    let count = 0;
+    while (server.text('CUSTOM.SET', `${FILL}${size}/${count}`, 'x'.repeat(size)) === '+OK\r\n') count++;
+    return count;
+  });
+}
+
 const indexOf = (server: FakeServer, module: FakeModule): bigint => server.infoOf(module).get(`${module.name}_slot_index`)!;
 /** The keys that an export of the hashmap names, each once. */
 const named = (effects: Buffer[][]): string[] => effects.map((effect) => String(effect[String(effect[0]) === 'custom.set' ? 1 : 3])).sort();
@@ -143,6 +153,48 @@ describe('the hashmap', () => {
     expect(server.text('CUSTOM.LEN')).toBe(`:${count - own.length}\r\n`);
     server.check();
   });
+
+  test('is whole or not there where memory is short while it is made', { timeout: 120_000 }, () => {
+    const held = new Set<boolean>();
+    // So many blocks are free: for none of it, for one part of it, for all.
+    for (let room = 0; room < 64; room += 7) {
+      const server = filled({ maxPages: 32 });
+      const [count = 0] = fill(server, [4000, 900, 50]);
+      for (let index = 0; index < room; index++) server.call('CUSTOM.DEL', `${FILL}4000/${count - 1 - index}`);
+      for (const slot of slotsOfTags.slice(0, 2)) {
+        expect(server.exportSlots(server.hashmap, [slot])).toHaveLength(COUNT / TAGS.length);
+        held.add(indexOf(server, server.hashmap) > 0n);
+      }
+      server.dropSlots(server.hashmap, [slotsOfTags[0]!]);
+      expect(server.countSlots(server.hashmap, slotsOfTags)).toBe(COUNT - COUNT / TAGS.length);
+      server.check();
+    }
+    expect(held.size).toBe(2);
+  });
+
+  test('goes as a whole where memory is short while it grows', { timeout: 120_000 }, () => {
+    let isShort = false;
+    const server = filled({ mayGrow: () => !isShort });
+    // So many that what the index gives back is enough for what it asks for.
+    for (let index = COUNT; index < 4 * COUNT; index++) server.call('CUSTOM.SET', keyOf(index % TAGS.length, index), 'value');
+    const [slot] = slotsOfTags as [number];
+    server.exportSlots(server.hashmap, [slot]);
+    isShort = true;
+    // As many as it has room for, one at a time, so that nothing else needs memory; what there is, is taken.
+    const again = (): void => {
+      server.call('CUSTOM.SET', keyOf(0, -1), 'x');
+      server.call('CUSTOM.DEL', keyOf(0, -1));
+    };
+    for (let index = 0; index < 3500; index++) again();
+    let count = 0;
+    const filler = (): string => server.text('CUSTOM.SET', `${FILL}${count++}`, 'x'.repeat(30_000));
+    const sizeBefore = indexOf(server, server.hashmap);
+    while (server.hashmap.exports.freeBytes() >= 65_536n) expect(filler()).toBe('+OK\r\n');
+    expect(indexOf(server, server.hashmap)).toBe(sizeBefore);
+    for (let index = 0; index < 1000; index++) again();
+    expect(indexOf(server, server.hashmap)).toBe(0n);
+    server.check();
+  });
 });
 
 test('users of a slot are found with all their sessions', () => {
@@ -207,6 +259,23 @@ describe('tables of a kit', () => {
     target.check();
     expect(target.countSlots(target.kit!, all)).toBeGreaterThan(count * 3);
     server.dropSlots(kit, []);
+    expect(indexOf(server, kit)).toBe(0n);
+    server.check();
+  });
+
+  // Where it is short differs: with the second the table of owners is about to grow.
+  test.each([334, 371, 408])('an index goes as a whole where memory is short, by entries of %i bytes', (size) => {
+    let isShort = false;
+    const server = new FakeServer({ maxPages: 400, kit: 'ops', mayGrow: () => !isShort });
+    const kit = server.kit!;
+    for (let index = 0; index < 900; index++) {
+      const kinds = [`set words n${index} x 0`, `set in-words n${index} x 0`, `set lines n${index} 1 0`];
+      server.call('OPS.RUN', keyOf(index % TAGS.length, index), ...kinds);
+    }
+    server.exportSlots(kit, [slotsOfTags[0]!]);
+    isShort = true;
+    let count = 0;
+    while (indexOf(server, kit) && count < 20_000) server.call('OPS.RUN', `more${count++}`, `set in-words ${'y'.repeat(size)} x 0`);
     expect(indexOf(server, kit)).toBe(0n);
     server.check();
   });

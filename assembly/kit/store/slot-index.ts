@@ -9,8 +9,10 @@ import {
   addTable,
   beginIndex,
   endIndex,
+  endPlaces,
   hasIndex,
   indexBytes as placeBytes,
+  pinIndex,
   releaseIndex,
   releaseWhenShort,
 } from "../../base/slot-index";
@@ -81,15 +83,19 @@ function addRun(entry: usize): void {
   const hash = hashOf(key, length);
   if (runs.lookup(key, length, hash)) return;
   addPlace(slotOfStored(key, length), RUNS, hash);
+  if (!hasIndex()) return;
+  // No memory is had by freeing the runs while they grow.
+  pinIndex();
   const run = createFixed(key, length, 0, 0);
-  // Any of these may have freed the index, and all runs with it.
-  if (run && hasIndex() && runs.reserve(hash) && hasIndex()) {
+  const isTaken = run != 0 && runs.reserve(hash);
+  endPlaces();
+  if (isTaken) {
     runs.insert(hash, run);
     entryBytes += entryMemory(run);
     return;
   }
   if (run) destroy(run);
-  if (hasIndex()) releaseIndex();
+  releaseIndex();
 }
 
 /** The index is forgotten. */
