@@ -256,6 +256,8 @@ export function endPlaces(): void {
 }
 
 function find(slot: u32): bool {
+  // Whatever ends this before its end: what was found before is gone.
+  foundSlot = NO_SLOT;
   const first = lowerBound((<u64>slot) << SLOT_SHIFT);
   const end = lowerBound((<u64>(slot + 1)) << SLOT_SHIFT);
   let count = end - first;

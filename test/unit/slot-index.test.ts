@@ -195,6 +195,30 @@ describe('the hashmap', () => {
     expect(indexOf(server, server.hashmap)).toBe(0n);
     server.check();
   });
+
+  test('knows a slot whose entries it was asked for after a walk that was broken off', () => {
+    let isShort = false;
+    const server = filled({ mayGrow: () => !isShort });
+    // More than fit into a page.
+    const count = 10_000;
+    for (let index = 0; index < count; index++) server.call('CUSTOM.SET', `${FILL}${index}`, 'x');
+    const [slot] = slotsOfTags as [number];
+    const { push } = server.propagated;
+    server.propagated.push = () => {
+      throw new Error('broken off');
+    };
+    expect(() => server.exportSlots(server.hashmap, [slot])).toThrow('broken off');
+    server.propagated.push = push;
+    isShort = true;
+    // Values of keys that are there already: a table that cannot grow would leave room.
+    let index = 0;
+    while (server.text('CUSTOM.SET', `${FILL}${index++}`, 'x'.repeat(30_000)) === '+OK\r\n');
+    // There is no memory to tell so many.
+    expect(server.exportSlots(server.hashmap, [slotOf(FILL)])).toHaveLength(count);
+    expect(server.exportSlots(server.hashmap, [slot])).toHaveLength(COUNT / TAGS.length);
+    expect(indexOf(server, server.hashmap)).toBeGreaterThan(0n);
+    server.check();
+  });
 });
 
 test('users of a slot are found with all their sessions', () => {
