@@ -45,9 +45,10 @@ function isTls(address: string): boolean {
   return socketOf(address) === undefined && urlOf(address).protocol === 'rediss:';
 }
 
-/** What OpenSSL says of certificates, and the option that mends it. */
+/** What OpenSSL says of certificates, or a server of its cluster, and what mends it. */
 const HINTS: [RegExp, string][] = [
   [/self-signed certificate|unable to (?:get|verify)/, 'Where its certificate is of a CA of your own: --cacert <file>.'],
+  [/CLUSTERDOWN/, 'redis-cli --cluster check <host>:<port> says which slots have no node, or which node is away.'],
   [/alert (?:certificate required|handshake failure)/, 'It asks for a certificate: --cert <file> --key <file>.'],
 ];
 

@@ -165,7 +165,8 @@ async function adviceOf(outcome: Outcome): Promise<string | undefined> {
   if (done !== undefined)
     return `${sessions(count)} are left: old ones in grace are among them, until their grace is over. Slots do not move before; --wait <seconds> looks again.`;
   return (
-    `Slots do not move before these ids are gone. Either wait until they have ended: npx --no redis-wasm cluster prepare --wait <seconds>.${never}\n` +
+    'Slots do not move before these ids are gone. Old ids of sessions that were rotated are among them, until their grace is over.\n' +
+    `Either wait until they have ended: npx --no redis-wasm cluster prepare --wait <seconds>.${never}\n` +
     "Or give these sessions ids in their users' slots, which your applications must learn before the old ones end:\n" +
     'npx --no redis-wasm cluster prepare --rotate --grace <seconds>.'
   );
@@ -215,8 +216,8 @@ export async function command(given: string[]): Promise<number> {
     return await run(wanted, survey);
   } catch (error) {
     if (!(error instanceof Problem) && !(error instanceof WireError)) throw error;
-    const message =
-      error instanceof WireError ? `${advised(error)}\nWhat was done until then is done, and it may be run again.` : error.message;
+    const rest = wanted.grace_s === undefined ? '' : '\nWhat was done until then is done, and it may be run again.';
+    const message = error instanceof WireError ? advised(error) + rest : error.message;
     if (!wanted.isJson) throw new Problem(message);
     console.log(JSON.stringify({ error: message }));
     return 1;

@@ -30,12 +30,21 @@ export interface Rotated {
 
 /** Throws a Problem where the modules are not there, or older; rejects with a WireError. O(sessions). */
 export async function straysOf(node: Node): Promise<Told> {
-  const [count, ids] = (await node.wire.call(['SESSION.STRAYS', 'COUNT', NAMED]).catch((error: unknown) => {
+  const [count, ids] = (await node.wire.call(['SESSION.STRAYS', 'COUNT', NAMED]).catch(async (error: unknown) => {
     if (!(error instanceof WireError) || !/unknown command/i.test(error.reply)) throw error;
-    throw new Problem(`${error.message}\nhost.so is not loaded there with session.wasm, or they are of a release without SESSION.STRAYS.`);
+    throw new Problem(`${error.message}\n${await absence(node.wire)}`);
   })) as [number, Buffer[]];
   const missing = [...(await loadedModules(node.wire))].filter(([, loaded]) => loaded.missing !== undefined).map(([name]) => name);
   return { node, strays: count, ids: ids.map(String), missing };
+}
+
+/** Why a node does not know the commands of sessions. */
+async function absence(wire: Wire): Promise<string> {
+  const modules = await loadedModules(wire).catch(() => undefined);
+  const reason = modules?.get('session')?.missing;
+  return reason === undefined
+    ? 'host.so is not loaded there with session.wasm, or they are of a release without SESSION.STRAYS.'
+    : `The module session is missing there: ${reason}. Put session.wasm into wasm.dir there, and send WASM.LOAD session.`;
 }
 
 /** How many of these sessions have no end of their own. */

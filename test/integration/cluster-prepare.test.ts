@@ -7,7 +7,7 @@ import { Problem } from '../../bin/process.ts';
 import { startCluster } from '../support/cluster.ts';
 import { idOf, join, OK, openSlot } from '../support/moves.ts';
 import { parseReply } from '../support/reply.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { eventually, freePort, startServer, type TestServer } from '../support/server.ts';
 import { slotOf } from '../support/slots.ts';
 
 const USERS = Array.from({ length: 40 }, (_, index) => `user:${index}`);
@@ -81,6 +81,37 @@ test('on a server of its own it says what would be left behind, and where to go 
   expect(await alone.send('SESSION.COUNT')).toBe(`:${USERS.length}\r\n`);
 });
 
+test('says what to do where the node took the slots of its own keys alone', { timeout: 120_000 }, async () => {
+  const { alone, strays } = await startAlone();
+  expect(await alone.send('SET', USERS[0]!, 'native')).toBe(OK);
+  expect(await alone.send('SAVE')).toBe(OK);
+  await alone.end();
+  const bus = String(await freePort());
+  const node = await startServer({ tcp: true, arguments: ['--dir', alone.folder, '--cluster-enabled', 'yes', '--cluster-port', bus] });
+  const own = slotOf(USERS[0]!);
+  expect(await node.send('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')).toBe(`-ERR Slot ${own} is already busy\r\n`);
+  expect(await cluster('check', '--url', urlOf(node))).toEqual([
+    1,
+    expect.stringMatching(/CLUSTERDOWN .*\nredis-cli --cluster check <host>:<port> says which slots have no node, .*\.$/),
+  ]);
+  // As redis-cli --cluster fix does.
+  if (own > 0) expect(await node.send('CLUSTER', 'ADDSLOTSRANGE', '0', String(own - 1))).toBe(OK);
+  expect(await node.send('CLUSTER', 'ADDSLOTSRANGE', String(own + 1), '16383')).toBe(OK);
+  const [, told] = await eventually(
+    () => json('check', '--url', urlOf(node)),
+    ([, answer]) => 'strays' in answer,
+  );
+  expect(told.strays).toBe(strays.length);
+});
+
+test('names the module of sessions where it was unloaded', async () => {
+  const server = await startServer({ tcp: true, arguments: ['--wasm.allow-load', 'yes'] });
+  expect(await server.send('WASM.UNLOAD', 'session')).toBe(OK);
+  const [status, said] = await cluster('check', '--url', urlOf(server));
+  expect(status).toBe(1);
+  expect(said).toContain('The module session is missing there: it was unloaded. Put session.wasm into wasm.dir there');
+});
+
 test('rotates into the slots of the users, names what it has done, and says when slots move', { timeout: 120_000 }, async () => {
   const { alone, ids, strays } = await startAlone();
   const node = await startFrom(alone);
@@ -90,6 +121,7 @@ test('rotates into the slots of the users, names what it has done, and says when
   const [, said] = await cluster('prepare', '--url', urlOf(node));
   expect(said).toContain(`have no end of their own: waiting does not help them.`);
   expect(said).toContain('npx --no redis-wasm cluster prepare --rotate --grace <seconds>');
+  expect(said).toContain('Old ids of sessions that were rotated are among them, until their grace is over.');
   expect(parseReply(await node.send('SESSION.STRAYS', 'COUNT', '0'))).toEqual([strays.length, []]);
 
   const file = path.join(node.folder, 'ids');

@@ -202,6 +202,41 @@ test('who asks the old node is sent to the name that the new one tells', async (
   }
 });
 
+test('a slot that is closed on both nodes goes on where it is opened again', async () => {
+  const { cluster, source, target, owned } = await startMove();
+  const before = await seen(source, owned);
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
+  // As whoever gives the move up, and redis-cli --cluster fix after that.
+  for (const node of [source, target]) expect(await setSlot(node, owned.slot, 'STABLE')).toBe(OK);
+  expect(await source.send('SESSION.GET', owned.id)).toMatch(/^-ASK /);
+  expect(await target.send('SESSION.GET', owned.id)).toMatch(/^-MOVED /);
+  expect(await openSlot(source, target, owned.slot)).toBe(OK);
+  await closeSlot(cluster, target, owned.slot);
+  expect(await seen(target, owned)).toEqual(before);
+});
+
+test('a slot whose new node is lost is served again, empty, where it was taken from its node for a while', async () => {
+  const { source, owned } = await startMove();
+  const lost = await join([source]);
+  const id = await idOf(lost);
+  expect(await source.send('SET', owned.user, 'native')).toBe(OK);
+  expect(await openSlot(source, lost, owned.slot)).toBe(OK);
+  await lost.kill();
+  expect(await source.send('CLUSTER', 'FORGET', id)).toBe(OK);
+  for (const words of [['STABLE'], ['NODE', await idOf(source)]]) {
+    expect(await setSlot(source, owned.slot, ...words)).toBe(OK);
+    expect(await source.send('CUSTOM.GET', owned.user)).toMatch(/^-TRYAGAIN .* which this one does not know any more\r\n$/);
+  }
+  const takeAway = async (): Promise<string> => {
+    await source.send('CLUSTER', 'DELSLOTS', String(owned.slot));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await source.send('CLUSTER', 'ADDSLOTS', String(owned.slot));
+    return source.send('CUSTOM.GET', owned.user);
+  };
+  await eventually(takeAway, (reply) => reply === '$-1\r\n');
+  expect(await source.send('GET', owned.user)).toBe('$6\r\nnative\r\n');
+});
+
 test('a node that is reset serves slots that it had handed over before', async () => {
   const { cluster, source, target, owned } = await startMove();
   expect(await openSlot(source, target, owned.slot)).toBe(OK);
