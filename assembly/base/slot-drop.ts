@@ -53,14 +53,14 @@ let touched: u32 = 0;
  */
 export function beginStep(slots: usize, most: i32): bool {
   const set = digestOf(slots);
-  // A drop of nothing: no slots move any more.
+  // A drop of nothing, which looks at nothing: no slots move any more.
   if (!set) forgetIndex();
   const isSame = most > 0 && set == dropping;
   if (!isSame) position = 0;
   isIndexed = most <= 0 && findPlaces(slots);
   place = 0;
   dropping = set;
-  isAtEnd = false;
+  isAtEnd = !set;
   dropsLeft = most > 0 ? <i64>most : ALL;
   looksLeft = most > 0 ? <i64>most * LOOKS : ALL;
   return isSame;

@@ -184,7 +184,7 @@ export function dropTables(slots: usize, most: i32): bool {
   beginArena();
   if (most <= 0) indexTables(slots);
   if (!beginStep(slots, most)) stage = fromLength = 0;
-  const more = storedCount() != 0 && (dropFromHashes(slots) || (goesByIndex() ? dropRuns(slots) : dropFromTree(slots)));
+  const more = storedCount() != 0 && stepGoesOn() && (dropFromHashes(slots) || (goesByIndex() ? dropRuns(slots) : dropFromTree(slots)));
   endStep();
   compactEntries(0);
   if (!more) stage = 0;
