@@ -2,6 +2,7 @@
 //! does it by its exports `exportSlots`, `countSlots` and `dropSlots`.
 
 use std::ffi::CStr;
+use std::time::Instant;
 
 use wasmtime::{AsContextMut, Error, Result, Store};
 
@@ -21,6 +22,8 @@ use crate::server::context::Context;
 /// Why something would be left behind.
 pub fn export(host: &Host, slots: &SlotSet, sink: Sink<'_>) -> Result<(), String> {
     check(host)?;
+    // Also where what is exported does not go, in the end, modules may have made an index of it.
+    host.moving.indexed.set(Some(Instant::now()));
     // A fork child has no ticker of its own yet.
     let _ticker = host.is_in_child().then(|| Ticker::start(&host.engine)).transpose().map_err(|error| error.to_string())?;
     each(host, |module, group, member| {
