@@ -22,6 +22,8 @@ pub struct Moving {
     pub spent: RefCell<Vec<Box<[u8]>>>,
     /// Slots whose data is to be dropped once the server lets it be told to replicas.
     pub owed: RefCell<SlotSet>,
+    /// Slots whose data has come, once the server lets that be told to replicas.
+    pub taken: RefCell<SlotSet>,
     /// Whether the host itself calls the effect that releases slots.
     pub releases: Cell<bool>,
     /// Whether this server has become a primary, and has not looked yet at whose slots its data lies in.
@@ -87,6 +89,11 @@ impl Moving {
     /// Whether this slot is one whose data is being taken, or comes by a move that runs.
     pub fn takes(&self, slot: u16) -> bool {
         self.taking.borrow().contains(slot) || self.moves.borrow().values().any(|one| one.is_import && one.slots.contains(slot))
+    }
+
+    /// Whether anything is to be told to replicas once the server lets it.
+    pub fn owes(&self) -> bool {
+        !self.spent.borrow().is_empty() || !self.owed.borrow().is_empty() || !self.taken.borrow().is_empty()
     }
 
     /// Whether another node has the data of any slot that the cluster may still name this one for.

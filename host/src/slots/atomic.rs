@@ -87,11 +87,15 @@ pub(super) fn begin_import(host: &Host, ctx: Context<'_>, job: String, slots: Sl
 pub(super) fn end_import(host: &Host, ctx: Context<'_>, job: &str, slots: &SlotSet, is_complete: bool) {
     host.moving.moves.borrow_mut().remove(job);
     note_imports(host);
+    let flags = context::server_flags();
     if is_complete {
         // Until this node, or the primary that it follows, is seen to have the slots.
-        return host.moving.imported.borrow_mut().add_all(slots);
+        host.moving.imported.borrow_mut().add_all(slots);
+        if flags & (api::CTX_FLAGS_LOADING | api::CTX_FLAGS_SLAVE) == 0 {
+            release::note_taken(host, ctx, slots);
+        }
+        return;
     }
-    let flags = context::server_flags();
     if flags & api::CTX_FLAGS_LOADING != 0 {
         moved::finish(host, ctx, slots);
     } else if flags & api::CTX_FLAGS_SLAVE == 0 {

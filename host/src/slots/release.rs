@@ -4,6 +4,7 @@
 //! ```text
 //!   wasm.slots HANDED <slots> <node>     that node has their data: drop it, and send who asks for it there
 //!   wasm.slots DROP <slots>              their data is of no concern here: drop it
+//!   wasm.slots TAKEN <slots>             their data is here: what was known of them before holds no longer
 //!   wasm.slots SPENT <key>               the key has brought the data of slots along: delete it
 //! ```
 
@@ -66,6 +67,19 @@ pub fn drop(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
     tell(host, ctx, &[b"DROP", slots.to_string().as_bytes()]);
 }
 
+/// The data of these slots has come with them: here that is known, and it is told to replicas and the
+/// append-only file. A server that reads that file tells of no such move where the slots belong to several
+/// nodes by now. When it is told, is as in `drop`.
+pub fn note_taken(host: &Host, ctx: Context<'_>, slots: &SlotSet) {
+    if slots.is_empty() {
+        return;
+    }
+    if avoids_replica_traffic() {
+        return host.moving.taken.borrow_mut().add_all(slots);
+    }
+    tell(host, ctx, &[b"TAKEN", slots.to_string().as_bytes()]);
+}
+
 /// A key that takes data along, or has brought it, is deleted, on replicas and in the append-only file too;
 /// when, is as in `drop`.
 pub fn spend(host: &Host, ctx: Context<'_>, key: &[u8]) {
@@ -101,6 +115,10 @@ unsafe extern "C" fn run(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int) -> c_i
                     host.moving.hand(&slots, &String::from_utf8_lossy(node));
                 }
                 [b"DROP", text] if let Some(slots) = slots(text) => leave(host, ctx, &slots),
+                [b"TAKEN", text] if let Some(slots) = slots(text) => {
+                    host.moving.take_back(&slots);
+                    host.moving.imported.borrow_mut().add_all(&slots);
+                }
                 [b"SPENT", key] => {
                     host.moving.spent.borrow_mut().retain(|spent| **spent != **key);
                     ctx.delete_key_here(key);
@@ -161,7 +179,7 @@ pub fn on_cron(host: &Host) {
     if moving.indexed.get().is_some_and(|moved| moved.elapsed() > INDEXED) {
         forget_indexes(host);
     }
-    let is_done = moving.spent.borrow().is_empty() && moving.imported.borrow().is_empty() && moving.owed.borrow().is_empty();
+    let is_done = !moving.owes() && moving.imported.borrow().is_empty();
     if is_done && !moving.has_handed() && !moving.is_promoted.get() {
         return;
     }
@@ -177,6 +195,7 @@ pub fn on_cron(host: &Host) {
             spend(host, ctx, &name);
         }
         drop(host, ctx, &moving.owed.take());
+        note_taken(host, ctx, &moving.taken.take());
         // What its primary still owed to its replicas, or was about to drop when this one came to follow it.
         if moving.is_promoted.take() {
             drop_foreign(host, drop);
