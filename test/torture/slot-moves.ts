@@ -105,9 +105,15 @@ async function moveKeys(slot: number, source: TestServer, target: TestServer): P
   }
 }
 
-/** Tells every primary whose the slot is. */
+/** Tells every primary whose the slot is, once it knows that this node is a primary. */
 export async function tellAll(slot: number, id: string, nodes: TestServer[]): Promise<void> {
-  for (const { node } of await primaries(nodes)) await setSlot(node, slot, 'NODE', id);
+  for (const { node } of await primaries(nodes)) {
+    await eventually(
+      () => node.send('CLUSTER', 'NODES'),
+      (lines) => lines.split('\n').some((line) => line.startsWith(id) && / (myself,)?master /.test(line)),
+    );
+    await setSlot(node, slot, 'NODE', id);
+  }
 }
 
 /**
