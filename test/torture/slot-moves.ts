@@ -110,7 +110,7 @@ export async function tellAll(slot: number, id: string, nodes: TestServer[]): Pr
   for (const { node } of await primaries(nodes)) {
     await eventually(
       () => node.send('CLUSTER', 'NODES'),
-      (lines) => lines.split('\n').some((line) => line.startsWith(id) && / (myself,)?master /.test(line)),
+      (lines) => lines.split('\n').some((line) => line.startsWith(id) && / (myself,)?master[, ]/.test(line)),
     );
     await setSlot(node, slot, 'NODE', id);
   }
