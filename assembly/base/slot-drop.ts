@@ -12,10 +12,9 @@
  * It may begin anew at any time, since what was dropped is gone. What comes into the slots meanwhile may
  * stay. All of one slot is found by the index (slot-index.ts), where there is one.
  */
-import { endPlaces, findPlaces, forgetIndex, placeCount, seekPlace, sourceAt } from "./slot-index";
-import { keyLength, keyOf } from "./storage/entry";
+import { endPlaces, findPlaces, forgetIndex, nextPlaceOf, placeCount, seekPlace, slotBy } from "./slot-index";
 import { Table } from "./storage/table/table";
-import { hasSlot, SET_BYTES, slotOf } from "./slots";
+import { hasSlot, SET_BYTES } from "./slots";
 
 /** Entries that are taken at a time. */
 const BATCH: i64 = 16;
@@ -120,7 +119,7 @@ export function takeBatch(table: Table, slots: usize, slotOfEntry: i32 = 0, sour
   const most = <u32>min(dropsLeft, BATCH);
   let count: u32 = 0;
   if (isIndexed) {
-    while (place < placeCount() && sourceAt(place) != source) place++;
+    place = nextPlaceOf(source, place);
     isLast = place == placeCount();
     if (isLast) return 0;
     seekPlace(table, place);
@@ -129,8 +128,7 @@ export function takeBatch(table: Table, slots: usize, slotOfEntry: i32 = 0, sour
   let entry = table.next();
   for (; entry && count < most; entry = table.next()) {
     countLook();
-    const slot = slotOfEntry ? call_indirect<u32>(slotOfEntry, entry) : slotOf(keyOf(entry), keyLength(entry));
-    if (!hasSlot(slots, slot)) continue;
+    if (!hasSlot(slots, slotBy(slotOfEntry, entry))) continue;
     store<u32>(taken + ((<usize>count) << 2), <u32>entry);
     count++;
   }

@@ -150,8 +150,7 @@ export function addTable(table: Table, source: u32, slotOfEntry: i32 = 0): void 
     table.seek(cursor);
     touched += table.touch();
     for (let entry = table.next(); entry; entry = table.next()) {
-      const slot = slotOfEntry ? call_indirect<u32>(slotOfEntry, entry) : slotOf(keyOf(entry), keyLength(entry));
-      addPlace(slot, source, table.hashOfEntry(entry));
+      addPlace(slotBy(slotOfEntry, entry), source, table.hashOfEntry(entry));
     }
     cursor = table.cursor;
   } while (cursor);
@@ -159,6 +158,16 @@ export function addTable(table: Table, source: u32, slotOfEntry: i32 = 0): void 
 
 /** What touching entries before their use has read. */
 let touched: u32 = 0;
+
+/**
+ * The slot of an entry by a function `(entry: usize) => u32`, by its index in the table of functions; 0: that
+ * of its key.
+ */
+// prettier-ignore
+@inline
+export function slotBy(slotOfEntry: i32, entry: usize): u32 {
+  return slotOfEntry ? call_indirect<u32>(slotOfEntry, entry) : slotOf(keyOf(entry), keyLength(entry));
+}
 
 /** All was added. `observer` is told of each insert from now on (storage/inserts.ts). */
 export function endIndex(observer: i32): void {
@@ -299,11 +308,10 @@ export function placeCount(): u32 {
   return found.count;
 }
 
-/** The source of a place that was found: they do not decrease. */
-// prettier-ignore
-@inline
-export function sourceAt(index: u32): u32 {
-  return <u32>(found.get(index) >> SOURCE_SHIFT) & SOURCE_MASK;
+/** The next place of this source that was found, from the place `index` on; `placeCount`: there is none. */
+export function nextPlaceOf(source: u32, index: u32): u32 {
+  while (index < found.count && ((<u32>(found.get(index) >> SOURCE_SHIFT)) & SOURCE_MASK) != source) index++;
+  return index;
 }
 
 /** Seeks what is at a place that was found in the table that is its source. O(1). */

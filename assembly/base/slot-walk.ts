@@ -3,9 +3,8 @@
  * (slot-index.ts) where there is one and it is for one slot, else by a walk over all of them. Nothing may
  * change until the last one.
  */
-import { endPlaces, findPlaces, isAtPlace, placeCount, seekPlace, sourceAt } from "./slot-index";
-import { hasSlot, slotOf } from "./slots";
-import { keyLength, keyOf } from "./storage/entry";
+import { endPlaces, findPlaces, isAtPlace, nextPlaceOf, placeCount, seekPlace, slotBy } from "./slot-index";
+import { hasSlot } from "./slots";
 import { Table } from "./storage/table/table";
 
 let walked: Table = changetype<Table>(0);
@@ -51,7 +50,7 @@ function seekNext(): bool {
     if (cursor) seek(cursor);
     return cursor != 0;
   }
-  while (place < placeCount() && sourceAt(place) != walkedSource) place++;
+  place = nextPlaceOf(walkedSource, place);
   if (place == placeCount()) {
     endPlaces();
     return false;
@@ -69,6 +68,5 @@ function seek(cursor: u64): void {
 // prettier-ignore
 @inline
 function isWanted(entry: usize): bool {
-  const slot = slotOfWalked ? call_indirect<u32>(slotOfWalked, entry) : slotOf(keyOf(entry), keyLength(entry));
-  return hasSlot(wanted, slot) && (!isIndexed || isAtPlace(walked.hashOfEntry(entry), place - 1));
+  return hasSlot(wanted, slotBy(slotOfWalked, entry)) && (!isIndexed || isAtPlace(walked.hashOfEntry(entry), place - 1));
 }
