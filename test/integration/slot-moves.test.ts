@@ -247,3 +247,27 @@ test('the target fails over before the slot is closed: its replica has the data,
   for (const node of [replica, source]) expect(await setSlot(node, owned.slot, 'NODE', id)).toBe(OK);
   expect(await seen(replica, owned)).toEqual(before);
 });
+
+test('a slot that goes on before the key that brought its data is gone leaves none on a replica', async () => {
+  const nodes = await joined(startServer, WITH_FILE, 4, 2);
+  const [source, target, , replica] = nodes as [TestServer, TestServer, TestServer, TestServer];
+  const user = Array.from({ length: 100 }, (_, index) => `user${index}`).find((name) => slotOf(name) < 8192)!;
+  const { slot } = await fill(source, user);
+  await linked(replica);
+  // The host's turn comes once a second.
+  await target.send('CONFIG', 'SET', 'hz', '1');
+  for (let round = 0; round < 4; round++) {
+    for (const [from, to] of [
+      [source, target],
+      [target, source],
+    ] as const) {
+      expect(await openSlot(from, to, slot), to.log).toBe(OK);
+      for (const node of [to, from]) expect(await setSlot(node, slot, 'NODE', await idOf(to))).toBe(OK);
+    }
+  }
+  await expectSettled(target);
+  await caughtUp(target, replica);
+  const connection = await replica.connect();
+  await connection.send('READONLY');
+  expect(await connection.send('KEYS', '*')).toBe('*0\r\n');
+});
