@@ -261,8 +261,9 @@ test('a slot that goes on before the key that brought its data is gone leaves no
       [source, target],
       [target, source],
     ] as const) {
-      expect(await openSlot(from, to, slot), to.log).toBe(OK);
-      for (const node of [to, from]) expect(await setSlot(node, slot, 'NODE', await idOf(to))).toBe(OK);
+      const isOpen = (reply: string) => reply === OK;
+      expect(await eventually(() => openSlot(from, to, slot), isOpen), to.log).toBe(OK);
+      await closeSlot({ nodes: [source, target] }, to, slot);
     }
   }
   await expectSettled(target);
