@@ -310,3 +310,20 @@ test.runIf(movesAtOnce)('a move of many slots begins without a look at each entr
   const begun = await running_ms(() => moveSlots(source, [owned.slot, owned.slot], target, CANCEL));
   expect(begun).toBeLessThan(all / 25);
 });
+
+test.runIf(movesAtOnce)('slots that go by a move that was cancelled too late leave nothing behind', async () => {
+  const { source, target, owned } = await startMove();
+  const before = await seen(source, owned);
+  const connection = await source.connect();
+  // The source hears late that the target has taken the slots: by its next PING, and no PONG.
+  await connection.send('DEBUG', 'DROP-CLUSTER-PACKET-FILTER', '1');
+  await connection.send('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', String(owned.slot), String(owned.slot), 'NODE', await idOf(target));
+  const isGranted = (text: string) => text.includes('failover-granted');
+  expect(await eventually(() => connection.send('CLUSTER', 'GETSLOTMIGRATIONS'), isGranted)).toSatisfy(isGranted);
+  expect(await connection.send(...CANCEL)).toBe(OK);
+  await connection.send('DEBUG', 'DROP-CLUSTER-PACKET-FILTER', '-1');
+  const isEmpty = (reply: string) => reply === ':0\r\n';
+  expect(await eventually(() => source.send('CUSTOM.LEN'), isEmpty)).toBe(':0\r\n');
+  expect(source.log).toContain(`another node has the slots ${owned.slot} by a move that was cancelled too late`);
+  expect(await seen(target, owned)).toEqual(before);
+});

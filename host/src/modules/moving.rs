@@ -41,6 +41,9 @@ pub struct Moving {
     /// Ids that lie in other slots than what they belong to, as counted last; `None` before, and after a
     /// load.
     pub strays: Cell<Option<u64>>,
+    /// Slots that were to go, by moves that ended otherwise, and when the last one did.
+    doubted: RefCell<SlotSet>,
+    doubted_at: Cell<Option<Instant>>,
     /// The slots of which it was told last that their data has come without them.
     told: RefCell<SlotSet>,
     /// When a slot was moved by itself last, as long as modules may keep what finds the entries of others.
@@ -162,6 +165,27 @@ impl Moving {
 
     pub fn is_leaving(&self, slot: u16) -> bool {
         self.leaving.borrow().contains(slot)
+    }
+
+    /// These slots were to go, and the move has ended otherwise: another node may have them all the same.
+    pub fn doubt(&self, slots: &SlotSet) {
+        self.doubted.borrow_mut().add_all(slots);
+        self.doubted_at.set(Some(Instant::now()));
+    }
+
+    /// Slots that another node may have, by a move that ended some minutes ago at most.
+    pub fn doubted(&self) -> SlotSet {
+        const LASTS: Duration = Duration::from_secs(300);
+        if self.doubted_at.get().is_some_and(|at| at.elapsed() > LASTS) {
+            self.doubted_at.set(None);
+            self.doubted.take();
+        }
+        self.doubted.borrow().clone()
+    }
+
+    /// It is known whose these slots are.
+    pub fn trust(&self, slots: &SlotSet) {
+        self.doubted.borrow_mut().remove_all(slots);
     }
 
     /// Whether the cluster was asked within the last second; if not, it is now.

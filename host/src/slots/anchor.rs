@@ -13,14 +13,13 @@
 
 use std::ffi::{CStr, c_int, c_void};
 
-use super::release;
 use crate::calls::{apply, moved};
 use crate::duties::{rdb, slots};
 use crate::guest::call::Sink;
 use crate::modules::loaded::{self, Host};
 use crate::modules::slot_set::{SlotSet, key_in};
 use crate::server::api::{self, Io, Str, TypeMethods};
-use crate::server::context::{self, Context, avoids_replica_traffic};
+use crate::server::context::{self, Context};
 use crate::server::guard::guarded;
 use crate::server::keys::KeyType;
 use crate::server::stream::Stream;
@@ -62,7 +61,7 @@ pub fn register(ctx: Context<'_>) -> Result<KeyType, String> {
 /// The server refused it.
 pub fn create(host: &Host, ctx: Context<'_>, slots: &SlotSet, effects: Vec<u8>) -> Result<String, String> {
     let name = name_of(slots);
-    forget_spent(host, ctx, name.as_bytes());
+    host.moving.spent.borrow_mut().retain(|spent| **spent != *name.as_bytes());
     let value = Box::into_raw(Box::new(Anchor { slots: slots.clone(), effects }));
     if host.anchor.get().is_some_and(|kind| ctx.set_key(name.as_bytes(), *kind, value.cast())) {
         return Ok(name);
@@ -72,14 +71,10 @@ pub fn create(host: &Host, ctx: Context<'_>, slots: &SlotSet, effects: Vec<u8>) 
     Err("the server refuses the key that takes the data along".into())
 }
 
-/// A key of this name that has brought the data here goes now: replicas have it too, and would not hear of
-/// the one that takes its place here alone.
-fn forget_spent(host: &Host, ctx: Context<'_>, name: &[u8]) {
-    let count = host.moving.spent.borrow().len();
-    host.moving.spent.borrow_mut().retain(|spent| **spent != *name);
-    if host.moving.spent.borrow().len() < count && !avoids_replica_traffic() {
-        release::spend(host, ctx, name);
-    }
+/// Whether the key that has brought the data of these slots here is still there, on replicas too.
+pub fn is_spent(host: &Host, slots: &SlotSet) -> bool {
+    let name = name_of(slots);
+    host.moving.spent.borrow().iter().any(|spent| **spent == *name.as_bytes())
 }
 
 /// Whether the key is there.

@@ -99,7 +99,8 @@ pub(super) fn end_import(host: &Host, ctx: Context<'_>, job: &str, slots: &SlotS
     if flags & api::CTX_FLAGS_LOADING != 0 {
         moved::finish(host, ctx, slots);
     } else if flags & api::CTX_FLAGS_SLAVE == 0 {
-        release::drop(host, ctx, slots);
+        // The cron tells them: within the server's command that cancels, it would have that replicated.
+        host.moving.owed.borrow_mut().add_all(slots);
     }
 }
 
@@ -145,10 +146,13 @@ fn end_export(host: &Host, ctx: Context<'_>, job: &str, is_complete: bool) {
     let Some(one) = host.moving.moves.borrow_mut().remove(job) else { return };
     host.moving.note();
     if let Some(name) = &one.anchor {
-        // Replicas that came meanwhile have got it with all else.
-        release::spend(host, ctx, name.as_bytes());
+        // Replicas that came meanwhile have got it with all else. The cron tells them: within the server's
+        // command that cancels, it would have that replicated.
+        host.moving.spent.borrow_mut().push(name.as_bytes().into());
     }
     if !is_complete {
+        // The other node may have been told already that it may take them.
+        host.moving.doubt(&one.slots);
         return;
     }
     match one.broken {

@@ -179,7 +179,7 @@ pub fn on_cron(host: &Host) {
     if moving.indexed.get().is_some_and(|moved| moved.elapsed() > INDEXED) {
         forget_indexes(host);
     }
-    let is_done = !moving.owes() && moving.imported.borrow().is_empty();
+    let is_done = !moving.owes() && moving.imported.borrow().is_empty() && moving.doubted().is_empty();
     if is_done && !moving.has_handed() && !moving.is_promoted.get() {
         return;
     }
@@ -218,13 +218,26 @@ fn forget_indexes(host: &Host) {
 /// its primary's, and those that went and are another node's.
 fn forget_closed(host: &Host, ctx: Context<'_>) {
     let moving = &host.moving;
-    if moving.imported.borrow().is_empty() && !moving.has_handed() || moving.is_asked_lately() {
+    let is_done = moving.imported.borrow().is_empty() && !moving.has_handed() && moving.doubted().is_empty();
+    if is_done || moving.is_asked_lately() {
         return;
     }
     let nodes = ctx.cluster_nodes();
     let Some(own) = nodes.iter().find(|node| node.is_myself) else { return };
     forget_handed(host, &nodes, own);
     forget_imports(host, ctx, &nodes, own);
+    drop_lost(host, ctx, &nodes, own);
+}
+
+/// Drops what lies in slots that another node has taken by a move that was cancelled, or failed, too late.
+fn drop_lost(host: &Host, ctx: Context<'_>, nodes: &[Node], own: &Node) {
+    let foreign = foreign_to(host, nodes);
+    let lost = SlotSet::of_ranges(host.moving.doubted().iter().filter(|slot| foreign.contains(*slot)).map(|slot| (slot, slot)));
+    if own.is_primary && !lost.is_empty() {
+        log::notice(Some(ctx), &format!("another node has the slots {lost} by a move that was cancelled too late: their data is dropped"));
+        drop(host, ctx, &lost);
+    }
+    host.moving.trust(&lost);
 }
 
 /// A slot that is not this primary's is answered for by the server, and a node that is alone was reset. A
@@ -277,13 +290,7 @@ fn drop_foreign(host: &Host, drop: impl Fn(&Host, Context<'_>, &SlotSet)) {
     if !nodes.iter().any(|node| node.is_myself && node.is_primary) {
         return;
     }
-    let others = nodes.iter().filter(|node| !node.is_myself).flat_map(|node| node.slots.iter().copied());
-    let mut foreign = SlotSet::of_ranges(others);
-    let importing = nodes.iter().filter(|node| node.is_myself).flat_map(|node| node.importing.iter().map(|slot| (*slot, *slot)));
-    foreign.remove_all(&SlotSet::of_ranges(importing));
-    // What came from another node, and was not finished, may be the only copy.
-    foreign.remove_all(&host.moving.imported.borrow());
-    host.moving.moves.borrow().values().filter(|one| one.is_import).for_each(|one| foreign.remove_all(&one.slots));
+    let foreign = foreign_to(host, &nodes);
     match slots::count(host, &foreign) {
         Ok(0) | Err(_) => {}
         Ok(count) => {
@@ -291,4 +298,16 @@ fn drop_foreign(host: &Host, drop: impl Fn(&Host, Context<'_>, &SlotSet)) {
             drop(host, ctx, &foreign);
         }
     }
+}
+
+/// Slots that other nodes have, and of which nothing is on its way here.
+fn foreign_to(host: &Host, nodes: &[Node]) -> SlotSet {
+    let others = nodes.iter().filter(|node| !node.is_myself).flat_map(|node| node.slots.iter().copied());
+    let mut foreign = SlotSet::of_ranges(others);
+    let importing = nodes.iter().filter(|node| node.is_myself).flat_map(|node| node.importing.iter().map(|slot| (*slot, *slot)));
+    foreign.remove_all(&SlotSet::of_ranges(importing));
+    // What came from another node, and was not finished, may be the only copy.
+    foreign.remove_all(&host.moving.imported.borrow());
+    host.moving.moves.borrow().values().filter(|one| one.is_import).for_each(|one| foreign.remove_all(&one.slots));
+    foreign
 }
