@@ -8,6 +8,7 @@ import type { Cache } from './asc/cache.ts';
 import { Compiler } from './asc/compiler.ts';
 import { faultOf } from './asc/diagnostics.ts';
 import type { Outcome } from './asc/job.ts';
+import { rewriteServerCalls } from './commands/server-calls.ts';
 import { handlersIn, rewriteCommands, type Command } from './commands/statements.ts';
 import { checkRules } from './rules/index.ts';
 import { restoreGlobals } from './rules/packages.ts';
@@ -140,6 +141,7 @@ export function rewrite(
       checkRules(source, editsOf(source), context);
       checkTables(source, { ...context, classes });
       rewriteCommands(source, editsOf(source), context);
+      rewriteServerCalls(source, editsOf(source), context);
       rewriteImports(source, editsOf(source), checker);
       if (checks) tellLines(source, editsOf(source), checker);
     }

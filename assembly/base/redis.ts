@@ -150,9 +150,10 @@ export namespace redis {
 
   /**
    * Some replies as the calls above send them one after the other, in one call. Host's own.
-   * @param parts one after the other: a kind u8, a number of 8 bytes, little-endian, and of kinds 0 and 3 so
-   *   many bytes: 0 a bulk string, 1 null, 2 an integer, 3 a status, 6 an array of so many elements, 7 a map
-   *   of so many pairs, 10 an f64. Bytes that are no such parts end the call.
+   * @param parts one after the other: a kind u8, a number of 8 bytes, little-endian, and of kinds 0, 3 and 13
+   *   so many bytes: 0 a bulk string, 1 null, 2 an integer, 3 a status, 6 an array of so many elements, 7 a
+   *   map of so many pairs, 10 an f64, 11 a set of so many elements, 12 a truth value, 13 the digits of an
+   *   integer of any size. Bytes that are no such parts end the call.
    */
   @external("redis", "ReplyWithParts")
   export declare function ReplyWithParts(parts: usize, length: u32): void;

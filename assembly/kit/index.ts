@@ -5,6 +5,8 @@ export { KEEP } from "./transaction/view";
 export { Reply } from "./reply";
 export { setting, Setting } from "./module";
 export { custom, session } from "./modules";
+export { keys, Member } from "./keys";
+export { server as redis } from "./server";
 export { caller, info, log, now, publish, randomBytes, uuid } from "./hand";
 export { equal, hmac, sha256 } from "./values/digest";
 

@@ -5,25 +5,13 @@
  */
 import { redis } from "../base/redis";
 import { INTEGER, lengthOf, NULL, OK, pack, pointerOf, REPLIED } from "../base/frame";
+import { integerOf } from "../base/parse";
 import { take } from "./memory/arena";
 import { Writer } from "./values/buffer";
-import { bytesOf, encodeString } from "./values/strings";
+import { endOf, HEAD_BYTES, isContainer, isText, Kind, kindAt, numberAt } from "./values/parts";
+import { bytesOf, decodeString, encodeString } from "./values/strings";
 import { commit } from "./transaction/commit";
 import { running } from "./transaction/command";
-
-/** Kinds of parts. */
-namespace Kind {
-  export const BYTES: u32 = 0;
-  export const NULL: u32 = 1;
-  export const INTEGER: u32 = 2;
-  export const STATUS: u32 = 3;
-  export const ARRAY: u32 = 6;
-  export const MAP: u32 = 7;
-  export const NUMBER: u32 = 10;
-}
-
-/** Bytes of a kind and its number. */
-const HEAD_BYTES: u32 = 9;
 
 /** Writes a part, but for the bytes that its number is the length of. */
 // prettier-ignore
@@ -37,7 +25,8 @@ function writeHead(out: Writer, kind: u32, number: u64): void {
 
 /**
  * A reply that no type can say: mixed arrays, statuses, nulls. What is called is what is sent, in this order;
- * after `array` and `map` come their elements.
+ * after `array` and `map` come their elements. And what a command of the server has answered, to be read, or
+ * to be returned as it is.
  */
 export class Reply {
   private out: Writer = changetype<Writer>(take(offsetof<Writer>()));
@@ -114,6 +103,157 @@ export class Reply {
     return this;
   }
 
+  // ── What it is ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A reply of parts that are there already: so many bytes, of which nothing is copied. */
+  static of(start: usize, end: usize): Reply {
+    const reply = new Reply();
+    reply.out.start = start;
+    reply.out.at = end;
+    reply.out.end = end;
+    reply.due = 0;
+    return reply;
+  }
+
+  /** Where its first part begins. Errors: it is not complete. */
+  private get part(): usize {
+    if (this.due) throw new Error("a Reply holds less than its arrays and maps say");
+    return this.out.start;
+  }
+
+  private get kind(): u32 {
+    return kindAt(this.part);
+  }
+
+  /** null, string, status, integer, double, bool, bignumber, array, set, map or error. */
+  get type(): string {
+    const kind = this.kind;
+    if (kind == Kind.BYTES) return "string";
+    if (kind == Kind.STATUS) return "status";
+    if (kind == Kind.INTEGER) return "integer";
+    if (kind == Kind.NUMBER) return "double";
+    if (kind == Kind.BOOL) return "bool";
+    if (kind == Kind.BIG_NUMBER) return "bignumber";
+    if (kind == Kind.ARRAY) return "array";
+    if (kind == Kind.SET) return "set";
+    if (kind == Kind.MAP) return "map";
+    return kind == Kind.ERROR ? "error" : "null";
+  }
+
+  get isNull(): bool {
+    return this.kind == Kind.NULL;
+  }
+
+  get isError(): bool {
+    return this.kind == Kind.ERROR;
+  }
+
+  /** The text of an error, as `WRONGTYPE …`; empty: it is none. */
+  get error(): string {
+    return this.isError ? this.text() : "";
+  }
+
+  /** Elements of an array or a set, pairs of a map. Errors: it is none. */
+  get length(): i32 {
+    if (!isContainer(this.kind)) this.fail("an array");
+    return <i32>numberAt(this.part);
+  }
+
+  /** Element `index` of an array or a set; of a map keys and values take turns. O(index). */
+  at(index: i32): Reply {
+    const count = this.kind == Kind.MAP ? this.length << 1 : this.length;
+    if (<u32>index >= <u32>count) throw new Error("the reply has no element " + index.toString());
+    let at = this.part + HEAD_BYTES;
+    for (let passed = 0; passed < index; passed++) at = endOf(at);
+    return Reply.of(at, endOf(at));
+  }
+
+  /** All elements; of a map keys and values take turns. */
+  elements(): Reply[] {
+    const count = this.kind == Kind.MAP ? this.length << 1 : this.length;
+    const all = new Array<Reply>(count);
+    let at = this.part + HEAD_BYTES;
+    for (let index = 0; index < count; index++) {
+      const end = endOf(at);
+      all[index] = Reply.of(at, end);
+      at = end;
+    }
+    return all;
+  }
+
+  /** A text, or a number as one. Errors: it is null, an array or an error. */
+  asString(): string {
+    const kind = this.kind;
+    if (isText(kind) && kind != Kind.ERROR) return this.text();
+    if (kind == Kind.INTEGER) return (<i64>numberAt(this.part)).toString();
+    if (kind == Kind.NUMBER) return reinterpret<f64>(numberAt(this.part)).toString();
+    if (kind == Kind.BOOL) return numberAt(this.part) ? "true" : "false";
+    this.fail("a text");
+    return "";
+  }
+
+  /** As asString, and null of null. */
+  asStringOrNull(): string | null {
+    return this.isNull ? null : this.asString();
+  }
+
+  /** The bytes of a text, a copy. */
+  asBytes(): Uint8Array {
+    if (!isText(this.kind) || this.isError) this.fail("a text");
+    const bytes = new Uint8Array(<i32>numberAt(this.part));
+    memory.copy(bytes.dataStart, this.part + HEAD_BYTES, bytes.length);
+    return bytes;
+  }
+
+  /** A whole number, a truth value as 0 or 1, a text of digits. */
+  asInteger(): i64 {
+    const kind = this.kind;
+    if (kind == Kind.INTEGER || kind == Kind.BOOL) return <i64>numberAt(this.part);
+    if (!isText(kind) || kind == Kind.ERROR) this.fail("an integer");
+    return integerOf(this.part + HEAD_BYTES, <u32>numberAt(this.part));
+  }
+
+  /** A number, or a text that reads as one. */
+  asDouble(): f64 {
+    const kind = this.kind;
+    if (kind == Kind.NUMBER) return reinterpret<f64>(numberAt(this.part));
+    if (kind == Kind.INTEGER || kind == Kind.BOOL) return <f64>(<i64>numberAt(this.part));
+    if (!isText(kind) || kind == Kind.ERROR) this.fail("a number");
+    const value = parseFloat(this.text());
+    if (isNaN(value)) this.fail("a number");
+    return value;
+  }
+
+  /** Whether it is true, or a number that is not 0. */
+  asBool(): bool {
+    return this.asInteger() != 0;
+  }
+
+  /** The elements as texts; of a map keys and values take turns. */
+  asStrings(): string[] {
+    const all = this.elements();
+    const texts = new Array<string>(all.length);
+    for (let index = 0; index < all.length; index++) texts[index] = all[index].asString();
+    return texts;
+  }
+
+  /** A map of texts, also of an array in which keys and values take turns. */
+  asMap(): Map<string, string> {
+    const texts = this.asStrings();
+    const map = new Map<string, string>();
+    for (let index = 0; index + 1 < texts.length; index += 2) map.set(texts[index], texts[index + 1]);
+    return map;
+  }
+
+  private text(): string {
+    return decodeString(this.part + HEAD_BYTES, <u32>numberAt(this.part));
+  }
+
+  private fail(wanted: string): void {
+    if (this.isError) throw new Error(this.error);
+    throw new Error("the reply is " + this.type + ", not " + wanted);
+  }
+
   private next(): void {
     if (!this.due) throw new Error("a Reply holds more than its arrays and maps say");
     this.due--;
@@ -121,8 +261,8 @@ export class Reply {
 
   /** Writes it where replies are made. */
   kitReply(to: Writer): void {
-    if (this.due) throw new Error("a Reply holds less than its arrays and maps say");
-    to.bytes(this.out.start, this.out.length);
+    if (this.isError) throw new Error(this.error);
+    to.bytes(this.part, this.out.length);
   }
 }
 
@@ -213,7 +353,7 @@ function replyPresent<T>(value: T): u64 {
     made.begin();
     encodePresent<T>(made, value);
     const kind = <u32>load<u8>(made.start);
-    const isHeld = kind == Kind.ARRAY || kind == Kind.MAP;
+    const isHeld = isContainer(kind);
     if (isHeld) send();
     commit(running.writes);
     if (!isHeld) send();

@@ -23,7 +23,14 @@ export function walkCalled(handler: ts.Node, checker: ts.TypeChecker, visit: (no
 
 /** What of a table writes. */
 export const WRITES = new Set(['set', 'add', 'delete', 'clear', 'expireAt']);
-const WRITES_OF_OTHERS: Partial<Record<string, string[]>> = { custom: ['set', 'del'], session: ['create', 'addData', 'delete'] };
+const WRITES_OF_OTHERS: Partial<Record<string, string[]>> = {
+  custom: ['set', 'del'],
+  session: ['create', 'addData', 'delete'],
+  keys: [
+    ...['delete', 'deleteIf', 'expire', 'expireAt', 'persist', 'set', 'incr', 'append', 'hset', 'hdel', 'hincrby'],
+    ...['zadd', 'zincrby', 'zrem', 'lpush', 'rpush', 'lpop', 'rpop', 'lset'],
+  ],
+};
 
 /** A write that a query would fail by. */
 export interface Write {

@@ -2,6 +2,7 @@
 import ts from 'typescript';
 import { isBareGet } from '../source/symbols.ts';
 import { missingOf } from './meanings.ts';
+import { isServerCall } from '../source/symbols.ts';
 import type { Context, Rule } from './rule.ts';
 
 /** Of nodes of one kind, whatever they hold. */
@@ -34,6 +35,8 @@ const KINDS = new Map<ts.SyntaxKind, [message: string, instead: string]>([
 export const expressions: Rule = (node, context) => {
   const { checker, faults } = context;
   const known = KINDS.get(node.kind);
+  // The words of a command may be those of an array.
+  if (ts.isSpreadElement(node) && isServerCall(checker, node.parent)) return;
   if (known !== undefined) faults.add(node, ...known);
   else if (ts.isBinaryExpression(node)) checkBinary(node, context);
   else if (isOptional(node)) checkOptional(node, context);

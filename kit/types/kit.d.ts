@@ -241,6 +241,33 @@ export class Reply {
   /** `+text` */
   status(text: string): this;
   strings(values: string[]): this;
+
+  // What `redis.call` has answered: read it, or return it as it is.
+
+  /** `null`, `string`, `status`, `integer`, `double`, `bool`, `bignumber`, `array`, `set`, `map`, `error`. */
+  readonly type: string;
+  readonly isNull: bool;
+  readonly isError: bool;
+  /** The text of an error, as `"WRONGTYPE …"`; empty: it is none. */
+  readonly error: string;
+  /** Elements of an array or a set, pairs of a map. */
+  readonly length: i32;
+  /** An element; of a map keys and values take turns. */
+  at(index: i32): Reply;
+  /** All elements; of a map keys and values take turns. */
+  elements(): Reply[];
+  /** A text, or a number as one; an error where it is null. */
+  asString(): string;
+  asStringOrNull(): string | null;
+  asBytes(): Bytes;
+  /** A whole number, a truth value as 0 or 1, a text of digits. */
+  asInteger(): i64;
+  /** A number, or a text that reads as one. */
+  asDouble(): f64;
+  asBool(): bool;
+  asStrings(): string[];
+  /** A map of texts, also of an array in which keys and values take turns. */
+  asMap(): Map<string, string>;
 }
 
 /** Unix ms, the same throughout a command. */
@@ -304,3 +331,5 @@ export const session: {
   addData(id: string, field: string, value: string): void;
   delete(id: string): bool;
 };
+
+export { keys, Member, redis } from './server';

@@ -1,18 +1,9 @@
 /**
- * Attacks on every function that the host gives to modules, made from the declarations in
- * `assembly/base/redis.ts`: a function that is added there is attacked without a change here.
+ * Attacks on every function that the host gives to modules, made from the declarations in `assembly/base/`: a
+ * function that is added there is attacked without a change here.
  */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import { hostFunctions, type HostFunction } from './host-functions.ts';
 import { assemble } from './modules.ts';
-
-const ROOT = path.resolve(import.meta.dirname, '../..');
-
-export interface HostFunction {
-  name: string;
-  parameters: { name: string; type: string }[];
-  result: string;
-}
 
 export interface Attack {
   /** Its number: what HOSTILE.RUN and HOSTILE.ARM take. */
@@ -28,20 +19,6 @@ export interface Attack {
 
 /** The types of the text format, by those of AssemblyScript on wasm32. */
 const TYPES: Record<string, string> = { usize: 'i32', u32: 'i32', i32: 'i32', i64: 'i64', u64: 'i64', f64: 'f64', void: '' };
-
-/** Every function of the namespace `redis`, as `assembly/base/redis.ts` declares it. */
-export function hostFunctions(): HostFunction[] {
-  const source = readFileSync(path.join(ROOT, 'assembly/base/redis.ts'), 'utf8');
-  return [...source.matchAll(/export declare function (\w+)\(([^)]*)\): (\w+);/g)].map(([, name = '', parameters = '', result = '']) => ({
-    name,
-    parameters: parameters
-      .split(',')
-      .map((parameter) => parameter.trim().split(/:\s*/))
-      .filter(([first]) => first !== '')
-      .map(([first = '', type = '']) => ({ name: first, type })),
-    result,
-  }));
-}
 
 /** The reply of what succeeds. */
 const OK = 8;

@@ -8,6 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { instantiateSync } from '@assemblyscript/loader';
 import binaryen from 'assemblyscript/binaryen';
+import { hostFunctions } from './host-functions.ts';
 
 export type Bytes = string | Uint8Array;
 /** What `auxSave` wrote: numbers and strings in order. */
@@ -433,6 +434,7 @@ export class FakeModule {
       ReadArgument: ['command', (...args: number[]) => this.readArgument(args)],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
       ...this.replies(read, line),
+      ...this.ownKeys(),
       Fail: ['command sweep', (p: number, l: number) => this.fail(line(p, l))],
       Attempt: ['command sweep', (handler: number) => this.attempt(handler)],
       Milliseconds: ['command sweep aux drop', () => BigInt(server.clock)],
@@ -498,6 +500,15 @@ export class FakeModule {
       this.expire();
       return body(...args);
     };
+  }
+
+  /** The server's own keys and commands: what they do is seen on real servers alone. */
+  private ownKeys(): Record<string, [string, () => never]> {
+    const names = hostFunctions('redis-keys').map(({ name }) => name);
+    const missing = (name: string) => () => {
+      throw new Fault(`${name}: there is no server behind this one`);
+    };
+    return Object.fromEntries(names.map((name) => [name, ['command', missing(name)]]));
   }
 
   private fail(error: string): never {

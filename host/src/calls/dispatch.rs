@@ -8,7 +8,7 @@ use std::ffi::c_int;
 use wasmtime::{AsContextMut, Error, Result, Store};
 
 use super::refuse::{DAMAGED, give_up, refuse, refuse_effect, refuse_unknown};
-use super::{apply, deed, frame, moved};
+use super::{apply, deed, frame, moved, server_call};
 use crate::describe::find::Finder;
 use crate::duties::maxmemory;
 use crate::engine::stack::DEPTH_MAX;
@@ -80,7 +80,12 @@ fn dispatch(host: &Host, number: SlotId, slot: &Slot, ctx: Context<'_>, argument
         };
         slot.calls.set(slot.calls.get() + 1);
         entered.store.data_mut().call.command = number;
-        match call(slot, &mut entered, ctx, arguments) {
+        let result = call(slot, &mut entered, ctx, arguments);
+        let state = &mut entered.store.data_mut().call;
+        if !state.journal.is_empty() {
+            if result.is_ok() { server_call::settle(state, ctx) } else { state.journal.undo(ctx) }
+        }
+        match result {
             Ok(()) => {
                 if slot.effect {
                     // For this server's own file, and its replicas where it is no replica itself: those of

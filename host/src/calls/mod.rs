@@ -7,5 +7,7 @@ pub mod dispatch;
 pub mod frame;
 pub mod imports;
 pub mod moved;
+pub mod own;
 pub mod refuse;
 pub mod register;
+pub mod server_call;

@@ -4,7 +4,9 @@ use std::ffi::{CStr, c_int};
 
 use super::data::Data;
 use super::ids::SlotId;
+use super::journal::Journal;
 use super::reply::Replies;
+use crate::server::cluster::Node;
 use crate::server::context::Context;
 use crate::server::info::Info;
 use crate::server::strings::{Arguments, Strings};
@@ -57,6 +59,10 @@ pub struct Call {
     pub silent: bool,
     /// Whether the running command has been replicated as it came.
     pub verbatim: bool,
+    /// What it has done to the server's own keys.
+    pub journal: Journal,
+    /// This node of the cluster, once it was asked for; `None` within: there is none.
+    pub node: Option<Option<Node>>,
     /// Bytes that a save has written, or a load read, since the time limit struck last.
     pub streamed: u64,
     /// Bytes that the call has handed over so far, by [`To`].
@@ -198,6 +204,8 @@ impl Default for Call {
             command: SlotId::default(),
             silent: false,
             verbatim: false,
+            journal: Journal::default(),
+            node: None,
             streamed: 0,
             handed: [0; 3],
         }
@@ -228,5 +236,6 @@ impl Call {
         self.verbatim = false;
         self.streamed = 0;
         self.handed = [0; 3];
+        self.node = None;
     }
 }

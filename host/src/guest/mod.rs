@@ -10,6 +10,7 @@ pub mod data;
 pub mod faults;
 pub mod group;
 pub mod ids;
+pub mod journal;
 pub mod limits;
 pub mod memory;
 pub mod part;

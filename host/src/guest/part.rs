@@ -7,13 +7,15 @@ use crate::server::{ok, text};
 pub enum Container {
     Array,
     Map,
+    /// An array for clients of RESP2.
+    Set,
 }
 
 impl Container {
     /// Elements per unit of the container's length.
     pub fn per_entry(self) -> u64 {
         match self {
-            Container::Array => 1,
+            Container::Array | Container::Set => 1,
             Container::Map => 2,
         }
     }
@@ -28,6 +30,10 @@ pub enum Reply<'a> {
     Bulk(&'a [u8]),
     Integer(i64),
     Double(f64),
+    /// An integer for clients of RESP2.
+    Bool(bool),
+    /// The digits of an integer; a text for clients of RESP2.
+    BigNumber(&'a [u8]),
     Null,
     /// The server's own error of a wrong number of arguments.
     WrongArity,
@@ -49,13 +55,16 @@ impl<'a> Reply<'a> {
             Reply::Null => ctx.reply_null(),
             Reply::Integer(value) => ctx.reply_integer(value),
             Reply::Double(value) => ctx.reply_double(value),
+            Reply::Bool(value) => ctx.reply_bool(value),
+            Reply::BigNumber(digits) => ctx.reply_big_number(digits),
             Reply::Status(b"OK") => ok::reply(ctx),
             Reply::Status(text) => text::with_line(text, |text| ctx.reply_status(text)),
             Reply::Error(text) => text::with_line(text, |text| ctx.reply_error(text)),
             Reply::WrongArity => ctx.wrong_arity(),
             Reply::Open(Container::Array, length) => ctx.reply_array(length),
             Reply::Open(Container::Map, length) => ctx.reply_map(length),
-            Reply::SetLength(Container::Array, length) => ctx.set_array_length(length),
+            Reply::Open(Container::Set, length) => ctx.reply_set(length),
+            Reply::SetLength(Container::Array | Container::Set, length) => ctx.set_array_length(length),
             Reply::SetLength(Container::Map, length) => ctx.set_map_length(length),
         }
     }
@@ -72,9 +81,12 @@ impl<'a> Reply<'a> {
             Reply::WrongArity => (5, 0, &[]),
             Reply::Open(Container::Array, length) => (6, length.cast_unsigned(), &[]),
             Reply::Open(Container::Map, length) => (7, length.cast_unsigned(), &[]),
-            Reply::SetLength(Container::Array, length) => (8, length.cast_unsigned(), &[]),
+            Reply::SetLength(Container::Array | Container::Set, length) => (8, length.cast_unsigned(), &[]),
             Reply::SetLength(Container::Map, length) => (9, length.cast_unsigned(), &[]),
             Reply::Double(value) => (10, value.to_bits(), &[]),
+            Reply::Open(Container::Set, length) => (11, length.cast_unsigned(), &[]),
+            Reply::Bool(value) => (12, value.into(), &[]),
+            Reply::BigNumber(digits) => (13, digits.len() as u64, digits),
         }
     }
 
@@ -82,7 +94,7 @@ impl<'a> Reply<'a> {
     /// errors and lengths that are told afterwards are not.
     #[inline(always)]
     pub fn decode_written(written: &mut &'a [u8]) -> Option<Reply<'a>> {
-        if !matches!(written.first(), Some(0..=3 | 6 | 7 | 10)) {
+        if !matches!(written.first(), Some(0..=3 | 6 | 7 | 10..=13)) {
             return None;
         }
         Reply::decode(written)
@@ -94,7 +106,7 @@ impl<'a> Reply<'a> {
         let (head, mut rest) = held.split_first_chunk::<HEAD_BYTES>()?;
         let [tag, number @ ..] = *head;
         let number = u64::from_le_bytes(number);
-        let bytes: &[u8] = if matches!(tag, 0 | 3 | 4) { rest.split_off(..number as usize)? } else { &[] };
+        let bytes: &[u8] = if matches!(tag, 0 | 3 | 4 | 13) { rest.split_off(..number as usize)? } else { &[] };
         let value = number.cast_signed();
         *held = rest;
         Some(match tag {
@@ -108,7 +120,10 @@ impl<'a> Reply<'a> {
             7 => Reply::Open(Container::Map, value),
             8 => Reply::SetLength(Container::Array, value),
             9 => Reply::SetLength(Container::Map, value),
-            _ => Reply::Double(f64::from_bits(number)),
+            10 => Reply::Double(f64::from_bits(number)),
+            11 => Reply::Open(Container::Set, value),
+            12 => Reply::Bool(number != 0),
+            _ => Reply::BigNumber(bytes),
         })
     }
 }

@@ -4,6 +4,7 @@
 //! and read afterwards; what changes later stands in cells.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_int};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
@@ -52,6 +53,8 @@ pub struct Host {
     pub target: Target,
     /// How often a change of the server's settings was undone because it would have lost data.
     pub settings_undone: Cell<u64>,
+    /// Commands of the server's by their names in capitals, and whether they only read.
+    pub readers: RefCell<BTreeMap<Vec<u8>, bool>>,
     /// The server's categories of permissions.
     pub categories: Categories,
     /// A context for what no call of the server has lent one; only in a cluster.
@@ -206,6 +209,7 @@ impl Host {
             data_folder: RefCell::default(),
             target: Target::default(),
             settings_undone: Cell::new(0),
+            readers: RefCell::default(),
             categories: Categories::default(),
             own: OnceCell::new(),
             anchor: OnceCell::new(),

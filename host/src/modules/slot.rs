@@ -5,12 +5,14 @@ use std::ffi::{CStr, CString, c_int};
 use std::rc::Rc;
 
 use crate::describe::declaration::{Declaration, Late};
-use crate::describe::description::{Description, Keys};
+use crate::describe::description::{Begin, Description, Keys};
 use crate::describe::find::Finder;
 use crate::guest::faults::Identity;
 use crate::guest::ids::{GroupId, MemberId};
 use crate::guest::state::Handler;
+use crate::server::api;
 use crate::server::register::Places;
+use crate::server::strings::Arguments;
 
 /// One registered command, and what the host does about it at each call.
 pub struct Slot {
@@ -109,6 +111,38 @@ impl Slot {
         let last = if last < 0 { words.len() as c_int + last } else { last };
         let places = (first..=last).step_by(step.max(1) as usize).filter_map(|place| usize::try_from(place).ok());
         places.filter(|place| (1..words.len()).contains(place)).collect()
+    }
+
+    /// The place of the key of this name among these words, and the server's bits for it; `None`: the command
+    /// declares no such key.
+    #[inline]
+    pub fn key_named(&self, words: Arguments<'_>, name: &[u8]) -> Option<(usize, u64)> {
+        let count = words.count();
+        let is_it = |place: &c_int| (1..count).contains(place) && words.get(*place as usize).bytes() == name;
+        if self.finder.borrow().is_some() {
+            return self.key_found(words, name);
+        }
+        let range = |first: c_int, last: c_int, step: c_int, flags: u64| {
+            let last = if last < 0 { count + last } else { last };
+            (first..=last).step_by(step.max(1) as usize).find(is_it).map(|place| (place as usize, flags))
+        };
+        if self.fixed.specifications.is_empty() {
+            let (first, last, step) = self.fixed.keys;
+            return range(first, last, step, if self.write { api::CMD_KEY_RW } else { api::CMD_KEY_RO });
+        }
+        self.fixed.specifications.iter().find_map(|keys| match keys.begin {
+            Begin::At(first) => range(first, if keys.last < 0 { keys.last } else { first + keys.last }, keys.step, keys.flags),
+            Begin::After(..) => None,
+        })
+    }
+
+    /// As [`Slot::key_named`], where some keys stand behind a word that is searched for.
+    #[cold]
+    fn key_found(&self, words: Arguments<'_>, name: &[u8]) -> Option<(usize, u64)> {
+        let words: Vec<&[u8]> = words.iter().map(|word| word.bytes()).collect();
+        let places = self.finder.borrow().as_ref().map_or(Vec::new(), |finder| finder.places(&words));
+        let found = places.into_iter().find(|(place, _)| words.get(*place as usize).is_some_and(|word| *word == name));
+        found.map(|(place, flags)| (place as usize, flags))
     }
 
     pub fn is_parked(&self) -> bool {

@@ -58,6 +58,7 @@ api! {
     fn StringPtrLen(string: *const Str, length: *mut usize) -> *const c_char;
     fn CreateString(ctx: *mut Ctx, bytes: *const c_char, length: usize) -> *mut Str;
     fn FreeString(ctx: *mut Ctx, string: *mut Str);
+    fn RetainString(ctx: *mut Ctx, string: *mut Str);
 
     fn ReplyWithSimpleString(ctx: *mut Ctx, text: *const c_char) -> c_int;
     fn ReplyWithError(ctx: *mut Ctx, text: *const c_char) -> c_int;
@@ -68,6 +69,9 @@ api! {
     fn ReplyWithArray(ctx: *mut Ctx, length: c_long) -> c_int;
     fn ReplySetArrayLength(ctx: *mut Ctx, length: c_long);
     fn ReplyWithMap(ctx: *mut Ctx, length: c_long) -> c_int;
+    fn ReplyWithSet(ctx: *mut Ctx, length: c_long) -> c_int;
+    fn ReplyWithBool(ctx: *mut Ctx, value: c_int) -> c_int;
+    fn ReplyWithBigNumber(ctx: *mut Ctx, digits: *const c_char, length: usize) -> c_int;
     fn ReplySetMapLength(ctx: *mut Ctx, length: c_long);
     fn WrongArity(ctx: *mut Ctx) -> c_int;
     fn IsKeysPositionRequest(ctx: *mut Ctx) -> c_int;
@@ -117,6 +121,30 @@ api! {
     fn OpenKey(ctx: *mut Ctx, name: *mut Str, mode: c_int) -> *mut Key;
     fn CloseKey(key: *mut Key);
     fn DeleteKey(key: *mut Key) -> c_int;
+    fn KeyType(key: *mut Key) -> c_int;
+    fn ValueLength(key: *mut Key) -> usize;
+    fn GetAbsExpire(key: *mut Key) -> c_longlong;
+    fn SetAbsExpire(key: *mut Key, deadline: c_longlong) -> c_int;
+    fn StringSet(key: *mut Key, value: *mut Str) -> c_int;
+    fn StringDMA(key: *mut Key, length: *mut usize, mode: c_int) -> *mut c_char;
+    fn StringTruncate(key: *mut Key, length: usize) -> c_int;
+    fn HashSet(key: *mut Key, flags: c_int; ...) -> c_int;
+    fn HashGet(key: *mut Key, flags: c_int; ...) -> c_int;
+    fn ScanCursorCreate() -> *mut ScanCursor;
+    fn ScanCursorDestroy(cursor: *mut ScanCursor);
+    fn ScanKey(key: *mut Key, cursor: *mut ScanCursor, callback: ScanKeyFunc, data: *mut c_void) -> c_int;
+    fn ZsetAdd(key: *mut Key, score: f64, member: *mut Str, flags: *mut c_int) -> c_int;
+    fn ZsetRem(key: *mut Key, member: *mut Str, removed: *mut c_int) -> c_int;
+    fn ZsetScore(key: *mut Key, member: *mut Str, score: *mut f64) -> c_int;
+    fn ZsetFirstInScoreRange(key: *mut Key, min: f64, max: f64, excludes_min: c_int, excludes_max: c_int) -> c_int;
+    fn ZsetRangeCurrentElement(key: *mut Key, score: *mut f64) -> *mut Str;
+    fn ZsetRangeNext(key: *mut Key) -> c_int;
+    fn ZsetRangeEndReached(key: *mut Key) -> c_int;
+    fn ZsetRangeStop(key: *mut Key);
+    fn ListPush(key: *mut Key, end: c_int, value: *mut Str) -> c_int;
+    fn ListPop(key: *mut Key, end: c_int) -> *mut Str;
+    fn ListGet(key: *mut Key, index: c_long) -> *mut Str;
+    fn ListSet(key: *mut Key, index: c_long, value: *mut Str) -> c_int;
     fn ModuleTypeSetValue(key: *mut Key, kind: *mut Type, value: *mut c_void) -> c_int;
     fn ModuleTypeGetType(key: *mut Key) -> *mut Type;
     fn GetKeyNameFromIO(io: *mut Io) -> *const Str;
@@ -129,6 +157,14 @@ api! {
     fn CallReplyStringPtr(reply: *mut CallReply, length: *mut usize) -> *const c_char;
     fn CallReplyProto(reply: *mut CallReply, length: *mut usize) -> *const c_char;
     fn CallReplyArrayElement(reply: *mut CallReply, index: usize) -> *mut CallReply;
+    fn CallReplySetElement(reply: *mut CallReply, index: usize) -> *mut CallReply;
+    fn CallReplyMapElement(reply: *mut CallReply, index: usize, key: *mut *mut CallReply, value: *mut *mut CallReply) -> c_int;
+    fn CallReplyLength(reply: *mut CallReply) -> usize;
+    fn CallReplyDouble(reply: *mut CallReply) -> f64;
+    fn CallReplyBool(reply: *mut CallReply) -> c_int;
+    fn CallReplyBigNumber(reply: *mut CallReply, length: *mut usize) -> *const c_char;
+    fn CallReplyVerbatim(reply: *mut CallReply, length: *mut usize, format: *mut *const c_char) -> *const c_char;
+    fn GetCommandKeysWithFlags(ctx: *mut Ctx, argv: *mut *mut Str, argc: c_int, count: *mut c_int, flags: *mut *mut c_int) -> *mut c_int;
     fn FreeCallReply(reply: *mut CallReply);
     fn ReplyWithCallReply(ctx: *mut Ctx, reply: *mut CallReply) -> c_int;
 

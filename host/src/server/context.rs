@@ -116,6 +116,24 @@ impl Context<'_> {
         unsafe { _ = rm!(ReplyWithDouble(self.raw, value)) };
     }
 
+    #[inline]
+    pub fn reply_bool(self, value: bool) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithBool(self.raw, value.into())) };
+    }
+
+    /// The digits of an integer of any size.
+    pub fn reply_big_number(self, digits: &[u8]) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithBigNumber(self.raw, digits.as_ptr().cast(), digits.len())) };
+    }
+
+    /// As [`Context::reply_array`], of a set of so many elements.
+    pub fn reply_set(self, length: i64) {
+        // SAFETY: as above.
+        unsafe { _ = rm!(ReplyWithSet(self.raw, length as c_long)) };
+    }
+
     /// The head of an array; -1: its length is told by [`Context::set_array_length`].
     #[inline]
     pub fn reply_array(self, length: i64) {
@@ -255,6 +273,38 @@ impl Context<'_> {
     /// As `call`.
     pub fn call_replicating(self, name: &CStr, arguments: &Strings<'_>) -> Result<Answer, c_int> {
         self.call_as(c"!v", name, arguments)
+    }
+
+    /// Runs a command as the user behind the running one, by the rules of scripts and of their memory; its
+    /// effects are propagated. Its answer is that of RESP3, or the error reply that tells why nothing ran.
+    /// `only_reads`: one that writes is refused.
+    ///
+    /// # Errors
+    /// As `call`.
+    pub fn call_for_user(self, name: &CStr, arguments: &Strings<'_>, only_reads: bool) -> Result<Answer, c_int> {
+        self.call_as(if only_reads { c"CSMEW3!v" } else { c"CSME3!v" }, name, arguments)
+    }
+
+    /// The places of the keys among the words of a command; none of what the server does not know.
+    pub fn places_of_keys(self, words: &Strings<'_>) -> Vec<usize> {
+        let mut count = 0;
+        // SAFETY: as above; the array has as many places as counted, and is freed once.
+        unsafe {
+            let places = rm!(GetCommandKeysWithFlags(
+                self.raw,
+                words.as_ptr().cast_mut(),
+                words.len() as c_int,
+                &raw mut count,
+                std::ptr::null_mut()
+            ));
+            if places.is_null() {
+                return Vec::new();
+            }
+            let all = std::slice::from_raw_parts(places, count.unsigned_abs() as usize);
+            let all = all.iter().filter_map(|place| usize::try_from(*place).ok()).collect();
+            rm!(Free(places.cast()));
+            all
+        }
     }
 
     fn call_as(self, format: &CStr, name: &CStr, arguments: &Strings<'_>) -> Result<Answer, c_int> {

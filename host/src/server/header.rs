@@ -8,7 +8,7 @@ use std::ffi::{c_char, c_int, c_longlong, c_uint, c_void};
 macro_rules! opaque {
     ($($name:ident),*) => { $(#[repr(C)] pub struct $name { _private: [u8; 0] })* };
 }
-opaque!(Ctx, Str, User, CallReply, Command, Type, Io, InfoCtx, ServerInfo, BlockedClient, Key, FilterCtx, Filter);
+opaque!(Ctx, Str, User, CallReply, Command, Type, Io, InfoCtx, ServerInfo, BlockedClient, Key, ScanCursor, FilterCtx, Filter);
 
 pub const OK: c_int = 0;
 pub const ERR: c_int = 1;
@@ -31,7 +31,30 @@ pub const OPTIONS_HANDLE_REPL_ASYNC_LOAD: c_int = 1 << 2;
 /// Keys that modules hold without the server's knowledge move with their slots, where it moves them at once.
 pub const OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION: c_int = 1 << 5;
 
+/// `CloseKey` tells nobody of a change: this library does, once a command has ended well.
+pub const OPTIONS_NO_IMPLICIT_SIGNAL_MODIFIED: c_int = 1 << 1;
+
+pub const KEY_READ: c_int = 1 << 0;
 pub const KEY_WRITE: c_int = 1 << 1;
+/// As `OBJECT` and `TTL` look at a key: its time of access stays.
+pub const KEY_NO_TOUCH: c_int = 1 << 16;
+pub const KEY_TYPE_EMPTY: c_int = 0;
+pub const KEY_TYPE_STRING: c_int = 1;
+pub const KEY_TYPE_LIST: c_int = 2;
+pub const KEY_TYPE_HASH: c_int = 3;
+pub const KEY_TYPE_ZSET: c_int = 5;
+pub const NO_EXPIRE: c_longlong = -1;
+pub const HASH_NONE: c_int = 0;
+/// What `HashSet` takes in the place of a value for a field that is to go.
+pub const HASH_DELETE: *mut Str = std::ptr::without_provenance_mut(1);
+pub const LIST_HEAD: c_int = 0;
+pub const LIST_TAIL: c_int = 1;
+
+pub const NOTIFY_GENERIC: c_int = 1 << 2;
+pub const NOTIFY_STRING: c_int = 1 << 3;
+pub const NOTIFY_LIST: c_int = 1 << 4;
+pub const NOTIFY_HASH: c_int = 1 << 6;
+pub const NOTIFY_ZSET: c_int = 1 << 7;
 /// A filter does not see what its own module calls.
 pub const FILTER_NOSELF: c_int = 1 << 0;
 pub const CLIENT_FLAG_SSL: u64 = 1 << 0;
@@ -48,6 +71,12 @@ pub const REPLY_ERROR: c_int = 1;
 pub const REPLY_INTEGER: c_int = 2;
 pub const REPLY_ARRAY: c_int = 3;
 pub const REPLY_NULL: c_int = 4;
+pub const REPLY_MAP: c_int = 5;
+pub const REPLY_SET: c_int = 6;
+pub const REPLY_BOOL: c_int = 7;
+pub const REPLY_DOUBLE: c_int = 8;
+pub const REPLY_BIG_NUMBER: c_int = 9;
+pub const REPLY_VERBATIM: c_int = 10;
 
 pub const AUX_BEFORE_RDB: c_int = 1 << 0;
 pub const TYPE_METHOD_VERSION: u64 = 5;
@@ -95,6 +124,7 @@ pub type TimerFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void);
 pub type InfoFunc = unsafe extern "C" fn(*mut InfoCtx, c_int);
 pub type EventFunc = unsafe extern "C" fn(*mut Ctx, Event, u64, *mut c_void);
 pub type FilterFunc = unsafe extern "C" fn(*mut FilterCtx);
+pub type ScanKeyFunc = unsafe extern "C" fn(*mut Key, *mut Str, *mut Str, *mut c_void);
 pub type SaveFunc = unsafe extern "C" fn(*mut Io, *mut c_void);
 pub type RewriteFunc = unsafe extern "C" fn(*mut Io, *mut Str, *mut c_void);
 pub type FreeFunc = unsafe extern "C" fn(*mut c_void);

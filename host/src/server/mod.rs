@@ -26,3 +26,4 @@ pub mod stream;
 pub mod strings;
 pub mod text;
 pub mod trusted;
+pub mod values;

@@ -1,5 +1,7 @@
 //! What the server answers when it is called.
 
+use std::ffi::c_char;
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::api::{self, CallReply};
@@ -55,6 +57,11 @@ impl Answer {
         String::from_utf8_lossy(self.proto().trim_ascii()).trim_start_matches('-').to_string()
     }
 
+    /// The bytes of a text, if it is one.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        text_of(self.0.as_ptr())
+    }
+
     /// The text, if it is one.
     pub fn text(&self) -> Option<String> {
         text_of(self.0.as_ptr()).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
@@ -108,6 +115,97 @@ impl Answer {
 
     fn element(&self, index: usize) -> Option<*mut CallReply> {
         element_of(self.0.as_ptr(), index)
+    }
+}
+
+/// A part of an answer, which lives as long as that does.
+#[derive(Clone, Copy)]
+pub struct Item<'a> {
+    raw: NonNull<CallReply>,
+    answer: PhantomData<&'a Answer>,
+}
+
+/// What a part of an answer is; of those that hold others, how many.
+pub enum Value<'a> {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    Double(f64),
+    Text(&'a [u8]),
+    Status(&'a [u8]),
+    Error(&'a [u8]),
+    /// A number as its digits.
+    BigNumber(&'a [u8]),
+    Array(usize),
+    Set(usize),
+    Map(usize),
+}
+
+impl Answer {
+    /// All of it.
+    pub fn item(&self) -> Item<'_> {
+        Item { raw: self.0, answer: PhantomData }
+    }
+}
+
+impl<'a> Item<'a> {
+    pub fn value(self) -> Value<'a> {
+        let raw = self.raw.as_ptr();
+        let mut length = 0;
+        // SAFETY: the answer is alive, and so is this part of it, here and below; each is asked for what it
+        // is.
+        unsafe {
+            let bytes = |start: *const c_char, length: usize| {
+                if start.is_null() { &[][..] } else { std::slice::from_raw_parts(start.cast::<u8>(), length) }
+            };
+            match rm!(CallReplyType(raw)) {
+                api::REPLY_INTEGER => Value::Integer(rm!(CallReplyInteger(raw))),
+                api::REPLY_BOOL => Value::Bool(rm!(CallReplyBool(raw)) != 0),
+                api::REPLY_DOUBLE => Value::Double(rm!(CallReplyDouble(raw))),
+                api::REPLY_BIG_NUMBER => {
+                    let start = rm!(CallReplyBigNumber(raw, &raw mut length));
+                    Value::BigNumber(bytes(start, length))
+                }
+                api::REPLY_VERBATIM => {
+                    let mut format = std::ptr::null();
+                    let start = rm!(CallReplyVerbatim(raw, &raw mut length, &raw mut format));
+                    Value::Text(bytes(start, length))
+                }
+                api::REPLY_STRING | api::REPLY_ERROR => {
+                    let start = rm!(CallReplyProto(raw, &raw mut length));
+                    match bytes(start, length) {
+                        [b'-', error @ .., b'\r', b'\n'] => Value::Error(error),
+                        [b'+', status @ .., b'\r', b'\n'] => Value::Status(status),
+                        _ => text_of(raw).map_or(Value::Null, Value::Text),
+                    }
+                }
+                api::REPLY_ARRAY => Value::Array(rm!(CallReplyLength(raw))),
+                api::REPLY_SET => Value::Set(rm!(CallReplyLength(raw))),
+                api::REPLY_MAP => Value::Map(rm!(CallReplyLength(raw))),
+                _ => Value::Null,
+            }
+        }
+    }
+
+    /// The element at this place of an array or a set.
+    pub fn element(self, index: usize) -> Option<Item<'a>> {
+        let raw = self.raw.as_ptr();
+        // SAFETY: as above; null past its end.
+        let element = unsafe {
+            match rm!(CallReplyType(raw)) {
+                api::REPLY_SET => rm!(CallReplySetElement(raw, index)),
+                _ => rm!(CallReplyArrayElement(raw, index)),
+            }
+        };
+        NonNull::new(element).map(|raw| Item { raw, answer: PhantomData })
+    }
+
+    /// The key and the value at this place of a map.
+    pub fn pair(self, index: usize) -> Option<[Item<'a>; 2]> {
+        let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: as above; both are null past its end.
+        unsafe { _ = rm!(CallReplyMapElement(self.raw.as_ptr(), index, &raw mut key, &raw mut value)) };
+        Some([NonNull::new(key)?, NonNull::new(value)?].map(|raw| Item { raw, answer: PhantomData }))
     }
 }
 

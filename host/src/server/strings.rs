@@ -209,3 +209,45 @@ pub(super) fn create(bytes: &[u8]) -> *mut Str {
     // SAFETY: the server copies the bytes.
     unsafe { rm!(CreateString(std::ptr::null_mut(), bytes.as_ptr().cast(), bytes.len())) }
 }
+
+/// A string that is kept for as long as this is.
+pub struct Held(*mut Str);
+
+impl Held {
+    /// A copy of these bytes.
+    pub fn new(bytes: &[u8]) -> Held {
+        Held(create(bytes))
+    }
+
+    /// The same string, which the server keeps as well.
+    #[inline]
+    pub fn of(string: ServerString<'_>) -> Held {
+        // SAFETY: the string is alive; it lives on until the drop below.
+        unsafe { rm!(RetainString(std::ptr::null_mut(), string.raw)) };
+        Held(string.raw)
+    }
+
+    /// # Safety
+    /// `raw` is a string of the server that whoever asked for it is to free.
+    pub(super) unsafe fn owned(raw: *mut Str) -> Held {
+        Held(raw)
+    }
+
+    #[inline]
+    pub fn string(&self) -> ServerString<'_> {
+        ServerString { raw: self.0, held: PhantomData }
+    }
+
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        self.string().bytes()
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: kept by this alone, and freed once.
+        unsafe { rm!(FreeString(std::ptr::null_mut(), self.0)) };
+    }
+}

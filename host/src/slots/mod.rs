@@ -28,7 +28,8 @@ pub fn register(host: &Host, ctx: Context<'_>) -> Result<(), String> {
 /// Tells the server what this library takes care of.
 pub fn set_options(ctx: Context<'_>) {
     let moves = if atomic::is_known(ctx) { api::OPTIONS_HANDLE_ATOMIC_SLOT_MIGRATION } else { 0 };
-    ctx.set_options(api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD | moves);
+    let keeps = api::OPTIONS_HANDLE_IO_ERRORS | api::OPTIONS_HANDLE_REPL_ASYNC_LOAD;
+    ctx.set_options(keeps | api::OPTIONS_NO_IMPLICIT_SIGNAL_MODIFIED | moves);
 }
 
 /// Hears of slots that move, in a cluster. The last step of a load: a server keeps the filter of a load that

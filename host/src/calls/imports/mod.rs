@@ -3,6 +3,7 @@
 mod commands;
 mod effects;
 mod info;
+mod keys;
 mod persistence;
 mod replies;
 mod server;
@@ -30,6 +31,7 @@ pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     commands::define(linker, member)?;
     replies::define(linker, member)?;
     server::define(linker, member)?;
+    keys::define(linker)?;
     effects::define(linker, member)?;
     persistence::define(linker, member)?;
     info::define(linker, member)?;

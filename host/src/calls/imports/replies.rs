@@ -82,12 +82,20 @@ fn written(linker: &mut Linker<State>) -> Result<()> {
                 Reply::Open(_, _) if !call.replies.may_open() => return Err(too_deep()),
                 Reply::Open(container, length) => call.replies.open(context, container, length),
                 Reply::Status(text) => call.replies.send(context, Reply::Status(text::cut(text))),
+                // The server sends them as they are.
+                Reply::BigNumber(digits) if !is_number(digits) => return Err(Error::msg("a number that has no digits")),
                 _ => call.replies.send(context, part),
             }
         }
         Ok(())
     })?;
     Ok(())
+}
+
+/// Whether these are digits, behind a sign or none.
+fn is_number(bytes: &[u8]) -> bool {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
 #[cold]

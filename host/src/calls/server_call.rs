@@ -1,0 +1,168 @@
+//! `redis.Call`: a command of the server, run for the running command. It has the permissions of the user
+//! behind that, the rules of scripts, and their rules of memory; what it writes replicates by itself, within
+//! the unit of the running command.
+//!
+//! What it writes stays, whatever becomes of the running command. So what that has done to keys by itself
+//! before is settled first: replicas get both in their order.
+//!
+//! In a cluster the host looks at the keys before the server is asked: a key of another slot or node has
+//! Valkey 9.1 refuse each later call of any module.
+
+use std::ffi::{CStr, CString};
+
+use wasmtime::{Error, Result};
+
+use super::own::failed;
+use crate::guest::call::Call;
+use crate::guest::part::{Container, HEAD_BYTES, Reply};
+use crate::guest::reply::OPEN_MAX;
+use crate::modules::loaded::Host;
+use crate::modules::slot_set::slot_of;
+use crate::server::api;
+use crate::server::context::Context;
+use crate::server::reply::{Item, Value};
+use crate::server::strings::Strings;
+
+/// Bytes that a reply may have, as the rest of what a command of the kit makes.
+const REPLY_BYTES_MAX: usize = 64 << 20;
+/// Commands of which is known whether they only read.
+const KNOWN_MAX: usize = 1024;
+
+/// Runs the command of these words, and answers its reply as parts (`guest/part.rs`).
+///
+/// # Errors
+/// The reply is larger, or deeper, than a module may get.
+pub fn call(host: &Host, call: &mut Call, words: &[&[u8]]) -> Result<Vec<u8>> {
+    let ctx = call.lent.ctx.ok_or_else(|| Error::msg("the server is called outside a command"))?;
+    let refused = |text: String| {
+        let mut parts = Vec::new();
+        add(&mut parts, Reply::Error(text.as_bytes()));
+        Ok(parts)
+    };
+    let Some((name, rest)) = words.split_first() else { return Err(failed("ERR redis.call needs the name of a command")) };
+    let Ok(name) = CString::new(*name) else { return refused("ERR a command's name holds a NUL".into()) };
+    if name.to_bytes().eq_ignore_ascii_case(b"FLUSHALL") {
+        return refused("ERR redis.call: FLUSHALL would drop what the running module holds".into());
+    }
+    let arguments = Strings::new(rest.iter().copied());
+    if ctx.flags() & api::CTX_FLAGS_CLUSTER != 0
+        && let Err(reason) = check_keys(host, call, ctx, words)
+    {
+        return refused(reason);
+    }
+    if call.may_replicate && !call.journal.is_empty() {
+        if only_reads(host, ctx, &name) {
+            call.journal.delete_doomed(ctx, None).map_err(failed)?;
+        } else {
+            settle(call, ctx);
+        }
+    }
+    match ctx.call_for_user(&name, &arguments, !call.may_replicate) {
+        Ok(answer) => {
+            let bytes = answer.proto().len();
+            if bytes > REPLY_BYTES_MAX {
+                return Err(failed(format!("ERR {}: a reply of {bytes} bytes is more than a command may have", name.to_string_lossy())));
+            }
+            let mut parts = Vec::with_capacity(bytes + HEAD_BYTES);
+            encode(&mut parts, answer.item(), 0)?;
+            Ok(parts)
+        }
+        Err(errno) => refused(format!("ERR {}: {}", name.to_string_lossy(), std::io::Error::from_raw_os_error(errno))),
+    }
+}
+
+/// Tells of what the running command has done to the server's own keys.
+pub fn settle(call: &mut Call, ctx: Context<'_>) {
+    call.journal.settle(ctx, call.may_replicate);
+}
+
+/// Whether a command only reads, as the server says of it.
+fn only_reads(host: &Host, ctx: Context<'_>, name: &CStr) -> bool {
+    let key = name.to_bytes().to_ascii_uppercase();
+    if let Some(known) = host.readers.borrow().get(&key) {
+        return *known;
+    }
+    let answer = ctx.call(c"COMMAND", &Strings::new([&b"INFO"[..], name.to_bytes()])).ok();
+    let flags = answer.as_ref().and_then(|answer| answer.item().element(0)?.element(2));
+    let is_readonly = |item: Item<'_>| matches!(item.value(), Value::Status(b"readonly") | Value::Text(b"readonly"));
+    let reads = flags.is_some_and(|flags| (0..).map_while(|index| flags.element(index)).any(is_readonly));
+    let mut readers = host.readers.borrow_mut();
+    if readers.len() >= KNOWN_MAX {
+        readers.clear();
+    }
+    readers.insert(key, reads);
+    reads
+}
+
+/// In a cluster a call reaches the slot of the keys that the running command declares; where it declares
+/// none, one slot that is this node's.
+///
+/// # Errors
+/// The error reply that says so.
+fn check_keys(host: &Host, call: &mut Call, ctx: Context<'_>, words: &[&[u8]]) -> std::result::Result<(), String> {
+    let strings = Strings::new(words.iter().copied());
+    let slots: Vec<u16> = ctx.places_of_keys(&strings).iter().filter_map(|place| words.get(*place)).map(|key| slot_of(key)).collect();
+    let Some(first) = slots.first().copied() else { return Ok(()) };
+    let declared = declared_slot(host, call);
+    if slots.iter().any(|slot| *slot != declared.unwrap_or(first)) {
+        return Err("CROSSSLOT redis.call reaches a key in another slot than that of the command's own keys".into());
+    }
+    if declared.is_none() && !owned(call, ctx, first) {
+        return Err(format!("ERR redis.call reaches slot {first}, which is not this node's"));
+    }
+    Ok(())
+}
+
+/// The slot of the keys that the running command declares.
+fn declared_slot(host: &Host, call: &Call) -> Option<u16> {
+    let words: Vec<&[u8]> = call.lent.arguments.iter().map(|word| word.bytes()).collect();
+    let place = host.slots.get(call.command.0)?.first_key(&words)?;
+    Some(slot_of(words[place]))
+}
+
+/// Whether a slot is this node's, and not on its way. The cluster is asked once for each running command.
+fn owned(call: &mut Call, ctx: Context<'_>, slot: u16) -> bool {
+    let node = call.node.get_or_insert_with(|| ctx.cluster_nodes().into_iter().find(|node| node.is_myself));
+    node.as_ref().is_some_and(|node| node.owns(slot) && !node.migrating.contains(&slot))
+}
+
+/// Adds a part to those that a module reads.
+fn add(parts: &mut Vec<u8>, part: Reply<'_>) {
+    let (tag, number, bytes) = part.encoded();
+    parts.push(tag);
+    parts.extend_from_slice(&number.to_le_bytes());
+    parts.extend_from_slice(bytes);
+}
+
+/// Adds an answer's part, and what it holds.
+///
+/// # Errors
+/// It is deeper than a module may get.
+fn encode(parts: &mut Vec<u8>, item: Item<'_>, depth: usize) -> Result<()> {
+    if depth > OPEN_MAX {
+        return Err(failed("ERR redis.call: the reply is too deep"));
+    }
+    let elements = |parts: &mut Vec<u8>, container: Container, length: usize| -> Result<()> {
+        add(parts, Reply::Open(container, length as i64));
+        (0..length).map_while(|index| item.element(index)).try_for_each(|element| encode(parts, element, depth + 1))
+    };
+    match item.value() {
+        Value::Null => add(parts, Reply::Null),
+        Value::Bool(value) => add(parts, Reply::Bool(value)),
+        Value::Integer(value) => add(parts, Reply::Integer(value)),
+        Value::Double(value) => add(parts, Reply::Double(value)),
+        Value::Text(bytes) => add(parts, Reply::Bulk(bytes)),
+        Value::Status(text) => add(parts, Reply::Status(text)),
+        Value::Error(text) => add(parts, Reply::Error(text)),
+        Value::BigNumber(digits) => add(parts, Reply::BigNumber(digits)),
+        Value::Array(length) => elements(parts, Container::Array, length)?,
+        Value::Set(length) => elements(parts, Container::Set, length)?,
+        Value::Map(length) => {
+            add(parts, Reply::Open(Container::Map, length as i64));
+            for pair in (0..length).map_while(|index| item.pair(index)) {
+                pair.into_iter().try_for_each(|half| encode(parts, half, depth + 1))?;
+            }
+        }
+    }
+    Ok(())
+}
