@@ -132,7 +132,14 @@ export async function finish(slot: number, source: Primary, target: Primary, nod
     return false;
   }
   if (!owns(target, slot)) await setSlot(target.node, slot, 'IMPORTING', source.id);
-  await moveKeys(slot, source.node, target.node);
+  try {
+    await moveKeys(slot, source.node, target.node);
+  } catch (error) {
+    // A node that imports a slot hears of no new owner: the one before has failed over meanwhile.
+    if (!(error as Error).message.includes('CLUSTERDOWN')) throw error;
+    await setSlot(target.node, slot, 'NODE', source.id);
+    await moveKeys(slot, source.node, target.node);
+  }
   await setSlot(target.node, slot, 'NODE', target.id);
   await tellAll(slot, target.id, nodes);
   return true;
