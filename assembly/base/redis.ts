@@ -100,6 +100,25 @@ export namespace redis {
   export declare function ServedBy(namespace: usize, namespaceLength: u32, file: usize, fileLength: u32): void;
 
   /**
+   * Has a handler run every `ms` milliseconds, 10 to a year's, on a primary; allowed in `onLoad` alone.
+   * Host's own. It is called as a command's, without arguments, may do what one that writes may, but reply,
+   * and its result is nobody's. A failure is logged and counted, and the next run comes later.
+   * @param handler as in `CreateCommand`. 64 of a module; what is wrong with it ends the load.
+   */
+  @external("redis", "Every")
+  export declare function Every(ms: i64, handler: i32): void;
+
+  /**
+   * Has a handler run after each event of a key, of the server's or of a module's, on a primary; allowed in
+   * `onLoad` alone. Host's own. As `Every`, but that its arguments are the key and the event's name. It runs
+   * when what has caused the event has ended.
+   * @param event the name, as in `NotifyKeyspaceEvent`, 1 to 128 bytes; `*`: any
+   * @param pattern of keys, as in KEYS, 1 to 1024 bytes
+   */
+  @external("redis", "On")
+  export declare function On(event: usize, eventLength: u32, pattern: usize, patternLength: u32, handler: i32): void;
+
+  /**
    * Copies a late argument of the running command to `target`, which has room for its `length` bytes. Traps
    * where it is none. Host's own.
    */

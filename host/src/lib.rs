@@ -20,7 +20,7 @@ use std::ffi::{CStr, c_int};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use calls::apply;
+use calls::{apply, triggers::on};
 use duties::{append_only, folders, info, kits, maxmemory};
 use engine::cache::Cache;
 use engine::clock::Ticker;
@@ -135,6 +135,7 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
         info::log_links(host, ctx, module);
     }
     slots::begin(ctx).map_err(refused)?;
+    on::subscribe(host, ctx);
     log::notice(Some(ctx), &format!("{} modules loaded in {} ms", host.modules.len(), begun.elapsed().as_millis()));
     Ok(())
 }

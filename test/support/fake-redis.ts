@@ -431,6 +431,8 @@ export class FakeModule {
       ],
       GetNumericConfig: ['command sweep aux save info', (handle: number) => server.setting(this, handle)],
       ServedBy: ['load', (n: number, nl: number, f: number, fl: number) => server.servedBy.set(text(n, nl), text(f, fl))],
+      Every: ['load', (ms: bigint, handler: number) => server.every.push([ms, handler])],
+      On: ['load', (e: number, el: number, p: number, l: number, handler: number) => server.on.push([text(e, el), text(p, l), handler])],
       ReadArgument: ['command', (...args: number[]) => this.readArgument(args)],
       CreateDataType: ['load', (n: number, nl: number, version: number) => server.dataType(this, text(n, nl), version)],
       ...this.replies(read, line),
@@ -609,6 +611,9 @@ export class FakeServer {
   readonly logs: string[] = [];
   readonly info = new Map<string, bigint>();
   readonly doubles = new Map<string, number>();
+  /** What modules have registered that the host runs by itself. */
+  readonly every: [ms: bigint, handler: number][] = [];
+  readonly on: [event: string, pattern: string, handler: number][] = [];
   /** Channels and messages. */
   readonly published: [channel: string, message: string][] = [];
   /** Who runs commands, and in which database. */

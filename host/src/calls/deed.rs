@@ -136,11 +136,9 @@ impl<'a> Deed<'a> {
     }
 
     fn run(&self, store: &mut Store<State>, (argc, argv): (c_int, i32)) -> Result<()> {
-        let context = store.as_context_mut();
         match &self.function {
-            Function::Apply(apply, format) => apply.call(context, (*format, argc, argv)),
-            Function::Command(Handler::Replies(handler)) => handler.call(context, (argc, argv)),
-            Function::Command(Handler::Answers(handler)) => handler.call(context, (argc, argv)).map(|_| ()),
+            Function::Apply(apply, format) => apply.call(store.as_context_mut(), (*format, argc, argv)),
+            Function::Command(handler) => handler.run(store, (argc, argv)),
         }
     }
 }

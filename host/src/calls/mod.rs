@@ -1,4 +1,4 @@
-//! Calls between the server and modules: commands in, imports out.
+//! Calls between the server and modules: commands in, imports out, and what modules do without a command.
 
 pub mod apply;
 pub mod by_command;
@@ -11,3 +11,4 @@ pub mod own;
 pub mod refuse;
 pub mod register;
 pub mod server_call;
+pub mod triggers;

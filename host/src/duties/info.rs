@@ -100,6 +100,16 @@ fn section(host: &Host, member: MemberId, info: Info<'_>, crashed: bool) {
     number("traps", faults.traps());
     number("timeouts", faults.timeouts());
     number("damaged", group.damaged.get().into());
+    if running.is_some_and(|running| !running.file.triggers.is_none()) {
+        let counts = &module.counts;
+        info.number_of(name, "every_runs", counts.every_runs.get());
+        info.number_of(name, "every_failed", counts.every_failed.get());
+        info.number_of(name, "every_slow", counts.every_slow.get());
+        info.number_of(name, "every_missed", counts.every_missed.get());
+        info.number_of(name, "on_runs", counts.on_runs.get());
+        info.number_of(name, "on_failed", counts.on_failed.get());
+        info.number_of(name, "on_dropped", counts.on_dropped.get());
+    }
     let Some(functions) = group.member(&module.identity) else { return };
     if let Some(fields) = &functions.info
         && !functions.info_back_off.lasts()

@@ -9,7 +9,7 @@ use super::reply::Replies;
 use crate::server::cluster::Node;
 use crate::server::context::Context;
 use crate::server::info::Info;
-use crate::server::strings::{Arguments, Strings};
+use crate::server::strings::{Arguments, ServerString, Strings};
 
 /// What a group is doing; a host function that makes no sense in it is refused.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -21,6 +21,10 @@ pub enum Phase {
     /// `onLoad()` in a second store, of what the server knows already.
     LoadAgain,
     Command,
+    /// A handler that is run at an interval. No command runs, and no user is behind it.
+    Every,
+    /// A handler that is run after an event of a key, likewise: [`Call::event_key`].
+    On,
     AuxSave,
     AuxLoad,
     Info,
@@ -49,6 +53,8 @@ pub struct Call {
     pub may_replicate: bool,
     /// The slot of the command that was replicated last: most likely that of the next one too.
     pub effect: SlotId,
+    /// Unix ms at which what runs at an interval, or after an event, has begun.
+    pub begun_ms: i64,
     /// How often the time limit has struck while it could not end the call.
     pub overtime: u64,
     /// Whether the call may take [`ASIDE_MS`] alone.
@@ -199,6 +205,7 @@ impl Default for Call {
             replies: Replies::default(),
             may_replicate: false,
             effect: SlotId::default(),
+            begun_ms: 0,
             overtime: 0,
             aside: false,
             command: SlotId::default(),
@@ -226,6 +233,19 @@ impl Call {
             return Err(wasmtime::Error::msg("it hands the server more in one call than its memory could hold"));
         }
         Ok(())
+    }
+
+    /// Whether the host runs a handler by itself, on behalf of no user: at an interval, or after an event.
+    /// The selected database is that of the event.
+    #[expect(dead_code, reason = "redis.call")]
+    pub fn is_by_the_host(&self) -> bool {
+        matches!(self.phase, Phase::Every | Phase::On)
+    }
+
+    /// The key of the event that a handler is run after.
+    #[expect(dead_code, reason = "redis.call")]
+    pub fn event_key(&self) -> Option<ServerString<'static>> {
+        (self.phase == Phase::On).then(|| self.lent.arguments.get(1))
     }
 
     /// Begins a call of the host, in which nothing has been handed over.

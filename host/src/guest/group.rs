@@ -1,7 +1,7 @@
 //! A linked group: one store and one linear memory, in which one module runs, or several that are linked
 //! directly.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::ffi::{CStr, CString, c_int};
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use super::committing::{self, is_committing};
 use super::faults::Identity;
 use super::limits;
 use super::stacks;
-use super::state::State;
+use super::state::{State, Triggers};
 use crate::engine::clock::{self, ASIDE_MS};
 use crate::engine::trap::{self, TimedOut};
 use crate::server::{config, log, outermost, text};
@@ -36,6 +36,8 @@ pub struct Member {
     pub drop_slots: Option<TypedFunc<(u32, i32), i32>>,
     pub count_slots: Option<TypedFunc<u32, i64>>,
     pub strays: Option<TypedFunc<(), i64>>,
+    /// What it has registered that the host runs by itself.
+    pub triggers: OnceCell<Triggers>,
     /// What it last told by `free_bytes`.
     pub free_last: Cell<u64>,
     /// After a call that ran too long, of `free_bytes` and of `info`.
@@ -239,20 +241,25 @@ impl Entered<'_> {
     /// tells of it.
     #[cold]
     pub fn fault(&mut self, member: &Identity, running: &CStr, error: &Error) -> CString {
-        let Identity { name, faults } = member;
-        let what = trap::describe(error);
-        faults.count(error.downcast_ref::<TimedOut>().is_some());
-        let damaged = self.group.note_failure(&mut self.store);
+        let (name, what) = (&member.name, trap::describe(error));
         let ctx = self.store.data().call.lent.ctx;
         let functions = trap::functions(error);
         log::warning(ctx, &format!("module {name}: {what}; running: {}; functions: {functions}", running.to_string_lossy()));
-        if damaged {
+        self.count_fault(member, error);
+        text::line(format!("ERR module {name}: {what}").as_bytes())
+    }
+
+    /// As [`Entered::fault`], and logs no more than that the group is damaged by it.
+    #[cold]
+    pub fn count_fault(&mut self, member: &Identity, error: &Error) {
+        let Identity { name, faults } = member;
+        faults.count(error.downcast_ref::<TimedOut>().is_some());
+        if self.group.note_failure(&mut self.store) {
             log::warning(
-                ctx,
+                self.store.data().call.lent.ctx,
                 &format!("module {name}: this was in the middle of a write: its linked group refuses writes and saves from now on"),
             );
         }
-        text::line(format!("ERR module {name}: {what}").as_bytes())
     }
 
     /// Whether the call is, or ended, in the middle of a commit.

@@ -1,7 +1,7 @@
 //! What the store of a group carries beside its linear memory.
 
 use smallvec::SmallVec;
-use wasmtime::{Global, Memory, TypedFunc};
+use wasmtime::{AsContextMut, Global, Memory, Result, Store, TypedFunc};
 
 use super::call::Call;
 use super::limits::Limits;
@@ -15,6 +15,23 @@ pub enum Handler {
     Replies(TypedFunc<(i32, i32), ()>),
     /// `(argc, argv) → i64`: its result may be the reply, as `calls/dispatch.rs` has it.
     Answers(TypedFunc<(i32, i32), u64>),
+}
+
+impl Handler {
+    /// Runs it; whatever it answers is nobody's.
+    pub fn run(&self, store: &mut Store<State>, given: (i32, i32)) -> Result<()> {
+        match self {
+            Handler::Replies(handler) => handler.call(store.as_context_mut(), given),
+            Handler::Answers(handler) => handler.call(store.as_context_mut(), given).map(|_| ()),
+        }
+    }
+}
+
+/// What a module has registered that the host runs by itself, in the order in which its file declares it.
+#[derive(Default)]
+pub struct Triggers {
+    pub every: Vec<Handler>,
+    pub on: Vec<Handler>,
 }
 
 /// Where a module says, by what is not 0, that it is in the middle of a commit.
@@ -46,6 +63,8 @@ pub struct State {
     pub stacks: Positions,
     /// In [`Phase::LoadAgain`]: the commands that were registered, with their handlers in this store.
     pub handlers: Vec<(Declaration, Handler)>,
+    /// While a module is loaded: what it has registered that the host runs by itself.
+    pub triggers: Triggers,
     /// In [`Phase::Load`]: the first of what a module registers that was refused, and why.
     pub refused: Option<String>,
     /// What a module has logged last while it loads data: why it refuses them.

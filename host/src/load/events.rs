@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_void};
 
 use super::{ended, fresh};
+use crate::calls::triggers::{every, on};
 use crate::duties::{append_only, folders, maxmemory, rdb, sweep};
 use crate::modules::kept::Kept;
 use crate::modules::loaded::{self, Host};
@@ -125,6 +126,8 @@ unsafe extern "C" fn on_cron(ctx: *mut Ctx, _: Event, _: u64, _: *mut c_void) {
     let action = |host: &Host, ctx: Context<'_>| {
         listeners::on_cron();
         sweep::on_cron(host, ctx);
+        every::on_cron(host, ctx);
+        on::on_cron(host, ctx);
         ended::note_served(host, ctx);
         release::on_cron(host);
         atomic::on_cron(host);

@@ -9,6 +9,7 @@ use super::instantiate::{self, Registered};
 use super::satellite;
 use crate::calls::apply;
 use crate::calls::deed::{Place, Runner};
+use crate::calls::triggers::on;
 use crate::describe::declaration::Declaration;
 use crate::describe::find::Finder;
 use crate::duties::{kits, rdb};
@@ -45,6 +46,7 @@ pub fn install(host: &Host, ctx: Context<'_>, member: MemberId, running: Running
     }
     module.become_(Presence::Serving(running));
     module.turn.due.set(None);
+    on::subscribe(host, ctx);
     host.kept.forget(&module.data_name());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! From a plan to modules that run: a group's memory, each module's imports, its instance, its `onLoad()`.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use wasmtime::{
@@ -53,7 +53,7 @@ pub fn all(host: &Host, ctx: Context<'_>, files: Vec<WasmFile>, given: usize, pl
         let group = &host.groups[group.0];
         let instance = build(host, group, member, &running, &instances)
             .map_err(|error| trap::describe_link(&error))
-            .and_then(|instance| on_load(ctx, group, Phase::Load, &instance).map(|()| instance));
+            .and_then(|instance| on_load(ctx, host, (group, member), Phase::Load, &instance).map(|()| instance));
         host.candidate.replace(None);
         instances.push(instance.as_ref().ok().copied());
         match instance {
@@ -205,7 +205,7 @@ pub fn members_in(
         if let Some(functions) = group.member(&host.modules[member.0].identity) {
             prepare(*member, &functions).map_err(named)?;
         }
-        on_load(ctx, group, Phase::LoadAgain, &instance).map_err(named)?;
+        on_load(ctx, host, (group, *member), Phase::LoadAgain, &instance).map_err(named)?;
         let handlers = group.enter().map(|mut entered| std::mem::take(&mut entered.store.data_mut().handlers)).unwrap_or_default();
         registered.extend(handlers.into_iter().map(|(declaration, handler)| Registered { member: *member, declaration, handler }));
     }
@@ -282,6 +282,7 @@ fn build(host: &Host, group: &Group, member: MemberId, running: &Running, instan
         drop_slots: optional(store, &instance, "dropSlots")?,
         count_slots: optional(store, &instance, "countSlots")?,
         strays: optional(store, &instance, "strays")?,
+        triggers: OnceCell::new(),
         free_last: Cell::new(0),
         free_back_off: BackOff::default(),
         info_back_off: BackOff::default(),
@@ -334,12 +335,29 @@ fn optional<P: WasmParams, R: WasmResults>(store: &mut Store<State>, instance: &
     }
 }
 
-fn on_load(ctx: Context<'_>, group: &Group, phase: Phase, instance: &Instance) -> std::result::Result<(), String> {
+/// Has a member of `group` register what it has.
+fn on_load(
+    ctx: Context<'_>,
+    host: &Host,
+    (group, member): (&Group, MemberId),
+    phase: Phase,
+    instance: &Instance,
+) -> std::result::Result<(), String> {
     let mut entered = group.enter_with(Lent::context(ctx)).ok_or("its group is busy")?;
     entered.allow_load();
     let code = entered.during(phase, |store| instance.get_typed_func::<(), i32>(&mut *store, "onLoad")?.call(store.as_context_mut(), ()));
+    let triggers = std::mem::take(&mut entered.store.data_mut().triggers);
     match (code, entered.store.data_mut().refused.take()) {
-        (Ok(0), _) => Ok(()),
+        (Ok(0), _) => {
+            let functions = group.member(&host.modules[member.0].identity).ok_or("it is not there")?;
+            let declared = host.running(member).ok_or("it is missing")?;
+            let declared = &declared.file.triggers;
+            if (triggers.every.len(), triggers.on.len()) != (declared.every.len(), declared.on.len()) {
+                return Err("it registers other intervals or events than when it was asked".into());
+            }
+            functions.triggers.set(triggers).ok();
+            Ok(())
+        }
         (Ok(_), Some(refused)) => Err(format!("the server refused what its onLoad() registers: {refused}")),
         (Ok(code), None) => Err(format!("its onLoad() answered {code}")),
         (Err(error), _) => Err(trap::located(&error)),

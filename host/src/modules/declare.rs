@@ -10,6 +10,7 @@ use wasmtime::{Caller, Error, Extern, Instance, Linker, Memory, ResourceLimiter,
 use super::file::WasmFile;
 use super::loaded::TYPES_MAX;
 use super::namespace::{self, COMMANDS_MAX, ENV_NAMESPACE, HOST_NAMESPACE as NS};
+use super::triggers::Declared as Triggers;
 use crate::describe::declaration::Declaration;
 use crate::describe::description::Description;
 use crate::engine::weight::TABLE_ELEMENTS_MAX;
@@ -68,6 +69,7 @@ impl WasmFile {
         self.served_by = declared.served_by;
         self.types = declared.types;
         self.settings = declared.settings;
+        self.triggers = declared.triggers;
         self.declared_settings = declared.kit_settings;
         kit_settings::check(&self.name, &self.declared_settings)?;
         Ok(())
@@ -129,6 +131,7 @@ struct Declared {
     descriptions: BTreeMap<String, Description>,
     served_by: BTreeMap<String, String>,
     types: Vec<(CString, c_int)>,
+    triggers: Triggers,
     settings: BTreeMap<i32, &'static AtomicI64>,
     kit_settings: Vec<(i32, KitSetting)>,
     settings_allowed: bool,
@@ -146,6 +149,7 @@ impl Declared {
             descriptions: BTreeMap::new(),
             served_by: BTreeMap::new(),
             types: Vec::new(),
+            triggers: Triggers::default(),
             settings: BTreeMap::new(),
             kit_settings: Vec::new(),
             settings_allowed: false,
@@ -235,7 +239,25 @@ fn declarations(linker: &mut Linker<Declared>) -> Result<()> {
             Result::<()>::Ok(())
         },
     )?;
+    triggers(linker)?;
     settings(linker)
+}
+
+fn triggers(linker: &mut Linker<Declared>) -> Result<()> {
+    linker.func_wrap(NS, namespace::EVERY.name, |mut guest: Guest<'_>, ms: i64, _: i32| {
+        guest.data_mut().triggers.add_every(ms).map_err(Error::msg)
+    })?;
+    linker.func_wrap(
+        NS,
+        namespace::ON.name,
+        |mut guest: Guest<'_>, event: u32, event_length: u32, pattern: u32, length: u32, _: i32| -> Result<()> {
+            let memory = guest.data().memory.ok_or_else(|| Error::msg("no memory yet"))?;
+            let (all, declared) = memory.data_and_store_mut(&mut guest);
+            let (event, pattern) = (memory::slice(all, event, event_length)?, memory::slice(all, pattern, length)?);
+            declared.triggers.add_on(event, pattern).map_err(Error::msg)
+        },
+    )?;
+    Ok(())
 }
 
 fn commands(linker: &mut Linker<Declared>) -> Result<()> {

@@ -15,6 +15,7 @@ use wasmtime::{ExternType, FuncType, MemoryType, Module};
 
 use super::name;
 use super::namespace::{self, APPLY_EXPORT, ENV_NAMESPACE, HOST_NAMESPACE, TABLES};
+use super::triggers::Declared as Triggers;
 use crate::describe::description::Description;
 use crate::engine::inspect::Inspected;
 use crate::engine::source::Source;
@@ -59,6 +60,8 @@ pub struct WasmFile {
     /// Those of them that stand in `wasm.settings`, likewise; and what it declared of them.
     pub kit_settings: BTreeMap<i32, &'static AtomicI64>,
     pub declared_settings: Vec<(i32, KitSetting)>,
+    /// What it is run for by the host itself.
+    pub triggers: Triggers,
 }
 
 impl WasmFile {
@@ -85,6 +88,7 @@ impl WasmFile {
             settings: BTreeMap::new(),
             kit_settings: BTreeMap::new(),
             declared_settings: Vec::new(),
+            triggers: Triggers::default(),
             module,
         };
         name::check(&file.name, &source.bytes, file.applies())?;

@@ -22,6 +22,7 @@ use super::shelf::Shelf;
 use super::slot::Slot;
 use super::sweeper::{Sweeper, Turn};
 use super::target::{Loading, Target};
+use super::triggers::{Counts, Triggers};
 use crate::describe::tell::Categories;
 use crate::engine::cache::Cache;
 use crate::engine::clock::Ticker;
@@ -65,6 +66,8 @@ pub struct Host {
     pub moving: Moving,
     /// The timer that has modules reclaim what has expired.
     pub sweeper: Sweeper,
+    /// What has modules run at intervals and after events.
+    pub triggers: Triggers,
     /// A file while it is instantiated to take the place of what its module runs.
     pub candidate: RefCell<Option<(MemberId, Rc<Running>)>>,
     /// The process that the server runs in: a save's child has another.
@@ -81,6 +84,8 @@ pub struct LoadedModule {
     pub codes: Codes,
     /// When it is to reclaim what has expired.
     pub turn: Turn,
+    /// What came of its handlers of intervals and events.
+    pub counts: Counts,
     /// Whether its file was given as an argument: then what is wrong with it is wrong with the load.
     pub is_given: Cell<bool>,
     state: RefCell<Presence>,
@@ -113,6 +118,7 @@ impl LoadedModule {
             group: Cell::new(group),
             codes: Codes::default(),
             turn: Turn::default(),
+            counts: Counts::default(),
             is_given: Cell::new(is_given),
             state: RefCell::new(Presence::Missing("it is being loaded".into())),
             data_name,
@@ -134,6 +140,14 @@ impl LoadedModule {
         match &*self.state.borrow() {
             Presence::Serving(_) => None,
             Presence::Missing(reason) => Some(reason.clone()),
+        }
+    }
+
+    /// Whether it runs something after this event of this key.
+    pub fn hears(&self, event: &[u8], key: &[u8]) -> bool {
+        match &*self.state.borrow() {
+            Presence::Serving(running) => running.file.triggers.on.iter().any(|on| on.hears(event, key)),
+            Presence::Missing(_) => false,
         }
     }
 
@@ -215,6 +229,7 @@ impl Host {
             anchor: OnceCell::new(),
             moving: Moving::default(),
             sweeper: Sweeper::default(),
+            triggers: Triggers::default(),
             candidate: RefCell::default(),
             pid: std::process::id(),
             _ticker: ticker,

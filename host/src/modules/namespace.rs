@@ -40,13 +40,13 @@ const LOADING: &[Phase] = &[Phase::Load, Phase::LoadAgain];
 const DECLARING: &[Phase] = &[];
 /// In a command.
 const COMMAND: &[Phase] = &[Phase::Command];
-/// In a command, in `sweep()`, and in what these call.
-pub const RUNNING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim];
+/// In a command, in what runs at an interval or after an event, in `sweep()`, and in what these call.
+pub const RUNNING: &[Phase] = &[Phase::Command, Phase::Every, Phase::On, Phase::Sweep, Phase::Reclaim];
 /// The same, and in `exportSlots()`, or in `dropSlots()`.
-const TELLING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim, Phase::Export];
-const CHANGING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim, Phase::Drop];
+const TELLING: &[Phase] = &[Phase::Command, Phase::Every, Phase::On, Phase::Sweep, Phase::Reclaim, Phase::Export];
+const CHANGING: &[Phase] = &[Phase::Command, Phase::Every, Phase::On, Phase::Sweep, Phase::Reclaim, Phase::Drop];
 /// The same, and in both.
-const MOVING: &[Phase] = &[Phase::Command, Phase::Sweep, Phase::Reclaim, Phase::Export, Phase::Drop];
+const MOVING: &[Phase] = &[Phase::Command, Phase::Every, Phase::On, Phase::Sweep, Phase::Reclaim, Phase::Export, Phase::Drop];
 /// In `auxSave()`, in `auxLoad()`, in either.
 const SAVING: &[Phase] = &[Phase::AuxSave];
 const READING: &[Phase] = &[Phase::AuxLoad];
@@ -59,6 +59,8 @@ const ALWAYS: &[Phase] = &[
     Phase::Load,
     Phase::LoadAgain,
     Phase::Command,
+    Phase::Every,
+    Phase::On,
     Phase::AuxSave,
     Phase::AuxLoad,
     Phase::Info,
@@ -90,6 +92,8 @@ functions! {
     REGISTER_SETTING: "RegisterSetting", "(name: bytes, defaultValue: i64, min: i64, max: i64, handle: i32) -> i32", DECLARING;
     GET_SETTING: "GetSetting", "(handle: i32) -> i64", ALWAYS;
     SERVED_BY: "ServedBy", "(namespace: bytes, file: bytes)", LOADING;
+    EVERY: "Every", "(ms: i64, handler: i32)", LOADING;
+    ON: "On", "(event: bytes, pattern: bytes, handler: i32)", LOADING;
     READ_ARGUMENT: "ReadArgument", "(argument: bytes, target: i32)", COMMAND;
 
     REPLY_WITH_SIMPLE_STRING: "ReplyWithSimpleString", "(text: bytes)", COMMAND;

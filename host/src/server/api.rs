@@ -173,6 +173,8 @@ api! {
     fn SignalModifiedKey(ctx: *mut Ctx, key: *mut Str) -> c_int;
     fn PublishMessage(ctx: *mut Ctx, channel: *mut Str, message: *mut Str) -> c_int;
     fn NotifyKeyspaceEvent(ctx: *mut Ctx, kind: c_int, event: *const c_char, key: *mut Str) -> c_int;
+    fn SubscribeToKeyspaceEvents(ctx: *mut Ctx, kinds: c_int, callback: KeyEventFunc) -> c_int;
+    #[optional] fn AddPostNotificationJob(ctx: *mut Ctx, callback: TimerFunc, data: *mut c_void, free: Option<FreeFunc>) -> c_int;
 
     fn CreateDataType(ctx: *mut Ctx, name: *const c_char, version: c_int, methods: *const TypeMethods) -> *mut Type;
     fn SaveUnsigned(io: *mut Io, value: u64);

@@ -41,6 +41,9 @@ static FOLDER: Text = Text { value: Cell::new(std::ptr::null_mut()), take: any }
 /// `wasm.cache`: the folder that keeps compiled code.
 static CACHE: Text = Text { value: Cell::new(std::ptr::null_mut()), take: any };
 
+/// `wasm.run-as`: the user as whom modules call the server where no command runs.
+static RUN_AS: Text = Text { value: Cell::new(std::ptr::null_mut()), take: any };
+
 /// Whether the host's own settings have been read, while the server reads those of modules: it would give
 /// them their defaults again.
 static ARE_READ: AtomicBool = AtomicBool::new(false);
@@ -54,15 +57,19 @@ struct Text {
 }
 
 impl Text {
-    /// What it holds, as a path; `None` for none.
-    fn path(&self) -> Option<PathBuf> {
+    /// What it holds; `None` where that is nothing.
+    fn bytes(&self) -> Option<&[u8]> {
         let value = self.value.get();
         if value.is_null() {
             return None;
         }
         // SAFETY: the string is this setting's own, until another takes its place.
-        let bytes = unsafe { ServerString::new(value) }.bytes();
-        (!bytes.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(bytes)))
+        Some(unsafe { ServerString::new(value) }.bytes()).filter(|bytes| !bytes.is_empty())
+    }
+
+    /// The same, as a path.
+    fn path(&self) -> Option<PathBuf> {
+        self.bytes().map(|bytes| PathBuf::from(OsStr::from_bytes(bytes)))
     }
 }
 
@@ -90,6 +97,13 @@ pub fn folder() -> Option<PathBuf> {
 /// The folder that keeps compiled code (`wasm.cache`); `None` where none is named.
 pub fn cache() -> Option<PathBuf> {
     CACHE.path()
+}
+
+/// The user as whom modules call the server where no command runs (`wasm.run-as`); `None` where none is
+/// named.
+#[expect(dead_code, reason = "redis.call")]
+pub fn run_as() -> Option<&'static [u8]> {
+    RUN_AS.bytes()
 }
 
 fn any(_: &[u8]) -> Result<(), String> {
@@ -126,7 +140,8 @@ pub fn register(ctx: Context<'_>) -> Result<(), String> {
     REGISTERED.0.borrow_mut().clear();
     kit_settings::forget();
     register_text(ctx, c"settings", &KIT_SETTINGS, 0)?;
-    register_text(ctx, c"trusted", &TRUSTED, api::CONFIG_IMMUTABLE)
+    register_text(ctx, c"trusted", &TRUSTED, api::CONFIG_IMMUTABLE)?;
+    register_text(ctx, c"run-as", &RUN_AS, api::CONFIG_IMMUTABLE)
 }
 
 /// Has the server read the values of the host's own settings: before those that modules declare are known,

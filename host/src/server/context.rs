@@ -343,9 +343,25 @@ impl Context<'_> {
         unsafe { _ = rm!(SelectDb(self.raw, before)) };
     }
 
-    /// Has the server call `callback` once, after this time; answers the timer.
+    /// Has the server call `callback` at each event of a key that changes something; false where it does not.
+    pub fn subscribe_to_keys(self, callback: api::KeyEventFunc) -> bool {
+        // SAFETY: as above.
+        unsafe { rm!(SubscribeToKeyspaceEvents(self.raw, api::NOTIFY_CHANGES, callback)) == api::OK }
+    }
+
+    /// Has the server call `callback` once, when what runs now has ended, within what that replicates; false
+    /// where it cannot (before 7.2, and on a replica).
+    pub fn start_job(self, callback: api::TimerFunc) -> bool {
+        // SAFETY: as above; set by `api::init`, before anything runs.
+        unsafe { api::AddPostNotificationJob.is_some_and(|add| add(self.raw, callback, std::ptr::null_mut(), None) == api::OK) }
+    }
+
+    /// Has the server call `callback` once, after this time; answers the timer. After no time: before it
+    /// waits for clients again, and sends them its replies.
     pub fn start_timer(self, after: Duration, callback: api::TimerFunc) -> u64 {
-        let period_ms = after.as_millis().max(1) as i64;
+        // The server looks at its earliest timer alone, up to a millisecond late: this is that one.
+        const AT_ONCE_MS: i64 = -10;
+        let period_ms = if after.is_zero() { AT_ONCE_MS } else { after.as_millis() as i64 };
         // SAFETY: as above.
         unsafe { rm!(CreateTimer(self.raw, period_ms, callback, std::ptr::null_mut())) }
     }

@@ -66,6 +66,10 @@ pub const CLIENT_FLAG_AUTHENTICATED: u64 = 1 << 11;
 pub const CONFIG_IMMUTABLE: c_uint = 1 << 0;
 pub const CONFIG_MEMORY: c_uint = 1 << 7;
 
+/// Classes of events of keys: all of them but those of keys that are missed, are new, or come from a file.
+pub const NOTIFY_CHANGES: c_int =
+    (1 << 2) | (1 << 3) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 13);
+
 pub const REPLY_STRING: c_int = 0;
 pub const REPLY_ERROR: c_int = 1;
 pub const REPLY_INTEGER: c_int = 2;
@@ -121,6 +125,7 @@ pub type CommandFunc = unsafe extern "C" fn(*mut Ctx, *mut *mut Str, c_int) -> c
 pub type FreePrivDataFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void);
 pub type OneShotFunc = unsafe extern "C" fn(*mut c_void);
 pub type TimerFunc = unsafe extern "C" fn(*mut Ctx, *mut c_void);
+pub type KeyEventFunc = unsafe extern "C" fn(*mut Ctx, c_int, *const c_char, *mut Str) -> c_int;
 pub type InfoFunc = unsafe extern "C" fn(*mut InfoCtx, c_int);
 pub type EventFunc = unsafe extern "C" fn(*mut Ctx, Event, u64, *mut c_void);
 pub type FilterFunc = unsafe extern "C" fn(*mut FilterCtx);

@@ -4,13 +4,13 @@ use std::ffi::c_int;
 
 use wasmtime::{Error, Linker, Result};
 
-use super::{Guest, NS, allow, another_type, bytes, context, host, in_table, is_again, not_now, parts};
+use super::{Guest, NS, allow, bytes, context, handler_at, host, is_again, not_now, parts};
 use crate::calls::frame::late_argument;
 use crate::calls::register;
 use crate::describe::declaration::Declaration;
 use crate::guest::ids::MemberId;
 use crate::guest::memory;
-use crate::guest::state::{Handler, State};
+use crate::guest::state::State;
 use crate::modules::namespace::{
     ADD_COMMAND, CREATE_COMMAND, GET_NUMERIC_CONFIG, GET_SETTING, READ_ARGUMENT, REGISTER_NUMERIC_CONFIG, REGISTER_SETTING, SERVED_BY,
     SET_COMMAND_INFO,
@@ -101,12 +101,7 @@ fn check_text(member: MemberId, name: &str, text: &[u8]) -> Result<bool> {
 /// Registers a command, whose handler is at this place of the module's table.
 fn add(guest: &mut Guest<'_>, member: MemberId, declaration: &Declaration, handler: i32) -> Result<i32> {
     declaration.check().map_err(Error::msg)?;
-    let function = in_table(guest, handler)?;
-    let handler = match (function.typed(&*guest), function.typed(&*guest)) {
-        (Ok(handler), _) => Handler::Answers(handler),
-        (_, Ok(handler)) => Handler::Replies(handler),
-        _ => return Err(another_type(handler)),
-    };
+    let handler = handler_at(guest, handler)?;
     let state = guest.data_mut();
     if is_again(state) {
         state.handlers.push((declaration.clone(), handler));

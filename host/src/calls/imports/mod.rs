@@ -7,12 +7,13 @@ mod keys;
 mod persistence;
 mod replies;
 mod server;
+mod triggers;
 
 use wasmtime::{Caller, Error, Func, Linker, Ref, Result};
 
 use crate::guest::call::{Call, Phase, To};
 use crate::guest::ids::MemberId;
-use crate::guest::state::State;
+use crate::guest::state::{Handler, State};
 use crate::guest::{abort, memory};
 use crate::modules::loaded::{self, Host};
 use crate::modules::namespace::{ENV_NAMESPACE, Function, HOST_NAMESPACE as NS, TABLES};
@@ -35,6 +36,7 @@ pub fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     effects::define(linker, member)?;
     persistence::define(linker, member)?;
     info::define(linker, member)?;
+    triggers::define(linker, member)?;
     abort::define(linker, ENV_NAMESPACE, |state| state.memory)
 }
 
@@ -91,6 +93,16 @@ fn in_table(guest: &mut Guest<'_>, index: i32) -> Result<Func> {
     match table.and_then(|table| table.get(&mut *guest, index.cast_unsigned().into())) {
         Some(Ref::Func(Some(function))) => Ok(function),
         _ => Err(Error::msg(format!("its table has no function {index}"))),
+    }
+}
+
+/// The handler at this place of the module's table.
+fn handler_at(guest: &mut Guest<'_>, index: i32) -> Result<Handler> {
+    let function = in_table(guest, index)?;
+    match (function.typed(&*guest), function.typed(&*guest)) {
+        (Ok(handler), _) => Ok(Handler::Answers(handler)),
+        (_, Ok(handler)) => Ok(Handler::Replies(handler)),
+        _ => Err(another_type(index)),
     }
 }
 

@@ -27,7 +27,12 @@ const CHECKED_BYTES_MAX: u32 = 1 << 16;
 
 pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, MILLISECONDS.name, |guest: Guest<'_>| -> i64 {
-        if matches!(guest.data().call.phase, Phase::Command | Phase::Reclaim) { clock::command_ms() } else { clock::now_ms() }
+        let call = &guest.data().call;
+        match call.phase {
+            Phase::Command | Phase::Reclaim => clock::command_ms(),
+            Phase::Every | Phase::On => call.begun_ms,
+            _ => clock::now_ms(),
+        }
     })?;
     linker.func_wrap(NS, GET_RANDOM_BYTES.name, |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let target = memory::slice_mut(parts(&mut guest)?.0, pointer, length)?;
