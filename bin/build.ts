@@ -13,7 +13,7 @@ const LEVELS = [3, 1, 0];
 
 /** What a person is told of a module that is built, and of what its commands cannot always do. */
 export function told({ name, output, bytes, compiled }: Built, folder: string, time = ''): string {
-  const commands = compiled.commands.map((command) => command.name).join(' ');
+  const commands = [...compiled.commands.map((command) => command.name), ...compiled.triggers].join(' ');
   const notes = compiled.commands
     .flatMap(({ notes }) => notes)
     .map((note) => {

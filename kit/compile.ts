@@ -10,6 +10,7 @@ import { faultOf } from './asc/diagnostics.ts';
 import type { Outcome } from './asc/job.ts';
 import { rewriteServerCalls } from './commands/server-calls.ts';
 import { handlersIn, rewriteCommands, type Command } from './commands/statements.ts';
+import { rewriteTriggers, triggerHandlersIn } from './commands/triggers.ts';
 import { checkRules } from './rules/index.ts';
 import { restoreGlobals } from './rules/packages.ts';
 import { tellLines } from './rules/reads.ts';
@@ -50,6 +51,8 @@ export interface Compiled {
   /** the level of optimisation that was reached */
   level: number;
   commands: Command[];
+  /** what the host runs by itself: `every(60000)` */
+  triggers: string[];
   /** the page's beginning behind its static data */
   memoryEnd: number;
   /** every file that it is made of but the kit's, absolute */
@@ -87,9 +90,9 @@ const RESERVED = new Set([
 /** Compiles a module. What is wrong with it is among the faults, and nothing is thrown for that. */
 export async function compile(options: Options, compiler: Compiler): Promise<Compiled> {
   const known = rewrite(options.file, options.name, options.checks);
-  const { texts, faults, commands, rewritten } = known;
+  const { texts, faults, commands, triggers, rewritten } = known;
   const files = Object.fromEntries([...texts, ...[...rewritten].map(([file, { result }]) => [file, result.text] as const)]);
-  const base = { commands, files: Object.keys(files).filter((file) => !path.basename(file).startsWith('~')), memoryEnd: 0 };
+  const base = { commands, triggers, files: Object.keys(files).filter((file) => !path.basename(file).startsWith('~')), memoryEnd: 0 };
   if (faults.any()) return { ...base, faults: faults.all, level: 0 };
   const { outcome, level } = await runLevels(options, files, compiler);
   for (const diagnostic of outcome.diagnostics) faults.note(faultOf(diagnostic, path.dirname(options.file), known));
@@ -118,6 +121,7 @@ export function rewrite(
   rewritten: Map<string, RewrittenFile>;
   faults: Faults;
   commands: Command[];
+  triggers: string[];
   checker: ts.TypeChecker;
   handlers: ReadonlySet<ts.Node>;
 } {
@@ -131,7 +135,8 @@ export function rewrite(
     faults,
     editsOf,
     commands: new Map<string, Command>(),
-    handlers: new Set(files.flatMap((source) => handlersIn(source, checker))),
+    handlers: new Set(files.flatMap((source) => [...handlersIn(source, checker), ...triggerHandlersIn(source, checker)])),
+    triggers: new Array<string>(),
     filled: new Set<ts.Node>(),
     names: new Map<string, ts.Node>(),
   };
@@ -141,11 +146,12 @@ export function rewrite(
       checkRules(source, editsOf(source), context);
       checkTables(source, { ...context, classes });
       rewriteCommands(source, editsOf(source), context);
+      rewriteTriggers(source, editsOf(source), context);
       rewriteServerCalls(source, editsOf(source), context);
       rewriteImports(source, editsOf(source), checker);
       if (checks) tellLines(source, editsOf(source), checker);
     }
-    if (context.commands.size === 0) noCommand(files, faults);
+    if (context.commands.size === 0 && context.triggers.length === 0) noCommand(files, faults);
   }
   const texts = new Map([...packages].map(([name, text]) => [name, restoreGlobals(text)]));
   // What it exports by itself would be the module's exports.
@@ -154,7 +160,8 @@ export function rewrite(
   // Changes of a file with faults may not go together.
   const changed = (source: ts.SourceFile) => (faults.any() ? new Edits() : editsOf(source)).apply(source.text);
   const rewritten = new Map(files.map((source) => [source.fileName, { source, result: changed(source) }]));
-  return { texts, rewritten, faults, commands: [...context.commands.values()], checker, handlers: context.handlers };
+  const { handlers, triggers } = context;
+  return { texts, rewritten, faults, commands: [...context.commands.values()], triggers, checker, handlers };
 }
 
 function noCommand(files: ts.SourceFile[], faults: Faults): void {

@@ -35,8 +35,8 @@ export interface How {
   followed?: (files: string[]) => void;
 }
 
-/** An author's first file: it uses the kit, and declares a command. */
-const MODULE = /from\s*["']redis-wasm\/kit["'][^]*^(?:command|query)\(/m;
+/** An author's first file: it uses the kit, and declares a command, or what is run without one. */
+const MODULE = /from\s*["']redis-wasm\/kit["'][^]*^(?:command|query|every|on)\(/m;
 
 /**
  * The modules that a person names; without names those of a folder.

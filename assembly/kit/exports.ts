@@ -21,6 +21,7 @@ import { forgetStaged, recover } from "./transaction/commit";
 import { countTables, dropTables, exportTables, forgetStep } from "./transaction/slots";
 import { carrySweep, expired, sweepStep } from "./transaction/sweep";
 import { noteObjects } from "./memory/objects";
+import { registerTriggers } from "./triggers";
 
 export { committing } from "../base/change";
 
@@ -35,6 +36,7 @@ export function onLoad(): i32 {
     refused += redis.AddCommand(pointerOf(text), lengthOf(text), registered[index].handler);
   }
   if (!hasCommand(checkName())) refused += addCheck();
+  registerTriggers();
   seal();
   return refused + i32(!noteObjects());
 }

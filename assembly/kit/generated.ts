@@ -9,6 +9,7 @@ import { readAt } from "./transaction/reads";
 import { beginCommand } from "./transaction/begin";
 import { Command, takeKey } from "./transaction/command";
 import { recover } from "./transaction/commit";
+import { beginTrigger as beginTriggerCommand } from "./triggers";
 import { parseDecimal } from "./values/decimal";
 import { bytesOf, decodeString } from "./values/strings";
 
@@ -18,6 +19,7 @@ export { read, write } from "./values/codec";
 export { readOrdered as readKey, writeOrdered as writeKey } from "./values/keys";
 export { Unknown } from "./store/evolve";
 export { done, reply } from "./reply";
+export { noteEvery, noteOn } from "./triggers";
 export { useCustom, useSession } from "./modules";
 export { nameModule } from "./module";
 export { keepObjects } from "./memory/objects";
@@ -80,6 +82,19 @@ export function inLine<T>(table: T, number: i32): T {
 export function begin(number: i32, argc: i32, argv: usize): void {
   recover();
   beginCommand(changetype<Command>(<usize>load<u32>(commands + ((<usize>number) << 2))), argc, argv);
+  restoreAll();
+}
+
+/** Begins what the host runs by itself: at an interval, or after an event. */
+export function beginTrigger(isEvery: bool): void {
+  recover();
+  beginTriggerCommand(isEvery);
+  restoreAll();
+}
+
+// prettier-ignore
+@inline
+function restoreAll(): void {
   if (hasObjects()) restoreObjects();
   if (beginnings.length) restore();
 }

@@ -3,6 +3,7 @@ import { lengthOf, pointerOf } from "../base/frame";
 import { redis } from "../base/redis";
 import { bytesOf } from "./values/strings";
 import { nameExpired } from "./transaction/sweep";
+import { nameTriggers } from "./triggers";
 
 class Declared {
   constructor(
@@ -27,6 +28,7 @@ export function nameModule(name: string): void {
   moduleName = name;
   const event = bytesOf(name + ".expired");
   nameExpired(pointerOf(event), lengthOf(event));
+  nameTriggers(name);
 }
 
 /** A whole number that operators set, `<module>.<name>` in wasm.settings; declared at module level. */

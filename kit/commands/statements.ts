@@ -29,7 +29,7 @@ export interface Command {
   notes: Note[];
 }
 
-type Handler = ts.FunctionDeclaration | ts.ArrowFunction | ts.FunctionExpression;
+export type Handler = ts.FunctionDeclaration | ts.ArrowFunction | ts.FunctionExpression;
 
 /** What statements of several files share. */
 export interface Context {
@@ -39,6 +39,8 @@ export interface Context {
   editsOf: (source: ts.SourceFile) => Edits;
   /** those of all files so far, by their names in capitals */
   commands: Map<string, Command>;
+  /** what the host runs by itself, as it is shown to people */
+  triggers: string[];
   /** handlers whose parameters have default values already */
   filled: Set<ts.Node>;
 }
@@ -177,7 +179,7 @@ function readKeys(items: Item[], writes: boolean, about: About, node: ts.Node, f
 }
 
 /** The function that an argument is, or names at the top level of a file. */
-function functionOf(node: ts.Expression, checker: ts.TypeChecker): Handler | undefined {
+export function functionOf(node: ts.Expression, checker: ts.TypeChecker): Handler | undefined {
   if (ts.isArrowFunction(node) || ts.isFunctionExpression(node)) return node;
   const declaration = ts.isIdentifier(node) ? symbolOf(checker, node)?.valueDeclaration : undefined;
   return declaration !== undefined && ts.isFunctionDeclaration(declaration) && ts.isSourceFile(declaration.parent)
@@ -186,14 +188,10 @@ function functionOf(node: ts.Expression, checker: ts.TypeChecker): Handler | und
 }
 
 /** The function that a handler is, wherever that is declared. */
-function handlerOf(node: ts.Expression, { checker, faults }: Context): Handler | undefined {
+export function handlerOf(node: ts.Expression, { checker, faults }: Context): Handler | undefined {
   const found = functionOf(node, checker);
   if (found !== undefined) return found;
-  faults.add(
-    node,
-    'The handler of a command is no function of this module',
-    'Write a function at the top level of a file, and its name here.',
-  );
+  faults.add(node, 'The handler is no function of this module', 'Write a function at the top level of a file, and its name here.');
   return undefined;
 }
 
@@ -302,7 +300,7 @@ function mentions(node: ts.Node, names: string[]): boolean {
  * Takes a statement out of the text. A function that stands in it becomes one of the file.
  * @returns the name by which the handler is called
  */
-function takeOut(statement: ts.Statement, handler: ts.Expression, index: number, edits: Edits): string {
+export function takeOut(statement: ts.Statement, handler: ts.Expression, index: number | string, edits: Edits): string {
   const [from, to] = [statement.getStart(), statement.getEnd()];
   if (!ts.isArrowFunction(handler) && !ts.isFunctionExpression(handler)) {
     edits.replace(from, to, '');

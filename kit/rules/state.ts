@@ -13,7 +13,9 @@ const CHANGES = new Set(
   ),
 );
 /** What of the kit is called while a module starts. */
-const AT_START = new Set(['command', 'query', 'setting', 'info', 'Table', 'SortedTable']);
+const AT_START = new Set(['command', 'query', 'every', 'on', 'setting', 'info', 'Table', 'SortedTable']);
+/** What of these is a statement of a file. */
+const DECLARING = new Set(['command', 'query', 'every', 'on']);
 
 export const state: Rule = (node, context) => {
   if (ts.isVariableStatement(node) && ts.isSourceFile(node.parent)) checkVariables(node, context);
@@ -66,6 +68,9 @@ function checkCall(node: ts.CallExpression, context: Context): void {
   const inKit = ts.isIdentifier(node.expression) ? kitName(checker, node.expression) : undefined;
   if (inKit !== undefined && !isInFunction(node) && !AT_START.has(inKit)) {
     faults.add(node, `${inKit}() is for commands, and here it would run while the module starts`, 'Call it within a handler.');
+  }
+  if (inKit !== undefined && DECLARING.has(inKit) && !ts.isSourceFile(node.parent.parent)) {
+    faults.add(node, `${inKit}() declares what the module does, once`, 'Write it as a statement at the top level of a file.');
   }
   if (!ts.isPropertyAccessExpression(node.expression) || !CHANGES.has(node.expression.name.text) || !isInFunction(node)) return;
   const { expression: receiver, name } = node.expression;

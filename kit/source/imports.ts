@@ -4,7 +4,7 @@ import type { Edits } from './edits.ts';
 import { kitName } from './symbols.ts';
 
 /** What statements of the build alone use: the kit itself has no such names. */
-const OF_BUILD = new Set(['command', 'query', 'About']);
+const OF_BUILD = new Set(['command', 'query', 'every', 'on', 'About']);
 
 /** The other modules' functions, and what says that a module uses them. */
 const OF_OTHERS = { custom: 'useCustom', session: 'useSession' };

@@ -56,6 +56,39 @@ export function command(name: string, syntax: string, handler: (...args: any[]) 
  */
 export function query(name: string, syntax: string, handler: (...args: any[]) => unknown, about?: string | About): void;
 
+/**
+ * Has a function run again and again, on a primary, as a transaction like a command's.
+ *
+ * ```ts
+ * every(60_000, tidy); // once a minute
+ * function tidy(): void {
+ *   for (const entry of visits.range(0, now() - 86_400_000)) visits.delete(entry.key);
+ * }
+ * ```
+ * The first run comes an interval after the module was loaded, or the server became a primary. Turns that
+ * pass while nothing may be written are left out. One that throws or takes long is tried again later.
+ * @param ms from one run to the next, 10 to those of a year; known when it is built: `24 * 60 * 60 * 1000`
+ */
+export function every(ms: i64, handler: () => void): void;
+
+/**
+ * Has a function run after events of keys, on a primary, as a transaction like a command's.
+ *
+ * ```ts
+ * on("expired", "user:*", gone);
+ * function gone(key: string, event: string): void {
+ *   sessions.in(key).clear();
+ * }
+ * ```
+ * It runs when the command has ended that caused the event, and is replicated with that. `caller.db` is the
+ * key's database.
+ * @param event as PUBLISH has it in `__keyevent@0__:…`: "set", "del", "expired", "evicted", "hset"; that of a
+ *   module's command is its name, "counter.add". `"*"`: any
+ * @param pattern of keys, as in KEYS: "user:*"
+ * @param handler is given the key, as a string or as Bytes, and the event; it may leave the event out
+ */
+export function on(event: string, pattern: string, handler: (key: any, event: string) => void): void;
+
 /** An entry of a table. */
 export class Entry<K, V> {
   private constructor();

@@ -13,7 +13,23 @@ import { exchangesOf, pattern, shown, words } from '../support/transcript.ts';
 
 const PAGE = readFileSync(path.join(ROOT, 'docs/KIT.md'), 'utf8');
 const NAMES = [
-  ...['command', 'query', 'custom', 'session', 'caller', 'equal', 'hmac', 'info', 'log', 'now', 'publish', 'randomBytes', 'setting'],
+  ...[
+    'command',
+    'query',
+    'custom',
+    'session',
+    'caller',
+    'equal',
+    'every',
+    'hmac',
+    'info',
+    'log',
+    'now',
+    'on',
+    'publish',
+    'randomBytes',
+    'setting',
+  ],
   ...['sha256', 'uuid', 'Bytes', 'KEEP', 'Reply', 'SortedTable', 'Table'],
 ];
 

@@ -35,6 +35,8 @@ export function withFiles<T>(files: Record<string, string>, action: (folder: str
 export interface Checked {
   faults: Fault[];
   commands: Command[];
+  /** what the host runs by itself */
+  triggers: string[];
   /** the texts that the compiler is given, by the names of the files */
   texts: Record<string, string>;
 }
@@ -42,9 +44,10 @@ export interface Checked {
 /** Checks a module whose first file is `limit.ts`: a text, or several files. */
 export function check(files: string | Record<string, string>): Checked {
   return withFiles(typeof files === 'string' ? { 'limit.ts': files } : files, (folder) => {
-    const { faults, rewritten, texts, commands } = rewrite(path.join(folder, 'limit.ts'), 'limit');
+    const { faults, rewritten, texts, commands, triggers } = rewrite(path.join(folder, 'limit.ts'), 'limit');
     const all = [...texts, ...[...rewritten].map(([file, { result }]) => [file, result.text] as const)];
-    return { faults: faults.all, commands, texts: Object.fromEntries(all.map(([file, text]) => [path.relative(folder, file), text])) };
+    const byName = Object.fromEntries(all.map(([file, text]) => [path.relative(folder, file), text]));
+    return { faults: faults.all, commands, triggers, texts: byName };
   });
 }
 

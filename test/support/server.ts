@@ -64,6 +64,9 @@ export const hidesEffects = tested.name === 'Redis' && isAtLeast('8.0', '0.0');
 /** Whether it tells modules of the time that stands still within a transaction or a script. */
 export const hasTimeOfCommand = isAtLeast('7.2', '7.2');
 
+/** Whether it runs what modules ask of it at an event within what has caused that. */
+export const hasJobs = isAtLeast('7.2', '7.2');
+
 /** Whether it writes a score as the shortest text that reads back. */
 export const hasShortScores = isAtLeast('7.2', '7.2');
 
