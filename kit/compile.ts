@@ -98,7 +98,7 @@ export async function compile(options: Options, compiler: Compiler): Promise<Com
   for (const diagnostic of outcome.diagnostics) faults.note(faultOf(diagnostic, path.dirname(options.file), known));
   if (outcome.wasm === undefined) return { ...base, faults: faults.all, level };
   const layout = layoutOf(['base', 'kit'], options.checks ? 'checks' : '');
-  const wasm = withSection(outcome.wasm, 'redis-wasm', `name: ${options.name}\nlayout: ${layout}\n`);
+  const wasm = withSection(outcome.wasm, 'redis-wasm', `name: ${options.name}\nlayout: ${layout}\ntables: ${known.tables.join(' ')}\n`);
   return { ...base, wasm, faults: [], level, memoryEnd: memoryEnd(wasm) };
 }
 
@@ -110,7 +110,7 @@ export interface RewrittenFile {
 
 /**
  * Checks and rewrites the author's files.
- * @returns `texts`: of the entry and of packages' files; both by absolute paths
+ * @returns `texts`: of the entry and of packages' files; both by absolute paths. `tables`: their names
  */
 export function rewrite(
   file: string,
@@ -122,6 +122,7 @@ export function rewrite(
   faults: Faults;
   commands: Command[];
   triggers: string[];
+  tables: string[];
   checker: ts.TypeChecker;
   handlers: ReadonlySet<ts.Node>;
 } {
@@ -161,7 +162,8 @@ export function rewrite(
   const changed = (source: ts.SourceFile) => (faults.any() ? new Edits() : editsOf(source)).apply(source.text);
   const rewritten = new Map(files.map((source) => [source.fileName, { source, result: changed(source) }]));
   const { handlers, triggers } = context;
-  return { texts, rewritten, faults, commands: [...context.commands.values()], triggers, checker, handlers };
+  const [commands, tables] = [[...context.commands.values()], [...context.names.keys()]];
+  return { texts, rewritten, faults, commands, triggers, tables, checker, handlers };
 }
 
 function noCommand(files: ts.SourceFile[], faults: Faults): void {
