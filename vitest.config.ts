@@ -50,6 +50,7 @@ const BOTH_LINKS_TESTS = integrationTests(
     'deploy',
     'described',
     'failing-save',
+    'functions*',
     'hostile-[!p]*',
     'large-writes',
   ],

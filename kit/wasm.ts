@@ -8,7 +8,7 @@ const SECTION_IMPORT = 2;
 const IMPORT_MEMORY = 2;
 
 /** The file with a custom section behind all others. */
-export function withSection(wasm: Uint8Array, name: string, text: string): Uint8Array {
+export function withSection(wasm: Uint8Array, name: string, text: string): Buffer {
   const title = Buffer.from(name);
   const content = Buffer.concat([leb(title.length), title, Buffer.from(text)]);
   return Buffer.concat([wasm, Buffer.from([SECTION_CUSTOM]), leb(content.length), content]);

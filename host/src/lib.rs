@@ -2,13 +2,14 @@
 //! linked directly where that can be.
 //!
 //! This host knows no command and no product. Entry point: [`RedisModule_OnLoad`]. Each folder uses those
-//! that are listed before it: `server`, `engine`, `describe`, `guest`, `modules`, `duties`, `calls`, `load`,
-//! `live`.
+//! that are listed before it: `server`, `engine`, `describe`, `guest`, `modules`, `duties`, `calls`, `slots`,
+//! `load`, `functions`, `live`.
 
 mod calls;
 mod describe;
 mod duties;
 mod engine;
+mod functions;
 mod guest;
 mod live;
 mod load;
@@ -136,6 +137,9 @@ fn load(ctx: Context<'_>, paths: &[PathBuf]) -> Result<(), String> {
     }
     slots::begin(ctx).map_err(refused)?;
     on::subscribe(host, ctx);
+    // The last step: the server keeps the engine of a load that fails. One that has come to its end it does
+    // not undo where it has scripting engines, since there is a data type.
+    functions::register(ctx);
     log::notice(Some(ctx), &format!("{} modules loaded in {} ms", host.modules.len(), begun.elapsed().as_millis()));
     Ok(())
 }

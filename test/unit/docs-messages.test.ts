@@ -35,6 +35,7 @@ const NOT_A_MESSAGE = [
   "', with args beginning with:",
   'ERR <>',
   'it refuses a null function alone',
+  "Checks that the module's tables hold together",
 ];
 
 const read = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');

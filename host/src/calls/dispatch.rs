@@ -80,26 +80,32 @@ fn dispatch(host: &Host, number: SlotId, slot: &Slot, ctx: Context<'_>, argument
         };
         slot.calls.set(slot.calls.get() + 1);
         entered.store.data_mut().call.command = number;
-        let result = call(slot, &mut entered, ctx, arguments);
-        let state = &mut entered.store.data_mut().call;
-        if !state.journal.is_empty() {
-            if result.is_ok() { server_call::settle(state, ctx) } else { state.journal.undo(ctx) }
-        }
-        match result {
-            Ok(()) => {
-                if slot.effect {
-                    // For this server's own file, and its replicas where it is no replica itself: those of
-                    // one take its primary's stream.
-                    apply::replicate_verbatim(host, slot, ctx, arguments);
-                }
-                let replies = &mut entered.store.data_mut().call.replies;
-                if !replies.complete() {
-                    replies.finish(ctx);
-                }
-            }
-            Err(error) => end(slot, &mut entered, outer, ctx, &error),
-        }
+        execute(host, slot, &mut entered, outer, ctx, arguments);
     });
+}
+
+/// Runs what has been admitted, and answers.
+#[inline]
+pub fn execute(host: &Host, slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, arguments: Arguments<'_>) {
+    let result = call(slot, entered, ctx, arguments);
+    let state = &mut entered.store.data_mut().call;
+    if !state.journal.is_empty() {
+        if result.is_ok() { server_call::settle(state, ctx) } else { state.journal.undo(ctx) }
+    }
+    match result {
+        Ok(()) => {
+            if slot.effect {
+                // For this server's own file, and its replicas where it is no replica itself: those of one
+                // take its primary's stream.
+                apply::replicate_verbatim(host, slot, ctx, arguments);
+            }
+            let replies = &mut entered.store.data_mut().call.replies;
+            if !replies.complete() {
+                replies.finish(ctx);
+            }
+        }
+        Err(error) => end(slot, entered, outer, ctx, &error),
+    }
 }
 
 /// Answers a command that no module has any longer: what the stream brings is kept until one has, and so is

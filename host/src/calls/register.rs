@@ -1,18 +1,16 @@
 //! How a module's command becomes one of the server's.
 
-use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 
 use super::dispatch::TRAMPOLINES;
 use crate::describe::declaration::{Declaration, FLAG_EFFECT};
 use crate::describe::description::{Begin, Description, Keys};
-use crate::describe::find::Finder;
 use crate::describe::tell;
 use crate::guest::ids::MemberId;
 use crate::guest::state::Handler;
 use crate::modules::loaded::Host;
 use crate::modules::namespace::COMMANDS_MAX;
-use crate::modules::slot::{Fixed, Slot};
+use crate::modules::slot::Slot;
 use crate::server::api;
 use crate::server::config;
 use crate::server::context::Context;
@@ -37,11 +35,11 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
     let none = Description::default();
     let running = host.running(member);
     let description = running.as_ref().and_then(|running| running.file.descriptions.get(&shown.to_ascii_lowercase()));
-    let fixed = Fixed::of(declaration, description);
+    let module = &host.modules[member.0];
+    let slot = Slot::new((member, module.identity.clone(), module.group.get()), declaration, description, handler);
     let description = description.unwrap_or(&none);
-    let finder = Finder::of(description);
     // The server asks the command itself for its keys, then.
-    let asked = finder.is_some().then_some("getkeys-api");
+    let asked = slot.finder.borrow().is_some().then_some("getkeys-api");
     let server_flags = flags.iter().copied().filter(|&flag| flag != FLAG_EFFECT).chain(asked).collect::<Vec<_>>().join(" ");
     let created = if effect {
         ctx.create_effect(name, trampoline, &server_flags, *keys)
@@ -59,28 +57,12 @@ pub fn register(host: &Host, ctx: Context<'_>, member: MemberId, handler: Handle
     let told_arity = if effect || config::may_load() { ANY_ARITY } else { *arity };
     let told = tell::describe(ctx, name, &flags, told_arity, specification(declaration, write), description, &host.categories);
     told.map_err(|what| format!("the command {shown}: {what}"))?;
-    let module = &host.modules[member.0];
-    host.slots.push(Slot {
-        name: name.clone(),
-        member: Cell::new(member),
-        module: RefCell::new(module.identity.clone()),
-        group: Cell::new(module.group.get()),
-        calls: Cell::new(0),
-        finder: RefCell::new(finder),
-        arity: Cell::new(*arity),
-        late: Cell::new(declaration.late),
-        handler: RefCell::new(Some(handler)),
-        fixed,
-        write,
-        may_replicate: write || flags.contains(&"may-replicate"),
-        deny_oom: flags.contains(&"deny-oom"),
-        effect,
-    });
+    host.slots.push(slot);
     Ok(())
 }
 
 /// The keys of a command whose description tells of none.
-fn specification(declaration: &Declaration, write: bool) -> Option<Keys> {
+pub fn specification(declaration: &Declaration, write: bool) -> Option<Keys> {
     let (first, last, step) = declaration.keys;
     let flags = if write { api::CMD_KEY_RW | api::CMD_KEY_UPDATE } else { api::CMD_KEY_RO | api::CMD_KEY_ACCESS };
     // A specification counts the last key from the first one, or from the end when negative.

@@ -18,9 +18,14 @@ impl Finder {
     /// `None` where all keys stand at fixed places: servers find these by themselves.
     pub fn of(description: &Description) -> Option<Finder> {
         let is_behind = description.keys.iter().any(|keys| matches!(keys.begin, Begin::After(..)));
+        is_behind.then(|| Finder::of_keys(description.keys.clone(), &description.arguments))
+    }
+
+    /// Of any command, with these keys and arguments.
+    pub fn of_keys(keys: Vec<Keys>, arguments: &[Argument]) -> Finder {
         let mut options = Vec::new();
-        collect(&description.arguments, &mut options);
-        is_behind.then(|| Finder { keys: description.keys.clone(), options })
+        collect(arguments, &mut options);
+        Finder { keys, options }
     }
 
     /// Places of the keys, and the server's bits for each; the command's name is at 0. O(words) for each

@@ -15,7 +15,8 @@ use crate::guest::ids::MemberId;
 use crate::guest::part::{Container, Reply};
 use crate::guest::reply::Replies;
 use crate::modules::link::Link;
-use crate::modules::loaded::{self, Host, LoadedModule, Running};
+use crate::modules::loaded::{self, Host};
+use crate::modules::module::{LoadedModule, Running};
 use crate::server::api::{Ctx, InfoCtx, Str};
 use crate::server::context::Context;
 use crate::server::guard::{answering, guarded};
@@ -55,6 +56,11 @@ unsafe extern "C" fn info(ctx: *mut InfoCtx, for_crash_report: c_int) {
             info.number(c"settings_undone", host.settings_undone.get());
             info.number(c"kept_modules", kept_modules);
             info.number(c"kept_bytes", kept_bytes);
+            let [libraries, scripts] = [false, true].map(|of_scripts| host.libraries.sum(of_scripts));
+            info.number(c"libraries", libraries.libraries as u64);
+            info.number(c"library_functions", libraries.functions as u64);
+            info.number(c"scripts", scripts.libraries as u64);
+            info.number(c"library_memory", libraries.bytes + scripts.bytes);
         }
         for place in 0..host.modules.len() {
             section(host, MemberId(place), info, for_crash_report != 0);

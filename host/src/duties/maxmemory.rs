@@ -35,7 +35,8 @@ pub fn reclaim_or_refuse(host: &Host, ctx: Context<'_>, outer: &Outer, arguments
 
 /// Bytes of all linear memories that are in use.
 fn live_bytes(host: &Host) -> u64 {
-    host.groups.iter().map(Group::memory_bytes).map(|(reserved, free)| reserved.saturating_sub(free)).sum()
+    let of_modules: u64 = host.groups.iter().map(Group::memory_bytes).map(|(reserved, free)| reserved.saturating_sub(free)).sum();
+    of_modules + host.libraries.sum(false).bytes + host.libraries.sum(true).bytes
 }
 
 /// Asks the server for `maxmemory` and its policy: at load, and when a setting changes.

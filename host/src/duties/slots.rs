@@ -12,7 +12,8 @@ use crate::guest::group::{Entered, Group, Member};
 use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
-use crate::modules::loaded::{Host, LoadedModule};
+use crate::modules::loaded::Host;
+use crate::modules::module::LoadedModule;
 use crate::modules::slot_set::SlotSet;
 use crate::server::context::Context;
 

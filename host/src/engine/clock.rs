@@ -31,6 +31,9 @@ pub fn ticks() -> u64 {
     }
 }
 
+/// Ticks of the clock after which a function looks whether it was killed.
+pub const WATCH_TICKS: u64 = 5;
+
 /// As [`ticks`], for a call that no command waits for.
 pub fn ticks_aside() -> u64 {
     match config::time_limit() {

@@ -39,7 +39,16 @@ impl Source {
     /// As [`Source::read`].
     pub fn of(name: &str, path: &Path, file: File) -> Result<Source, String> {
         Source::check_name(name)?;
-        let bytes = read(file)?;
+        Source::of_bytes(name, path, read(file)?)
+    }
+
+    /// A file of which the contents are at hand.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn of_bytes(name: &str, path: &Path, bytes: Vec<u8>) -> Result<Source, String> {
+        Source::check_name(name)?;
+        check_size(bytes.len() as u64)?;
         let inspected = inspect(&bytes)?;
         Ok(Source { name: name.into(), path: path.to_path_buf(), bytes, inspected })
     }
@@ -66,6 +75,10 @@ impl Source {
 
 const NO_FILE: &str = "it is no regular file";
 
+fn check_size(size: u64) -> Result<(), String> {
+    if size > FILE_BYTES_MAX { Err(format!("it has {size} bytes, more than {FILE_BYTES_MAX}")) } else { Ok(()) }
+}
+
 /// The contents of the file, which does not keep the server waiting as a pipe or a device could.
 fn read(file: File) -> Result<Vec<u8>, String> {
     let metadata = file.metadata().map_err(|error| error.to_string())?;
@@ -73,9 +86,7 @@ fn read(file: File) -> Result<Vec<u8>, String> {
         return Err(NO_FILE.into());
     }
     let size = metadata.len();
-    if size > FILE_BYTES_MAX {
-        return Err(format!("it has {size} bytes, more than {FILE_BYTES_MAX}"));
-    }
+    check_size(size)?;
     let mut bytes = Vec::new();
     // No more than was told, though it may grow meanwhile.
     file.take(size).read_to_end(&mut bytes).map_err(|error| error.to_string())?;

@@ -9,6 +9,7 @@ use super::reply::Replies;
 use crate::server::cluster::Node;
 use crate::server::context::Context;
 use crate::server::info::Info;
+use crate::server::scripting::Script;
 use crate::server::strings::{Arguments, ServerString, Strings};
 
 /// What a group is doing; a host function that makes no sense in it is refused.
@@ -57,6 +58,8 @@ pub struct Call {
     pub begun_ms: i64,
     /// How often the time limit has struck while it could not end the call.
     pub overtime: u64,
+    /// Ticks of the clock after which a function has looked whether it was killed.
+    pub watched: u64,
     /// Whether the call may take [`ASIDE_MS`] alone.
     pub aside: bool,
     /// The slot of the running command.
@@ -88,10 +91,12 @@ pub struct Lent<'a> {
     pub sink: Option<Sink<'a>>,
     /// Those of the running command.
     pub arguments: Arguments<'a>,
+    /// Of a function: how the server knows it.
+    pub script: Option<Script<'a>>,
 }
 
 impl<'a> Lent<'a> {
-    pub const NOTHING: Lent<'static> = Lent { ctx: None, data: None, info: None, sink: None, arguments: Arguments::NONE };
+    pub const NOTHING: Lent<'static> = Lent { ctx: None, data: None, info: None, sink: None, arguments: Arguments::NONE, script: None };
 
     pub fn context(ctx: Context<'a>) -> Lent<'a> {
         Lent { ctx: Some(ctx), ..Lent::NOTHING }
@@ -99,6 +104,10 @@ impl<'a> Lent<'a> {
 
     pub fn command(ctx: Context<'a>, arguments: Arguments<'a>) -> Lent<'a> {
         Lent { ctx: Some(ctx), arguments, ..Lent::NOTHING }
+    }
+
+    pub fn function(ctx: Context<'a>, arguments: Arguments<'a>, script: Script<'a>) -> Lent<'a> {
+        Lent { script: Some(script), ..Lent::command(ctx, arguments) }
     }
 
     pub fn data(data: Data<'a>) -> Lent<'a> {
@@ -127,6 +136,7 @@ impl<'a> Lent<'a> {
                 info: self.info.map(|info| info.forever()),
                 sink: self.sink.map(|sink| sink.forever()),
                 arguments: self.arguments.forever(),
+                script: self.script.map(|script| script.forever()),
             }
         }
     }
@@ -207,6 +217,7 @@ impl Default for Call {
             effect: SlotId::default(),
             begun_ms: 0,
             overtime: 0,
+            watched: 0,
             aside: false,
             command: SlotId::default(),
             silent: false,

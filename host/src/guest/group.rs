@@ -15,7 +15,7 @@ use super::limits;
 use super::stacks;
 use super::state::{State, Triggers};
 use crate::engine::clock::{self, ASIDE_MS};
-use crate::engine::trap::{self, TimedOut};
+use crate::engine::trap::{self, Failed, TimedOut};
 use crate::server::{config, log, outermost, text};
 
 /// A module that runs in a group, and the exports that the host calls.
@@ -69,6 +69,15 @@ impl Group {
             let earned = std::mem::take(&mut call.streamed) / STREAMED_PER_TICK;
             if earned > 0 {
                 return Ok(UpdateDeadline::Continue(earned));
+            }
+            if let Some(script) = call.lent.script {
+                if !committing && script.is_killed() {
+                    return Err(wasmtime::Error::new(Failed(KILLED.to_vec())));
+                }
+                call.watched += clock::WATCH_TICKS;
+                if call.watched < clock::ticks() {
+                    return Ok(UpdateDeadline::Continue(clock::WATCH_TICKS));
+                }
             }
             call.overtime += 1;
             if call.aside {
@@ -140,9 +149,10 @@ impl Group {
     #[inline]
     pub fn enter_with<'a>(&'a self, lent: Lent<'a>) -> Option<Entered<'a>> {
         let mut store = self.store.try_borrow_mut().ok()?;
-        store.set_epoch_deadline(clock::ticks());
+        store.set_epoch_deadline(if lent.script.is_some() { clock::WATCH_TICKS.min(clock::ticks()) } else { clock::ticks() });
         let call = &mut store.data_mut().call;
         call.overtime = 0;
+        call.watched = 0;
         // SAFETY: forgotten when the Entered is dropped, which does not outlive what is lent. Where it is
         // leaked, nobody else enters.
         call.lent = unsafe { lent.forever() };
@@ -163,6 +173,12 @@ impl Group {
     pub fn memory_bytes(&self) -> (u64, u64) {
         let Some(mut entered) = self.enter() else { return (0, 0) };
         entered.memory_bytes()
+    }
+
+    /// Bytes of linear memory that are reserved; 0 while a call runs.
+    pub fn reserved_bytes(&self) -> u64 {
+        let store = self.store.try_borrow().ok();
+        store.and_then(|store| Some(store.data().memory?.data_size(&*store) as u64)).unwrap_or(0)
     }
 
     /// Whether the memory was about to reach its limit when it grew last. False while a call runs.
@@ -188,6 +204,9 @@ impl Group {
         left < bytes
     }
 }
+
+/// The error of a function that FUNCTION KILL or SCRIPT KILL has ended.
+const KILLED: &[u8] = b"ERR the function was killed by FUNCTION KILL or SCRIPT KILL";
 
 /// How many time limits a commit of a command with `argc` arguments, or what must be obeyed, may run on for
 /// before it is given up: clients choose how much one changes, and what is given up is damaged, or ends a

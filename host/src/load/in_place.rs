@@ -18,7 +18,8 @@ use crate::guest::ids::MemberId;
 use crate::guest::memory::{self, PAGE};
 use crate::guest::state::{Committing, State};
 use crate::modules::file::WasmFile;
-use crate::modules::loaded::{Host, Running};
+use crate::modules::loaded::Host;
+use crate::modules::module::Running;
 use crate::server::context::Context;
 
 /// How often this is done in one store, where the group has so many MiB of data. What was instantiated before

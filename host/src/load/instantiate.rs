@@ -21,7 +21,8 @@ use crate::guest::memory;
 use crate::guest::state::{Committing, Handler, State};
 use crate::modules::file::{ALLOCATE, WasmFile};
 use crate::modules::link::{Link, Plan};
-use crate::modules::loaded::{Host, LoadedModule, Presence, Running};
+use crate::modules::loaded::Host;
+use crate::modules::module::{LoadedModule, Presence, Running};
 use crate::modules::namespace::{APPLY_EXPORT, ENV_NAMESPACE, MODULES_MAX};
 use crate::modules::slot::Slot;
 use crate::server::context::Context;
@@ -196,13 +197,14 @@ pub fn members_in(
     members: &[(MemberId, Rc<Running>)],
     prepare: impl Fn(MemberId, &Member) -> std::result::Result<(), String>,
 ) -> std::result::Result<Vec<Registered>, String> {
-    let mut instances: Vec<Option<Instance>> = vec![None; host.modules.len()];
+    let places = members.iter().map(|(member, _)| member.0 + 1).max().unwrap_or(0);
+    let mut instances: Vec<Option<Instance>> = vec![None; places.max(host.modules.len())];
     let mut registered = Vec::new();
     for (member, running) in members {
         let named = |reason: String| format!("module {}: {reason}", running.file.name);
         let instance = build(host, group, *member, running, &instances).map_err(|error| named(trap::describe_link(&error)))?;
         instances[member.0] = Some(instance);
-        if let Some(functions) = group.member(&host.modules[member.0].identity) {
+        if let Some(functions) = host.owner(*member).and_then(|owner| group.member(&owner.identity)) {
             prepare(*member, &functions).map_err(named)?;
         }
         on_load(ctx, host, (group, *member), Phase::LoadAgain, &instance).map_err(named)?;
@@ -266,7 +268,7 @@ fn build(host: &Host, group: &Group, member: MemberId, running: &Running, instan
     }
     reserve_arguments(store)?;
     group.add(Member {
-        identity: host.modules[member.0].identity.clone(),
+        identity: host.owner(member).ok_or_else(|| Error::msg("it is not there"))?.identity.clone(),
         flush: optional(store, &instance, "flush")?,
         aux_save: optional(store, &instance, "auxSave")?,
         aux_load: optional(store, &instance, "auxLoad")?,

@@ -8,7 +8,8 @@ use super::instantiate::members_of;
 use crate::guest::ids::MemberId;
 use crate::modules::file::WasmFile;
 use crate::modules::link::{self, Link};
-use crate::modules::loaded::{Host, Running};
+use crate::modules::loaded::Host;
+use crate::modules::module::Running;
 
 /// Why its imports go by command.
 pub const LATE: &str = "it was loaded while the server served";

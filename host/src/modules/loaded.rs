@@ -8,28 +8,26 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_int};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering::Relaxed};
-use std::time::SystemTime;
 
 use wasmtime::Engine;
 
-use super::file::WasmFile;
 use super::folder::{self, Folder};
 use super::kept::Kept;
+use super::libraries::{Libraries, Owner};
 use super::link::Link;
+use super::module::{LoadedModule, Presence, Running};
 use super::moving::Moving;
 use super::namespace::{COMMANDS_MAX, MODULES_MAX};
 use super::shelf::Shelf;
 use super::slot::Slot;
-use super::sweeper::{Sweeper, Turn};
+use super::sweeper::Sweeper;
 use super::target::{Loading, Target};
-use super::triggers::{Counts, Triggers};
+use super::triggers::Triggers;
 use crate::describe::tell::Categories;
 use crate::engine::cache::Cache;
 use crate::engine::clock::Ticker;
-use crate::guest::codes::Codes;
-use crate::guest::faults::Identity;
 use crate::guest::group::{Group, Member};
-use crate::guest::ids::{GroupId, MemberId, SlotId};
+use crate::guest::ids::{MemberId, SlotId};
 use crate::server::context::{Context, Detached};
 use crate::server::keys::KeyType;
 
@@ -37,6 +35,8 @@ use crate::server::keys::KeyType;
 pub struct Host {
     pub engine: Engine,
     pub modules: Shelf<LoadedModule>,
+    /// Files that run as libraries of functions.
+    pub libraries: Libraries,
     pub groups: Shelf<Group>,
     pub slots: Shelf<Slot>,
     pub types: Shelf<DataType>,
@@ -74,100 +74,6 @@ pub struct Host {
     pub pid: u32,
     /// Ends with the host.
     _ticker: Ticker,
-}
-
-/// A module, and what it is known for; it may be missing for a while.
-pub struct LoadedModule {
-    pub identity: Rc<Identity>,
-    /// The group that it runs in, or is to run in.
-    pub group: Cell<GroupId>,
-    pub codes: Codes,
-    /// When it is to reclaim what has expired.
-    pub turn: Turn,
-    /// What came of its handlers of intervals and events.
-    pub counts: Counts,
-    /// Whether its file was given as an argument: then what is wrong with it is wrong with the load.
-    pub is_given: Cell<bool>,
-    state: RefCell<Presence>,
-    /// The name of its data, as its file had it that served last.
-    data_name: RefCell<Rc<[u8]>>,
-    /// Since when it has been as it is.
-    pub since: Cell<SystemTime>,
-    /// How often its file has been replaced.
-    pub reloads: Cell<u64>,
-}
-
-/// Whether a module is there.
-pub enum Presence {
-    Serving(Rc<Running>),
-    /// Its commands are unknown, its data is kept; and why.
-    Missing(String),
-}
-
-/// What a module runs.
-pub struct Running {
-    pub file: WasmFile,
-    pub links: Vec<(String, Link)>,
-}
-
-impl LoadedModule {
-    pub fn new(identity: Rc<Identity>, group: GroupId, is_given: bool) -> LoadedModule {
-        let data_name = RefCell::new(Rc::from(identity.name.as_bytes()));
-        LoadedModule {
-            identity,
-            group: Cell::new(group),
-            codes: Codes::default(),
-            turn: Turn::default(),
-            counts: Counts::default(),
-            is_given: Cell::new(is_given),
-            state: RefCell::new(Presence::Missing("it is being loaded".into())),
-            data_name,
-            since: Cell::new(SystemTime::now()),
-            reloads: Cell::new(0),
-        }
-    }
-
-    /// What it runs; `None` while it is missing.
-    pub fn running(&self) -> Option<Rc<Running>> {
-        match &*self.state.borrow() {
-            Presence::Serving(running) => Some(running.clone()),
-            Presence::Missing(_) => None,
-        }
-    }
-
-    /// Why it is missing, if it is.
-    pub fn missing(&self) -> Option<String> {
-        match &*self.state.borrow() {
-            Presence::Serving(_) => None,
-            Presence::Missing(reason) => Some(reason.clone()),
-        }
-    }
-
-    /// Whether it runs something after this event of this key.
-    pub fn hears(&self, event: &[u8], key: &[u8]) -> bool {
-        match &*self.state.borrow() {
-            Presence::Serving(running) => running.file.triggers.on.iter().any(|on| on.hears(event, key)),
-            Presence::Missing(_) => false,
-        }
-    }
-
-    /// From now on it is so.
-    pub fn become_(&self, presence: Presence) {
-        if let Presence::Serving(running) = &presence {
-            self.data_name.replace(Rc::from(running.file.data_name().0));
-        }
-        self.state.replace(presence);
-        self.since.set(SystemTime::now());
-    }
-
-    pub fn name(&self) -> &str {
-        &self.identity.name
-    }
-
-    /// The name of its data: its own, or that of the type that it registers.
-    pub fn data_name(&self) -> Rc<[u8]> {
-        self.data_name.borrow().clone()
-    }
 }
 
 /// A data type that a module registered: it holds no keys, only auxiliary data.
@@ -213,6 +119,7 @@ impl Host {
         Host {
             engine,
             modules: Shelf::with_room(MODULES_MAX),
+            libraries: Libraries::default(),
             groups: Shelf::with_room(MODULES_MAX),
             slots: Shelf::with_room(COMMANDS_MAX),
             types: Shelf::with_room(TYPES_MAX),
@@ -285,7 +192,7 @@ impl Host {
     /// What a module runs, or what is being instantiated to take its place; `None` where it is missing.
     pub fn running(&self, member: MemberId) -> Option<Rc<Running>> {
         let candidate = self.candidate.borrow().as_ref().filter(|(of, _)| *of == member).map(|(_, running)| running.clone());
-        candidate.or_else(|| self.modules.get(member.0)?.running())
+        candidate.or_else(|| self.owner(member)?.running())
     }
 
     /// Refuses `wasm.dir` and `wasm.cache` where the server writes its own files.
@@ -351,6 +258,14 @@ impl Host {
         self.running(member)?.file.kit_settings.get(&handle).map(|cell: &&AtomicI64| cell.load(Relaxed))
     }
 
+    /// The module of this number, also where it runs as a library.
+    pub fn owner(&self, member: MemberId) -> Option<Owner<'_>> {
+        match self.modules.get(member.0) {
+            Some(module) => Some(Owner::Module(module)),
+            None => self.libraries.module(member).map(Owner::Library),
+        }
+    }
+
     /// The slot of the command of this name, in any case.
     pub fn slot_named(&self, name: &CStr) -> Option<&Slot> {
         self.slots.iter().find(|slot| slot.is_named(name))
@@ -376,7 +291,7 @@ impl Host {
 
     #[inline]
     fn writer_that(&self, member: MemberId, last: &mut SlotId, is_it: impl Fn(&Slot) -> bool) -> Option<&Slot> {
-        let group = self.modules[member.0].group.get();
+        let group = self.modules.get(member.0)?.group.get();
         let is_it = |slot: &Slot| slot.write && slot.group.get() == group && is_it(slot);
         if !self.slots.get(last.0).is_some_and(is_it) {
             last.0 = self.slots.iter().position(is_it)?;

@@ -36,6 +36,16 @@ pub fn layout(bytes: &[u8]) -> Option<String> {
     told(bytes, "layout:")
 }
 
+/// The name that the file was built with, if its custom section tells one.
+pub fn of(bytes: &[u8]) -> Option<String> {
+    told(bytes, "name:")
+}
+
+/// The names of the file's tables, if its custom section tells them.
+pub fn tables(bytes: &[u8]) -> Option<Vec<String>> {
+    Some(told(bytes, "tables:")?.split_ascii_whitespace().map(str::to_string).collect())
+}
+
 /// What the file's custom section tells behind this word, if it has one.
 fn told(bytes: &[u8], word: &str) -> Option<String> {
     let sections = Parser::new(0).parse_all(bytes).map_while(Result::ok);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_int};
 use std::rc::Rc;
 
-use crate::describe::declaration::{Declaration, Late};
+use crate::describe::declaration::{Declaration, FLAG_EFFECT, Late};
 use crate::describe::description::{Begin, Description, Keys};
 use crate::describe::find::Finder;
 use crate::guest::faults::Identity;
@@ -66,6 +66,11 @@ impl Fixed {
         Fixed { flags, keys: declaration.keys, specifications, categories }
     }
 
+    /// Whether the command has this flag.
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags.iter().any(|other| other == flag)
+    }
+
     /// In what the `other` differs, if it does.
     pub fn difference(&self, other: &Fixed) -> Option<&'static str> {
         if self.flags != other.flags || self.keys != other.keys || self.specifications != other.specifications {
@@ -76,6 +81,33 @@ impl Fixed {
 }
 
 impl Slot {
+    /// A command that a module, of this identity and group, has declared and serves.
+    pub fn new(
+        (member, module, group): (MemberId, Rc<Identity>, GroupId),
+        declaration: &Declaration,
+        description: Option<&Description>,
+        handler: Handler,
+    ) -> Slot {
+        let flags: Vec<&str> = declaration.flags.split_ascii_whitespace().collect();
+        let write = flags.contains(&"write");
+        Slot {
+            name: declaration.name.clone(),
+            member: Cell::new(member),
+            module: RefCell::new(module),
+            group: Cell::new(group),
+            calls: Cell::new(0),
+            arity: Cell::new(declaration.arity),
+            late: Cell::new(declaration.late),
+            finder: RefCell::new(description.and_then(Finder::of)),
+            handler: RefCell::new(Some(handler)),
+            fixed: Fixed::of(declaration, description),
+            write,
+            may_replicate: write || flags.contains(&"may-replicate"),
+            deny_oom: flags.contains(&"deny-oom"),
+            effect: flags.contains(&FLAG_EFFECT),
+        }
+    }
+
     /// The module `member`, of this identity and group, serves it from now on.
     pub fn serve(&self, server: (MemberId, &Rc<Identity>, GroupId), declaration: &Declaration, finder: Option<Finder>, handler: Handler) {
         let (member, module, group) = server;

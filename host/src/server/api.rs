@@ -182,6 +182,7 @@ api! {
     fn LoadUnsigned(io: *mut Io) -> u64;
     fn LoadStringBuffer(io: *mut Io, length: *mut usize) -> *mut c_char;
     fn IsIOError(io: *mut Io) -> c_int;
+    fn Alloc(bytes: usize) -> *mut c_void;
     fn Free(pointer: *mut c_void);
 
     fn RegisterInfoFunc(ctx: *mut Ctx, function: InfoFunc) -> c_int;
@@ -193,6 +194,8 @@ api! {
     fn RegisterEnumConfig(ctx: *mut Ctx, name: *const c_char, default: c_int, flags: c_uint, names: *const *const c_char, values: *const c_int, count: c_int, get: GetEnumFunc, set: SetEnumFunc, apply: Option<ApplyFunc>, data: *mut c_void) -> c_int;
     fn RegisterStringConfig(ctx: *mut Ctx, name: *const c_char, default: *const c_char, flags: c_uint, get: GetStringFunc, set: SetStringFunc, apply: Option<ApplyFunc>, data: *mut c_void) -> c_int;
     fn LoadConfigs(ctx: *mut Ctx) -> c_int;
+    #[optional] fn RegisterScriptingEngine(ctx: *mut Ctx, name: *const c_char, engine: *mut c_void, methods: *mut EngineMethods) -> c_int;
+    #[optional] fn GetFunctionExecutionState(script: *mut c_void) -> c_int;
     #[optional] fn IsModuleNameBusy(name: *const c_char) -> c_int;
 }
 

@@ -295,3 +295,26 @@ pub struct CommandInfo {
     pub key_specs: *const KeySpec,
     pub arguments: *const CommandArg,
 }
+
+/// What calls a function, and its flags: none of them writes; it may run when memory is short, where the
+/// replica's data is stale; not in a cluster.
+pub const SCRIPT_EVAL: c_int = 0;
+pub const SCRIPT_FUNCTION: c_int = 1;
+pub const SCRIPT_NO_WRITES: u64 = 1 << 0;
+pub const SCRIPT_ALLOW_OOM: u64 = 1 << 1;
+pub const SCRIPT_ALLOW_STALE: u64 = 1 << 2;
+pub const SCRIPT_NO_CLUSTER: u64 = 1 << 3;
+
+/// The functions of a scripting engine, of Valkey; their types differ by the version.
+#[repr(C)]
+pub struct EngineMethods {
+    pub version: u64,
+    pub compile: *const c_void,
+    pub free: *const c_void,
+    pub call: *const c_void,
+    pub bytes: *const c_void,
+    pub reset: *const c_void,
+    pub memory: *const c_void,
+    /// Version 4 alone.
+    pub debugger: [*const c_void; 4],
+}

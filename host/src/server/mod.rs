@@ -22,6 +22,7 @@ pub mod outermost;
 pub mod permissions;
 pub mod register;
 pub mod reply;
+pub mod scripting;
 pub mod stream;
 pub mod strings;
 pub mod text;

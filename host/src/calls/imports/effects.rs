@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use smallvec::SmallVec;
 use wasmtime::{Error, Linker, Result};
 
-use super::{Guest, NS, allow, context, handed, host, not_now, parts, with_key};
+use super::{Guest, NS, allow, context, handed, host, not_now, owner, parts, with_key};
 use crate::calls::frame::argument_at;
 use crate::calls::{apply, moved};
 use crate::describe::declaration::NAME_BYTES_MAX;
@@ -14,6 +14,7 @@ use crate::guest::call::{Call, Phase, To};
 use crate::guest::ids::MemberId;
 use crate::guest::memory;
 use crate::guest::state::State;
+use crate::modules::libraries::Owner;
 use crate::modules::namespace::{
     APPLY_COMMAND, COUNT_EFFECT, EFFECTS_WANTED, Function, KEY_CHANGED, NOTIFY_KEYSPACE_EVENT, PUBLISH_MESSAGE, REPLICATE,
     REPLICATE_TABLES, REPLICATE_VERBATIM, SIGNAL_MODIFIED_KEY,
@@ -157,7 +158,11 @@ fn tables(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
             if !host.running(member).is_some_and(|running| running.file.applies()) {
                 return Err(Error::msg("it replicates tables and does not export apply"));
             }
-            let (format, module) = (format.to_string(), host.modules[member.0].name().as_bytes());
+            let (format, owner) = (format.to_string(), owner(member)?);
+            if matches!(owner, Owner::Library(_)) {
+                return Err(Error::msg("a function has no tables"));
+            }
+            let module = owner.name().as_bytes();
             let (all, state) = parts(&mut guest)?;
             let call = &mut state.call;
             let key = handed(all, call, key, key_length)?;

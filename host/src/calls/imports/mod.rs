@@ -15,6 +15,7 @@ use crate::guest::call::{Call, Phase, To};
 use crate::guest::ids::MemberId;
 use crate::guest::state::{Handler, State};
 use crate::guest::{abort, memory};
+use crate::modules::libraries::Owner;
 use crate::modules::loaded::{self, Host};
 use crate::modules::namespace::{ENV_NAMESPACE, Function, HOST_NAMESPACE as NS, TABLES};
 use crate::server::context::Context;
@@ -85,6 +86,11 @@ fn context(call: &Call, function: &Function) -> Result<Context<'static>> {
 /// The host, which is there while a module runs.
 fn host() -> Result<&'static Host> {
     loaded::get().ok_or_else(|| Error::msg("nothing is loaded"))
+}
+
+/// The module that calls.
+fn owner(member: MemberId) -> Result<Owner<'static>> {
+    host()?.owner(member).ok_or_else(|| Error::msg("it is not there"))
 }
 
 /// The function at this place of the module's exported table.

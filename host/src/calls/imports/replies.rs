@@ -2,7 +2,7 @@
 
 use wasmtime::{Error, Linker, Result};
 
-use super::{Guest, NS, allow, another_type, bytes, context, host, in_table, parts};
+use super::{Guest, NS, allow, another_type, bytes, context, in_table, owner, parts};
 use crate::engine::trap::Failed;
 use crate::guest::call::To;
 use crate::guest::committing::is_committing;
@@ -30,7 +30,7 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
         let call = &mut state.call;
         let text = memory::slice(all, pointer, length)?;
         call.hand(To::Client, length.into(), all.len())?;
-        let text = host()?.modules[member.0].codes.admit(text::cut(text));
+        let text = owner(member)?.codes.admit(text::cut(text));
         call.replies.send(context(call, &REPLY_WITH_ERROR)?, Reply::Error(&text));
         Ok(())
     })?;
@@ -133,7 +133,7 @@ fn containers(linker: &mut Linker<State>) -> Result<()> {
 fn failures(linker: &mut Linker<State>, member: MemberId) -> Result<()> {
     linker.func_wrap(NS, FAIL.name, move |mut guest: Guest<'_>, pointer: u32, length: u32| -> Result<()> {
         let (text, _) = bytes(&mut guest, &FAIL, pointer, length)?;
-        let text = host()?.modules[member.0].codes.admit(text::cut(text));
+        let text = owner(member)?.codes.admit(text::cut(text));
         Err(Error::new(Failed(text.into_owned())))
     })?;
     linker.func_wrap(NS, ATTEMPT.name, |mut guest: Guest<'_>, handler: i32| -> Result<i32> {

@@ -2,7 +2,7 @@
 
 use wasmtime::{Error, Linker, Result};
 
-use super::{Guest, NS, allow, context, handed, host, parts, with_key};
+use super::{Guest, NS, allow, context, handed, host, owner, parts, with_key};
 use crate::guest::answer::answer;
 use crate::guest::call::Phase;
 use crate::guest::ids::MemberId;
@@ -49,7 +49,8 @@ pub(super) fn define(linker: &mut Linker<State>, member: MemberId) -> Result<()>
             let (all, state) = parts(&mut guest)?;
             let level = text::line(handed(all, &mut state.call, level, level_length)?);
             let text = String::from_utf8_lossy(text::cut(handed(all, &mut state.call, pointer, length)?)).into_owned();
-            let name = &host()?.modules[member.0].identity.name;
+            let owner = owner(member)?;
+            let name = owner.name();
             log::line(guest.data().call.lent.ctx, &level, &format!("module {name}: {text}"));
             if guest.data().call.phase == Phase::AuxLoad {
                 guest.data_mut().complaint = Some(text);
