@@ -21,6 +21,7 @@ import { durability } from './measures/durability.ts';
 import { effects } from './measures/effects.ts';
 import { expiring } from './measures/expiring.ts';
 import { expiry } from './measures/expiry.ts';
+import { functions } from './measures/functions.ts';
 import { growth } from './measures/growth.ts';
 import { http } from './measures/http.ts';
 import { ids } from './measures/ids.ts';
@@ -51,6 +52,7 @@ const MEASURES: Measure[] = [
   calls,
   kit,
   noop,
+  functions,
   large,
   growth,
   durability,
