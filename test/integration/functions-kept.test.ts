@@ -95,6 +95,7 @@ describe.runIf(hasEngines)('FUNCTION LOAD refuses', () => {
     expect(await fcall('dirty_replicate', '1', 'CUSTOM.SET')).toBe(
       error('module dirty: it replicates CUSTOM.SET, which is no command that its linked group writes by'),
     );
+    expect(await fcall('dirty_tables', '1', 'key')).toBe(error('module dirty: a function has no tables'));
     expect(await server.send('CUSTOM.SET', 'key', 'value')).toBe(OK);
   });
 
@@ -183,6 +184,10 @@ describe.runIf(hasEngines)('a library that cannot be used', () => {
     const [name = ''] = NAME.exec(await server.send('FUNCTION', 'LIST')) ?? [];
     expect(name).toMatch(NAME);
     expect(await server.send('FCALL_RO', name, '0')).toBe(error(`this library of functions cannot be used here: ${NO_KIT}`));
+    await eventually(
+      () => server.log,
+      (log) => log.includes(`${name} stands for it`),
+    );
     expect(server.log).toContain(`a library of functions cannot be used here, ${name} stands for it: ${NO_KIT}`);
     expect(await server.send('GET', 'key')).toBe(bulk('value'));
     expect(await server.send('FUNCTION', 'LOAD', 'REPLACE', await calc())).toBe(bulk('calc'));

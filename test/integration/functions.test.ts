@@ -30,7 +30,7 @@ describe.runIf(hasEngines)('functions', () => {
       (functions as Reply[][]).map(([, name = '', , description, , flags]) => [name as string, [description, flags]]),
     );
     expect(Object.keys(told).sort()).toEqual(
-      ['add', 'behind', 'deep', 'fail', 'far', 'first', 'half', 'join', 'map', 'mixed', 'none', 'spin', 'tell', 'who'].map(
+      ['add', 'behind', 'both', 'deep', 'fail', 'far', 'first', 'half', 'join', 'map', 'mixed', 'none', 'spin', 'tell', 'who'].map(
         (name) => `calc_${name}`,
       ),
     );
@@ -76,6 +76,10 @@ describe.runIf(hasEngines)('functions', () => {
     expect(await fcall('calc_far 0 2')).toMatch(/^-ERR Index out of range /);
     expect(await fcall('calc_deep 0 100')).toBe(':100\r\n');
     expect(await fcall('calc_deep 0 10000000')).toBe(error('module calc: wasm trap: call stack exhausted'));
+    await eventually(
+      () => server.log,
+      (log) => log.includes('functions: '),
+    );
     expect(server.log).toMatch(/module calc: wasm trap: call stack exhausted; running: calc\.deep; functions: /);
     expect(await fcall('calc_deep 0 100')).toBe(':100\r\n');
   });
@@ -132,7 +136,7 @@ describe.runIf(hasEngines)('functions', () => {
   test('count in INFO and in the server’s own figures', async () => {
     await server.send('EVAL', `#!wasm\n${await built('one', ONE)}`, '0');
     const info = await server.info('modules');
-    expect(info).toMatchObject({ wasm_libraries: '1', wasm_library_functions: '14', wasm_scripts: '1' });
+    expect(info).toMatchObject({ wasm_libraries: '1', wasm_library_functions: '15', wasm_scripts: '1' });
     const bytes = Number(info.wasm_library_memory);
     expect(bytes).toBeGreaterThanOrEqual(2 * 65536);
     const memory = await server.info('memory');
@@ -170,6 +174,19 @@ const KEYED = `import { command } from "redis-wasm/kit";
 command("KEYED.TELL", "key:key text", (key: string, text: string): string => key + "=" + text);
 `;
 
+test.runIf(hasEngines)('in a cluster a function reaches the keys of one slot', async () => {
+  const server = await startServer({ tcp: true, arguments: ['--cluster-enabled', 'yes'] });
+  await server.send('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await eventually(
+    () => server.send('CLUSTER', 'INFO'),
+    (reply) => reply.includes('cluster_state:ok'),
+  );
+  expect(await server.send('FUNCTION', 'LOAD', await calc())).toBe(bulk('calc'));
+  expect(await server.send('FCALL', 'calc_both', '2', '{a}1', '{a}2')).toBe(bulk('{a}1{a}2'));
+  expect(await server.send('FCALL', 'calc_both', '2', 'a', 'b')).toMatch(/^-CROSSSLOT/);
+  expect(await server.send('FCALL', 'calc_add', '0', '2', '40')).toBe(':42\r\n');
+});
+
 describe.runIf(hasEngines)('scripts', () => {
   const server = useServer();
   beforeEach(() => server.send('SCRIPT', 'FLUSH', 'SYNC'));
@@ -189,7 +206,7 @@ describe.runIf(hasEngines)('scripts', () => {
 
   test('are nothing else, and the server goes on', async () => {
     const script = `#!wasm\n${await calcFile()}`;
-    const refused = error('EVAL runs a file with one function, and calc has 14');
+    const refused = error('EVAL runs a file with one function, and calc has 15');
     expect(await server.send('EVAL', script, '0')).toBe(refused);
     expect(await server.send('SCRIPT', 'LOAD', script)).toBe(refused);
     for (const code of ['', 'return 1', '\0asm', 'AGFzbQEAAAA='])

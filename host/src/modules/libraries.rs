@@ -125,3 +125,30 @@ impl Deref for Owner<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guest::faults::{Faults, Identity};
+    use crate::guest::ids::GroupId;
+
+    #[test]
+    fn a_place_that_is_free_again_is_taken_again() {
+        let libraries = Libraries::default();
+        let add = || {
+            let identity = Rc::new(Identity { name: "a".into(), faults: Faults::new().unwrap() });
+            libraries.add(LoadedModule::new(identity, GroupId(0), false))
+        };
+        let first = add().unwrap();
+        let all: Vec<MemberId> = (1..LIBRARIES_MAX).map(|_| add().unwrap()).collect();
+        assert_eq!(first, MemberId(MODULES_MAX));
+        assert!(add().unwrap_err().contains("more than 2048"));
+        libraries.remove(all[7]);
+        assert!(libraries.module(all[7]).is_none() && libraries.module(all[8]).is_some());
+        assert_eq!(add(), Ok(all[7]));
+        assert!(add().is_err());
+        libraries.remove(MemberId(0));
+        libraries.remove(MemberId(MODULES_MAX + LIBRARIES_MAX));
+        assert!(add().is_err());
+    }
+}
