@@ -133,7 +133,7 @@ fn call(slot: &Slot, entered: &mut Entered<'_>, ctx: Context<'_>, arguments: Arg
     let frame = frame::place(&mut entered.store, arguments, slot.late.get())?;
     let state = &mut entered.store.data_mut().call;
     state.begin(Phase::Command);
-    state.may_replicate = slot.may_replicate;
+    state.may_replicate = slot.may_replicate && !state.lent.script.is_some_and(|script| script.reads_only);
     state.frame = frame;
     let given = (arguments.count() - 1, frame.cast_signed());
     let result = match &*slot.handler.borrow() {

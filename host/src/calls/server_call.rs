@@ -116,7 +116,7 @@ fn check_keys(host: &Host, call: &mut Call, ctx: Context<'_>, words: &[&[u8]]) -
 /// The slot of the keys that the running command declares.
 fn declared_slot(host: &Host, call: &Call) -> Option<u16> {
     let words: Vec<&[u8]> = call.lent.arguments.iter().map(|word| word.bytes()).collect();
-    let place = host.slots.get(call.command.0)?.first_key(&words)?;
+    let place = host.command(call.command)?.first_key(&words)?;
     Some(slot_of(words[place]))
 }
 

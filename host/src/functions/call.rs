@@ -8,7 +8,6 @@ use crate::calls::dispatch;
 use crate::calls::refuse::refuse;
 use crate::duties::maxmemory;
 use crate::guest::call::Lent;
-use crate::guest::ids::SlotId;
 use crate::modules::libraries::Library;
 use crate::modules::loaded::{self, Host};
 use crate::modules::slot::Slot;
@@ -31,7 +30,7 @@ struct Call<'a> {
 /// # Safety
 /// `keys` and `arguments` are the server's own, and live for this call.
 #[inline]
-pub unsafe fn run(function: &Function, ctx: Context<'_>, script: Script<'_>, keys: &[*mut Str], arguments: &[*mut Str]) {
+pub unsafe fn run(function: &Function, ctx: Context<'_>, mut script: Script<'_>, keys: &[*mut Str], arguments: &[*mut Str]) {
     let Some(host) = loaded::get() else { return refuse(ctx, "ERR the host failed") };
     let (library, place, wanted) = match &function.body {
         Body::Runs { library, place, keys } => (library, *place, keys),
@@ -49,17 +48,16 @@ pub unsafe fn run(function: &Function, ctx: Context<'_>, script: Script<'_>, key
         if let Err(reason) = admit(host, (library, slot, wanted), &function.name, outer, call) {
             return refuse(ctx, &reason);
         }
+        // EVAL_RO and `flags=no-writes` have the server alone know, unlike the flags of functions.
+        script.reads_only = library.is_script && slot.write && ctx.refuses_writes();
         let Some(mut entered) = library.group.enter_with(Lent::function(ctx, words, script)) else {
             return refuse(ctx, &format!("ERR module {}: it called itself through a command", library.module.name()));
         };
         slot.calls.set(slot.calls.get() + 1);
-        entered.store.data_mut().call.command = NO_SLOT;
+        entered.store.data_mut().call.command = library.number(place);
         dispatch::execute(host, slot, &mut entered, outer, ctx, words);
     });
 }
-
-/// A function has none of the slots of commands.
-const NO_SLOT: SlotId = SlotId(usize::MAX);
 
 /// # Errors
 /// It may not run, and why.

@@ -6,10 +6,10 @@ use std::ops::Deref;
 use std::rc::{Rc, Weak};
 
 use super::module::LoadedModule;
-use super::namespace::MODULES_MAX;
+use super::namespace::{COMMANDS_MAX, MODULES_MAX};
 use super::slot::Slot;
 use crate::guest::group::Group;
-use crate::guest::ids::MemberId;
+use crate::guest::ids::{MemberId, SlotId};
 
 /// Libraries, and scripts of EVAL, at once: each has a memory of its own, of 4 GiB of addresses. The server
 /// keeps 500 scripts of EVAL.
@@ -26,6 +26,14 @@ pub struct Library {
     /// Whether it is a script of EVAL.
     pub is_script: bool,
     all: Libraries,
+}
+
+impl Library {
+    /// The number of one of its functions: none of a command's.
+    #[inline]
+    pub fn number(&self, place: usize) -> SlotId {
+        SlotId(COMMANDS_MAX * (1 + self.member.0 - MODULES_MAX) + place)
+    }
 }
 
 impl Drop for Library {
@@ -95,6 +103,15 @@ impl Libraries {
         places.get(member.0.checked_sub(MODULES_MAX)?)?.as_ref().map(|place| place.module.clone())
     }
 
+    /// The function of this number.
+    pub fn function(&self, number: SlotId) -> Option<Command<'static>> {
+        let number = number.0.checked_sub(COMMANDS_MAX)?;
+        let places = self.places.borrow();
+        let library = places.get(number / COMMANDS_MAX)?.as_ref()?.library.upgrade()?;
+        let place = number % COMMANDS_MAX;
+        (place < library.slots.len()).then_some(Command::Function(library, place))
+    }
+
     /// What libraries, or scripts of EVAL, come to.
     pub fn sum(&self, of_scripts: bool) -> Sum {
         let mut sum = Sum::default();
@@ -106,6 +123,23 @@ impl Libraries {
             }
         }
         sum
+    }
+}
+
+/// What runs: a command of a module, or a function of a library.
+pub enum Command<'a> {
+    Slot(&'a Slot),
+    Function(Rc<Library>, usize),
+}
+
+impl Deref for Command<'_> {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        match self {
+            Command::Slot(slot) => slot,
+            Command::Function(library, place) => &library.slots[*place],
+        }
     }
 }
 

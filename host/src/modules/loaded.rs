@@ -13,7 +13,7 @@ use wasmtime::Engine;
 
 use super::folder::{self, Folder};
 use super::kept::Kept;
-use super::libraries::{Libraries, Owner};
+use super::libraries::{Command, Libraries, Owner};
 use super::link::Link;
 use super::module::{LoadedModule, Presence, Running};
 use super::moving::Moving;
@@ -263,6 +263,15 @@ impl Host {
         match self.modules.get(member.0) {
             Some(module) => Some(Owner::Module(module)),
             None => self.libraries.module(member).map(Owner::Library),
+        }
+    }
+
+    /// What runs under this number.
+    #[inline]
+    pub fn command(&self, number: SlotId) -> Option<Command<'_>> {
+        match self.slots.get(number.0) {
+            Some(slot) => Some(Command::Slot(slot)),
+            None => self.libraries.function(number),
         }
     }
 

@@ -128,6 +128,8 @@ impl Answer {
 #[derive(Clone, Copy)]
 pub struct Script<'a> {
     raw: *mut c_void,
+    /// Whether the server lets it read alone, whatever it could do.
+    pub reads_only: bool,
     runs: PhantomData<&'a ()>,
 }
 
@@ -136,7 +138,7 @@ impl<'a> Script<'a> {
     /// `raw` is what the server has called a function with, which runs for `'a`.
     #[inline]
     pub unsafe fn new(raw: *mut c_void) -> Script<'a> {
-        Script { raw, runs: PhantomData }
+        Script { raw, reads_only: false, runs: PhantomData }
     }
 
     /// The same, to be kept where no lifetime reaches.
@@ -145,7 +147,7 @@ impl<'a> Script<'a> {
     /// It is forgotten before `'a` ends.
     #[inline]
     pub unsafe fn forever(self) -> Script<'static> {
-        Script { raw: self.raw, runs: PhantomData }
+        Script { raw: self.raw, reads_only: self.reads_only, runs: PhantomData }
     }
 
     /// Whether FUNCTION KILL or SCRIPT KILL has ended it. Where it has run for `busy-reply-threshold`, the

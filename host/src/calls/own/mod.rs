@@ -112,7 +112,7 @@ impl<'c> Own<'c> {
 /// The key of this name, and the server's bits for it, where the running command reaches it.
 fn reach(host: &Host, call: &Call, name: &[u8]) -> Result<(Held, u64)> {
     let words = call.lent.arguments;
-    let slot = host.slots.get(call.command.0).ok_or_else(|| Error::msg("a key is used outside a command"))?;
+    let slot = host.command(call.command).ok_or_else(|| Error::msg("a key is used outside a command"))?;
     match slot.key_named(words, name) {
         Some((place, flags)) => Ok((Held::of(words.get(place)), flags)),
         None => Err(failed(format!("ERR the command does not declare the key {}: name it in its syntax, or use redis.call", shown(name)))),
