@@ -136,9 +136,13 @@ impl OpenKey<'_> {
         unsafe { rm!(ValueLength(self.raw())) }
     }
 
-    /// When it expires, in Unix ms; [`api::NO_EXPIRE`]: never.
+    /// When it expires, in Unix ms; [`api::NO_EXPIRE`]: never. Redis 8.2 ends where it is asked this of a key
+    /// that is absent.
     #[inline]
     pub fn deadline(&self) -> i64 {
+        if self.kind() == Kind::Absent {
+            return api::NO_EXPIRE;
+        }
         // SAFETY: as above.
         unsafe { rm!(GetAbsExpire(self.raw())) }
     }
