@@ -5,7 +5,7 @@ import { parseReply, type Reply } from './reply.ts';
 import { eventually, HASHMAP_FILE, HOST_FILE, SESSION_FILE, type TestServer } from './server.ts';
 
 const IMPORTS =
-  'import { caller, command, custom, every, on, publish, query, now, session, setting, Table, type Bytes } from "redis-wasm/kit";';
+  'import { caller, command, custom, every, keys, on, publish, query, now, redis, session, setting, Table, type Bytes } from "redis-wasm/kit";';
 /** A table of numbers and one of texts, and commands that tell what is in them. */
 const TABLES = `const counts = new Table<string, i64>("counts");
 const texts = new Table<string, string>("texts");

@@ -45,7 +45,7 @@ test('the fake server has each of them, where a real one may have it', () => {
   const phases: Record<string, string[]> = {
     load: ['LOADING', 'ALWAYS'],
     settings: ['DECLARING'],
-    command: ['COMMAND', 'RUNNING', 'TELLING', 'CHANGING', 'MOVING', 'ALWAYS'],
+    command: ['COMMAND', 'CALLING', 'RUNNING', 'TELLING', 'CHANGING', 'MOVING', 'ALWAYS'],
     sweep: ['RUNNING', 'TELLING', 'CHANGING', 'MOVING', 'ALWAYS'],
     save: ['SAVING', 'STREAMING', 'ALWAYS'],
     aux: ['READING', 'STREAMING', 'ALWAYS'],

@@ -1,6 +1,6 @@
 //! `redis.Call`: a command of the server, run for the running command. It has the permissions of the user
-//! behind that, the rules of scripts, and their rules of memory; what it writes replicates by itself, within
-//! the unit of the running command.
+//! behind that, or of the one that `wasm.run-as` names where there is none, the rules of scripts, and their
+//! rules of memory; what it writes replicates by itself, within the unit of the running command.
 //!
 //! What it writes stays, whatever becomes of the running command. So what that has done to keys by itself
 //! before is settled first: replicas get both in their order.
@@ -12,7 +12,7 @@ use std::ffi::{CStr, CString};
 
 use wasmtime::{Error, Result};
 
-use super::own::failed;
+use super::own::{failed, owned, run_as};
 use crate::guest::call::Call;
 use crate::guest::part::{Container, HEAD_BYTES, Reply};
 use crate::guest::reply::OPEN_MAX;
@@ -20,6 +20,7 @@ use crate::modules::loaded::Host;
 use crate::modules::slot_set::slot_of;
 use crate::server::api;
 use crate::server::context::Context;
+use crate::server::permissions;
 use crate::server::reply::{Item, Value};
 use crate::server::strings::Strings;
 
@@ -44,6 +45,7 @@ pub fn call(host: &Host, call: &mut Call, words: &[&[u8]]) -> Result<Vec<u8>> {
     if name.to_bytes().eq_ignore_ascii_case(b"FLUSHALL") {
         return refused("ERR redis.call: FLUSHALL would drop what the running module holds".into());
     }
+    let user = if call.is_by_the_host() { Some(run_as()?) } else { None };
     let arguments = Strings::new(rest.iter().copied());
     if ctx.flags() & api::CTX_FLAGS_CLUSTER != 0
         && let Err(reason) = check_keys(host, call, ctx, words)
@@ -57,7 +59,15 @@ pub fn call(host: &Host, call: &mut Call, words: &[&[u8]]) -> Result<Vec<u8>> {
             settle(call, ctx);
         }
     }
-    match ctx.call_for_user(&name, &arguments, !call.may_replicate) {
+    let run = || ctx.call_for_user(&name, &arguments, !call.may_replicate);
+    let answered = match user {
+        None => run(),
+        Some(user) => match permissions::as_user(ctx, user, &Strings::new(words.iter().copied()), run) {
+            Ok(answered) => answered,
+            Err(reason) => return refused(reason),
+        },
+    };
+    match answered {
         Ok(answer) => {
             let bytes = answer.proto().len();
             if bytes > REPLY_BYTES_MAX {
@@ -115,15 +125,12 @@ fn check_keys(host: &Host, call: &mut Call, ctx: Context<'_>, words: &[&[u8]]) -
 
 /// The slot of the keys that the running command declares.
 fn declared_slot(host: &Host, call: &Call) -> Option<u16> {
+    if call.is_by_the_host() {
+        return None;
+    }
     let words: Vec<&[u8]> = call.lent.arguments.iter().map(|word| word.bytes()).collect();
     let place = host.command(call.command)?.first_key(&words)?;
     Some(slot_of(words[place]))
-}
-
-/// Whether a slot is this node's, and not on its way. The cluster is asked once for each running command.
-fn owned(call: &mut Call, ctx: Context<'_>, slot: u16) -> bool {
-    let node = call.node.get_or_insert_with(|| ctx.cluster_nodes().into_iter().find(|node| node.is_myself));
-    node.as_ref().is_some_and(|node| node.owns(slot) && !node.migrating.contains(&slot))
 }
 
 /// Adds a part to those that a module reads.

@@ -10,7 +10,7 @@ use crate::server::cluster::Node;
 use crate::server::context::Context;
 use crate::server::info::Info;
 use crate::server::scripting::Script;
-use crate::server::strings::{Arguments, ServerString, Strings};
+use crate::server::strings::{Arguments, Strings};
 
 /// What a group is doing; a host function that makes no sense in it is refused.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -24,7 +24,7 @@ pub enum Phase {
     Command,
     /// A handler that is run at an interval. No command runs, and no user is behind it.
     Every,
-    /// A handler that is run after an event of a key, likewise: [`Call::event_key`].
+    /// A handler that is run after an event of a key, likewise.
     On,
     AuxSave,
     AuxLoad,
@@ -246,17 +246,10 @@ impl Call {
         Ok(())
     }
 
-    /// Whether the host runs a handler by itself, on behalf of no user: at an interval, or after an event.
-    /// The selected database is that of the event.
-    #[expect(dead_code, reason = "redis.call")]
+    /// Whether the host runs a handler by itself: at an interval, or after an event. No user is behind it, so
+    /// it calls the server as the one that `wasm.run-as` names. It declares no keys.
     pub fn is_by_the_host(&self) -> bool {
         matches!(self.phase, Phase::Every | Phase::On)
-    }
-
-    /// The key of the event that a handler is run after.
-    #[expect(dead_code, reason = "redis.call")]
-    pub fn event_key(&self) -> Option<ServerString<'static>> {
-        (self.phase == Phase::On).then(|| self.lent.arguments.get(1))
     }
 
     /// Begins a call of the host, in which nothing has been handed over.

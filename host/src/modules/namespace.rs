@@ -40,6 +40,8 @@ const LOADING: &[Phase] = &[Phase::Load, Phase::LoadAgain];
 const DECLARING: &[Phase] = &[];
 /// In a command.
 const COMMAND: &[Phase] = &[Phase::Command];
+/// In a command, and in what runs at an interval or after an event.
+const CALLING: &[Phase] = &[Phase::Command, Phase::Every, Phase::On];
 /// In a command, in what runs at an interval or after an event, in `sweep()`, and in what these call.
 pub const RUNNING: &[Phase] = &[Phase::Command, Phase::Every, Phase::On, Phase::Sweep, Phase::Reclaim];
 /// The same, and in `exportSlots()`, or in `dropSlots()`.
@@ -141,29 +143,29 @@ functions! {
     INFO_ADD_FIELD_U_LONG_LONG: "InfoAddFieldULongLong", "(name: bytes, value: i64)", INFO;
     INFO_ADD_FIELD_DOUBLE: "InfoAddFieldDouble", "(name: bytes, value: f64)", INFO;
 
-    CALL: "Call", "(argv: i32, argc: i32) -> i64", COMMAND;
-    KEY_TYPE: "KeyType", "(key: bytes) -> i32", COMMAND;
-    VALUE_LENGTH: "ValueLength", "(key: bytes, type: i32) -> i64", COMMAND;
-    DELETE_KEY: "DeleteKey", "(key: bytes) -> i32", COMMAND;
-    GET_ABS_EXPIRE: "GetAbsExpire", "(key: bytes) -> i64", COMMAND;
-    SET_ABS_EXPIRE: "SetAbsExpire", "(key: bytes, deadline: i64) -> i32", COMMAND;
-    STRING_GET: "StringGet", "(key: bytes) -> i64", COMMAND;
-    STRING_SET: "StringSet", "(key: bytes, value: bytes, deadline: i64)", COMMAND;
-    STRING_DELETE_IF: "StringDeleteIf", "(key: bytes, value: bytes) -> i32", COMMAND;
-    STRING_APPEND: "StringAppend", "(key: bytes, value: bytes) -> i64", COMMAND;
-    STRING_INCREMENT: "StringIncrement", "(key: bytes, by: i64) -> i64", COMMAND;
-    HASH_GET: "HashGet", "(key: bytes, field: bytes) -> i64", COMMAND;
-    HASH_SET: "HashSet", "(key: bytes, field: bytes, value: bytes) -> i32", COMMAND;
-    HASH_DELETE: "HashDelete", "(key: bytes, field: bytes) -> i32", COMMAND;
-    HASH_INCREMENT: "HashIncrement", "(key: bytes, field: bytes, by: i64) -> i64", COMMAND;
-    HASH_GET_ALL: "HashGetAll", "(key: bytes) -> i64", COMMAND;
-    ZSET_ADD: "ZsetAdd", "(key: bytes, score: f64, member: bytes) -> i32", COMMAND;
-    ZSET_INCREMENT: "ZsetIncrement", "(key: bytes, by: f64, member: bytes) -> f64", COMMAND;
-    ZSET_REMOVE: "ZsetRemove", "(key: bytes, member: bytes) -> i32", COMMAND;
-    ZSET_SCORE: "ZsetScore", "(key: bytes, member: bytes) -> f64", COMMAND;
-    ZSET_RANGE: "ZsetRange", "(key: bytes, min: f64, max: f64, limit: i32) -> i64", COMMAND;
-    LIST_PUSH: "ListPush", "(key: bytes, end: i32, value: bytes) -> i64", COMMAND;
-    LIST_POP: "ListPop", "(key: bytes, end: i32) -> i64", COMMAND;
-    LIST_GET: "ListGet", "(key: bytes, index: i64) -> i64", COMMAND;
-    LIST_SET: "ListSet", "(key: bytes, index: i64, value: bytes)", COMMAND;
+    CALL: "Call", "(argv: i32, argc: i32) -> i64", CALLING;
+    KEY_TYPE: "KeyType", "(key: bytes) -> i32", CALLING;
+    VALUE_LENGTH: "ValueLength", "(key: bytes, type: i32) -> i64", CALLING;
+    DELETE_KEY: "DeleteKey", "(key: bytes) -> i32", CALLING;
+    GET_ABS_EXPIRE: "GetAbsExpire", "(key: bytes) -> i64", CALLING;
+    SET_ABS_EXPIRE: "SetAbsExpire", "(key: bytes, deadline: i64) -> i32", CALLING;
+    STRING_GET: "StringGet", "(key: bytes) -> i64", CALLING;
+    STRING_SET: "StringSet", "(key: bytes, value: bytes, deadline: i64)", CALLING;
+    STRING_DELETE_IF: "StringDeleteIf", "(key: bytes, value: bytes) -> i32", CALLING;
+    STRING_APPEND: "StringAppend", "(key: bytes, value: bytes) -> i64", CALLING;
+    STRING_INCREMENT: "StringIncrement", "(key: bytes, by: i64) -> i64", CALLING;
+    HASH_GET: "HashGet", "(key: bytes, field: bytes) -> i64", CALLING;
+    HASH_SET: "HashSet", "(key: bytes, field: bytes, value: bytes) -> i32", CALLING;
+    HASH_DELETE: "HashDelete", "(key: bytes, field: bytes) -> i32", CALLING;
+    HASH_INCREMENT: "HashIncrement", "(key: bytes, field: bytes, by: i64) -> i64", CALLING;
+    HASH_GET_ALL: "HashGetAll", "(key: bytes) -> i64", CALLING;
+    ZSET_ADD: "ZsetAdd", "(key: bytes, score: f64, member: bytes) -> i32", CALLING;
+    ZSET_INCREMENT: "ZsetIncrement", "(key: bytes, by: f64, member: bytes) -> f64", CALLING;
+    ZSET_REMOVE: "ZsetRemove", "(key: bytes, member: bytes) -> i32", CALLING;
+    ZSET_SCORE: "ZsetScore", "(key: bytes, member: bytes) -> f64", CALLING;
+    ZSET_RANGE: "ZsetRange", "(key: bytes, min: f64, max: f64, limit: i32) -> i64", CALLING;
+    LIST_PUSH: "ListPush", "(key: bytes, end: i32, value: bytes) -> i64", CALLING;
+    LIST_POP: "ListPop", "(key: bytes, end: i32) -> i64", CALLING;
+    LIST_GET: "ListGet", "(key: bytes, index: i64) -> i64", CALLING;
+    LIST_SET: "ListSet", "(key: bytes, index: i64, value: bytes)", CALLING;
 }

@@ -89,6 +89,7 @@ api! {
     fn GetClientUserNameById(ctx: *mut Ctx, client: u64) -> *mut Str;
     fn GetCurrentUserName(ctx: *mut Ctx) -> *mut Str;
     fn GetModuleUserFromUserName(name: *mut Str) -> *mut User;
+    fn SetContextUser(ctx: *mut Ctx, user: *const User);
     fn FreeModuleUser(user: *mut User) -> c_int;
     fn ACLCheckCommandPermissions(user: *mut User, argv: *const *mut Str, argc: c_int) -> c_int;
     #[optional] fn ACLCheckPermissions(user: *mut User, argv: *const *mut Str, argc: c_int, database: c_int, reason: *mut c_int) -> c_int;

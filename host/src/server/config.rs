@@ -101,7 +101,6 @@ pub fn cache() -> Option<PathBuf> {
 
 /// The user as whom modules call the server where no command runs (`wasm.run-as`); `None` where none is
 /// named.
-#[expect(dead_code, reason = "redis.call")]
 pub fn run_as() -> Option<&'static [u8]> {
     RUN_AS.bytes()
 }

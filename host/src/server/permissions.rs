@@ -5,7 +5,8 @@ use std::ffi::c_int;
 use super::api;
 use super::context::Context;
 use super::outermost;
-use super::strings::{ServerString, Strings};
+use super::strings::{self, ServerString, Strings};
+use super::text;
 use crate::rm;
 
 /// Whether the user behind the running command may run it with this key in the place of its first one, and
@@ -54,6 +55,55 @@ pub fn may_run_as(ctx: Context<'_>, user: ServerString<'_>, words: &Strings<'_>)
         rm!(FreeModuleUser(user));
         allowed
     }
+}
+
+/// Runs `action`, which runs a command of these words, with this user behind the context. Whether that may is
+/// asked before: Redis 7.0 tells its log of a refusal by the context's client, which has no user.
+///
+/// # Errors
+/// The error reply that says why not.
+pub fn as_user<T>(ctx: Context<'_>, name: &[u8], words: &Strings<'_>, action: impl FnOnce() -> T) -> Result<T, String> {
+    let command = words.words().next().unwrap_or_default();
+    let run = |user: *mut api::User| {
+        // SAFETY: the user is alive. What the server does not know it refuses by itself.
+        if !unsafe { may_run(ctx, user, words.all()) } && ctx.has_command(&text::line(command)) {
+            return Err(format!("NOPERM the user of wasm.run-as has no permission to run {} so", command.escape_ascii()));
+        }
+        // SAFETY: the user is alive until the context has none again.
+        unsafe { rm!(SetContextUser(ctx.raw(), user)) };
+        let result = action();
+        // SAFETY: as above.
+        unsafe { rm!(SetContextUser(ctx.raw(), std::ptr::null())) };
+        Ok(result)
+    };
+    with_named(name, run).unwrap_or_else(|| Err(no_user(name)))
+}
+
+/// That `wasm.run-as` names nobody who is there.
+pub fn no_user(name: &[u8]) -> String {
+    format!("ERR wasm.run-as names the user {}, and there is none", name.escape_ascii())
+}
+
+/// Whether this user may read a key, or also change it; `None` where there is no such user.
+pub fn may_use_key(name: &[u8], key: ServerString<'_>, writes: bool) -> Option<bool> {
+    const READ: c_int = api::CMD_KEY_ACCESS as c_int;
+    const WRITE: c_int = (api::CMD_KEY_INSERT | api::CMD_KEY_UPDATE | api::CMD_KEY_DELETE) as c_int;
+    let flags = if writes { READ | WRITE } else { READ };
+    // SAFETY: the user and the key are alive.
+    with_named(name, |user| unsafe { rm!(ACLCheckKeyPermissions(user, key.raw(), flags)) } == api::OK)
+}
+
+/// Runs `action` with the user of this name, if there is one.
+fn with_named<T>(name: &[u8], action: impl FnOnce(*mut api::User) -> T) -> Option<T> {
+    // SAFETY: the name is alive; the user is freed once, after its last use.
+    let user = strings::with_string(name, |name| unsafe { rm!(GetModuleUserFromUserName(name.raw())) });
+    if user.is_null() {
+        return None;
+    }
+    let result = action(user);
+    // SAFETY: as above.
+    unsafe { _ = rm!(FreeModuleUser(user)) };
+    Some(result)
 }
 
 /// The client behind the running command, for the log: its user, its number and its name.

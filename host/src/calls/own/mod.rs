@@ -16,10 +16,11 @@ use crate::engine::trap::Failed;
 use crate::guest::call::Call;
 use crate::guest::journal::{Before, Deed, Journal};
 use crate::modules::loaded::Host;
-use crate::server::api;
+use crate::modules::slot_set::slot_of;
 use crate::server::context::Context;
 use crate::server::strings::Held;
 use crate::server::values::{Kind, OpenKey};
+use crate::server::{api, config, permissions};
 
 /// The error of a key that holds another kind of value, in the server's own words.
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -43,6 +44,10 @@ impl<'c> Own<'c> {
     /// # Errors
     /// The command does not declare it.
     pub fn to_read(host: &Host, call: &'c mut Call, key: &[u8]) -> Result<Own<'c>> {
+        if call.is_by_the_host() {
+            let key = reach_as_user(call, key, false)?;
+            return Own::of(call, key);
+        }
         let (key, _) = reach(host, call, key)?;
         Own::of(call, key)
     }
@@ -54,6 +59,10 @@ impl<'c> Own<'c> {
     pub fn to_write(host: &Host, call: &'c mut Call, key: &[u8]) -> Result<Own<'c>> {
         if !call.may_replicate {
             return Err(failed("ERR a query cannot write: a command() can"));
+        }
+        if call.is_by_the_host() {
+            let key = reach_as_user(call, key, true)?;
+            return Own::of(call, key);
         }
         let (key, flags) = reach(host, call, key)?;
         if flags & api::CMD_KEY_RO != 0 {
@@ -117,6 +126,38 @@ fn reach(host: &Host, call: &Call, name: &[u8]) -> Result<(Held, u64)> {
         Some((place, flags)) => Ok((Held::of(words.get(place)), flags)),
         None => Err(failed(format!("ERR the command does not declare the key {}: name it in its syntax, or use redis.call", shown(name)))),
     }
+}
+
+/// The user as whom what the host runs by itself reaches the server.
+///
+/// # Errors
+/// `wasm.run-as` names none.
+pub fn run_as() -> Result<&'static [u8]> {
+    const UNNAMED: &str = "ERR what runs without a command calls the server as the user that wasm.run-as names, and it names none";
+    config::run_as().ok_or_else(|| failed(UNNAMED))
+}
+
+/// The key of this name, in what the host runs by itself: its user must cover it, and in a cluster this node
+/// serve it.
+fn reach_as_user(call: &mut Call, name: &[u8], writes: bool) -> Result<Held> {
+    let user = run_as()?;
+    let ctx = call.lent.ctx.ok_or_else(|| Error::msg("a key is used outside a command"))?;
+    let key = Held::new(name);
+    match permissions::may_use_key(user, key.string(), writes) {
+        None => return Err(failed(permissions::no_user(user))),
+        Some(false) => return Err(failed(format!("NOPERM the user of wasm.run-as has no permission for the key {}", shown(name)))),
+        Some(true) => {}
+    }
+    if ctx.flags() & api::CTX_FLAGS_CLUSTER != 0 && !owned(call, ctx, slot_of(name)) {
+        return Err(failed(format!("ERR the key {} is not in a slot of this node", shown(name))));
+    }
+    Ok(key)
+}
+
+/// Whether a slot is this node's, and not on its way. The cluster is asked once for each running command.
+pub fn owned(call: &mut Call, ctx: Context<'_>, slot: u16) -> bool {
+    let node = call.node.get_or_insert_with(|| ctx.cluster_nodes().into_iter().find(|node| node.is_myself));
+    node.as_ref().is_some_and(|node| node.owns(slot) && !node.migrating.contains(&slot))
 }
 
 /// The beginning of a key, for a message.

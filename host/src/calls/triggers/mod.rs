@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::frame;
 use super::refuse::DAMAGED;
+use super::server_call;
 use crate::engine::trap::{self, Failed, TimedOut};
 use crate::guest::call::{Lent, Phase};
 use crate::guest::ids::MemberId;
@@ -75,7 +76,11 @@ fn run(host: &Host, ctx: Context<'_>, member: MemberId, handler: &Handler, phase
             call.begun_ms = if phase == Phase::On { clock::command_ms() } else { clock::now_ms() };
             handler.run(&mut entered.store, (arguments.count() - 1, frame.cast_signed()))
         });
-        entered.store.data_mut().call.phase = Phase::Idle;
+        let call = &mut entered.store.data_mut().call;
+        call.phase = Phase::Idle;
+        if !call.journal.is_empty() {
+            if result.is_ok() { server_call::settle(call, ctx) } else { call.journal.undo(ctx) }
+        }
         let Err(error) = result else { return Ok(()) };
         entered.rewind();
         match error.downcast_ref::<Failed>() {
