@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildKit } from '../support/kit.ts';
+import type { RawConnection } from '../support/raw.ts';
 import { parseReply, type Reply } from '../support/reply.ts';
 import { exchangesOf, shown, words } from '../support/transcript.ts';
 import { eventually, HOST_FILE, ROOT, useServer } from '../support/server.ts';
@@ -15,7 +16,12 @@ const names = readdirSync(FOLDER)
 const modules = await buildKit(names.map((name) => path.join(FOLDER, `${name}.ts`)));
 const server = useServer({ module: [HOST_FILE, ...modules] });
 
+/** The twins have a database of their own: some modules use the server's own keys, as they do. */
+let twins: RawConnection;
+
 beforeAll(async () => {
+  twins = await server.connect();
+  expect(await twins.send('SELECT', '1')).toBe('+OK\r\n');
   for (const name of names) {
     expect(await server.send('FUNCTION', 'LOAD', readFileSync(path.join(FOLDER, `${name}.lua`), 'utf8'))).toBe(bulkOf(name));
   }
@@ -25,7 +31,7 @@ const bulkOf = (text: string) => `$${text.length}\r\n${text}\r\n`;
 
 type Call = [name: string, ...args: string[]];
 const ofModule = (...call: Call) => server.send(...call);
-const ofTwin = ([name, ...args]: Call) => server.send('FCALL', name.toLowerCase().replace('.', '_'), '1', ...args);
+const ofTwin = ([name, ...args]: Call) => twins.send('FCALL', name.toLowerCase().replace('.', '_'), '1', ...args);
 const WAYS = [
   ['module', ofModule],
   ['twin', (...call: Call) => ofTwin(call)],
@@ -39,7 +45,7 @@ async function both(...call: Call): Promise<Reply> {
 }
 
 test('each is short, has its twin, and is TypeScript to an editor', () => {
-  expect(names).toEqual(['board', 'flag', 'limit', 'once', 'queue', 'stock', 'visits', 'window']);
+  expect(names).toEqual(['board', 'flag', 'limit', 'lock', 'memo', 'once', 'queue', 'slide', 'stock', 'visits', 'window']);
   for (const name of names)
     expect(
       readFileSync(path.join(FOLDER, `${name}.ts`), 'utf8')
@@ -104,11 +110,14 @@ describe('limit, a token bucket', () => {
   });
 });
 
-describe('window, a sliding window', () => {
+describe.each([
+  ['window', 'WINDOW.HIT'],
+  ['slide', 'SLIDE.HIT'],
+])('%s, a sliding window', (_, name) => {
   test('lets as many through as the limit says, and tells how long the next has to wait', async () => {
     for (const [, send] of WAYS) {
-      for (const left of [2, 1, 0]) expect(await send('WINDOW.HIT', 'key', '3', '600000')).toBe(`*3\r\n:1\r\n:${left}\r\n:0\r\n`);
-      const [isThrough, left, wait] = parseReply(await send('WINDOW.HIT', 'key', '3', '600000')) as number[];
+      for (const left of [2, 1, 0]) expect(await send(name, 'key', '3', '600000')).toBe(`*3\r\n:1\r\n:${left}\r\n:0\r\n`);
+      const [isThrough, left, wait] = parseReply(await send(name, 'key', '3', '600000')) as number[];
       expect([isThrough, left]).toEqual([0, 0]);
       expect(wait).toBeGreaterThan(300_000);
       expect(wait).toBeLessThanOrEqual(600_000);
@@ -116,14 +125,14 @@ describe('window, a sliding window', () => {
   });
 
   test.each(WAYS)('forgets what fell out of it: %s', async (_, send) => {
-    const hit = () => send('WINDOW.HIT', 'key', '2', '1');
+    const hit = () => send(name, 'key', '2', '1');
     for (let times = 0; times < 5; times++) expect(await eventually(hit, (reply) => reply.startsWith('*3\r\n:1'))).toMatch(/:0\r\n$/);
     expect(await eventually(hit, (reply) => reply === '*3\r\n:1\r\n:1\r\n:0\r\n')).toMatch(/^\*3\r\n:1\r\n:1/);
   });
 
   test('refuses a limit or a window of 0', async () => {
-    expect(await both('WINDOW.HIT', 'key', '0', '1')).toEqual(new Error('ERR limit and window must be over 0'));
-    expect(await both('WINDOW.HIT', 'key', '1', '0')).toEqual(new Error('ERR limit and window must be over 0'));
+    expect(await both(name, 'key', '0', '1')).toEqual(new Error('ERR limit and window must be over 0'));
+    expect(await both(name, 'key', '1', '0')).toEqual(new Error('ERR limit and window must be over 0'));
   });
 });
 
@@ -194,6 +203,96 @@ describe('flag, features with a roll-out', () => {
 
   test('refuses a percentage that is none', async () => {
     for (const percent of ['-1', '101']) expect(await set(percent)).toEqual(new Error('ERR percent must be from 0 to 100'));
+  });
+});
+
+test('slide keeps its hits in a sorted set of the server', async () => {
+  for (const left of [1, 0]) expect(await both('SLIDE.HIT', 'key', '2', '600000')).toEqual([1, left, 0]);
+  expect(await server.send('ZCARD', 'key')).toBe(':2\r\n');
+  expect(parseReply(await server.send('PTTL', 'key'))).toBeGreaterThan(300_000);
+});
+
+describe('lock, with tokens that grow', () => {
+  const LONG = '600000';
+
+  test('is held by one, who alone can extend it and give it back', async () => {
+    expect([await both('LOCK.ACQUIRE', 'key', LONG), await both('LOCK.ACQUIRE', 'key', LONG)]).toEqual([1, null]);
+    for (const token of ['2', '01', 'a token']) {
+      expect([await both('LOCK.EXTEND', 'key', token, LONG), await both('LOCK.RELEASE', 'key', token)]).toEqual([0, 0]);
+    }
+    expect(await both('LOCK.EXTEND', 'key', '1', '900000')).toBe(1);
+    expect(parseReply(await server.send('PTTL', 'key'))).toBeGreaterThan(600_000);
+    expect([await both('LOCK.RELEASE', 'key', '1'), await both('LOCK.RELEASE', 'key', '1')]).toEqual([1, 0]);
+    expect([await both('LOCK.EXTEND', 'key', '1', LONG), await both('LOCK.ACQUIRE', 'key', LONG)]).toEqual([0, 2]);
+    expect(await server.send('GET', 'key')).toBe('$1\r\n2\r\n');
+  });
+
+  test.each(WAYS)('is free again after its time, and its old token is worth nothing: %s', async (_, send) => {
+    expect(await send('LOCK.ACQUIRE', 'key', '1')).toBe(':1\r\n');
+    const acquire = () => send('LOCK.ACQUIRE', 'key', LONG);
+    expect(await eventually(acquire, (reply) => reply !== '$-1\r\n')).toBe(':2\r\n');
+    expect([await send('LOCK.EXTEND', 'key', '1', LONG), await send('LOCK.RELEASE', 'key', '1')]).toEqual([':0\r\n', ':0\r\n']);
+  });
+
+  test('refuses no time at all', async () => {
+    expect(await both('LOCK.ACQUIRE', 'key', '0')).toEqual(new Error('ERR ms must be over 0'));
+    expect(await both('LOCK.EXTEND', 'key', '1', '0')).toEqual(new Error('ERR ms must be over 0'));
+    expect(await both('LOCK.ACQUIRE', 'key', LONG)).toBe(1);
+  });
+});
+
+describe.each(WAYS)('memo, a cache that one caller fills: %s', (_, send) => {
+  const get = async (lease = '600000') => parseReply(await send('MEMO.GET', 'key', lease)) as [string | null, string | null];
+  const store = (lease: string | null, value: string, ...more: string[]) => send('MEMO.SET', 'key', lease ?? '', value, ...more);
+
+  test('has one compute what is missing, and the others wait', async () => {
+    const [value, lease] = await get();
+    expect([value, typeof lease]).toEqual([null, 'string']);
+    expect(await get()).toEqual([null, null]);
+    expect([await store('another', 'no', '600000'), await store(lease, '\0\xff', '600000')]).toEqual([':0\r\n', ':1\r\n']);
+    expect(await get()).toEqual(['\0\xff', null]);
+    expect(await store(lease, 'again', '600000')).toBe(':0\r\n');
+  });
+
+  test('has one compute what is stale, and the others use it meanwhile', async () => {
+    const [, first] = await get();
+    expect(await store(first, 'old', '1', 'STALE', '600000')).toBe(':1\r\n');
+    const [value, lease] = await eventually(get, ([, granted]) => granted !== null);
+    expect(value).toBe('old');
+    expect(await get()).toEqual(['old', null]);
+    expect(await store(lease, 'new', '600000')).toBe(':1\r\n');
+    expect(await get()).toEqual(['new', null]);
+  });
+
+  test('gives the lease to another one when it is over', async () => {
+    const [, first] = await get('1');
+    const [value, second] = await eventually(get, ([, granted]) => granted !== null);
+    expect(value).toBeNull();
+    expect([await store(first, 'late', '600000'), await store(second, 'in time', '600000')]).toEqual([':0\r\n', ':1\r\n']);
+  });
+
+  test('stores nothing that was computed before it was dropped', async () => {
+    const [, lease] = await get();
+    expect([await send('MEMO.DROP', 'key'), await store(lease, 'old', '600000')]).toEqual([':0\r\n', ':0\r\n']);
+    const [, next] = await get();
+    expect([await store(next, 'new', '600000'), await send('MEMO.DROP', 'key')]).toEqual([':1\r\n', ':1\r\n']);
+    expect((await get())[0]).toBeNull();
+  });
+
+  test('computes anew what the server has evicted, or another client deleted', async () => {
+    const [, lease] = await get();
+    expect(await store(lease, 'value', '600000')).toBe(':1\r\n');
+    const owner = send === ofModule ? server : twins;
+    expect([await owner.send('GET', 'key'), await owner.send('DEL', 'key')]).toEqual(['$5\r\nvalue\r\n', ':1\r\n']);
+    const [value, next] = await get();
+    expect([value, typeof next]).toEqual([null, 'string']);
+  });
+
+  test('refuses times that are none', async () => {
+    expect(await send('MEMO.GET', 'key', '0')).toBe('-ERR lease must be over 0\r\n');
+    for (const times of [['0'], ['1', 'STALE', '-1']]) {
+      expect(await store('lease', 'value', ...times)).toBe('-ERR ms must be over 0, and STALE not below\r\n');
+    }
   });
 });
 
