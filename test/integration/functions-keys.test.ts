@@ -139,6 +139,11 @@ test.runIf(hasEngines)('replicas get what functions have done', async () => {
   await caughtUp(primary, replica);
   expect(await replica.send('MGET', 'from', 'to')).toBe(`*2\r\n${bulk('2')}${bulk('3')}`);
   expect(await replica.send('FCALL_RO', 'shop_get', '1', 'to')).toBe(bulk('3'));
+  const hearer = await replica.connect();
+  await hearer.send('SUBSCRIBE', 'news');
+  const heard = hearer.next();
+  expect(await primary.send('FCALL', 'shop_cry', '0', 'hello')).toBe(OK);
+  expect(await heard).toBe(`*3\r\n${bulk('message')}${bulk('news')}${bulk('hello')}`);
   const script = `#!wasm flags=no-writes\n${await built('one', ONE)}`;
   for (const how of ['keys', 'call']) expect(await replica.send('EVAL', script, '1', 'to', how)).toMatch(/^-(?:ERR|READONLY)/);
   expect(await replica.send('GET', 'to')).toBe(bulk('3'));
