@@ -27,6 +27,18 @@ query("SET.MOST", "", (): i64 => most.value);
 `,
   ', setting',
 );
+const TIMED = kit(
+  `query("TIMED.GET", "", (): i64 => 1);
+every(1000, (): void => {});
+`,
+  ', every',
+);
+const HEARING = kit(
+  `query("HEARING.GET", "", (): i64 => 1);
+on("set", "*", (): void => {});
+`,
+  ', on',
+);
 const CLASH = kit(`query("CLASH.A-B", "", (): i64 => 1);
 query("CLASH.A_B", "", (): i64 => 2);
 `);
@@ -61,6 +73,11 @@ describe.runIf(hasEngines)('FUNCTION LOAD refuses', () => {
     expect(await load(pace)).toMatch(new RegExp(`^-ERR a function has no data of its own, and pace has tables \\(.+\\): ${INSTEAD}\r\n$`));
     expect(await load(await built('linked', LINKED))).toBe(error(`a function has no links, and linked imports CUSTOM: ${INSTEAD}`));
     expect(await load(await built('set', SET))).toBe(error(`a function has no settings, and set has most: ${INSTEAD}`));
+    for (const [name, text] of [
+      ['timed', TIMED],
+      ['hearing', HEARING],
+    ] as const)
+      expect(await load(await built(name, text))).toBe(error(`a function runs when it is called, and ${name} has every or on: ${INSTEAD}`));
     expect(await load(await built('clash', CLASH))).toBe(error('CLASH.A-B and CLASH.A_B would both be the function clash_a_b'));
     expect(await load((await built('clash', CLASH)).replace('GetContextFlags', 'GetContextFlagz'))).toMatch(
       /^-ERR (?:it imports redis\.GetContextFlagz, which this version of the host does not have|CLASH)/,

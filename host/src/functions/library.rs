@@ -118,6 +118,9 @@ fn compile_file(host: &Host, ctx: Context<'_>, bytes: Vec<u8>) -> Result<WasmFil
     if let Some((_, setting)) = file.declared_settings.first() {
         return Err(format!("a function has no settings, and {name} has {}: load the file as a module instead", setting.name));
     }
+    if !file.triggers.every.is_empty() || !file.triggers.on.is_empty() {
+        return Err(format!("a function runs when it is called, and {name} has every or on: load the file as a module instead"));
+    }
     if !file.types.is_empty() || !file.settings.is_empty() {
         return Err(NO_KIT.into());
     }

@@ -351,7 +351,8 @@ fn on_load(
     let triggers = std::mem::take(&mut entered.store.data_mut().triggers);
     match (code, entered.store.data_mut().refused.take()) {
         (Ok(0), _) => {
-            let functions = group.member(&host.modules[member.0].identity).ok_or("it is not there")?;
+            let owner = host.owner(member).ok_or("it is not there")?;
+            let functions = group.member(&owner.identity).ok_or("it is not there")?;
             let declared = host.running(member).ok_or("it is missing")?;
             let declared = &declared.file.triggers;
             if (triggers.every.len(), triggers.on.len()) != (declared.every.len(), declared.on.len()) {

@@ -307,13 +307,7 @@ impl Context<'_> {
         }
     }
 
-    /// Whether the server would refuse any write now: it is asked, and none runs.
-    pub fn refuses_writes(self) -> bool {
-        // `S`: by the rules of scripts, `E`: its error is its answer, `D`: nothing runs, and none is null.
-        self.call_as(c"SEDv", c"SWAPDB", &Strings::of_texts(&[c"0", c"0"])).is_ok_and(|answer| answer.is_error())
-    }
-
-    fn call_as(self, format: &CStr, name: &CStr, arguments: &Strings<'_>) -> Result<Answer, c_int> {
+    pub(super) fn call_as(self, format: &CStr, name: &CStr, arguments: &Strings<'_>) -> Result<Answer, c_int> {
         // SAFETY: as above. Format "v" takes an array and its length. Without `E`, null and errno tell why
         // nothing ran.
         unsafe {

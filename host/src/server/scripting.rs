@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use super::api::{self, Ctx, EngineMethods, Str};
 use super::context::Context;
-use super::strings;
+use super::strings::{self, Strings};
 use crate::rm;
 
 /// A function as the server keeps it: made by [`Compiled::new`], freed by [`Compiled::free`].
@@ -156,6 +156,14 @@ impl<'a> Script<'a> {
         const KILLED: c_int = 1;
         // SAFETY: set where an engine is registered; by the type's contract.
         unsafe { api::GetFunctionExecutionState.is_some_and(|state| state(self.raw) == KILLED) }
+    }
+}
+
+impl Context<'_> {
+    /// Whether the server would refuse any write now: it is asked, and none runs.
+    pub fn refuses_writes(self) -> bool {
+        // `S`: by the rules of scripts, `E`: its error is its answer, `D`: nothing runs, and none is null.
+        self.call_as(c"SEDv", c"SWAPDB", &Strings::of_texts(&[c"0", c"0"])).is_ok_and(|answer| answer.is_error())
     }
 }
 
