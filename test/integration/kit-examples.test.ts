@@ -7,14 +7,16 @@ import { buildKit } from '../support/kit.ts';
 import type { RawConnection } from '../support/raw.ts';
 import { parseReply, type Reply } from '../support/reply.ts';
 import { exchangesOf, shown, words } from '../support/transcript.ts';
-import { eventually, HOST_FILE, ROOT, useServer } from '../support/server.ts';
+import { eventually, HASHMAP_FILE, HOST_FILE, ROOT, SESSION_FILE, useServer } from '../support/server.ts';
 
 const FOLDER = path.join(ROOT, 'kit/examples');
 const names = readdirSync(FOLDER)
   .filter((name) => name.endsWith('.ts'))
   .map((name) => path.basename(name, '.ts'));
+/** What no function of the server can do: it runs without a command. */
+const ALONE = ['rollup', 'signout'];
 const modules = await buildKit(names.map((name) => path.join(FOLDER, `${name}.ts`)));
-const server = useServer({ module: [HOST_FILE, ...modules] });
+const server = useServer({ module: [HOST_FILE, HASHMAP_FILE, SESSION_FILE, ...modules] });
 
 /** The twins have a database of their own: some modules use the server's own keys, as they do. */
 let twins: RawConnection;
@@ -22,7 +24,7 @@ let twins: RawConnection;
 beforeAll(async () => {
   twins = await server.connect();
   expect(await twins.send('SELECT', '1')).toBe('+OK\r\n');
-  for (const name of names) {
+  for (const name of names.filter((each) => !ALONE.includes(each))) {
     expect(await server.send('FUNCTION', 'LOAD', readFileSync(path.join(FOLDER, `${name}.lua`), 'utf8'))).toBe(bulkOf(name));
   }
 });
@@ -45,7 +47,9 @@ async function both(...call: Call): Promise<Reply> {
 }
 
 test('each is short, has its twin, and is TypeScript to an editor', () => {
-  expect(names).toEqual(['board', 'flag', 'limit', 'lock', 'memo', 'once', 'queue', 'slide', 'stock', 'visits', 'window']);
+  expect(names).toEqual([
+    ...['board', 'flag', 'limit', 'lock', 'memo', 'once', 'queue', 'rollup', 'signout', 'slide', 'stock', 'visits', 'window'],
+  ]);
   for (const name of names)
     expect(
       readFileSync(path.join(FOLDER, `${name}.ts`), 'utf8')
@@ -443,5 +447,39 @@ describe('stock, with reservations', () => {
       ['1', 'tea', '0'],
     ])
       expect(await both('STOCK.HOLD', 'key', 'a', ...args)).toEqual(new Error('ERR ms and counts must be over 0'));
+  });
+});
+
+describe('rollup, once a day', () => {
+  test('has hits by the day when that is over', async () => {
+    const day = Math.floor(Date.now() / 86_400_000) - 2;
+    const at = String(day * 86_400_000 + 5_000_000);
+    expect(await server.send('ROLLUP.HIT', 'page', 'BY', '7', 'AT', at)).toBe('+OK\r\n');
+    expect(await server.send('ROLLUP.HIT', 'page')).toBe('+OK\r\n');
+    const days = await eventually(
+      () => server.send('ROLLUP.DAY', 'page', String(day)),
+      (reply) => reply !== ':0\r\n',
+    );
+    expect(days).toBe(':7\r\n');
+    expect(await server.send('ROLLUP.DAY', 'page', String(day + 2))).toBe(':0\r\n');
+    expect(await server.send('ROLLUP.HIT', 'page', 'BY', '0')).toBe('-ERR count must be over 0\r\n');
+  });
+});
+
+describe('signout, when a user is gone', () => {
+  test.each([['DEL'], ['UNLINK'], ['PEXPIRE', '1']])('by %s', async (name, ...words) => {
+    await server.send('HSET', 'user:ann', 'name', 'Ann');
+    const ids = [parseReply(await server.send('SIGNOUT.IN', 'user:ann')), parseReply(await server.send('SIGNOUT.IN', 'user:bob'))];
+    await server.send('SIGNOUT.IN', 'user:ann');
+    expect(await server.send('SIGNOUT.COUNT', 'user:ann')).toBe(':2\r\n');
+    await server.send(name, 'user:ann', ...words);
+    const left = await eventually(
+      () => server.send('SIGNOUT.COUNT', 'user:ann'),
+      (reply) => reply === ':0\r\n',
+    );
+    expect(left).toBe(':0\r\n');
+    expect(await server.send('SESSION.INFO', String(ids[0]))).toMatch(/^[$*]-1/);
+    expect(await server.send('SESSION.INFO', String(ids[1]))).toContain('user:bob');
+    expect(await server.send('SESSION.COUNT')).toBe(':1\r\n');
   });
 });
