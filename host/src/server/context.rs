@@ -349,24 +349,20 @@ impl Context<'_> {
         unsafe { rm!(SubscribeToKeyspaceEvents(self.raw, api::NOTIFY_CHANGES, callback)) == api::OK }
     }
 
-    /// Has the server call `callback` once, when what runs now has ended, within what that replicates; false
-    /// where it cannot (before 7.2, and on a replica).
+    /// Has `callback` called when what runs now has ended; false where it cannot (before 7.2, on a replica).
     pub fn start_job(self, callback: api::TimerFunc) -> bool {
         // SAFETY: as above; set by `api::init`, before anything runs.
         unsafe { api::AddPostNotificationJob.is_some_and(|add| add(self.raw, callback, std::ptr::null_mut(), None) == api::OK) }
     }
 
-    /// Has the server call `callback` once, after this time; answers the timer. After no time: before it
-    /// waits for clients again, and sends them its replies.
+    /// Has `callback` called once, after this time; answers the timer. No time: before replies are sent.
     pub fn start_timer(self, after: Duration, callback: api::TimerFunc) -> u64 {
         // The server looks at its earliest timer alone, up to a millisecond late: this is that one.
-        const AT_ONCE_MS: i64 = -10;
-        let period_ms = if after.is_zero() { AT_ONCE_MS } else { after.as_millis() as i64 };
+        let period_ms = if after.is_zero() { -10 } else { after.as_millis() as i64 };
         // SAFETY: as above.
         unsafe { rm!(CreateTimer(self.raw, period_ms, callback, std::ptr::null_mut())) }
     }
 
-    /// A timer that the server no longer has is not stopped.
     pub fn stop_timer(self, timer: u64) {
         // SAFETY: as above.
         unsafe { _ = rm!(StopTimer(self.raw, timer, std::ptr::null_mut())) };
