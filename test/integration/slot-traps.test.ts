@@ -15,8 +15,9 @@ import {
   startMove,
   type Move,
 } from '../support/moves.ts';
+import { joined } from '../support/cluster.ts';
 import { caughtUp, linked } from '../support/replication.ts';
-import { eventually, tested } from '../support/server.ts';
+import { eventually, startServer, tested, type TestServer } from '../support/server.ts';
 
 const OK = '+OK\r\n';
 const movesAtOnce = tested.name === 'Valkey' && Number(tested.version.split('.')[0]) >= 9;
@@ -326,4 +327,26 @@ test.runIf(movesAtOnce)('slots that go by a move that was cancelled too late lea
   expect(await eventually(() => source.send('CUSTOM.LEN'), isEmpty)).toBe(':0\r\n');
   expect(source.log).toContain(`another node has the slots ${owned.slot} by a move that was cancelled too late`);
   expect(await seen(target, owned)).toEqual(before);
+});
+
+test.runIf(movesAtOnce)('a primary that fails over while slots go keeps no key of the move', async () => {
+  const nodes = await joined(startServer, {}, 4, 3);
+  const [source, target, , replica] = nodes as [TestServer, TestServer, TestServer, TestServer];
+  await linked(replica);
+  const id = await idOf(target);
+  // The move does not go on.
+  process.kill(target.pid, 'SIGSTOP');
+  try {
+    expect(await source.send('CLUSTER', 'MIGRATESLOTS', 'SLOTSRANGE', '0', '5', 'NODE', id)).toBe(OK);
+    expect(await source.send('KEYS', '*')).toContain(keyThatTakes(0));
+    expect(await replica.send('CLUSTER', 'FAILOVER')).toBe(OK);
+    const hasFailedOver = (role: string) => role.includes('slave');
+    expect(await eventually(() => source.send('ROLE'), hasFailedOver)).toSatisfy(hasFailedOver);
+  } finally {
+    process.kill(target.pid, 'SIGCONT');
+  }
+  const reader = await source.connect();
+  await reader.send('READONLY');
+  const isEmpty = (keys: string) => keys === '*0\r\n';
+  expect(await eventually(() => reader.send('KEYS', '*'), isEmpty)).toBe('*0\r\n');
 });

@@ -146,6 +146,8 @@ fn end_export(host: &Host, ctx: Context<'_>, job: &str, is_complete: bool) {
     let Some(one) = host.moving.moves.borrow_mut().remove(job) else { return };
     host.moving.note();
     if let Some(name) = &one.anchor {
+        // A primary that follows another one by now has nobody else to delete it.
+        ctx.delete_key_here(name.as_bytes());
         // Replicas that came meanwhile have got it with all else. The cron tells them: within the server's
         // command that cancels, it would have that replicated.
         host.moving.spent.borrow_mut().push(name.as_bytes().into());
