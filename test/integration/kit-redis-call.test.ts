@@ -1,4 +1,4 @@
-/** `redis.call`: commands of the server, with the permissions of whoever sent the command and script rules. */
+/** `redis.call`: commands of the server, with the permissions of whoever sent the command. */
 import { describe, expect, test } from 'vitest';
 import { startCluster } from '../support/cluster.ts';
 import { OWN_FILE } from '../support/own.ts';

@@ -124,14 +124,16 @@ unsafe extern "C" fn call(
 
 /// On any thread: FUNCTION FLUSH ASYNC frees on one of its own.
 unsafe extern "C" fn free(_: *mut Ctx, _: *mut c_void, _: c_int, compiled: *mut Compiled) {
-    // SAFETY: the server hands it over.
-    let function = unsafe { Compiled::free(compiled) };
-    if SERVER.get() == Some(&thread::current().id()) {
-        // SAFETY: as above.
-        unsafe { forget(function) };
-    } else {
-        blocked::on_main_thread(forget_later, Box::new(Freed(function)));
-    }
+    guarded(|| {
+        // SAFETY: the server hands it over.
+        let function = unsafe { Compiled::free(compiled) };
+        if SERVER.get() == Some(&thread::current().id()) {
+            // SAFETY: as above.
+            unsafe { forget(function) };
+        } else {
+            blocked::on_main_thread(forget_later, Box::new(Freed(function)));
+        }
+    });
 }
 
 /// What was freed on another thread.
@@ -139,14 +141,14 @@ struct Freed(*mut c_void);
 
 unsafe extern "C" fn forget_later(freed: *mut c_void) {
     // SAFETY: made in `free`, and handed over once.
-    unsafe { forget(Box::from_raw(freed.cast::<Freed>()).0) };
+    guarded(|| unsafe { forget(Box::from_raw(freed.cast::<Freed>()).0) });
 }
 
 /// # Safety
 /// On the server's thread, with what it had of a function.
 unsafe fn forget(function: *mut c_void) {
     // SAFETY: it came from `Rc::into_raw` in `compile`.
-    guarded(|| drop(unsafe { Rc::from_raw(function.cast::<Function>()) }));
+    drop(unsafe { Rc::from_raw(function.cast::<Function>()) });
 }
 
 unsafe extern "C" fn bytes(_: *mut Ctx, compiled: *mut Compiled) -> usize {
