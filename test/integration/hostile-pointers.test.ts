@@ -23,7 +23,7 @@ const OUTSIDE = /\d+ bytes at \d+ are outside its memory/;
 const NOT_NOW = /redis\.\w+ is not allowed here/;
 const BY_MOMENT: Record<Moment | 'command', RegExp> = {
   command:
-    /^(Reply|ReadArgument|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|CountEffect|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged|GetCurrentUserName|GetSelectedDb|Publish)/,
+    /^(Reply|ReadArgument|Fail|WrongArity|Milliseconds|GetRandomBytes|Log|GetContextFlags|Replicate|CountEffect|EffectsWanted|MayAccess|MayExceed|DiscardMemory|Signal|Notify|KeyChanged|GetCurrentUserName|GetSelectedDb|Publish|Call|Key|ValueLength|DeleteKey|GetAbs|SetAbs|String|Hash|Zset|List)/,
   info: /^(InfoAdd|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxSave: /^(Save|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
   auxLoad: /^(Load|IsIOError|Milliseconds|GetRandomBytes|Log|GetContextFlags)/,
@@ -54,6 +54,8 @@ function expected(attack: Attack, moment: Moment | 'command'): RegExp | undefine
   if (name === 'ReplicateTables') return /it replicates tables and does not export apply/;
   if (name === 'Replicate' && attack.isHarmless) return /it replicates .*, which is no command that its linked group writes by/;
   if (name === 'Replicate') return /(\d+ bytes at \d+ are outside its memory|it replicates \d+ arguments at once, more than it may)/;
+  if (name === 'Call' && !attack.isHarmless)
+    return /(\d+ bytes at \d+ are outside its memory|it calls the server with \d+ words, more than it may)/;
   return attack.isHarmless ? undefined : OUTSIDE;
 }
 

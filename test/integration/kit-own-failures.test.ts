@@ -46,7 +46,9 @@ async function valueOf(key = 'k'): Promise<Reply[]> {
   };
   const words = ask[type];
   const value = words === undefined ? null : parseReply(await server.send(...words));
-  return [type, type === '+hash' ? pairs(value as Reply[]).sort() : value, parseReply(await server.send('PEXPIRETIME', key))];
+  // Neither a large hash nor a set has an order.
+  const sorted = type === '+hash' ? pairs(value as Reply[]).sort() : type === '+set' ? (value as Reply[]).sort() : value;
+  return [type, sorted, parseReply(await server.send('PEXPIRETIME', key))];
 }
 
 async function prepare(before: string[]): Promise<void> {

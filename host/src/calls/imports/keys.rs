@@ -1,6 +1,6 @@
 //! The server's own keys, and its commands.
 
-use wasmtime::{Linker, Result};
+use wasmtime::{Error, Linker, Result};
 
 use super::{Guest, NS, allow, handed, host, parts};
 use crate::calls::own::{Own, failed};
@@ -22,6 +22,9 @@ type Text = (u32, u32);
 
 /// Bytes that an answer of many values may have, as what a command of the kit makes.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// Words of one call beyond those of the running command.
+const WORDS_MAX: u32 = 1 << 16;
 
 pub(super) fn define(linker: &mut Linker<State>) -> Result<()> {
     call(linker)?;
@@ -87,7 +90,12 @@ fn call(linker: &mut Linker<State>) -> Result<()> {
         allow(&guest, &CALL)?;
         let reply = {
             let (all, state) = parts(&mut guest)?;
-            let words = memory::pairs(all, argv, argc.cast_unsigned())?;
+            // Counted before any is collected: a count costs the module nothing.
+            let count = argc.cast_unsigned();
+            if count > state.call.lent.arguments.count().unsigned_abs() + WORDS_MAX {
+                return Err(Error::msg(format!("it calls the server with {count} words, more than it may")));
+            }
+            let words = memory::pairs(all, argv, count)?;
             state.call.hand(To::Server, memory::sum(&words), all.len())?;
             server_call::call(host()?, &mut state.call, &words)?
         };
