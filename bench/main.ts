@@ -33,6 +33,7 @@ import { limit } from './measures/limit.ts';
 import { load } from './measures/load.ts';
 import { memory } from './measures/memory.ts';
 import { noop } from './measures/noop.ts';
+import { own } from './measures/own.ts';
 import { prefetching } from './measures/prefetching.ts';
 import { session } from './measures/session-commands.ts';
 import { sessions } from './measures/session-memory.ts';
@@ -51,6 +52,7 @@ const MEASURES: Measure[] = [
   http,
   calls,
   kit,
+  own,
   noop,
   functions,
   large,

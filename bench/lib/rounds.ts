@@ -16,6 +16,8 @@ export interface Contender<Name extends string = string> {
   connections: Connection[];
   /** Its commands of a round, encoded before the clock starts; round 0 warms up. */
   load: (round: number) => Batch[];
+  /** What is sent before them, outside of what is measured. */
+  prepare?: (round: number) => Iterable<Batch>;
 }
 
 /** A contender that does the same in every round: `operation` for each number below `count`. */
@@ -38,6 +40,7 @@ export async function takeTurns<Name extends string>(contenders: Contender<Name>
   for (let round = 0; round <= rounds; round++) {
     for (const [contender, timing] of round % 2 === 0 ? timings : [...timings].reverse()) {
       const { measured, connections } = contender;
+      await drive(connections, contender.prepare?.(round) ?? []);
       const load = contender.load(round);
       const operations = load.reduce((sum, batch) => sum + batch.operations, 0);
       const [cpu, wall] = [measured.cpuNs(), performance.now()];

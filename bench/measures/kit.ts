@@ -4,7 +4,6 @@
  * A SortedTable is compared with a sorted set of the same members, and an empty command with a raw module's.
  * Each pair is on one server, with an append-only file, which takes the effects, and without.
  */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../../scripts/lib/process.ts';
 import type { Server } from '../../scripts/lib/servers.ts';
@@ -18,6 +17,7 @@ import { takeTurns, type Contender } from '../lib/rounds.ts';
 import { withServer, type MeasuredServer, type StartOptions } from '../lib/server.ts';
 import { CONNECTIONS, OK_BYTES, PIPELINE, VALUE_BYTES } from '../lib/sizes.ts';
 import { ratio, show } from '../lib/statistics.ts';
+import { EXAMPLES, loadScript, luaTwin } from '../lib/twin.ts';
 import { TAKERS } from '../lib/writes.ts';
 
 /** A step that meets every key once before it meets one twice. */
@@ -37,7 +37,6 @@ const MIXED_BEFORE = 250_000;
 const CAPACITY = '1000000000';
 const REFILL = '0.001';
 const TAKEN_BYTES = '*2\r\n:1\r\n:999999999\r\n'.length;
-const EXAMPLES = path.join(ROOT, 'kit/examples');
 
 /** The server's own pairs: by ours, its peer. */
 const KIT_PEERS = {
@@ -72,18 +71,11 @@ function stored(keys: number): [Operation, number][] {
   return [...values.map((each): [Operation, number] => [each, keys]), [adding().native, MEMBERS], [adding().ours, MEMBERS]];
 }
 
-/** The body of the twin in Lua, as a script, and the name that FCALL knows it by. */
-function luaTwin(): { library: string; script: string } {
-  const library = readFileSync(path.join(EXAMPLES, 'limit.lua'), 'utf8');
-  const [, body] = /function\(keys, args\)\n([^]*)\nend\)/.exec(library) ?? [];
-  return { library, script: `local keys, args = KEYS, ARGV\n${body ?? ''}` };
-}
-
 /** Loads the twin; the digest of the script. */
 async function loadTwin(ask: (words: string[]) => Promise<string>): Promise<string> {
-  const { library, script } = luaTwin();
+  const { library, script } = luaTwin('limit');
   await ask(['FUNCTION', 'LOAD', library]);
-  return (await ask(['SCRIPT', 'LOAD', script])).split('\r\n')[1] ?? '';
+  return loadScript(ask, script);
 }
 
 /**
