@@ -18,11 +18,11 @@ use crate::guest::part::{Container, HEAD_BYTES, Reply};
 use crate::guest::reply::OPEN_MAX;
 use crate::modules::loaded::Host;
 use crate::modules::slot_set::slot_of;
-use crate::server::api;
 use crate::server::context::Context;
 use crate::server::permissions;
 use crate::server::reply::{Item, Value};
 use crate::server::strings::Strings;
+use crate::server::{api, outermost};
 
 /// Bytes that a reply may have, as the rest of what a command of the kit makes.
 const REPLY_BYTES_MAX: usize = 64 << 20;
@@ -47,7 +47,7 @@ pub fn call(host: &Host, call: &mut Call, words: &[&[u8]]) -> Result<Vec<u8>> {
     }
     let user = if call.is_by_the_host() { Some(run_as()?) } else { None };
     let arguments = Strings::new(rest.iter().copied());
-    if ctx.flags() & api::CTX_FLAGS_CLUSTER != 0
+    if outermost::flags().is_some_and(|flags| flags & api::CTX_FLAGS_CLUSTER != 0)
         && let Err(reason) = check_keys(host, call, ctx, words)
     {
         return refused(reason);

@@ -14,10 +14,10 @@ use smallvec::SmallVec;
 
 use crate::server::api;
 use crate::server::context::Context;
-use crate::server::listeners;
 use crate::server::strings::{Held, ServerString, Strings, Word};
 use crate::server::text;
 use crate::server::values::End;
+use crate::server::{listeners, outermost};
 
 /// What was there before a change.
 pub enum Before {
@@ -154,8 +154,11 @@ impl Journal {
     /// Whether anybody takes what is replicated; if not, a change is counted, as save points do.
     fn is_listened_to(&self, ctx: Context<'_>) -> bool {
         let is_it = listeners::are_present(ctx);
-        if !is_it && let Some(change) = self.changes.first() {
-            ctx.replicate_nothing(change.deed.words().0);
+        // The server drops it as it came, which costs least where the command is no part of anything larger.
+        match self.changes.first() {
+            Some(_) if !is_it && outermost::is_alone() => ctx.replicate_verbatim(),
+            Some(change) if !is_it => ctx.replicate_nothing(change.deed.words().0),
+            _ => {}
         }
         is_it
     }

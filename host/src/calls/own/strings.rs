@@ -77,9 +77,19 @@ impl Own<'_> {
     ///
     /// # Errors
     /// It holds another kind of value.
-    pub fn delete_if(self, value: &[u8]) -> Result<bool> {
-        let is_it = self.read(Kind::String)?.is_some_and(|key| key.length() == value.len() && key.text() == value);
-        if is_it { self.delete() } else { Ok(false) }
+    pub fn delete_if(mut self, value: &[u8]) -> Result<bool> {
+        if self.journal.is_doomed(self.key.bytes()) {
+            return Ok(false);
+        }
+        let (key, is_there) = self.write(Kind::String)?;
+        if !is_there || key.length() != value.len() || key.text() != value {
+            return Ok(false);
+        }
+        let before = Before::Text(Held::new(value), key.deadline());
+        key.delete();
+        drop(key);
+        self.note(before, Deed::Delete);
+        Ok(true)
     }
 
     /// Puts bytes at its end; how many it has then.
