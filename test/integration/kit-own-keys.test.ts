@@ -7,7 +7,7 @@ import { OWN_FILE } from '../support/own.ts';
 import type { RawConnection } from '../support/raw.ts';
 import { caughtUp, follow, usePair } from '../support/replication.ts';
 import { pairs, parseReply, type Reply } from '../support/reply.ts';
-import { HOST_FILE, type TestServer } from '../support/server.ts';
+import { hasFieldDeadlines, HOST_FILE, type TestServer } from '../support/server.ts';
 
 const OK = '+OK\r\n';
 const { primary, replica } = usePair({ module: [HOST_FILE, OWN_FILE] }, { module: [HOST_FILE, OWN_FILE] });
@@ -193,3 +193,12 @@ test('each does what the command of the server does', async () => {
   }
   expect(differences).toEqual([]);
 }, 300_000);
+
+test.runIf(hasFieldDeadlines)('a field with a deadline of its own is the same on a replica', async () => {
+  await follow(replica, primary);
+  for (const line of ['HSET k f 10', 'HEXPIRE k 1000 FIELDS 1 f', 'OWN.DO k hincrby f 5']) await primary.send(...line.split(' '));
+  await caughtUp(primary, replica);
+  const left = (server: TestServer) => server.send('HTTL', 'k', 'FIELDS', '1', 'f');
+  expect([await left(primary), await left(replica)]).toEqual(['*1\r\n:-1\r\n', '*1\r\n:-1\r\n']);
+  expect(await replica.send('HGET', 'k', 'f')).toBe('$2\r\n15\r\n');
+});

@@ -61,6 +61,9 @@ export const hasDatabaseRules = tested.name === 'Valkey' && isAtLeast('0.0', '9.
 /** Whether it can keep a command from clients, in COMMAND LIST and COMMAND DOCS too. */
 export const hidesEffects = tested.name === 'Redis' && isAtLeast('8.0', '0.0');
 
+/** Whether fields of a hash can have a time to live of their own. */
+export const hasFieldDeadlines = isAtLeast('7.4', '9.0');
+
 /** Whether it tells modules of the time that stands still within a transaction or a script. */
 export const hasTimeOfCommand = isAtLeast('7.2', '7.2');
 

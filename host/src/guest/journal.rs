@@ -17,7 +17,7 @@ use crate::server::context::Context;
 use crate::server::strings::{Held, ServerString, Strings, Word};
 use crate::server::text;
 use crate::server::values::End;
-use crate::server::{listeners, outermost};
+use crate::server::{listeners, log, outermost};
 
 /// What was there before a change.
 pub enum Before {
@@ -58,6 +58,8 @@ pub enum Deed {
     Persist,
     HashSet(Held, Held),
     HashDelete(Held, bool),
+    /// The field, and the sum: a field that has a time to live of its own loses it here, so the sum is set
+    /// elsewhere too.
     HashIncrBy(Held, i64),
     ZsetAdd(Held, f64),
     ZsetIncrBy(Held, f64),
@@ -177,10 +179,12 @@ impl Change {
     fn undo(self, ctx: Context<'_>) {
         let name = self.key.string();
         if let Before::Dump(payload, deadline) = &self.before {
-            ctx.restore(name, payload, *deadline);
+            if !ctx.restore(name, payload, *deadline) {
+                note_loss(ctx, name);
+            }
             return;
         }
-        let Some(key) = ctx.open_to_write(name) else { return };
+        let Some(key) = ctx.open_to_write(name) else { return note_loss(ctx, name) };
         match self.before {
             Before::Absent => key.delete(),
             Before::Text(value, deadline) => {
@@ -219,6 +223,12 @@ impl Change {
     }
 }
 
+/// A key is not as it was before a command that has failed.
+#[cold]
+fn note_loss(ctx: Context<'_>, name: ServerString<'_>) {
+    log::warning(Some(ctx), &format!("the key {} is not put back: the server does not take it", name.bytes().escape_ascii()));
+}
+
 /// A word behind the key in the command of a deed.
 enum Rest<'a> {
     Held(&'a Held),
@@ -242,7 +252,7 @@ impl Deed {
             Deed::Persist => (c"PERSIST", SmallVec::new()),
             Deed::HashSet(field, value) => (c"HSET", [Rest::Held(field), Rest::Held(value)].into_iter().collect()),
             Deed::HashDelete(field, _) => (c"HDEL", [Rest::Held(field)].into_iter().collect()),
-            Deed::HashIncrBy(field, by) => (c"HINCRBY", [Rest::Held(field), number(*by)].into_iter().collect()),
+            Deed::HashIncrBy(field, sum) => (c"HSET", [Rest::Held(field), number(*sum)].into_iter().collect()),
             Deed::ZsetAdd(member, value) => (c"ZADD", [score(*value), Rest::Held(member)].into_iter().collect()),
             Deed::ZsetIncrBy(member, by) => (c"ZINCRBY", [score(*by), Rest::Held(member)].into_iter().collect()),
             Deed::ZsetDelete(member, _) => (c"ZREM", [Rest::Held(member)].into_iter().collect()),

@@ -76,7 +76,7 @@ impl Own<'_> {
         key.set_field(field.string(), Held::new(sum.to_string().as_bytes()).string());
         drop(key);
         let before = if is_there { Before::Field(Held::of(field.string()), found, deadline) } else { Before::Absent };
-        self.note(before, Deed::HashIncrBy(field, by));
+        self.note(before, Deed::HashIncrBy(field, sum));
         Ok(sum)
     }
 }
