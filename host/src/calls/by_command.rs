@@ -17,7 +17,7 @@ use crate::guest::state::State;
 use crate::modules::link::command_part;
 use crate::modules::loaded;
 use crate::modules::namespace::RUNNING;
-use crate::server::reply::{Answer, Kind};
+use crate::server::reply::{Answer, Value};
 use crate::server::strings::Strings;
 use crate::server::text;
 
@@ -91,12 +91,12 @@ fn refusal(errno: i32, command: &Command) -> String {
 }
 
 fn convert(guest: &mut Caller<'_, State>, command: &str, reply: &Answer) -> Result<u64> {
-    match reply.kind() {
-        Kind::Integer(value) => Ok(value.cast_unsigned()),
-        Kind::Null => Ok(0),
-        Kind::Status(b"OK") => Ok(1),
-        Kind::Status(bytes) | Kind::Text(bytes) => answer(guest, bytes),
-        Kind::Error(error) => Err(Error::new(Failed(text::line(error).into_bytes()))),
-        Kind::Other => Err(Error::new(Failed(format!("ERR {command} answered with a type that no import has").into_bytes()))),
+    match reply.item().value() {
+        Value::Integer(value) => Ok(value.cast_unsigned()),
+        Value::Null => Ok(0),
+        Value::Status(b"OK") => Ok(1),
+        Value::Status(bytes) | Value::Text(bytes) => answer(guest, bytes),
+        Value::Error(error) => Err(Error::new(Failed(text::line(error).into_bytes()))),
+        _ => Err(Error::new(Failed(format!("ERR {command} answered with a type that no import has").into_bytes()))),
     }
 }

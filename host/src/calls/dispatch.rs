@@ -88,10 +88,7 @@ fn dispatch(host: &Host, number: SlotId, slot: &Slot, ctx: Context<'_>, argument
 #[inline]
 pub fn execute(host: &Host, slot: &Slot, entered: &mut Entered<'_>, outer: &Outer, ctx: Context<'_>, arguments: Arguments<'_>) {
     let result = call(slot, entered, ctx, arguments);
-    let state = &mut entered.store.data_mut().call;
-    if !state.journal.is_empty() {
-        if result.is_ok() { server_call::settle(state, ctx) } else { state.journal.undo(ctx) }
-    }
+    server_call::end(&mut entered.store.data_mut().call, ctx, result.is_ok());
     match result {
         Ok(()) => {
             if slot.effect {

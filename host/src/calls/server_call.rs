@@ -37,7 +37,7 @@ pub fn call(host: &Host, call: &mut Call, words: &[&[u8]]) -> Result<Vec<u8>> {
     let ctx = call.lent.ctx.ok_or_else(|| Error::msg("the server is called outside a command"))?;
     let refused = |text: String| {
         let mut parts = Vec::new();
-        add(&mut parts, Reply::Error(text.as_bytes()));
+        Reply::Error(text.as_bytes()).write(&mut parts);
         Ok(parts)
     };
     let Some((name, rest)) = words.split_first() else { return Err(failed("ERR redis.call needs the name of a command")) };
@@ -81,8 +81,18 @@ pub fn call(host: &Host, call: &mut Call, words: &[&[u8]]) -> Result<Vec<u8>> {
     }
 }
 
+/// Ends what the running command has done to the server's own keys: it is told of, or taken back.
+#[inline]
+pub fn end(call: &mut Call, ctx: Context<'_>, is_well: bool) {
+    match () {
+        () if call.journal.is_empty() => {}
+        () if is_well => settle(call, ctx),
+        () => call.journal.undo(ctx),
+    }
+}
+
 /// Tells of what the running command has done to the server's own keys.
-pub fn settle(call: &mut Call, ctx: Context<'_>) {
+fn settle(call: &mut Call, ctx: Context<'_>) {
     call.journal.settle(ctx, call.may_replicate);
 }
 
@@ -133,14 +143,6 @@ fn declared_slot(host: &Host, call: &Call) -> Option<u16> {
     Some(slot_of(words[place]))
 }
 
-/// Adds a part to those that a module reads.
-fn add(parts: &mut Vec<u8>, part: Reply<'_>) {
-    let (tag, number, bytes) = part.encoded();
-    parts.push(tag);
-    parts.extend_from_slice(&number.to_le_bytes());
-    parts.extend_from_slice(bytes);
-}
-
 /// Adds an answer's part, and what it holds.
 ///
 /// # Errors
@@ -150,22 +152,22 @@ fn encode(parts: &mut Vec<u8>, item: Item<'_>, depth: usize) -> Result<()> {
         return Err(failed("ERR redis.call: the reply is too deep"));
     }
     let elements = |parts: &mut Vec<u8>, container: Container, length: usize| -> Result<()> {
-        add(parts, Reply::Open(container, length as i64));
+        Reply::Open(container, length as i64).write(parts);
         (0..length).map_while(|index| item.element(index)).try_for_each(|element| encode(parts, element, depth + 1))
     };
     match item.value() {
-        Value::Null => add(parts, Reply::Null),
-        Value::Bool(value) => add(parts, Reply::Bool(value)),
-        Value::Integer(value) => add(parts, Reply::Integer(value)),
-        Value::Double(value) => add(parts, Reply::Double(value)),
-        Value::Text(bytes) => add(parts, Reply::Bulk(bytes)),
-        Value::Status(text) => add(parts, Reply::Status(text)),
-        Value::Error(text) => add(parts, Reply::Error(text)),
-        Value::BigNumber(digits) => add(parts, Reply::BigNumber(digits)),
+        Value::Null | Value::Other => Reply::Null.write(parts),
+        Value::Bool(value) => Reply::Bool(value).write(parts),
+        Value::Integer(value) => Reply::Integer(value).write(parts),
+        Value::Double(value) => Reply::Double(value).write(parts),
+        Value::Text(bytes) => Reply::Bulk(bytes).write(parts),
+        Value::Status(text) => Reply::Status(text).write(parts),
+        Value::Error(text) => Reply::Error(text).write(parts),
+        Value::BigNumber(digits) => Reply::BigNumber(digits).write(parts),
         Value::Array(length) => elements(parts, Container::Array, length)?,
         Value::Set(length) => elements(parts, Container::Set, length)?,
         Value::Map(length) => {
-            add(parts, Reply::Open(Container::Map, length as i64));
+            Reply::Open(Container::Map, length as i64).write(parts);
             for pair in (0..length).map_while(|index| item.pair(index)) {
                 pair.into_iter().try_for_each(|half| encode(parts, half, depth + 1))?;
             }

@@ -37,7 +37,7 @@ pub unsafe fn run(function: &Function, ctx: Context<'_>, mut script: Script<'_>,
         Body::Unusable(reason) => return refuse(ctx, &format!("ERR this library of functions cannot be used here: {reason}")),
     };
     let mut words: SmallVec<[*mut Str; 16]> = SmallVec::with_capacity(1 + keys.len() + arguments.len());
-    words.push(function.word.get().raw());
+    words.push(function.word.string().raw());
     words.extend_from_slice(keys);
     words.extend_from_slice(arguments);
     // SAFETY: by this function's contract; the words live until it returns.

@@ -10,13 +10,13 @@ use crate::describe::find::Finder;
 use crate::modules::libraries::Library;
 use crate::modules::slot::Slot;
 use crate::server::api;
-use crate::server::strings::{Arguments, Kept};
+use crate::server::strings::{Arguments, Held};
 
 /// A function, as the server holds it.
 pub struct Function {
     pub name: String,
     /// The same, in the place of a command's name.
-    pub word: Kept,
+    pub word: Held,
     pub description: Vec<u8>,
     pub flags: u64,
     pub body: Body,
@@ -35,7 +35,7 @@ pub enum Body {
 
 impl Function {
     pub fn new(name: String, description: Vec<u8>, flags: u64, body: Body) -> Function {
-        Function { word: Kept::new(name.as_bytes()), name, description, flags, body }
+        Function { word: Held::new(name.as_bytes()), name, description, flags, body }
     }
 }
 

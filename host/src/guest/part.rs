@@ -90,6 +90,18 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// Adds it to those that are held, or handed to a module.
+    #[inline(always)]
+    pub fn write(self, parts: &mut Vec<u8>) {
+        let (tag, number, bytes) = self.encoded();
+        let mut head = [tag; HEAD_BYTES];
+        head[1..].copy_from_slice(&number.to_le_bytes());
+        parts.extend_from_slice(&head);
+        if !bytes.is_empty() {
+            parts.extend_from_slice(bytes);
+        }
+    }
+
     /// As [`decode`](Self::decode), off what a module has written: `None` also for what is no part of it, as
     /// errors and lengths that are told afterwards are not.
     #[inline(always)]

@@ -110,16 +110,11 @@ impl Replies {
     /// Holds a part of a container; false where there is too much of it.
     #[inline(always)]
     fn hold(&mut self, reply: Reply<'_>) -> bool {
-        let (tag, number, bytes) = reply.encoded();
+        let (_, _, bytes) = reply.encoded();
         if self.leaving || self.held.len() + HEAD_BYTES + bytes.len() > HELD_MAX {
             return false;
         }
-        let mut head = [tag; HEAD_BYTES];
-        head[1..].copy_from_slice(&number.to_le_bytes());
-        self.held.extend_from_slice(&head);
-        if !bytes.is_empty() {
-            self.held.extend_from_slice(bytes);
-        }
+        reply.write(&mut self.held);
         true
     }
 

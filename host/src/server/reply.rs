@@ -10,18 +10,6 @@ use crate::rm;
 /// An answer of the server, freed when it is dropped.
 pub struct Answer(NonNull<CallReply>);
 
-/// What an answer is.
-pub enum Kind<'a> {
-    Text(&'a [u8]),
-    /// `+OK` and its like.
-    Status(&'a [u8]),
-    Error(&'a [u8]),
-    Integer(i64),
-    Null,
-    /// An array, or a kind that RESP3 adds.
-    Other,
-}
-
 impl Answer {
     /// `None` for null.
     ///
@@ -29,22 +17,6 @@ impl Answer {
     /// `raw` is null, or an answer that nobody else frees.
     pub unsafe fn new(raw: *mut CallReply) -> Option<Answer> {
         NonNull::new(raw).map(Answer)
-    }
-
-    /// What it is, and its bytes.
-    pub fn kind(&self) -> Kind<'_> {
-        // SAFETY: the answer is alive.
-        match unsafe { rm!(CallReplyType(self.0.as_ptr())) } {
-            api::REPLY_NULL => Kind::Null,
-            // SAFETY: as above.
-            api::REPLY_INTEGER => Kind::Integer(unsafe { rm!(CallReplyInteger(self.0.as_ptr())) }),
-            api::REPLY_STRING | api::REPLY_ERROR => match self.proto() {
-                [b'-', error @ .., b'\r', b'\n'] => Kind::Error(error),
-                [b'+', status @ .., b'\r', b'\n'] => Kind::Status(status),
-                _ => text_of(self.0.as_ptr()).map_or(Kind::Null, Kind::Text),
-            },
-            _ => Kind::Other,
-        }
     }
 
     pub fn is_error(&self) -> bool {
@@ -139,6 +111,8 @@ pub enum Value<'a> {
     Array(usize),
     Set(usize),
     Map(usize),
+    /// What no command of the server's answers yet.
+    Other,
 }
 
 impl Answer {
@@ -182,7 +156,8 @@ impl<'a> Item<'a> {
                 api::REPLY_ARRAY => Value::Array(rm!(CallReplyLength(raw))),
                 api::REPLY_SET => Value::Set(rm!(CallReplyLength(raw))),
                 api::REPLY_MAP => Value::Map(rm!(CallReplyLength(raw))),
-                _ => Value::Null,
+                api::REPLY_NULL => Value::Null,
+                _ => Value::Other,
             }
         }
     }

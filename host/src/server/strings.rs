@@ -193,36 +193,9 @@ impl Drop for Strings<'_> {
     }
 }
 
-/// A string that was made for the host to keep.
-pub struct Kept(*mut Str);
-
-impl Kept {
-    pub fn new(bytes: &[u8]) -> Kept {
-        Kept(create(bytes))
-    }
-
-    pub fn get(&self) -> ServerString<'_> {
-        // SAFETY: alive until the drop below.
-        unsafe { ServerString::new(self.0) }
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        // SAFETY: made by `create`, freed once.
-        unsafe { rm!(FreeString(std::ptr::null_mut(), self.0)) };
-    }
-}
-
 /// Lends `action` a string of these bytes.
 pub fn with_string<T>(bytes: &[u8], action: impl FnOnce(ServerString<'_>) -> T) -> T {
-    let string = create(bytes);
-    // SAFETY: the string is alive until it is freed, once, after its last use.
-    unsafe {
-        let result = action(ServerString::new(string));
-        rm!(FreeString(std::ptr::null_mut(), string));
-        result
-    }
+    action(Held::new(bytes).string())
 }
 
 /// A string of these bytes, to be freed by whoever asked for it.

@@ -22,7 +22,7 @@ use crate::server::cluster::primary_of;
 use crate::server::context::{self, Context, avoids_replica_traffic};
 use crate::server::filter::{self, Sent, Standing};
 use crate::server::guard::{answering, guarded};
-use crate::server::reply::Kind;
+use crate::server::reply::Value;
 use crate::server::strings::{Arguments, Strings};
 use crate::server::{log, outermost, permissions};
 
@@ -233,8 +233,8 @@ fn migrate(ctx: Context<'_>, address: &str, port: u16, key: &str) -> Result<(), 
         (user, password) => words.extend([&b"AUTH2"[..], user.as_bytes(), password.as_bytes()]),
     }
     let answer = ctx.call(c"MIGRATE", &Strings::new(words)).map_err(|number| std::io::Error::from_raw_os_error(number).to_string())?;
-    match answer.kind() {
-        Kind::Status(b"OK") => Ok(()),
+    match answer.item().value() {
+        Value::Status(b"OK") => Ok(()),
         _ => Err(answer.shown()),
     }
 }

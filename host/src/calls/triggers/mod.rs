@@ -78,9 +78,7 @@ fn run(host: &Host, ctx: Context<'_>, member: MemberId, handler: &Handler, phase
         });
         let call = &mut entered.store.data_mut().call;
         call.phase = Phase::Idle;
-        if !call.journal.is_empty() {
-            if result.is_ok() { server_call::settle(call, ctx) } else { call.journal.undo(ctx) }
-        }
+        server_call::end(call, ctx, result.is_ok());
         let Err(error) = result else { return Ok(()) };
         entered.rewind();
         match error.downcast_ref::<Failed>() {
